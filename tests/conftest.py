@@ -1,0 +1,19 @@
+"""Real peers, started once for a test session and always stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from local.azurite import Azurite
+from local.processes import free_port
+
+
+@pytest.fixture(scope="session")
+def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
+    """A running Azurite with an empty folder of its own; tests keep apart by container name."""
+    folder: Path = tmp_path_factory.mktemp("azurite") / "data"
+    with Azurite(folder, free_port(), free_port()) as running:
+        yield running
