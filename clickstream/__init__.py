@@ -1,0 +1,1 @@
+"""The core of the collector: events in, one open table out. Knows no Azure Functions."""

@@ -1,0 +1,117 @@
+"""The canonical event: the one row that every dialect becomes, and the failed event beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from hashlib import blake2b
+from typing import Any, Literal, get_args
+
+import orjson
+
+SCHEMA_VERSION = "1"
+
+EventType = Literal["page_view", "page_ping", "custom", "identify", "group", "alias", "screen"]
+Consent = Literal["denied", "anonymous", "full"]
+EVENT_TYPES: frozenset[str] = frozenset(get_args(EventType))
+CONSENTS: frozenset[str] = frozenset(get_args(Consent))
+
+
+def _column(doc: str, **kwargs: Any) -> Any:
+    return field(metadata={"doc": doc}, **kwargs)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One thing that happened, as it travels on the hub and lands in the table. Datetimes are aware UTC."""
+
+    event_id: str = _column("The client's id, kept across retries; else a UUIDv7 made at the border.")
+    site: str = _column("The site that the write key names.")
+    event_type: EventType = _column("page_view, page_ping, custom, identify, group, alias or screen.")
+    event_name: str = _column("The event's name; the same word as the type where the type says it all.")
+    received_at: datetime = _column("When the collector took the request.")
+    occurred_at: datetime = _column("When it happened by the server's clock: received - (sent - created), clamped.")
+    created_at: datetime | None = _column("When it happened by the device's clock.", default=None)
+    sent_at: datetime | None = _column("When it was sent by the device's clock.", default=None)
+    clock_clamped: bool = _column("True where `occurred_at` was moved into its window.", default=False)
+    anonymous_id: str | None = _column(
+        "The device: the client's id, else a keyed hash of address and agent.", default=None
+    )
+    user_id: str | None = _column("The known person.", default=None)
+    session_id: str | None = _column("The visit, where the tracker counts visits.", default=None)
+    session_index: int | None = _column("Which visit of this device it is, from 1.", default=None)
+    page_url: str | None = _column("The page's address without its fragment.", default=None)
+    page_host: str | None = _column("Host of `page_url`, lower case.", default=None)
+    page_path: str | None = _column("Path of `page_url`.", default=None)
+    page_query: str | None = _column("Query string of `page_url`.", default=None)
+    page_title: str | None = _column("The page's title.", default=None)
+    referrer: str | None = _column("The address that led here.", default=None)
+    referrer_host: str | None = _column("Host of `referrer`, lower case.", default=None)
+    utm_source: str | None = _column("Campaign parameter of the page's address.", default=None)
+    utm_medium: str | None = _column("Campaign parameter of the page's address.", default=None)
+    utm_campaign: str | None = _column("Campaign parameter of the page's address.", default=None)
+    utm_term: str | None = _column("Campaign parameter of the page's address.", default=None)
+    utm_content: str | None = _column("Campaign parameter of the page's address.", default=None)
+    click_id: str | None = _column("An advertiser's click id, as `parameter=value`.", default=None)
+    user_agent: str | None = _column("The client's User-Agent.", default=None)
+    language: str | None = _column("The client's first language, BCP 47.", default=None)
+    screen_width: int | None = _column("Pixels.", default=None)
+    screen_height: int | None = _column("Pixels.", default=None)
+    viewport_width: int | None = _column("Pixels.", default=None)
+    viewport_height: int | None = _column("Pixels.", default=None)
+    time_zone: str | None = _column("The device's IANA time zone.", default=None)
+    ip: str | None = _column("The client's address cut to /24 (IPv4) or /48 (IPv6).", default=None)
+    consent: Consent | None = _column("denied, anonymous or full, where it was stated.", default=None)
+    properties: Mapping[str, Any] = _column("What the site chose to say about the event.", default_factory=dict)
+    context: Mapping[str, Any] = _column("What the tracker said about the circumstances.", default_factory=dict)
+    dialect: str = _column("The protocol it arrived in.")
+    tracker: str | None = _column("The tracker's name and version.", default=None)
+    fingerprint: str = _column("Hash of the content without ids and clocks of transport, 32 hex digits.")
+
+    def to_json(self) -> bytes:
+        """The compact body on the hub: absent fields are left out, datetimes are RFC 3339 in UTC."""
+        return orjson.dumps(
+            {name: value for name in _EVENT_FIELDS if (value := getattr(self, name)) is not None},
+            option=orjson.OPT_UTC_Z,
+        )
+
+    @property
+    def visitor(self) -> str:
+        """What partitions are chosen by: all events of one device go one way, in order."""
+        return self.anonymous_id or self.user_id or self.event_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailedEvent:
+    """What could not become an event: why, where, and its bytes, kept for repair."""
+
+    failed_event_id: str = _column("Made at the border; one per failure.")
+    site: str | None = _column("The site that the write key names; unknown for a broken body on the hub.", default=None)
+    received_at: datetime = _column("When it was received, or enqueued where it failed at compaction.")
+    stage: Literal["collect", "compact"] = _column("Where it failed.")
+    failure_class: str = _column("payload_format, schema_violation or size_violation.")
+    pointer: str = _column("JSON pointer (RFC 6901) to what is wrong; empty for the whole.", default="")
+    message: str = _column("What is wrong, for a person.")
+    dialect: str | None = _column("The protocol it arrived in.", default=None)
+    payload: bytes = _column("The original bytes, cut at 32 KiB.")
+    payload_truncated: bool = _column("True where `payload` was cut.", default=False)
+
+    def to_json(self) -> bytes:
+        """The body on the hub; `payload` is base64."""
+        from base64 import b64encode
+
+        values = {name: value for name in _FAILED_FIELDS if (value := getattr(self, name)) is not None}
+        return orjson.dumps({**values, "payload": b64encode(self.payload).decode()}, option=orjson.OPT_UTC_Z)
+
+
+_EVENT_FIELDS = tuple(f.name for f in fields(Event))
+_FAILED_FIELDS = tuple(f.name for f in fields(FailedEvent))
+
+
+def fingerprint(content: Mapping[str, Any]) -> str:
+    """Hash of what an event says, the same for every copy of it: 128 bits in hex.
+
+    `content` holds the event's fields without its ids of transport, `sent_at` and what the server added.
+    """
+    return blake2b(orjson.dumps(content, option=orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z), digest_size=16).hexdigest()
