@@ -1,0 +1,1 @@
+"""Sites: one YAML document each, which says who may send and read, and how the site counts."""

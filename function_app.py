@@ -1,0 +1,9 @@
+"""The function app: every blueprint, registered. No logic here."""
+
+import azure.functions as func
+
+from functions import collect, compact, health, query
+
+app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
+for blueprint in (collect.bp, compact.bp, health.bp, query.bp):
+    app.register_functions(blueprint)

@@ -1,0 +1,79 @@
+"""What the handlers share: built once per process, on first use, from the environment's settings."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING
+
+from clickstream.collecting.collector import Collector
+from clickstream.delivery.event_hub import EventHubSink
+from clickstream.ids import uuid7
+from clickstream.lake.site_documents import BlobSiteDocuments
+from clickstream.lake.storage import StorageAccount
+from clickstream.settings import Settings
+from clickstream.sites.directory import SiteDirectory
+
+if TYPE_CHECKING:
+    from clickstream.compacting.compactor import Compactor
+    from clickstream.querying.engine import QueryEngine
+
+
+def now() -> datetime:
+    """The server's clock."""
+    return datetime.now(UTC)
+
+
+def new_id() -> str:
+    """A fresh event id, in order of time."""
+    return uuid7(time.time_ns() // 1_000_000, os.urandom(10))
+
+
+@dataclass(frozen=True)
+class Services:
+    """One process's long-lived parts. Heavy ones are imported when first asked for, so `collect` never pays."""
+
+    settings: Settings
+
+    @cached_property
+    def storage(self) -> StorageAccount:
+        return StorageAccount.from_connection(self.settings.lake)
+
+    @cached_property
+    def sites(self) -> SiteDirectory:
+        container = self.storage.container(self.settings.config_container)
+        return SiteDirectory(BlobSiteDocuments(container), self.settings.sites_refresh_seconds, time.monotonic)
+
+    @cached_property
+    def event_sink(self) -> EventHubSink:
+        return self._sink(self.settings.event_hub_name)
+
+    @cached_property
+    def collector(self) -> Collector:
+        failed_events = self._sink(self.settings.failed_event_hub_name)
+        return Collector(self.settings, self.sites, self.event_sink, failed_events, new_id)
+
+    def _sink(self, hub: str) -> EventHubSink:
+        return EventHubSink(self.settings.event_hub_connection, hub, self.settings.send_deadline_ms / 1000)
+
+    @cached_property
+    def compactor(self) -> Compactor:
+        from clickstream.compacting.compactor import Compactor
+        from clickstream.delivery.hub_state import EventHubState
+
+        return Compactor(self.storage, self.settings, EventHubState(self.settings.event_hub_connection), now)
+
+    @cached_property
+    def queries(self) -> QueryEngine:
+        from clickstream.querying.engine import QueryEngine
+
+        return QueryEngine(self.storage, self.settings, now)
+
+
+@lru_cache(maxsize=1)
+def services() -> Services:
+    """Raise SettingsError, on every call until the settings are right."""
+    return Services(Settings.from_env(os.environ))
