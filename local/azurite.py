@@ -67,6 +67,10 @@ class Azurite:
             self._child.stop()
             self._child = None
 
+    def ended(self) -> str | None:
+        """The end of its log when it has ended by itself; None while it runs or was never started."""
+        return self._child.log_tail() if self._child is not None and not self._child.running else None
+
     def __enter__(self) -> Azurite:
         return self.start()
 

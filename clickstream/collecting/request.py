@@ -56,7 +56,7 @@ def parse_address(text: str) -> str | None:
     except ValueError:
         return None
     if isinstance(address, IPv6Address):
-        return str(address.ipv4_mapped or ip_address(int(address)))  # without its zone id
+        return str(address.ipv4_mapped or IPv6Address(int(address)))  # without its zone id
     return str(address)
 
 

@@ -1,0 +1,64 @@
+# The five commands of daily work. Everything they need, they install into this folder.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+LOG ?=
+HOST ?= example.com
+
+.PHONY: help run demo test check format bench install lock clean
+help:  ## show this
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+run: install  ## start the local stack and serve until Ctrl-C
+	@$(BIN)/python -m local.stack
+
+demo: install  ## send traffic through the whole chain and print the reports; LOG=access.log replays a log
+	@$(BIN)/python -m local.demo $(if $(LOG),--log '$(LOG)' --host '$(HOST)')
+
+test: check install-tests  ## run every test
+	@$(BIN)/pytest
+
+check: install  ## format, lint, types and layers, in seconds
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/pytest -q tests/unit/test_layers.py
+
+format: install  ## rewrite the code in the project's format
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+bench: install  ## print the ratios against the named baselines
+	@$(BIN)/python -m benchmarks.collect
+	@$(BIN)/python -m benchmarks.compaction
+
+# What is installed is remembered by stamps, so a second run starts at once.
+install: $(VENV)/installed local/node_modules/installed
+
+$(VENV)/installed: requirements-dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(None if (3, 11) <= sys.version_info < (3, 14) else f"Python 3.11 to 3.13 is needed, {sys.executable} is {sys.version.split()[0]}; name another with PYTHON=")'
+	@echo "installing Python packages (once)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@
+
+local/node_modules/installed: local/package-lock.json
+	@node -e 'process.exit(+process.versions.node.split(".")[0] >= 20 ? 0 : 1)' || { echo "Node.js 20 or newer is needed on the PATH, with npm"; exit 1; }
+	@echo "installing Azurite (once)"
+	@cd local && npm ci --no-audit --no-fund --loglevel=error >/dev/null
+	@touch $@
+
+.PHONY: install-tests
+install-tests: install tests/integration/event_hubs/node/node_modules/installed
+
+tests/integration/event_hubs/node/node_modules/installed: tests/integration/event_hubs/node/package-lock.json
+	@echo "installing the second Event Hubs client (once)"
+	@cd tests/integration/event_hubs/node && npm ci --no-audit --no-fund --loglevel=error >/dev/null
+	@touch $@
+
+lock: install  ## make the lock files anew from pyproject.toml
+	@$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --quiet -o requirements.txt
+	@$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-header --quiet -c requirements.txt -o requirements-dev.txt
+
+clean:  ## remove what was installed and the local stack's state
+	@rm -rf $(VENV) .local local/node_modules tests/integration/event_hubs/node/node_modules

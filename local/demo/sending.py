@@ -1,0 +1,67 @@
+"""Sends events to the functions as a client should: in batches, again after 503, and counts the answers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+BATCH = 500
+IN_FLIGHT = 4
+TRIES = 20
+
+
+@dataclass(slots=True)
+class Sent:
+    """What the functions said of what was sent."""
+
+    accepted: int = 0
+    failed: int = 0
+    sent_again: int = 0
+
+    @property
+    def events(self) -> int:
+        """Events that the functions took, good or bad."""
+        return self.accepted + self.failed
+
+
+async def send_all(base_url: str, key: str, events: Iterable[dict[str, Any]], sent: Sent) -> None:
+    """Send every event in batches, a few requests at a time. Raise RuntimeError when a batch is not taken at last."""
+    batches = in_batches(events)
+    async with httpx.AsyncClient(base_url=base_url, timeout=30) as client:
+
+        async def work() -> None:
+            for batch in batches:  # one iterator feeds all workers; between awaits only one of them advances it
+                await send(client, key, batch, sent)
+
+        await asyncio.gather(*(work() for _ in range(IN_FLIGHT)))
+
+
+async def send(client: httpx.AsyncClient, key: str, batch: Sequence[dict[str, Any]], sent: Sent) -> None:
+    """Send one batch until it is taken. Raise RuntimeError for an answer that sending again cannot change."""
+    for _ in range(TRIES):
+        answer = await client.post("/api/events", json=list(batch), headers={"X-Write-Key": key})
+        if answer.status_code in (httpx.codes.OK, httpx.codes.BAD_REQUEST) and "accepted" in answer.json():
+            sent.accepted += answer.json()["accepted"]
+            sent.failed += answer.json()["failed"]
+            return
+        if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+            raise RuntimeError(f"the collector answered {answer.status_code}: {answer.text}")
+        sent.sent_again += 1
+        await asyncio.sleep(float(answer.headers.get("Retry-After", "1")))
+    raise RuntimeError("the collector took a batch in none of the tries")
+
+
+def in_batches(events: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """Groups of at most BATCH events, read lazily."""
+    batch: list[dict[str, Any]] = []
+    for event in events:
+        batch.append(event)
+        if len(batch) == BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

@@ -1,0 +1,83 @@
+"""Settings: read at once, refused at once, and written down where an operator looks."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from clickstream.errors import SettingsError
+from clickstream.settings import Connection, Settings
+
+ROOT = Path(__file__).parents[2]
+REQUIRED = {"EventHubConnection": "Endpoint=x", "Lake": "AccountName=x", "VISITOR_ID_KEY": "0123456789abcdef"}
+OF_THE_HOST = {"FUNCTIONS_WORKER_RUNTIME", "AzureWebJobsStorage"}
+CONNECTIONS = {"event_hub_connection": "EventHubConnection", "lake": "Lake"}
+
+
+def names() -> set[str]:
+    return {CONNECTIONS.get(field.name, field.name.upper()) for field in fields(Settings)}
+
+
+def test_defaults_hold_where_nothing_is_said() -> None:
+    settings = Settings.from_env(REQUIRED)
+    assert settings.event_hub_name == "events"
+    assert settings.send_deadline_ms == 1500
+
+
+def test_every_problem_is_reported_at_once() -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_env({"VISITOR_ID_KEY": "short", "MAX_REQUEST_BYTES": "many", "SEND_DEADLINE_MS": "1"})
+    assert [problem.split(" ")[0] for problem in caught.value.problems] == [
+        "EventHubConnection",
+        "Lake",
+        "VISITOR_ID_KEY",
+        "SEND_DEADLINE_MS",
+        "MAX_REQUEST_BYTES",
+    ]
+
+
+def test_an_identity_is_taken_in_place_of_a_connection_string() -> None:
+    settings = Settings.from_env(
+        {
+            "EventHubConnection__fullyQualifiedNamespace": "x.servicebus.windows.net",
+            "EventHubConnection__clientId": "id",
+            "Lake__accountName": "lake",
+            "VISITOR_ID_KEY": "0123456789abcdef",
+        }
+    )
+    assert settings.event_hub_connection == Connection(
+        "EventHubConnection", None, "x.servicebus.windows.net", client_id="id"
+    )
+    assert settings.lake == Connection("Lake", None, "lake")
+
+
+def test_two_ways_to_one_service_contradict() -> None:
+    with pytest.raises(SettingsError, match="Lake and Lake__accountName exclude one another"):
+        Settings.from_env({**REQUIRED, "Lake__accountName": "lake"})
+
+
+def test_the_visitor_key_is_not_shown() -> None:
+    assert "0123456789abcdef" not in repr(Settings.from_env(REQUIRED))
+
+
+def test_the_sample_names_every_setting_and_no_other() -> None:
+    sample = json.loads((ROOT / "local.settings.sample.json").read_text())["Values"]
+    assert set(sample) - OF_THE_HOST == names()
+    Settings.from_env(sample)
+
+
+def test_the_documentation_names_every_setting_with_its_default_and_no_other() -> None:
+    rows = [
+        [cell.strip().strip("`") for cell in line.strip("|\n ").split(" | ")]
+        for line in (ROOT / "docs" / "settings.md").read_text().splitlines()
+        if line.startswith("| `")
+    ]
+    documented = {row[0]: row[1] for row in rows}
+    assert set(documented) == names()
+    for field in fields(Settings):
+        if field.name in CONNECTIONS or field.name == "visitor_id_key":
+            continue
+        assert documented[field.name.upper()] == str(field.default), field.name
