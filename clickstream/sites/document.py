@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from clickstream.errors import InvalidSite
 
@@ -40,12 +40,18 @@ def _known_zone(name: str) -> str:
     return name
 
 
+def _not_empty(keys: tuple[Key, ...]) -> tuple[Key, ...]:
+    if not keys:
+        raise ValueError("a site needs at least one key")
+    return keys
+
+
 class Site(_Strict):
     """One measured site."""
 
     site: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
     time_zone: Annotated[str, AfterValidator(_known_zone)] = "UTC"
-    keys: Annotated[tuple[Key, ...], Field(min_length=1)]
+    keys: Annotated[tuple[Key, ...], AfterValidator(_not_empty)]
 
 
 def parse_site(text: bytes, *, expected: str) -> Site:

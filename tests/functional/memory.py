@@ -1,0 +1,57 @@
+"""The core's ports kept in memory: real code, for tests where the network is not the point."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from clickstream.delivery.message import Message
+from clickstream.errors import Unavailable
+
+
+@dataclass
+class MemorySink:
+    """Keeps messages; refuses them while `down`."""
+
+    max_message_bytes: int = 1_000_000
+    down: bool = False
+    messages: list[Message] = field(default_factory=list)
+
+    async def send(self, messages: Sequence[Message]) -> None:
+        if self.down and messages:
+            raise Unavailable("down")
+        self.messages.extend(messages)
+
+    def bodies(self) -> list[dict[str, Any]]:
+        return [orjson.loads(message.body) for message in self.messages]
+
+
+@dataclass
+class MemoryDocuments:
+    """Sites' documents by path; unreadable while `down`."""
+
+    documents: dict[str, bytes]
+    down: bool = False
+    reads: list[str] = field(default_factory=list)
+
+    async def versions(self) -> Mapping[str, str]:
+        if self.down:
+            raise Unavailable("down")
+        return {path: str(hash(text)) for path, text in self.documents.items()}
+
+    async def read(self, path: str) -> bytes:
+        self.reads.append(path)
+        return self.documents[path]
+
+
+@dataclass
+class Clock:
+    """A monotonic clock that tests move."""
+
+    seconds: float = 1000.0
+
+    def __call__(self) -> float:
+        return self.seconds
