@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -171,10 +172,8 @@ class SiteUploads:
         """Upload what is new or changed since the last call."""
         container = self._service.get_container_client("config")
         if not self._uploaded:
-            try:
+            with contextlib.suppress(ResourceExistsError):
                 container.create_container()
-            except ResourceExistsError:
-                pass
         for path in sorted(self._folder.glob("*.yaml")):
             changed_at = path.stat().st_mtime_ns
             if self._uploaded.get(path) != changed_at:

@@ -118,7 +118,7 @@ class _Client:
         lanes: dict[str, list[EventData]] = {}
         for message in messages:
             data = EventData(message.body)
-            data.properties = dict(message.properties)
+            data.properties = {**message.properties}
             lane = self._lanes[crc32(message.key.encode()) % len(self._lanes)]
             lanes.setdefault(lane, []).append(data)
         for lane, events in lanes.items():

@@ -30,7 +30,7 @@ async def test_a_write_key_names_its_site_and_kind() -> None:
 
 @pytest.mark.parametrize("key", [None, "", "nobody", "shop-read", "\ud800"])
 async def test_what_is_no_write_key_opens_nothing_and_is_told_the_same(key: str | None) -> None:
-    with pytest.raises(Unauthorized, match="^this write key opens no site$"):
+    with pytest.raises(Unauthorized, match=r"^this write key opens no site$"):
         await directory(both()).writer(key)
 
 
