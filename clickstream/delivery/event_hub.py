@@ -105,7 +105,7 @@ class _Client:
 
     async def connect(self) -> None:
         """Open the connection and the link, so that the first send is as quick as any."""
-        self._lanes = lane_keys(await self._producer.get_partition_ids())
+        self._lanes = lane_keys(len(await self._producer.get_partition_ids()))
         await self._producer.create_batch(partition_key=self._lanes[0])
 
     async def check(self) -> None:
@@ -141,21 +141,23 @@ class _Client:
                 await self._producer.close()
 
 
-def lane_keys(partition_ids: Sequence[str]) -> Sequence[str]:
+def lane_keys(partition_count: int) -> Sequence[str]:
     """One partition key per partition, each of which the service hashes to another one.
 
-    Sending by key keeps all partitions on one link; the SDK opens a connection of its own for every partition id.
+    Sending by key keeps all partitions on one link; the SDK opens a connection of its own for every partition id. Only
+    keys of a hash above zero are taken: of negative ones the SDKs for Python and .NET disagree where they lead.
     """
-    from azure.eventhub._buffered_producer._partition_resolver import PartitionResolver
+    from azure.eventhub._buffered_producer._partition_resolver import generate_hash_code
 
-    resolver = PartitionResolver(list(partition_ids))
-    found: dict[str, str] = {}
+    found: dict[int, str] = {}
     candidate = 0
-    while len(found) < len(partition_ids):
+    while len(found) < partition_count:
         key = f"lane-{candidate}"
-        found.setdefault(resolver.get_partition_id_by_partition_key(key), key)
+        hash_code: int = generate_hash_code(key)
+        if hash_code > 0:
+            found.setdefault(hash_code % partition_count, key)
         candidate += 1
-    return [found[partition_id] for partition_id in partition_ids]
+    return [found[partition] for partition in range(partition_count)]
 
 
 def _producer(connection: Connection, hub: str) -> EventHubProducerClient:

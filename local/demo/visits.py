@@ -11,7 +11,14 @@ from uuid import UUID
 
 HOST = "shop.example"
 PAGES = ("/", "/shoes", "/shoes/trail-runner", "/bags", "/bags/rucksack", "/about", "/checkout", "/thank-you")
-REFERRERS = (None, None, "https://www.google.com/", "https://news.example/gear", "https://chatgpt.com/", "https://t.co/x")
+REFERRERS = (
+    None,
+    None,
+    "https://www.google.com/",
+    "https://news.example/gear",
+    "https://chatgpt.com/",
+    "https://t.co/x",
+)
 AGENTS = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36",
     "Mozilla/5.0 (iPhone; CPU iPhone OS 18_6 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.6 "

@@ -1,0 +1,238 @@
+"""One client's connection: handshake, sessions, and frames to the links they are for."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import struct
+from collections.abc import Callable
+from typing import Any, cast
+
+from local.event_hubs import frames
+from local.event_hubs.broker import Broker
+from local.event_hubs.codec import CodecError
+from local.event_hubs.links import CbsLink, EgressLink, IngressLink, Link, ManagementLink, attach_link
+
+log = logging.getLogger(__name__)
+WINDOW = 2**31 - 1
+DEFAULT_MAX_FRAME = 65_536
+MAX_FRAME_ACCEPTED = 2**21
+
+
+class Session:
+    """One session: its channel and its links, by the peer's handle (ours is the same number)."""
+
+    def __init__(self, connection: Connection, channel: int) -> None:
+        self.connection = connection
+        self.channel = channel
+        self.links: dict[int, Link] = {}
+        self.incoming = 0
+        self.outgoing = 1
+        self._receiving: int | None = None
+
+    def on_attach(self, fields: list[Any]) -> None:
+        handle = fields[1]
+        if not isinstance(handle, int) or not isinstance(fields[0], str):
+            raise CodecError("an attach without name or handle")
+        link = attach_link(self, fields)
+        if link is not None:
+            self.links[handle] = link
+
+    def on_flow(self, fields: list[Any]) -> None:
+        link = self.links.get(fields[4])
+        if isinstance(link, EgressLink | CbsLink | ManagementLink):
+            link.on_flow(fields)
+
+    def on_transfer(self, fields: list[Any], payload: bytes) -> None:
+        self.incoming += 1
+        link = self.links.get(fields[0])
+        if isinstance(link, IngressLink | CbsLink | ManagementLink):
+            link.on_transfer(fields, payload)
+
+    def on_detach(self, fields: list[Any]) -> None:
+        link = self.links.pop(fields[0], None)
+        if link is not None:
+            link.close()
+            self.send(frames.detach(self.channel, fields[0]))
+
+    def send(self, *parts: bytes) -> None:
+        self.connection.write(b"".join(parts))
+
+    def send_flow(self, handle: int, delivery_count: int, credit: int, drain: bool = False) -> None:
+        self.send(
+            frames.flow(
+                self.channel,
+                next_incoming=self.incoming,
+                next_outgoing=self.outgoing,
+                window=WINDOW,
+                handle=handle,
+                delivery_count=delivery_count,
+                credit=credit,
+                drain=drain,
+            )
+        )
+
+    def close(self) -> None:
+        for link in self.links.values():
+            link.close()
+        self.links.clear()
+
+
+class Connection(asyncio.Protocol):
+    """Reads frames as they come; every answer is written at once. A peer that breaks the protocol is dropped."""
+
+    def __init__(self, broker: Broker) -> None:
+        self.broker = broker
+        self.sessions: dict[int, Session] = {}
+        self.authorized: set[str] = set()
+        self.max_frame = DEFAULT_MAX_FRAME
+        self.writable = True
+        self._transport: asyncio.Transport | None = None
+        self._buffer = bytearray()
+        self._in_header = True
+        self._black_hole = False
+        self._timers: list[asyncio.TimerHandle] = []
+        self._last_heard = 0.0
+
+    # --- transport -------------------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self.broker.connections.add(self)
+        self._last_heard = asyncio.get_running_loop().time()
+        self._watch_idle()
+        if (rule := self.broker.faults.at("connect")) is not None:
+            if rule.action == "drop":
+                self.drop()
+            self._black_hole = True
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.broker.connections.discard(self)
+        for session in self.sessions.values():
+            session.close()
+        self.sessions.clear()
+        for timer in self._timers:
+            timer.cancel()
+        self._transport = None
+
+    def data_received(self, data: bytes) -> None:
+        self._last_heard = asyncio.get_running_loop().time()
+        if self._black_hole:
+            return
+        self._buffer += data
+        try:
+            self._read()
+        except CodecError as problem:
+            log.warning("a client broke the protocol: %s", problem)
+            self.write(frames.close(frames.error("amqp:connection:framing-error", str(problem))))
+            self.drop()
+
+    def pause_writing(self) -> None:
+        self.writable = False
+
+    def resume_writing(self) -> None:
+        self.writable = True
+        for session in self.sessions.values():
+            for link in session.links.values():
+                if isinstance(link, EgressLink):
+                    link.pump()
+
+    def write(self, data: bytes) -> None:
+        if self._transport is not None and not self._black_hole:
+            self._transport.write(data)
+
+    def drop(self) -> None:
+        """Cut the connection without a word."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def swallow(self) -> None:
+        """Answer nothing any more, but stay connected."""
+        self._black_hole = True
+
+    def later(self, delay_ms: int, call: Callable[[], None]) -> None:
+        """Call after a while, unless the connection is gone by then."""
+        self._timers.append(asyncio.get_running_loop().call_later(delay_ms / 1000, call))
+
+    # --- frames ----------------------------------------------------------------------------------------------------
+
+    def _read(self) -> None:
+        position = 0
+        buffer = self._buffer
+        while len(buffer) - position >= 8:
+            if self._in_header:
+                self._on_header(bytes(buffer[position : position + 8]))
+                position += 8
+                continue
+            size, offset, kind, channel = struct.unpack_from(">IBBH", buffer, position)
+            if not 8 <= size <= MAX_FRAME_ACCEPTED or not 2 <= offset <= size // 4:
+                raise CodecError(f"a frame of {size} bytes")
+            if len(buffer) - position < size:
+                break
+            body = bytes(buffer[position + offset * 4 : position + size])
+            position += size
+            if body:
+                self._on_frame(kind, channel, body)
+        del buffer[:position]
+
+    def _on_header(self, header: bytes) -> None:
+        if header == frames.SASL_HEADER:
+            self.write(frames.SASL_HEADER + frames.sasl_mechanisms())
+        elif header == frames.AMQP_HEADER:
+            self.write(frames.AMQP_HEADER)
+        else:
+            raise CodecError(f"{header!r} is no protocol header")
+        self._in_header = False
+
+    def _on_frame(self, kind: int, channel: int, body: bytes) -> None:
+        code, fields, payload_at = frames.parse(body)
+        if kind == 1:
+            if code == frames.SASL_INIT:
+                self.write(frames.sasl_ok())
+                self._in_header = True
+            return
+        if code == frames.OPEN:
+            self._on_open(fields)
+        elif code == frames.BEGIN:
+            self.sessions[channel] = Session(self, channel)
+            self.write(frames.begin(channel, channel, WINDOW))
+        elif code == frames.CLOSE:
+            self.write(frames.close())
+            if self._transport is not None:
+                self._transport.close()
+        elif (session := self.sessions.get(channel)) is None:
+            return  # a client goes on about a session it has ended; that is its way
+        elif code == frames.ATTACH:
+            session.on_attach(fields)
+        elif code == frames.TRANSFER:
+            session.on_transfer(fields, body[payload_at:])
+        elif code == frames.FLOW:
+            session.on_flow(fields)
+        elif code == frames.DETACH:
+            session.on_detach(fields)
+        elif code == frames.END:
+            session.close()
+            del self.sessions[channel]
+            self.write(frames.end(channel))
+
+    def _on_open(self, fields: list[Any]) -> None:
+        if isinstance(fields[2], int):
+            self.max_frame = max(512, min(fields[2], MAX_FRAME_ACCEPTED))
+        self.write(frames.open_(f"{self.broker.namespace}-emulator", self.broker.idle_ms))
+        if isinstance(fields[4], int) and fields[4] > 0:
+            self._beat(fields[4] / 2000)
+
+    def _beat(self, seconds: float) -> None:
+        with contextlib.suppress(RuntimeError):
+            self.write(frames.HEARTBEAT)
+            self._timers[:] = [timer for timer in self._timers if not timer.cancelled()][-50:]
+            self._timers.append(asyncio.get_running_loop().call_later(seconds, self._beat, seconds))
+
+    def _watch_idle(self) -> None:
+        loop = asyncio.get_running_loop()
+        if loop.time() - self._last_heard > self.broker.idle_ms / 1000:
+            self.write(frames.close(frames.error("amqp:connection:forced", "the connection was idle for too long")))
+            self.drop()
+            return
+        self._timers.append(loop.call_later(self.broker.idle_ms / 4000, self._watch_idle))

@@ -1,0 +1,168 @@
+"""Hubs and their partitions: events in order, positions, retention."""
+
+from __future__ import annotations
+
+import struct
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from local.event_hubs.messages import Incoming
+
+MASK = 0xFFFFFFFF
+DEFAULT_GROUP = "$default"
+
+
+class Full(Exception):
+    """Nothing more can be taken: what Capture has not written may not be forgotten."""
+
+
+@dataclass(slots=True)
+class Stored:
+    """One event in a partition."""
+
+    sequence: int
+    offset: int
+    enqueued_ms: int
+    key: str | None
+    carried: bytes
+
+
+@dataclass
+class Partition:
+    """One partition's log. Old events are forgotten beyond `max_bytes`, but never before Capture has them."""
+
+    id: str
+    max_bytes: int
+    events: list[Stored] = field(default_factory=list)
+    next_sequence: int = 0
+    next_offset: int = 0
+    bytes_held: int = 0
+    captured_sequence: int | None = None  # None where nothing is captured
+    listeners: set[Callable[[], None]] = field(default_factory=set)
+
+    def append(self, incoming: Sequence[Incoming], now_ms: int) -> None:
+        """Store all, or raise Full and store none."""
+        size = sum(len(event.carried) for event in incoming)
+        if self.bytes_held + size > self.max_bytes:
+            self._forget(self.bytes_held + size - self.max_bytes)
+            if self.bytes_held and self.bytes_held + size > self.max_bytes:
+                raise Full
+        # The service's clock never runs backwards within a partition.
+        enqueued_ms = max(now_ms, self.events[-1].enqueued_ms if self.events else 0)
+        for event in incoming:
+            self.events.append(
+                Stored(self.next_sequence, self.next_offset, enqueued_ms, event.partition_key, event.carried)
+            )
+            self.next_sequence += 1
+            self.next_offset += len(event.carried) + 64
+        self.bytes_held += size
+        for listener in tuple(self.listeners):
+            listener()
+
+    def _forget(self, excess: int) -> None:
+        freed = count = 0
+        for event in self.events:
+            if freed >= excess or (self.captured_sequence is not None and event.sequence > self.captured_sequence):
+                break
+            freed += len(event.carried)
+            count += 1
+        del self.events[:count]
+        self.bytes_held -= freed
+
+    @property
+    def last(self) -> Stored | None:
+        """The newest event still held."""
+        return self.events[-1] if self.events else None
+
+    @property
+    def begin_sequence(self) -> int:
+        """Sequence number of the oldest event held; -1 when the partition never held one."""
+        if self.events:
+            return self.events[0].sequence
+        return self.next_sequence if self.next_sequence else -1
+
+    def from_sequence(self, sequence: int) -> Sequence[Stored]:
+        """The events from a sequence number on."""
+        return self.events[bisect_left(self.events, sequence, key=lambda event: event.sequence) :]
+
+    def position(self, name: str, operator: str, value: int) -> int:
+        """The sequence number at which reading starts: `name` is sequence, offset or time, `operator` > or >=."""
+        keys: dict[str, Callable[[Stored], int]] = {
+            "sequence": lambda event: event.sequence,
+            "offset": lambda event: event.offset,
+            "time": lambda event: event.enqueued_ms,
+        }
+        find = bisect_right if operator == ">" else bisect_left
+        index = find(self.events, value, key=keys[name])
+        return self.events[index].sequence if index < len(self.events) else self.next_sequence
+
+
+@dataclass
+class Hub:
+    """One event hub."""
+
+    name: str
+    partitions: list[Partition]
+    consumer_groups: frozenset[str]
+    created_ms: int
+    _turn: int = 0
+
+    def partition(self, partition_id: str) -> Partition | None:
+        return next((partition for partition in self.partitions if partition.id == partition_id), None)
+
+    def route(self, key: str | None) -> Partition:
+        """By the key's hash, as the service does; in turn without one."""
+        if key is not None:
+            return self.partitions[partition_of_key(key, len(self.partitions))]
+        self._turn = (self._turn + 1) % len(self.partitions)
+        return self.partitions[self._turn]
+
+    def has_group(self, name: str) -> bool:
+        return name.lower() == DEFAULT_GROUP or name.lower() in self.consumer_groups
+
+
+def partition_of_key(key: str, count: int) -> int:
+    """The service's choice: Jenkins' lookup3 (public domain, Bob Jenkins 2006) of the key, folded to 16 signed bits.
+
+    The modulo is the Python SDK's, so that its buffered producer and this emulator agree.
+    """
+    first, second = _lookup3(key.encode())
+    folded = (first ^ second) & 0xFFFF
+    return (folded - 0x10000 if folded & 0x8000 else folded) % count
+
+
+def _rotate(value: int, by: int) -> int:
+    return ((value << by) | (value >> (32 - by))) & MASK
+
+
+def _lookup3(data: bytes) -> tuple[int, int]:
+    a = b = c = (0xDEADBEEF + len(data)) & MASK
+    position = 0
+    while len(data) - position > 12:
+        x, y, z = struct.unpack_from("<III", data, position)
+        a, b, c = (a + x) & MASK, (b + y) & MASK, (c + z) & MASK
+        for by, turn in ((4, 0), (6, 1), (8, 2), (16, 0), (19, 1), (4, 2)):
+            if turn == 0:
+                a = ((a - c) & MASK) ^ _rotate(c, by)
+                c = (c + b) & MASK
+            elif turn == 1:
+                b = ((b - a) & MASK) ^ _rotate(a, by)
+                a = (a + c) & MASK
+            else:
+                c = ((c - b) & MASK) ^ _rotate(b, by)
+                b = (b + a) & MASK
+        position += 12
+    rest = data[position:]
+    if not rest:
+        return c, b
+    x, y, z = struct.unpack("<III", rest.ljust(12, b"\0"))
+    a, b, c = (a + x) & MASK, (b + y) & MASK, (c + z) & MASK
+    c = ((c ^ b) - _rotate(b, 14)) & MASK
+    a = ((a ^ c) - _rotate(c, 11)) & MASK
+    b = ((b ^ a) - _rotate(a, 25)) & MASK
+    c = ((c ^ b) - _rotate(b, 16)) & MASK
+    a = ((a ^ c) - _rotate(c, 4)) & MASK
+    b = ((b ^ a) - _rotate(a, 14)) & MASK
+    c = ((c ^ b) - _rotate(b, 24)) & MASK
+    return c, b
