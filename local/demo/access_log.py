@@ -6,7 +6,6 @@ import gzip
 import hmac
 import re
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -49,9 +48,7 @@ class Line:
 
 def read_lines(path: Path) -> Iterator[Line | Malformed]:
     """Stream the log, plain or .gz, line by line, without ever holding more than one."""
-    with ExitStack() as stack:
-        raw = gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")
-        stack.push(raw)
+    with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as raw:
         for number, line in enumerate(raw, start=1):
             try:
                 yield parse_line(line.decode("utf-8", "replace").rstrip("\r\n"), number)

@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 RETRY_SECONDS = 0.5
 # Properties of the message that the service repeats among the system properties; a guess, marked as one.
 SYSTEM_PROPERTIES = ("message-id", "correlation-id", "content-type")
+TOPIC = "/subscriptions/local/resourceGroups/local/providers/Microsoft.EventHub/namespaces"
 NEVER = "0001-01-01T00:00:00"
 
 
@@ -172,7 +173,7 @@ class Capture:
     def _created_event(self, window: _Window, url: str, size: int, events: list[Stored]) -> dict[str, Any]:
         first, last = (events[0], events[-1]) if events else (None, None)
         return {
-            "topic": f"/subscriptions/local/resourceGroups/local/providers/Microsoft.EventHub/namespaces/{self._namespace}",
+            "topic": f"{TOPIC}/{self._namespace}",
             "subject": f"eventhubs/{window.hub.name}",
             "eventType": "Microsoft.EventHub.CaptureFileCreated",
             "eventTime": datetime.now(UTC).isoformat().replace("+00:00", "Z"),

@@ -1,0 +1,98 @@
+"""Timers: past due, then run on startup, then the schedule; one run at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from azure.functions.meta import Datum, get_binding_registry
+
+from local.functions_host.indexing import IndexedFunction
+from local.functions_host.invoking import Invoker
+from local.functions_host.ncrontab import parse_schedule
+
+log = logging.getLogger("host")
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Timer:
+    """One timer function and its status, kept from one start of the host to the next."""
+
+    def __init__(
+        self, function: IndexedFunction, invoker: Invoker, state: Path, now: Callable[[], datetime] = _now
+    ) -> None:
+        self._function = function
+        self._invoker = invoker
+        self._now = now
+        self._schedule = parse_schedule(str(function.trigger["schedule"]))
+        monitored = function.trigger.get("useMonitor", True) is not False and not self._schedule.is_sub_minute
+        self._status_file = state / f"timer-{function.name}.json" if monitored else None
+        self._running = asyncio.Lock()
+
+    async def run(self) -> None:
+        """Run for ever, by the schedule."""
+        status = self._read_status()
+        if status is not None and status["schedule"] == self._function.trigger["schedule"]:
+            if self._now() > datetime.fromisoformat(status["next"]):
+                await self.fire(past_due=True)
+            elif self._function.trigger.get("runOnStartup"):
+                await self.fire()
+        elif self._function.trigger.get("runOnStartup"):
+            await self.fire()
+        while True:
+            next_at = self._schedule.next_after(self._now())
+            self._write_status(None, next_at)
+            while (left := (next_at - self._now()).total_seconds()) > 0:
+                await asyncio.sleep(min(left, 60))
+            await self.fire()
+
+    async def fire(self, past_due: bool = False) -> None:
+        """Run now, after a run that is under way."""
+        async with self._running:
+            began = self._now()
+            await self._invoker.invoke_with_retries(self._function, self._request(past_due))
+            self._write_status(began, self._schedule.next_after(self._now()))
+
+    def _request(self, past_due: bool) -> Any:
+        status = self._read_status()
+        payload = {
+            "Schedule": {"AdjustForDST": True},
+            "ScheduleStatus": None
+            if status is None
+            else {"Last": status["last"], "Next": status["next"], "LastUpdated": status["updated"]},
+            "IsPastDue": past_due,
+        }
+        converter = get_binding_registry().get("timerTrigger")
+        return converter.decode(Datum(json.dumps(payload), "json"), trigger_metadata={})
+
+    def _read_status(self) -> dict[str, str] | None:
+        if self._status_file is None or not self._status_file.is_file():
+            return None
+        try:
+            status: dict[str, str] = json.loads(self._status_file.read_text())
+            datetime.fromisoformat(status["next"])
+            return status
+        except (ValueError, KeyError):
+            log.warning("the status of %s cannot be read and is begun anew", self._function.name)
+            return None
+
+    def _write_status(self, last: datetime | None, next_at: datetime) -> None:
+        if self._status_file is None:
+            return
+        before = self._read_status()
+        status = {
+            "schedule": str(self._function.trigger["schedule"]),
+            "last": last.isoformat() if last else (before or {}).get("last", datetime.min.isoformat()),
+            "next": next_at.isoformat(),
+            "updated": self._now().isoformat(),
+        }
+        self._status_file.parent.mkdir(parents=True, exist_ok=True)
+        self._status_file.write_text(json.dumps(status))
