@@ -39,9 +39,9 @@ class Context(func.Context):
         return self._directory
 
     # What tracing and retries would tell; this host traces nothing.
-    thread_local_storage = None
-    trace_context = None
-    retry_context = None
+    thread_local_storage: Any = None
+    trace_context: Any = None
+    retry_context: Any = None
 
 
 class Invoker:
