@@ -83,7 +83,8 @@ class HostApp:
             await self._lifespan(receive, send)
         elif scope["type"] == "http":
             answer = self._with_cors(scope, await self._answer(scope, receive))
-            await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
+            length = [] if answer.status == 204 else [(b"content-length", str(len(answer.body)).encode())]
+            await send({"type": "http.response.start", "status": answer.status, "headers": [*answer.headers, *length]})
             body = b"" if scope["method"] == "HEAD" else answer.body
             await send({"type": "http.response.body", "body": body})
 
