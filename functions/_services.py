@@ -18,8 +18,9 @@ from clickstream.settings import Settings
 from clickstream.sites.directory import SiteDirectory
 
 if TYPE_CHECKING:
-    from clickstream.compacting.compactor import Compactor
     from clickstream.querying.engine import QueryEngine
+
+    from clickstream.compacting.compactor import Compactor
 
 
 def now() -> datetime:
@@ -62,9 +63,9 @@ class Services:
     @cached_property
     def compactor(self) -> Compactor:
         from clickstream.compacting.compactor import Compactor
-        from clickstream.delivery.hub_state import EventHubState
+        from clickstream.delivery.hub_state import EventHubStates
 
-        return Compactor(self.storage, self.settings, EventHubState(self.settings.event_hub_connection), now)
+        return Compactor(self.storage, self.settings, EventHubStates(self.settings.event_hub_connection), now)
 
     @cached_property
     def queries(self) -> QueryEngine:

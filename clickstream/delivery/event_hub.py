@@ -71,8 +71,9 @@ class EventHubSink:
 
     async def close(self) -> None:
         """Close the client, if there is one."""
-        if self._client is not None:
-            await self._discard(self._client)
+        client, self._client = self._client, None
+        if client is not None:
+            await client.close()
 
     async def _connected(self) -> _Client:
         if self._client is not None:
@@ -118,7 +119,7 @@ class _Client:
         lanes: dict[str, list[EventData]] = {}
         for message in messages:
             data = EventData(message.body)
-            data.properties = {**message.properties}
+            data.properties.update(message.properties)
             lane = self._lanes[crc32(message.key.encode()) % len(self._lanes)]
             lanes.setdefault(lane, []).append(data)
         for lane, events in lanes.items():

@@ -22,13 +22,13 @@ class BlobSiteDocuments:
 
     async def versions(self) -> Mapping[str, str]:
         import obstore
-        from obstore.exceptions import BaseError, NotFoundError
+        from obstore.exceptions import BaseError
 
         try:
             found = await obstore.list(self._container, PREFIX).collect_async()
-        except NotFoundError:
+        except FileNotFoundError:
             return {}
-        except BaseError as error:
+        except (BaseError, OSError) as error:
             raise Unavailable("the sites' documents cannot be listed") from error
         return {blob["path"]: blob["e_tag"] or "" for blob in found if blob["path"].endswith(SUFFIX)}
 
@@ -39,5 +39,5 @@ class BlobSiteDocuments:
         try:
             answer = await obstore.get_async(self._container, path)
             return bytes(await answer.bytes_async())
-        except BaseError as error:
+        except (BaseError, OSError) as error:
             raise Unavailable(f"{path} cannot be read") from error

@@ -1,0 +1,1 @@
+"""Compaction: captured files become rows of the open table, each event once."""

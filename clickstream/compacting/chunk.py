@@ -1,0 +1,198 @@
+"""One chunk of captured files as rows: decoded, typed, with lineage, and each failure beside them."""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+import pyarrow as pa
+
+from clickstream.compacting.decode import Captured
+from clickstream.compacting.files import CaptureFile, HubPartition, Watermark
+from clickstream.compacting.parsing import Failure, parse_events
+from clickstream.event import FailedEvent
+from clickstream.lake.schema import FAILED_COLUMNS, TIMESTAMP, arrow_schema
+
+MAX_PAYLOAD_BYTES = 32_768
+_FAILED_FIELDS = tuple(name for name in FailedEvent.__dataclass_fields__)
+
+
+@dataclass(slots=True)
+class Chunk:
+    """Captured files that were read together, in order."""
+
+    files: list[tuple[CaptureFile, Captured]] = field(default_factory=list)
+
+    @property
+    def event_count(self) -> int:
+        """Events in all files."""
+        return sum(len(captured.bodies) for _, captured in self.files)
+
+    def bodies(self) -> list[bytes]:
+        """Every event's body, in order."""
+        return [body for _, captured in self.files for body in captured.bodies]
+
+    def lineage(self) -> pa.Table:
+        """Where every event came from, in the order of `bodies`; `hub` is no column of events."""
+        columns: dict[str, list[Any]] = {"hub": [], "hub_partition": [], "capture_file": []}
+        numbers: list[int] = []
+        enqueued: list[int] = []
+        for file, captured in self.files:
+            count = len(captured.bodies)
+            columns["hub"] += [file.source.hub] * count
+            columns["hub_partition"] += [file.source.partition] * count
+            columns["capture_file"] += [file.path] * count
+            numbers += captured.sequence_numbers
+            enqueued += captured.enqueued_us
+        return pa.table(
+            {
+                **{name: pa.array(values, pa.string()) for name, values in columns.items()},
+                "sequence_number": pa.array(numbers, pa.int64()),
+                "enqueued_at": pa.array(enqueued, pa.int64()).cast(TIMESTAMP),
+            }
+        )
+
+    def watermarks(self, before: Mapping[HubPartition, Watermark]) -> dict[HubPartition, Watermark]:
+        """Where each partition stands once this chunk is committed."""
+        after = dict(before)
+        for file, captured in self.files:
+            last = captured.sequence_numbers[-1] if captured.sequence_numbers else None
+            reached = after.get(file.source, Watermark()).sequence_number if last is None else last
+            after[file.source] = Watermark(file.started_at, reached)
+        return {source: after[source] for source in {file.source for file, _ in self.files}}
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Events that the hub numbered and no captured file holds."""
+
+    source: HubPartition
+    after: int
+    before: int
+
+
+def gaps(chunk: Chunk, before: Mapping[HubPartition, Watermark]) -> Sequence[Gap]:
+    """Holes in the sequence numbers. Numbers that start over are no hole: the hub was made anew."""
+    found: list[Gap] = []
+    last = {source: watermark.sequence_number for source, watermark in before.items()}
+    for file, captured in chunk.files:
+        if not captured.sequence_numbers:
+            continue
+        previous = last.get(file.source)
+        first = captured.sequence_numbers[0]
+        if previous is not None and first > previous + 1:
+            found.append(Gap(file.source, previous, first))
+        last[file.source] = captured.sequence_numbers[-1]
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What a chunk becomes, before copies are dropped."""
+
+    events: pa.Table
+    failed: pa.Table
+
+
+def event_rows(chunk: Chunk) -> Rows:
+    """The rows of the hub of events: typed events, and what is none."""
+    bodies = chunk.bodies()
+    lineage = chunk.lineage()
+    parsed = parse_events(bodies)
+    events = _beside(parsed.events, lineage.take(parsed.events["row"])).drop_columns(["row", "hub"])
+    dates = events["occurred_at"].cast(pa.date32())
+    return Rows(events.append_column("event_date", dates), _failed_at_compaction(parsed.failures, bodies, lineage))
+
+
+def failed_event_rows(chunk: Chunk) -> pa.Table:
+    """The rows of the hub of failed events; a body that is no failed event is one itself, of this stage."""
+    bodies = chunk.bodies()
+    lineage = chunk.lineage()
+    good: list[dict[str, Any]] = []
+    at: list[int] = []
+    failures: list[Failure] = []
+    for row, body in enumerate(bodies):
+        try:
+            good.append(_read_failed(body))
+            at.append(row)
+        except (ValueError, TypeError, KeyError) as error:
+            failures.append(Failure(row, "schema_violation", "", f"no failed event: {error}"))
+    told = _failed_table(good, lineage.take(pa.array(at, pa.int64())))
+    return pa.concat_tables([told, _failed_at_compaction(failures, bodies, lineage)])
+
+
+def _read_failed(body: bytes) -> dict[str, Any]:
+    value = orjson.loads(body)
+    if not isinstance(value, dict):
+        raise TypeError("not an object")
+    row = {name: value.get(name) for name in _FAILED_FIELDS}
+    row["payload"] = b64decode(value["payload"], validate=True)
+    row["received_at"] = datetime.fromisoformat(value["received_at"])
+    row["payload_truncated"] = bool(value.get("payload_truncated", False))
+    row["pointer"] = value.get("pointer", "")
+    for name in ("failed_event_id", "stage", "failure_class", "message"):
+        if not isinstance(row[name], str) or not row[name]:
+            raise TypeError(f"{name} is required")
+    for name in ("site", "dialect", "pointer"):
+        if not isinstance(row[name], str | None):
+            raise TypeError(f"{name} must be text")
+    return row
+
+
+def _failed_at_compaction(failures: Sequence[Failure], bodies: Sequence[bytes], lineage: pa.Table) -> pa.Table:
+    """Failures found here. Their id says where they were found, so that finding them again is the same failure."""
+    found = lineage.take(pa.array([failure.row for failure in failures], pa.int64()))
+    rows = []
+    for failure, origin in zip(failures, found.to_pylist(), strict=True):
+        body = bodies[failure.row]
+        rows.append(
+            {
+                "failed_event_id": f"{origin['capture_file']}#{origin['sequence_number']}",
+                "site": _stated_site(body),
+                "received_at": origin["enqueued_at"],
+                "stage": "compact",
+                "failure_class": failure.failure_class,
+                "pointer": failure.pointer,
+                "message": failure.message,
+                "dialect": None,
+                "payload": body[:MAX_PAYLOAD_BYTES],
+                "payload_truncated": len(body) > MAX_PAYLOAD_BYTES,
+            }
+        )
+    return _failed_table(rows, found)
+
+
+def _stated_site(body: bytes) -> str | None:
+    try:
+        site = orjson.loads(body).get("site")
+    except (ValueError, AttributeError):
+        return None
+    return site if isinstance(site, str) else None
+
+
+def _failed_table(rows: Sequence[Mapping[str, Any]], lineage: pa.Table) -> pa.Table:
+    own = arrow_schema(tuple(column for column in FAILED_COLUMNS if column.name in _FAILED_FIELDS))
+    table = pa.Table.from_pylist(
+        [{**row, "received_at": row["received_at"].astimezone(UTC)} for row in rows], schema=own
+    )
+    table = table.append_column("failed_date", table["received_at"].cast(pa.date32()))
+    return _beside(table, lineage)
+
+
+def _beside(left: pa.Table, right: pa.Table) -> pa.Table:
+    for name in right.column_names:
+        left = left.append_column(name, right[name])
+    return left
+
+
+def last_enqueued(chunk: Chunk) -> dict[tuple[str, str], datetime]:
+    """By hub and partition, when the chunk's last event was enqueued."""
+    return {
+        (file.source.hub, file.source.partition): datetime.fromtimestamp(captured.enqueued_us[-1] / 1_000_000, UTC)
+        for file, captured in chunk.files
+        if captured.enqueued_us
+    }

@@ -1,0 +1,233 @@
+"""The compactor: everything that waits, chunk by chunk, each chunk one commit.
+
+What a crash leaves behind, by the moment it comes:
+
+- before the commit of `failed_events`: files that belong to no table, which vacuum removes. Nothing else happened.
+- after that and before the commit of `events`: failed events are in their table with their own watermark. The next run
+  reads the same captured files again; for `failed_events` they lie at or below its watermark, so their failures are
+  not committed twice; `events` gets its rows.
+- after the commit of `events`: both tables are done with the chunk. Only `state/progress.json` is behind.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import pyarrow as pa
+
+from clickstream.compacting.chunk import Chunk, Gap, event_rows, failed_event_rows, gaps, last_enqueued
+from clickstream.compacting.decode import Captured, Unreadable, decode_file
+from clickstream.compacting.dedupe import drop_copies
+from clickstream.compacting.files import CaptureFile, HubPartition, Watermark, plan, prefixes_to_list
+from clickstream.compacting.progress import Compacted, HubState, HubStates, complete_until
+from clickstream.errors import Unavailable
+from clickstream.lake.capture_files import CaptureFiles
+from clickstream.lake.delta import EVENTS_TABLE, FAILED_TABLE, Conflict, LakeTable, TableSpec
+from clickstream.lake.progress_file import Progress, read_progress, write_progress
+from clickstream.lake.storage import StorageAccount
+from clickstream.settings import Settings
+
+log = logging.getLogger(__name__)
+TRIES_AFTER_CONFLICT = 20
+# How long a request may hold an event after its receipt, beyond the wait for the hub itself: connecting and retries.
+CONNECTING = timedelta(seconds=4)
+
+
+@dataclass(slots=True)
+class Report:
+    """What one run did."""
+
+    files: int = 0
+    captured: int = 0
+    rows: int = 0
+    failed: int = 0
+    duplicates: int = 0
+    quarantined: list[str] = field(default_factory=list)
+    gaps: list[Gap] = field(default_factory=list)
+    complete_until: datetime | None = None
+    finished: bool = True
+
+
+class Compactor:
+    """Takes captured files into the tables. Several may run at once: one commit wins, the others look again."""
+
+    def __init__(
+        self, account: StorageAccount, settings: Settings, hubs: HubStates, now: Callable[[], datetime]
+    ) -> None:
+        self._account = account
+        self._settings = settings
+        self._hubs = hubs
+        self._now = now
+        self._lake = account.container(settings.lake_container)
+        self._files = CaptureFiles(account.container(settings.capture_container), self._lake)
+
+    def run(self, deadline: datetime) -> Report:
+        """Compact all that waits; begin no chunk after `deadline`, which leaves the rest to the next run.
+
+        Raise Unavailable when storage fails; what was committed until then stays.
+        """
+        report = Report()
+        asked_at = self._now()
+        states = self._ask_hubs()
+        enqueued: dict[tuple[str, str], datetime] = {}
+        for hub, spec in self._tables().items():
+            while self._next_chunk(hub, spec, report, enqueued):
+                if self._now() >= deadline:
+                    report.finished = False
+                    return report
+        report.complete_until = self._note_progress(asked_at, states, enqueued)
+        for gap in report.gaps:
+            log.warning("%s: no file holds the events between %d and %d", gap.source.prefix, gap.after, gap.before)
+        return report
+
+    def _tables(self) -> Mapping[str, TableSpec]:
+        return {
+            self._settings.failed_event_hub_name: FAILED_TABLE,
+            self._settings.event_hub_name: EVENTS_TABLE,
+        }
+
+    def _open(self, spec: TableSpec) -> LakeTable:
+        return LakeTable.open_or_create(spec, self._account, self._settings.lake_container)
+
+    def _ask_hubs(self) -> Mapping[str, HubState] | None:
+        try:
+            return {hub: self._hubs.ask(hub) for hub in self._tables()}
+        except Unavailable as error:
+            log.warning("how far the hubs are is not known, so `complete until` stays: %s", error.message)
+            return None
+
+    # --- one chunk -------------------------------------------------------------------------------------------------
+
+    def _next_chunk(self, hub: str, spec: TableSpec, report: Report, enqueued: dict[tuple[str, str], datetime]) -> bool:
+        """Compact the first chunk that waits. Returns whether there was one."""
+        for _ in range(TRIES_AFTER_CONFLICT):
+            table = self._open(spec)
+            watermarks = {source: read_watermark(table, source) for source in self._files.sources(hub)}
+            waiting = [
+                file
+                for source, watermark in watermarks.items()
+                for prefix in prefixes_to_list(source, watermark, self._now().date())
+                for file in self._files.list(prefix)
+            ]
+            files = next(iter(plan(waiting, watermarks, self._settings.compact_max_bytes)), None)
+            if files is None:
+                return False
+            try:
+                self._compact(table, files, watermarks, report, enqueued)
+                return True
+            except Conflict:
+                log.info("another compactor was first; looking again")
+        raise Unavailable(f"other compactors were first {TRIES_AFTER_CONFLICT} times")
+
+    def _compact(
+        self,
+        table: LakeTable,
+        files: Sequence[CaptureFile],
+        watermarks: Mapping[HubPartition, Watermark],
+        report: Report,
+        enqueued: dict[tuple[str, str], datetime],
+    ) -> None:
+        chunk, quarantined = self._read(files)
+        done = Report(files=len(files), captured=chunk.event_count, quarantined=quarantined)
+        if table.spec is EVENTS_TABLE:
+            made = event_rows(chunk)
+            rows = drop_copies(made.events, "event_id", table)
+            done.duplicates = made.events.num_rows - rows.num_rows
+            done.rows = rows.num_rows
+            done.failed = made.failed.num_rows
+            if made.failed.num_rows:
+                self._append_failed(made.failed, chunk)
+        else:
+            made_failed = failed_event_rows(chunk)
+            rows = drop_copies(made_failed, "failed_event_id", table)
+            done.duplicates = made_failed.num_rows - rows.num_rows
+            done.failed = rows.num_rows
+        table.append(rows, versions(chunk.watermarks(watermarks)), _counts(done))
+        report.gaps += gaps(chunk, {source: mark for source, mark in watermarks.items() if mark.file_started_at})
+        report.files += done.files
+        report.captured += done.captured
+        report.rows += done.rows
+        report.failed += done.failed
+        report.duplicates += done.duplicates
+        report.quarantined += done.quarantined
+        enqueued |= last_enqueued(chunk)
+
+    def _append_failed(self, failed: pa.Table, chunk: Chunk) -> None:
+        """Commit failures of the hub of events, but those that a run before this one has committed."""
+        table = self._open(FAILED_TABLE)
+        marks = {file.source: read_watermark(table, file.source) for file, _ in chunk.files}
+        known = {file.path for file, _ in chunk.files if marks[file.source].covers(file)}
+        fresh = failed.filter(pa.array([path not in known for path in failed["capture_file"].to_pylist()], pa.bool_()))
+        if fresh.num_rows:
+            table.append(fresh, versions(chunk.watermarks(marks)), {})
+
+    def _read(self, files: Sequence[CaptureFile]) -> tuple[Chunk, list[str]]:
+        chunk, quarantined = Chunk(), []
+        for file, data in zip(files, self._files.read(files), strict=True):
+            try:
+                captured = decode_file(data)
+            except Unreadable as problem:
+                log.error("%s cannot be read and is put aside: %s", file.path, problem)
+                self._files.quarantine(file, data, str(problem))
+                quarantined.append(file.path)
+                captured = Captured()
+            chunk.files.append((file, captured))
+        return chunk, quarantined
+
+    # --- progress --------------------------------------------------------------------------------------------------
+
+    def _note_progress(
+        self,
+        asked_at: datetime,
+        states: Mapping[str, HubState] | None,
+        enqueued: Mapping[tuple[str, str], datetime],
+    ) -> datetime | None:
+        before = read_progress(self._lake)
+        latest = {**before.enqueued_at, **{f"{hub}/{partition}": at for (hub, partition), at in enqueued.items()}}
+        until = before.complete_until
+        if states is not None:
+            compacted = {
+                (hub, source.partition): Compacted(
+                    read_watermark(table, source), latest.get(f"{hub}/{source.partition}")
+                )
+                for hub, spec in self._tables().items()
+                for table in [self._open(spec)]
+                for source in self._files.sources(hub)
+            }
+            delivery = CONNECTING + timedelta(milliseconds=self._settings.send_deadline_ms)
+            until = complete_until(asked_at, delivery, states, compacted, before.complete_until)
+        write_progress(self._lake, Progress(until, self._now(), latest))
+        return until
+
+
+def read_watermark(table: LakeTable, source: HubPartition) -> Watermark:
+    """How far the table is with a partition."""
+    file = table.application_version(f"{source.prefix}/file")
+    if file is None:
+        return Watermark()
+    sequence = table.application_version(f"{source.prefix}/sequence")
+    return Watermark(datetime.fromtimestamp(file, UTC), -1 if sequence is None else sequence)
+
+
+def versions(watermarks: Mapping[HubPartition, Watermark]) -> dict[str, int]:
+    """Watermarks as application versions of a commit: the file's second, and the sequence number."""
+    found: dict[str, int] = {}
+    for source, watermark in watermarks.items():
+        if watermark.file_started_at is not None:
+            found[f"{source.prefix}/file"] = int(watermark.file_started_at.timestamp())
+            found[f"{source.prefix}/sequence"] = watermark.sequence_number
+    return found
+
+
+def _counts(done: Report) -> Mapping[str, int]:
+    return {
+        "files": done.files,
+        "captured": done.captured,
+        "rows": done.rows,
+        "failed": done.failed,
+        "duplicates": done.duplicates,
+        "quarantined_files": len(done.quarantined),
+    }

@@ -1,0 +1,207 @@
+"""One Delta table of the lake: rows and watermarks go in by one atomic commit."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Self
+
+import deltalake
+import obstore
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from deltalake import CommitProperties, DeltaTable, Transaction
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+from deltalake.transaction import AddAction, RemoveAction
+
+from clickstream.errors import ClickstreamError, Unavailable
+from clickstream.lake.schema import (
+    EVENT_COLUMNS,
+    EVENT_PARTITION,
+    EVENTS,
+    FAILED_COLUMNS,
+    FAILED_EVENTS,
+    FAILED_PARTITION,
+    Column,
+    arrow_schema,
+)
+from clickstream.lake.storage import StorageAccount, table_uri
+
+if TYPE_CHECKING:
+    from obstore.store import AzureStore
+
+ROW_GROUP_ROWS = 122_880
+# Dictionaries of values that hardly repeat cost more than they save.
+NO_DICTIONARY = frozenset({"event_id", "failed_event_id", "fingerprint", "payload", "properties", "sequence_number"})
+NO_STATISTICS = frozenset({"properties", "context", "payload", "message", "user_agent", "page_url", "referrer"})
+STATISTICS_TEXT = 32
+# Every commit of a compactor carries this, so that of two at once, one fails and looks again.
+COMPACTOR = "compactor"
+COUNTS = "clickstream"
+
+
+class Conflict(ClickstreamError):
+    """Another writer committed first; the caller looks again and does what is left."""
+
+    code = "conflict"
+
+
+@dataclass(frozen=True, slots=True)
+class TableSpec:
+    """What a table is made of."""
+
+    name: str
+    columns: tuple[Column, ...]
+    partition: str
+    sort_by: tuple[str, ...]
+
+    @property
+    def schema(self) -> pa.Schema:
+        return arrow_schema(self.columns)
+
+
+EVENTS_TABLE = TableSpec(EVENTS, EVENT_COLUMNS, EVENT_PARTITION, (EVENT_PARTITION, "site", "event_name", "occurred_at"))
+FAILED_TABLE = TableSpec(FAILED_EVENTS, FAILED_COLUMNS, FAILED_PARTITION, (FAILED_PARTITION, "received_at"))
+
+
+class LakeTable:
+    """A handle on one table at one version. Commits name that version, so a writer in between makes them fail."""
+
+    def __init__(self, spec: TableSpec, account: StorageAccount, container: str, table: DeltaTable) -> None:
+        self.spec = spec
+        self._table = table
+        self._files: AzureStore = account.container(container)
+
+    @classmethod
+    def open_or_create(cls, spec: TableSpec, account: StorageAccount, container: str) -> Self:
+        """The table as it is now; an empty one is made where there is none. Raise Unavailable."""
+        uri, options = table_uri(container, spec.name), account.delta_options()
+        try:
+            try:
+                table = DeltaTable(uri, storage_options=options)
+            except TableNotFoundError:
+                with contextlib.suppress(CommitFailedError):  # another one made it at this moment
+                    DeltaTable.create(
+                        uri, spec.schema, mode="ignore", partition_by=[spec.partition], storage_options=options
+                    )
+                table = DeltaTable(uri, storage_options=options)
+        except (DeltaError, OSError) as error:
+            raise Unavailable(f"the table {spec.name} cannot be opened: {error}") from error
+        return cls(spec, account, container, table)
+
+    def application_version(self, app_id: str) -> int | None:
+        """The last version an application committed under this name."""
+        version: int | None = self._table.transaction_version(app_id)
+        return version
+
+    def ids(self, column: str, dates: Sequence[date]) -> pa.RecordBatchReader | None:
+        """The ids in the partitions of these dates; None where no file holds any."""
+        if not dates:
+            return None
+        values = [day.isoformat() for day in dates]
+        if not self._table.file_uris([(self.spec.partition, "in", values)]):
+            return None
+        dataset = self._table.to_pyarrow_dataset(partitions=[(self.spec.partition, "in", values)])
+        return dataset.scanner(columns=[column]).to_reader()
+
+    def append(self, rows: pa.Table, versions: Mapping[str, int], counts: Mapping[str, Any]) -> None:
+        """Commit rows, application versions and counts as one, or nothing at all.
+
+        Raise Conflict when another writer committed meanwhile, Unavailable when storage fails. A file written for a
+        commit that failed is no part of the table; vacuum removes it.
+        """
+        generation = (self.application_version(COMPACTOR) or 0) + 1
+        transactions = [Transaction(app_id, version) for app_id, version in {**versions, COMPACTOR: generation}.items()]
+        properties = CommitProperties(
+            custom_metadata={COUNTS: json.dumps(counts, separators=(",", ":"))}, app_transactions=transactions
+        )
+        try:
+            actions: list[AddAction | RemoveAction] = [self._write(day, part) for day, part in self._parts(rows)]
+            self._table.create_write_transaction(
+                actions,
+                mode="append",
+                schema=deltalake.Schema.from_arrow(self.spec.schema),
+                partition_by=[self.spec.partition],
+                commit_properties=properties,
+            )
+        except CommitFailedError as error:
+            raise Conflict(f"another writer changed {self.spec.name}: {error}") from error
+        except (DeltaError, OSError, obstore.exceptions.BaseError) as error:
+            raise Unavailable(f"{self.spec.name} cannot be written: {error}") from error
+
+    def commit_counts(self) -> Sequence[Mapping[str, Any]]:
+        """The counts of every commit that the log still holds."""
+        return [json.loads(commit[COUNTS]) for commit in self._table.history() if COUNTS in commit]
+
+    def _parts(self, rows: pa.Table) -> Sequence[tuple[date, pa.Table]]:
+        ordered = rows.select([column.name for column in self.spec.columns]).cast(self.spec.schema)
+        ordered = ordered.sort_by([(name, "ascending") for name in self.spec.sort_by])
+        days = pc.unique(ordered[self.spec.partition]).to_pylist()
+        return [(day, ordered.filter(pc.equal(ordered[self.spec.partition], pa.scalar(day)))) for day in days]
+
+    def _write(self, day: date, part: pa.Table) -> AddAction:
+        path = f"{self.spec.partition}={day.isoformat()}/part-{uuid.uuid4()}.zstd.parquet"
+        rows = part.drop_columns([self.spec.partition])
+        sink = pa.BufferOutputStream()
+        dictionary = [name for name in rows.column_names if name not in NO_DICTIONARY]
+        pq.write_table(
+            rows,
+            sink,
+            compression="zstd",
+            compression_level=1,
+            use_dictionary=dictionary,
+            row_group_size=ROW_GROUP_ROWS,
+        )
+        data = sink.getvalue()
+        obstore.put(self._files, f"{self.spec.name}/{path}", data.to_pybytes())
+        now_ms = int(datetime.now(UTC).timestamp() * 1000)
+        return AddAction(path, data.size, {self.spec.partition: day.isoformat()}, now_ms, True, statistics(rows))
+
+
+def statistics(rows: pa.Table) -> str:
+    """A file's statistics as the Delta protocol asks for them: bounds may be wide, never narrow."""
+    lowest: dict[str, object] = {}
+    highest: dict[str, object] = {}
+    for field in rows.schema:
+        if field.name in NO_STATISTICS or pa.types.is_boolean(field.type) or pa.types.is_binary(field.type):
+            continue
+        bounds = pc.min_max(rows[field.name]).as_py()
+        if bounds["min"] is None:
+            continue
+        low, high = _low(bounds["min"]), _high(bounds["max"])
+        lowest[field.name] = low
+        if high is not None:
+            highest[field.name] = high
+    nulls = {name: rows[name].null_count for name in rows.column_names if name not in NO_STATISTICS}
+    return json.dumps(
+        {"numRecords": rows.num_rows, "minValues": lowest, "maxValues": highest, "nullCount": nulls},
+        separators=(",", ":"),
+    )
+
+
+def _low(value: object) -> object:
+    if isinstance(value, str):
+        return value[:STATISTICS_TEXT]
+    return _moment(value) if isinstance(value, datetime) else value
+
+
+def _high(value: object) -> object:
+    """The bound above: a cut string must not sort below the whole one. None where no such string is at hand."""
+    if isinstance(value, str):
+        if len(value) <= STATISTICS_TEXT:
+            return value
+        for end in range(STATISTICS_TEXT, 0, -1):
+            if ord(value[end - 1]) < 0xD7FF:
+                return value[: end - 1] + chr(ord(value[end - 1]) + 1)
+        return None
+    # Readers keep milliseconds of a bound, so it must lie on one, and not below.
+    return _moment(value + timedelta(microseconds=999)) if isinstance(value, datetime) else value
+
+
+def _moment(value: datetime) -> str:
+    return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
