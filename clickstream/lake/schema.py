@@ -69,3 +69,6 @@ FAILED_COLUMNS: tuple[Column, ...] = (
 def arrow_schema(columns: tuple[Column, ...]) -> pa.Schema:
     """The Arrow schema of a table's columns."""
     return pa.schema([pa.field(column.name, column.type, column.nullable) for column in columns])
+
+
+EVENTS_AND_FAILED = {EVENTS: EVENT_COLUMNS, FAILED_EVENTS: FAILED_COLUMNS}

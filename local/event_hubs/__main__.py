@@ -14,7 +14,7 @@ from pathlib import Path
 from local.event_hubs.admin import Admin
 from local.event_hubs.broker import Broker
 from local.event_hubs.capture import Capture
-from local.event_hubs.config import Config, InvalidConfig, parse_config
+from local.event_hubs.config import Config, parse_config
 from local.event_hubs.connection import Connection
 from local.event_hubs.frames import IDLE_MS
 
@@ -23,7 +23,7 @@ FLUSH_SECONDS = 10.0
 
 
 async def serve(config: Config, port: int, admin_port: int) -> None:
-    """Serve until a signal comes, then let Capture write what is left."""
+    """Serve until a signal comes, then let Capture write what is left. Raise OSError for a port that is taken."""
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -37,11 +37,13 @@ async def serve(config: Config, port: int, admin_port: int) -> None:
     gc.freeze()
     gc.disable()
     print(f"ready amqp://{HOST}:{ports[0]} admin http://{HOST}:{ports[1]}", flush=True)
-    await stopped.wait()
+    stopping = asyncio.create_task(stopped.wait())
+    await asyncio.wait({stopping, *(capture.tasks if capture is not None else ())}, return_when=asyncio.FIRST_COMPLETED)
     amqp.close()
     broker.drop_connections()
-    if capture is not None:
-        await capture.close(FLUSH_SECONDS)
+    if capture is not None and (lost := await capture.close(FLUSH_SECONDS)):
+        print(f"ended with {lost} events that could not be written", file=sys.stderr, flush=True)
+        os._exit(1)  # a thread may still hang in an upload, and would be waited for
     admin.close()
 
 
@@ -56,7 +58,7 @@ def main() -> int:
     try:
         config = parse_config(arguments.config.read_bytes())
         asyncio.run(serve(config, arguments.port, arguments.admin_port))
-    except (InvalidConfig, OSError) as problem:
+    except (ValueError, OSError) as problem:
         print(f"cannot start: {problem}", file=sys.stderr)
         return 1
     return 0

@@ -16,6 +16,7 @@ SCHEMA = (
     '{"name":"Body","type":["null","bytes"]}]}'
 )
 BLOCK_BYTES = 65_536
+SYNC_BYTES = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class Record:
 
 
 def write_file(records: Sequence[Record], sync: bytes) -> bytes:
-    """A whole file; with no record still one empty block, 508 bytes in all. `sync` is 16 random bytes."""
+    """A whole file; with no record still one empty block, 508 bytes in all. `sync` is SYNC_BYTES of random."""
     metadata = _map([("avro.codec", _bytes(b"null")), ("avro.schema", _bytes(SCHEMA.encode()))])
     parts = [b"Obj\x01", metadata, sync]
     for block in _blocks(records):

@@ -16,7 +16,7 @@ from local.event_hubs.hubs import Hub, Partition
 
 if TYPE_CHECKING:
     from local.event_hubs.connection import Connection
-    from local.event_hubs.links import EgressLink
+    from local.event_hubs.egress import EgressLink
 
 
 class Broker:

@@ -4,29 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
+import gc
 import logging
 import os
-from base64 import b64encode
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import uuid4
 
-from local.event_hubs.avro import Record, write_file
+from local.event_hubs.avro import SYNC_BYTES, Record, write_file
 from local.event_hubs.broker import Broker
 from local.event_hubs.config import Capture as CaptureConfig
 from local.event_hubs.hubs import Hub, Partition, Stored
 from local.event_hubs.messages import PARTITION_KEY, decode_event
-
-if TYPE_CHECKING:
-    from azure.storage.blob import ContainerClient
+from local.event_hubs.storage import Storage
 
 log = logging.getLogger(__name__)
 RETRY_SECONDS = 0.5
 # Properties of the message that the service repeats among the system properties; a guess, marked as one.
 SYSTEM_PROPERTIES = ("message-id", "correlation-id", "content-type")
-TOPIC = "/subscriptions/local/resourceGroups/local/providers/Microsoft.EventHub/namespaces"
 NEVER = "0001-01-01T00:00:00"
 
 
@@ -36,132 +33,142 @@ class _Window:
 
     hub: Hub
     partition: Partition
-    next_sequence: int = 0
+    limit_bytes: int
     last_name: int = 0  # the second that named the last file
     wake: asyncio.Event = field(default_factory=asyncio.Event)
-    waiters: list[asyncio.Future[None]] = field(default_factory=list)
+    # Who waits for the events below a sequence number to stand in files.
+    waiters: list[tuple[int, asyncio.Future[None]]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.partition.captured_sequence = -1
+        self.partition.listeners.add(self.wake.set)
+
+    @property
+    def next_sequence(self) -> int:
+        """The first event that stands in no file."""
+        assert self.partition.captured_sequence is not None, "set at the start"
+        return self.partition.captured_sequence + 1
+
+    @property
+    def waiting_count(self) -> int:
+        """Events that stand in no file."""
+        return self.partition.next_sequence - self.next_sequence
+
+    @property
+    def is_full(self) -> bool:
+        first = self.partition.read(self.next_sequence, 1)
+        return bool(first) and self.partition.next_offset - first[0].offset >= self.limit_bytes
+
+    def take(self) -> Sequence[Stored]:
+        """The events of one file: those that wait, up to the limit."""
+        events = self.partition.read(self.next_sequence, self.waiting_count)
+        ends_at = events[0].offset + self.limit_bytes if events else 0
+        return [event for event in events if event.offset < ends_at]
+
+    def written(self, events: Sequence[Stored]) -> None:
+        """These stand in a file now."""
+        if events:
+            self.partition.captured_sequence = events[-1].sequence
+        for sequence, waiter in self.waiters:
+            if sequence <= self.next_sequence and not waiter.done():
+                waiter.set_result(None)
+        self.waiters = [(sequence, waiter) for sequence, waiter in self.waiters if not waiter.done()]
 
 
 class Capture:
-    """Writes every partition's windows until it is closed; then what is left, and ends."""
+    """Writes every partition's windows until it is closed; then what is left, and ends.
+
+    `tasks` end before that only by an exception, which nothing here expects.
+    """
 
     def __init__(self, broker: Broker, config: CaptureConfig) -> None:
         self._namespace = broker.namespace
         self._config = config
-        self._storage = _Storage(config)
+        self._storage = Storage(config)
         self._closing = False
-        self._windows = [_Window(hub, partition) for hub in broker.hubs.values() for partition in hub.partitions]
-        for window in self._windows:
-            window.partition.captured_sequence = -1
-            window.partition.listeners.add(window.wake.set)
-        self._tasks = [asyncio.create_task(self._run(window)) for window in self._windows]
+        # A window may not outgrow what its partition can hold besides the events of the next one.
+        self._windows = [
+            _Window(hub, partition, min(config.size_limit_in_bytes, partition.max_bytes // 2))
+            for hub in broker.hubs.values()
+            for partition in hub.partitions
+        ]
+        self.tasks = [asyncio.create_task(self._run(window)) for window in self._windows]
 
     async def flush(self) -> None:
         """Return once all that is stored now stands in files."""
-        loop = asyncio.get_running_loop()
         waiting = []
         for window in self._windows:
-            if window.next_sequence < window.partition.next_sequence:
-                waiter = loop.create_future()
-                window.waiters.append(waiter)
+            if window.waiting_count:
+                waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+                window.waiters.append((window.partition.next_sequence, waiter))
                 window.wake.set()
                 waiting.append(waiter)
         await asyncio.gather(*waiting)
 
-    async def close(self, seconds: float) -> None:
-        """Write what is left, for at most so long."""
+    async def close(self, seconds: float) -> int:
+        """Write what is left, for at most so long. Returns how many events were not written."""
         self._closing = True
         for window in self._windows:
             window.wake.set()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await asyncio.gather(*self._tasks)
-        for task in self._tasks:
-            task.cancel()
+                await asyncio.gather(*self.tasks)
+        return sum(window.waiting_count for window in self._windows)
 
     async def _run(self, window: _Window) -> None:
         while True:
             await self._first_event(window)
-            if self._closing and not self._waiting(window):
+            if self._closing and not window.waiting_count:
                 return
-            # A file is named by its window's first second, so no two windows may begin within one.
-            while (now := int(_now())) <= window.last_name:
-                await asyncio.sleep(window.last_name + 1 - _now())
-            await self._window_end(window, _now() + self._config.interval_in_seconds)
-            events = self._take(window)
-            await self._write(window, now, events)
-            if events:
-                window.next_sequence = events[-1].sequence + 1
-                window.partition.captured_sequence = events[-1].sequence
-            if window.next_sequence >= window.partition.next_sequence:
-                for waiter in window.waiters:
-                    if not waiter.done():
-                        waiter.set_result(None)
-                window.waiters.clear()
-
-    def _waiting(self, window: _Window) -> bool:
-        return window.next_sequence < window.partition.next_sequence
+            started = await self._free_second(window)
+            await self._end(window, _now() + self._config.interval_in_seconds)
+            events = window.take()
+            if events or not self._config.skip_empty_archives:
+                await self._write(window, started, events)
+            window.written(events)
+            # Collection is off in this process (see __main__), and the storage SDK leaves cycles behind.
+            gc.collect(0)
 
     async def _first_event(self, window: _Window) -> None:
         """Capture begins with a partition's first event; without empty files, each window does."""
         started = window.last_name > 0 and not self._config.skip_empty_archives
-        while not started and not self._waiting(window) and not self._closing:
+        while not started and not window.waiting_count and not self._closing:
             window.wake.clear()
             await window.wake.wait()
 
-    async def _window_end(self, window: _Window, ends_at: float) -> None:
-        limit = self._config.size_limit_in_bytes
-        while not (self._closing or window.waiters):
-            held = window.partition.next_offset - self._offset_at(window)
-            if held >= limit or (left := ends_at - _now()) <= 0:
-                return
+    async def _free_second(self, window: _Window) -> int:
+        """The second that names a window which begins now: no two of a partition may begin within one."""
+        while (now := int(_now())) <= window.last_name:
+            await asyncio.sleep(window.last_name + 1 - _now())
+        return now
+
+    async def _end(self, window: _Window, ends_at: float) -> None:
+        """Return when the window closes: by time, by size, because it was asked for, or at the end."""
+        while not (self._closing or window.waiters or window.is_full) and (left := ends_at - _now()) > 0:
             window.wake.clear()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(left):
                     await window.wake.wait()
 
-    def _offset_at(self, window: _Window) -> int:
-        events = window.partition.from_sequence(window.next_sequence)[:1]
-        return events[0].offset if events else window.partition.next_offset
-
-    def _take(self, window: _Window) -> list[Stored]:
-        taken: list[Stored] = []
-        size = 0
-        for event in window.partition.from_sequence(window.next_sequence):
-            taken.append(event)
-            size += len(event.carried)
-            if size >= self._config.size_limit_in_bytes:
-                break
-        return taken
-
-    async def _write(self, window: _Window, started: int, events: list[Stored]) -> None:
+    async def _write(self, window: _Window, started: int, events: Sequence[Stored]) -> None:
         """Write the window's file, for as long as it takes: events wait in the hub while storage is away."""
-        if not events and self._config.skip_empty_archives:
-            return
-        data = write_file([_record(event) for event in events], os.urandom(16))
+        data = await asyncio.to_thread(_file, events, os.urandom(SYNC_BYTES))
         while True:
-            name = self._name(window, started)
             try:
-                url = await asyncio.to_thread(self._storage.write, name, data)
+                url = await asyncio.to_thread(self._storage.write, self._name(window, started), data)
+                break
             except FileExistsError:  # an emulator before this one wrote it; nothing is ever overwritten
-                await asyncio.sleep(max(0.0, started + 1 - _now()))
                 started += 1
-                continue
+                await asyncio.sleep(max(0.0, started - _now()))
             except OSError as problem:
                 log.warning("capture waits for storage: %s", problem)
                 await asyncio.sleep(RETRY_SECONDS)
-                continue
-            break
         window.last_name = started
-        if self._config.queue is not None:
-            note = self._created_event(window, url, len(data) if events else 0, events)
-            await self._notify(self._config.queue, note)
-
-    async def _notify(self, queue: str, note: dict[str, Any]) -> None:
+        note = self._created_event(window, url, len(data) if events else 0, events)
         while True:
             try:
-                await asyncio.to_thread(self._storage.notify, queue, note)
-                return
+                await asyncio.to_thread(self._storage.notify, note)
+                break
             except OSError as problem:
                 log.warning("capture cannot tell of a file: %s", problem)
                 await asyncio.sleep(RETRY_SECONDS)
@@ -170,7 +177,7 @@ class Capture:
         at = datetime.fromtimestamp(second, UTC)
         return f"{self._namespace}/{window.hub.name}/{window.partition.id}/{at:%Y/%m/%d/%H/%M/%S}.avro"
 
-    def _created_event(self, window: _Window, url: str, size: int, events: list[Stored]) -> dict[str, Any]:
+    def _created_event(self, window: _Window, url: str, size: int, events: Sequence[Stored]) -> dict[str, Any]:
         first, last = (events[0], events[-1]) if events else (None, None)
         return {
             "topic": f"{TOPIC}/{self._namespace}",
@@ -194,6 +201,10 @@ class Capture:
         }
 
 
+def _file(events: Sequence[Stored], sync: bytes) -> bytes:
+    return write_file([_record(event) for event in events], sync)
+
+
 def _record(event: Stored) -> Record:
     content = decode_event(event.carried)
     system: dict[str, Any] = {}
@@ -210,59 +221,3 @@ def _moment(milliseconds: int) -> str:
 
 def _now() -> float:
     return datetime.now(UTC).timestamp()
-
-
-class _Storage:
-    """Blobs and queue messages, synchronously; every failure but one is an OSError, to be tried again."""
-
-    def __init__(self, config: CaptureConfig) -> None:
-        self._config = config
-        self._container: ContainerClient | None = None
-
-    def write(self, name: str, data: bytes) -> str:
-        """Create the blob and return its URL. Raise FileExistsError where it exists, OSError where storage is away."""
-        from azure.core.exceptions import AzureError, ResourceExistsError
-
-        try:
-            blob = self._opened().get_blob_client(name)
-            blob.upload_blob(data, overwrite=False)
-            url: str = blob.url
-            return url
-        except ResourceExistsError:
-            raise FileExistsError(name) from None
-        except AzureError as error:
-            self._container = None  # the container may be gone with the storage
-            raise OSError(str(error).splitlines()[0]) from error
-
-    def notify(self, queue: str, note: dict[str, Any]) -> None:
-        """Put an Event Grid event on a storage queue, as base64. Raise OSError."""
-        from azure.core.exceptions import AzureError, ResourceExistsError
-        from azure.storage.queue import QueueClient
-
-        try:
-            with QueueClient.from_connection_string(
-                self._config.storage_connection_string, queue, retry_total=0
-            ) as client:
-                with contextlib.suppress(ResourceExistsError):
-                    client.create_queue()
-                client.send_message(b64encode(json.dumps(note).encode()).decode())
-        except AzureError as error:
-            raise OSError(str(error).splitlines()[0]) from error
-
-    def _opened(self) -> ContainerClient:
-        from azure.core.exceptions import ResourceExistsError
-        from azure.storage.blob import ContainerClient
-
-        if self._container is None:
-            # No retries of the SDK's own: they would hide an outage for a minute.
-            container = ContainerClient.from_connection_string(
-                self._config.storage_connection_string,
-                self._config.container,
-                retry_total=0,
-                connection_timeout=5,
-                read_timeout=30,
-            )
-            with contextlib.suppress(ResourceExistsError):
-                container.create_container()
-            self._container = container
-        return self._container

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic.alias_generators import to_pascal
 
 DEFAULT_KEY_NAME = "RootManageSharedAccessKey"
@@ -33,8 +33,16 @@ class Entity(_Section):
 
 class Namespace(_Section):
     type: Literal["EventHub"] = "EventHub"
-    name: str
+    name: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,48}[A-Za-z0-9]$")]
     entities: tuple[Entity, ...]
+
+    @field_validator("entities")
+    @classmethod
+    def _names_differ(cls, entities: tuple[Entity, ...]) -> tuple[Entity, ...]:
+        names = [entity.name.lower() for entity in entities]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"named twice: {', '.join(twice)}")
+        return entities
 
 
 class Logging(_Section):

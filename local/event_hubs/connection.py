@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import struct
 from collections.abc import Callable
 from typing import Any, cast
 
 from local.event_hubs import frames
+from local.event_hubs.attaching import attach_link
 from local.event_hubs.broker import Broker
 from local.event_hubs.codec import CodecError
-from local.event_hubs.links import CbsLink, EgressLink, IngressLink, Link, ManagementLink, attach_link
+from local.event_hubs.hubs import Hub
+from local.event_hubs.links import Link
 
 log = logging.getLogger(__name__)
 WINDOW = 2**31 - 1
 DEFAULT_MAX_FRAME = 65_536
+MIN_FRAME = 512
 MAX_FRAME_ACCEPTED = 2**21
+MIN_BEAT_MS = 100
 
 
 class Session:
@@ -29,25 +32,24 @@ class Session:
         self.links: dict[int, Link] = {}
         self.incoming = 0
         self.outgoing = 1
-        self._receiving: int | None = None
 
     def on_attach(self, fields: list[Any]) -> None:
         handle = fields[1]
-        if not isinstance(handle, int) or not isinstance(fields[0], str):
-            raise CodecError("an attach without name or handle")
+        if handle in self.links:
+            raise CodecError(f"handle {handle} is in use")
         link = attach_link(self, fields)
         if link is not None:
             self.links[handle] = link
 
     def on_flow(self, fields: list[Any]) -> None:
         link = self.links.get(fields[4])
-        if isinstance(link, EgressLink | CbsLink | ManagementLink):
+        if link is not None:
             link.on_flow(fields)
 
     def on_transfer(self, fields: list[Any], payload: bytes) -> None:
         self.incoming += 1
         link = self.links.get(fields[0])
-        if isinstance(link, IngressLink | CbsLink | ManagementLink):
+        if link is not None:
             link.on_transfer(fields, payload)
 
     def on_detach(self, fields: list[Any]) -> None:
@@ -55,6 +57,18 @@ class Session:
         if link is not None:
             link.close()
             self.send(frames.detach(self.channel, fields[0]))
+
+    def detach(self, handle: int, condition: str, description: str) -> None:
+        """End a link from our side."""
+        link = self.links.pop(handle, None)
+        if link is not None:
+            link.close()
+            self.send(frames.detach(self.channel, handle, frames.error(condition, description)))
+
+    def pump(self) -> None:
+        """Let every link send what waits."""
+        for link in tuple(self.links.values()):
+            link.pump()
 
     def send(self, *parts: bytes) -> None:
         self.connection.write(b"".join(parts))
@@ -92,7 +106,7 @@ class Connection(asyncio.Protocol):
         self._buffer = bytearray()
         self._in_header = True
         self._black_hole = False
-        self._timers: list[asyncio.TimerHandle] = []
+        self._timers: set[asyncio.TimerHandle] = set()
         self._last_heard = 0.0
 
     # --- transport -------------------------------------------------------------------------------------------------
@@ -114,6 +128,7 @@ class Connection(asyncio.Protocol):
         self.sessions.clear()
         for timer in self._timers:
             timer.cancel()
+        self._timers.clear()
         self._transport = None
 
     def data_received(self, data: bytes) -> None:
@@ -133,10 +148,8 @@ class Connection(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self.writable = True
-        for session in self.sessions.values():
-            for link in session.links.values():
-                if isinstance(link, EgressLink):
-                    link.pump()
+        for session in tuple(self.sessions.values()):
+            session.pump()
 
     def write(self, data: bytes) -> None:
         if self._transport is not None and not self._black_hole:
@@ -153,7 +166,18 @@ class Connection(asyncio.Protocol):
 
     def later(self, delay_ms: int, call: Callable[[], None]) -> None:
         """Call after a while, unless the connection is gone by then."""
-        self._timers.append(asyncio.get_running_loop().call_later(delay_ms / 1000, call))
+
+        def call_and_forget() -> None:
+            self._timers.discard(timer)
+            call()
+
+        if self._transport is not None:
+            timer = asyncio.get_running_loop().call_later(delay_ms / 1000, call_and_forget)
+            self._timers.add(timer)
+
+    def may_use(self, hub: Hub) -> bool:
+        """Whether a token for this hub was shown, or none is needed."""
+        return not self.broker.keys or hub.name.lower() in self.authorized
 
     # --- frames ----------------------------------------------------------------------------------------------------
 
@@ -195,6 +219,8 @@ class Connection(asyncio.Protocol):
         if code == frames.OPEN:
             self._on_open(fields)
         elif code == frames.BEGIN:
+            if channel in self.sessions:
+                raise CodecError(f"channel {channel} is in use")
             self.sessions[channel] = Session(self, channel)
             self.write(frames.begin(channel, channel, WINDOW))
         elif code == frames.CLOSE:
@@ -217,22 +243,18 @@ class Connection(asyncio.Protocol):
             self.write(frames.end(channel))
 
     def _on_open(self, fields: list[Any]) -> None:
-        if isinstance(fields[2], int):
-            self.max_frame = max(512, min(fields[2], MAX_FRAME_ACCEPTED))
+        self.max_frame = min(max(fields[2] or DEFAULT_MAX_FRAME, MIN_FRAME), MAX_FRAME_ACCEPTED)
         self.write(frames.open_(f"{self.broker.namespace}-emulator", self.broker.idle_ms))
-        if isinstance(fields[4], int) and fields[4] > 0:
-            self._beat(fields[4] / 2000)
+        if fields[4]:
+            self._beat(max(fields[4] // 2, MIN_BEAT_MS))
 
-    def _beat(self, seconds: float) -> None:
-        with contextlib.suppress(RuntimeError):
-            self.write(frames.HEARTBEAT)
-            self._timers[:] = [timer for timer in self._timers if not timer.cancelled()][-50:]
-            self._timers.append(asyncio.get_running_loop().call_later(seconds, self._beat, seconds))
+    def _beat(self, every_ms: int) -> None:
+        self.write(frames.HEARTBEAT)
+        self.later(every_ms, lambda: self._beat(every_ms))
 
     def _watch_idle(self) -> None:
-        loop = asyncio.get_running_loop()
-        if loop.time() - self._last_heard > self.broker.idle_ms / 1000:
+        if asyncio.get_running_loop().time() - self._last_heard > self.broker.idle_ms / 1000:
             self.write(frames.close(frames.error("amqp:connection:forced", "the connection was idle for too long")))
             self.drop()
-            return
-        self._timers.append(loop.call_later(self.broker.idle_ms / 4000, self._watch_idle))
+        else:
+            self.later(self.broker.idle_ms // 4, self._watch_idle)

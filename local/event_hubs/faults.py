@@ -95,19 +95,18 @@ class Rule:
 
     def allows(self, events: int, size: int, now: float) -> bool:
         """Whether a throttle lets this much through; a second's worth may come at once."""
-        for name, rate, amount in (
-            ("events", self.events_per_second, events),
-            ("bytes", self.bytes_per_second, size),
-        ):
-            if rate is None:
-                continue
-            left, at = self._allowance.get(name, (rate, now))
-            left = min(rate, left + (now - at) * rate)
-            if left < min(amount, rate):
-                self._allowance[name] = (left, now)
-                return False
-            self._allowance[name] = (left - amount, now)
-        return True
+        rates = (("events", self.events_per_second, float(events)), ("bytes", self.bytes_per_second, float(size)))
+        left: dict[str, tuple[float, float]] = {}
+        allowed = True
+        for name, rate, amount in rates:
+            if rate is not None:
+                before, at = self._allowance.get(name, (rate, now))
+                available = min(rate, before + (now - at) * rate)
+                allowed = allowed and available >= min(amount, rate)
+                left[name] = (available, amount)
+        for name, (available, amount) in left.items():
+            self._allowance[name] = (available - amount if allowed else available, now)
+        return allowed
 
 
 class Faults:

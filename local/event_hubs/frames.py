@@ -33,7 +33,19 @@ OPEN, BEGIN, ATTACH, FLOW, TRANSFER, DISPOSITION, DETACH, END, CLOSE = range(0x1
 SASL_MECHANISMS, SASL_INIT, SASL_OUTCOME = 0x40, 0x41, 0x44
 ACCEPTED, REJECTED = 0x24, 0x25
 ERROR, SOURCE, TARGET = 0x1D, 0x28, 0x29
-FIELDS = {OPEN: 10, BEGIN: 8, ATTACH: 14, FLOW: 11, TRANSFER: 11, DISPOSITION: 6, DETACH: 3, END: 1, CLOSE: 1}
+# What each field must be where it is given: a number of at most 32 bits, a truth, a text, bytes, a map, or anything.
+_SHAPES = {
+    OPEN: "ttnnn.....",
+    BEGIN: "nnnnn...",
+    ATTACH: "tnbnn........m",
+    FLOW: "nnnnnnnnbb.",
+    TRANSFER: "nnxnbbn.bbb",
+    DISPOSITION: "bnnb.b",
+    DETACH: "nb.",
+    END: ".",
+    CLOSE: ".",
+}
+_REQUIRED = {ATTACH: 3, TRANSFER: 1, DETACH: 1}  # the first fields, without which the frame means nothing
 SOURCE_FIELDS, TARGET_FIELDS = 11, 7
 
 MAX_FRAME_BYTES = 65_536
@@ -47,15 +59,38 @@ def frame(channel: int, body: bytes, kind: int = 0) -> bytes:
 
 
 def parse(body: bytes) -> tuple[int, list[Any], int]:
-    """A performative's code, its fields (padded to their full number) and where its payload begins.
+    """A performative's code, its fields (checked, and padded to their full number) and where its payload begins.
 
     Raise CodecError.
     """
     value, end = decode(body)
     if not isinstance(value, Described) or not isinstance(value.descriptor, int) or not isinstance(value.value, list):
         raise CodecError("a frame's body is no performative")
-    fields = value.value + [None] * (FIELDS.get(value.descriptor, 0) - len(value.value))
-    return value.descriptor, fields, end
+    code, fields = value.descriptor, value.value
+    shape = _SHAPES.get(code, "")
+    for position, (kind, field) in enumerate(zip(shape, fields, strict=False)):
+        if field is not None and not _fits(kind, field):
+            raise CodecError(f"field {position} of performative {code:#x} cannot be {field!r:.40}")
+    fields += [None] * (len(shape) - len(fields))
+    if None in fields[: _REQUIRED.get(code, 0)]:
+        raise CodecError(f"performative {code:#x} lacks a field it needs")
+    return code, fields, end
+
+
+def _fits(kind: str, field: object) -> bool:
+    match kind:
+        case "n":
+            return isinstance(field, int) and not isinstance(field, bool) and 0 <= field < 2**32
+        case "b":
+            return isinstance(field, bool)
+        case "t":
+            return isinstance(field, str)
+        case "x":
+            return isinstance(field, bytes)
+        case "m":
+            return isinstance(field, dict)
+        case _:
+            return True
 
 
 def terminus(value: object, count: int) -> list[Any]:
@@ -113,9 +148,9 @@ def attach(
     return frame(channel, described(ATTACH, listed(fields)))
 
 
-def source(address: str, filters: bytes = NULL) -> bytes:
-    fields = [string(address), uint(0), symbol("session-end"), uint(0), boolean(False), NULL, NULL, filters]
-    return described(SOURCE, listed([*fields, NULL, NULL, NULL]))
+def source(address: str) -> bytes:
+    fields = [string(address), uint(0), symbol("session-end"), uint(0), boolean(False)]
+    return described(SOURCE, listed([*fields, *[NULL] * (SOURCE_FIELDS - len(fields))]))
 
 
 def target(address: str) -> bytes:

@@ -6,11 +6,15 @@ import struct
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
+from typing import Literal
 
 from local.event_hubs.messages import Incoming
 
 MASK = 0xFFFFFFFF
 DEFAULT_GROUP = "$default"
+OVERHEAD_BYTES = 256
+Position = Literal["sequence", "offset", "enqueued_ms"]
 
 
 class Full(Exception):
@@ -30,23 +34,25 @@ class Stored:
 
 @dataclass
 class Partition:
-    """One partition's log. Old events are forgotten beyond `max_bytes`, but never before Capture has them."""
+    """One partition's log. Old events are forgotten beyond `max_bytes`, but never before Capture has them.
+
+    An event counts with its bytes and with what holding it costs, so that many small ones are bounded too.
+    """
 
     id: str
     max_bytes: int
     events: list[Stored] = field(default_factory=list)
     next_sequence: int = 0
     next_offset: int = 0
-    bytes_held: int = 0
     captured_sequence: int | None = None  # None where nothing is captured
     listeners: set[Callable[[], None]] = field(default_factory=set)
 
     def append(self, incoming: Sequence[Incoming], now_ms: int) -> None:
         """Store all, or raise Full and store none."""
-        size = sum(len(event.carried) for event in incoming)
-        if self.bytes_held + size > self.max_bytes:
-            self._forget(self.bytes_held + size - self.max_bytes)
-            if self.bytes_held and self.bytes_held + size > self.max_bytes:
+        size = sum(len(event.carried) + OVERHEAD_BYTES for event in incoming)
+        if (excess := self.bytes_held + size - self.max_bytes) > 0 and self.events:
+            self._forget(excess)
+            if self.events and self.bytes_held + size > self.max_bytes:
                 raise Full
         # The service's clock never runs backwards within a partition.
         enqueued_ms = max(now_ms, self.events[-1].enqueued_ms if self.events else 0)
@@ -55,20 +61,21 @@ class Partition:
                 Stored(self.next_sequence, self.next_offset, enqueued_ms, event.partition_key, event.carried)
             )
             self.next_sequence += 1
-            self.next_offset += len(event.carried) + 64
-        self.bytes_held += size
+            self.next_offset += len(event.carried) + OVERHEAD_BYTES
         for listener in tuple(self.listeners):
             listener()
 
     def _forget(self, excess: int) -> None:
-        freed = count = 0
-        for event in self.events:
-            if freed >= excess or (self.captured_sequence is not None and event.sequence > self.captured_sequence):
-                break
-            freed += len(event.carried)
-            count += 1
+        """Drop the oldest events that free so much, as far as they may go."""
+        count = bisect_left(self.events, self.events[0].offset + excess, key=attrgetter("offset"))
+        if self.captured_sequence is not None:
+            count = min(count, self.captured_sequence + 1 - self.events[0].sequence)
         del self.events[:count]
-        self.bytes_held -= freed
+
+    @property
+    def bytes_held(self) -> int:
+        """What the events held cost; offsets grow by an event's cost, so they tell."""
+        return self.next_offset - self.events[0].offset if self.events else 0
 
     @property
     def last(self) -> Stored | None:
@@ -82,19 +89,15 @@ class Partition:
             return self.events[0].sequence
         return self.next_sequence if self.next_sequence else -1
 
-    def from_sequence(self, sequence: int) -> Sequence[Stored]:
-        """The events from a sequence number on."""
-        return self.events[bisect_left(self.events, sequence, key=lambda event: event.sequence) :]
+    def read(self, sequence: int, count: int) -> Sequence[Stored]:
+        """At most `count` events from a sequence number on; what is forgotten is skipped."""
+        start = max(0, sequence - self.begin_sequence)  # numbers are dense
+        return self.events[start : start + count]
 
-    def position(self, name: str, operator: str, value: int) -> int:
-        """The sequence number at which reading starts: `name` is sequence, offset or time, `operator` > or >=."""
-        keys: dict[str, Callable[[Stored], int]] = {
-            "sequence": lambda event: event.sequence,
-            "offset": lambda event: event.offset,
-            "time": lambda event: event.enqueued_ms,
-        }
+    def position(self, name: Position, operator: str, value: int) -> int:
+        """The sequence number at which reading starts: events whose `name` is > or >= `value`."""
         find = bisect_right if operator == ">" else bisect_left
-        index = find(self.events, value, key=keys[name])
+        index = find(self.events, value, key=attrgetter(name))
         return self.events[index].sequence if index < len(self.events) else self.next_sequence
 
 

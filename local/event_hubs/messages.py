@@ -107,18 +107,25 @@ def delivered(sequence: int, offset: int, enqueued_ms: int, key: str | None, car
 
 
 def decode_event(carried: bytes) -> Decoded:
-    """The body, and both kinds of properties. A body that is no data section is kept as its AMQP bytes."""
+    """The body, and both kinds of properties.
+
+    A body that is no data section is kept as its AMQP bytes; properties that cannot be decoded are left out.
+    """
     body = b""
     properties: dict[str, Any] = {}
     application: dict[str, Any] = {}
     for code, start, end in sections(carried):
-        if code == DATA:
-            body += bytes(_section_value(carried, start, bytes))
-        elif code in (SEQUENCE, VALUE):
-            body += carried[start:end]
-        elif code == PROPERTIES:
-            values = _section_value(carried, start, list)
-            properties = {n: v for n, v in zip(PROPERTY_NAMES, values, strict=False) if v is not None}
-        elif code == APPLICATION_PROPERTIES:
-            application = {str(name): value for name, value in _section_value(carried, start, dict).items()}
+        try:
+            if code == DATA:
+                body += _section_value(carried, start, bytes)
+            elif code in (SEQUENCE, VALUE):
+                body += carried[start:end]
+            elif code == PROPERTIES:
+                values = _section_value(carried, start, list)
+                properties = {n: v for n, v in zip(PROPERTY_NAMES, values, strict=False) if v is not None}
+            elif code == APPLICATION_PROPERTIES:
+                application = {str(name): value for name, value in _section_value(carried, start, dict).items()}
+        except CodecError:
+            if code == DATA:
+                body += carried[start:end]
     return Decoded(body, properties, application)

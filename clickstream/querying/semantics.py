@@ -1,0 +1,118 @@
+"""What every metric and every dimension means: each defined once, in SQL over the relation `visited`.
+
+`visited` is made by `VISITED`: a site's events, each with its visitor, its visit and that visit's source.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A number about a group of events."""
+
+    name: str
+    description: str
+    sql: str
+
+
+class Kind(StrEnum):
+    """How a dimension's values are answered."""
+
+    TEXT = "text"
+    DAY = "day"  # a date in the site's time zone
+    HOUR = "hour"  # the moment an hour of the site's time zone begins
+
+
+@dataclass(frozen=True, slots=True)
+class Dimension:
+    """What events are grouped by; texts can be filtered by too."""
+
+    name: str
+    description: str
+    sql: str
+    kind: Kind = Kind.TEXT
+
+
+def _by_name(*defined: Metric) -> Mapping[str, Metric]:
+    return {metric.name: metric for metric in defined}
+
+
+METRICS: Mapping[str, Metric] = {
+    metric.name: metric
+    for metric in (
+        Metric(
+            "visitors",
+            "Distinct visitors. A visitor is the event's `anonymous_id`, else its `user_id`.",
+            "count(DISTINCT visitor)",
+        ),
+        Metric(
+            "visits",
+            "Distinct visits. A visit is a visitor's `session_id`; where the tracker gives none, a run of the "
+            "visitor's events with no more than 30 minutes between one and the next.",
+            "count(DISTINCT visit)",
+        ),
+        Metric("pageviews", "Events of type `page_view`.", "count(*) FILTER (event_type = 'page_view')"),
+        Metric("events", "Events of every type.", "count(*)"),
+    )
+}
+
+DIMENSIONS: Mapping[str, Dimension] = {
+    dimension.name: dimension
+    for dimension in (
+        Dimension("event:page", "Path of the event's page; `(none)` without a page.", "coalesce(page_path, '(none)')"),
+        Dimension("event:name", "The event's name.", "event_name"),
+        Dimension(
+            "visit:source",
+            "Where the visit came from: the referring host of its first event; `(direct)` without one, or where it "
+            "is the page's own host.",
+            "source",
+        ),
+        Dimension(
+            "time:day",
+            "Date in the site's time zone.",
+            "CAST(timezone($time_zone, occurred_at) AS DATE)",
+            Kind.DAY,
+        ),
+        Dimension(
+            "time:hour",
+            "Start of the hour in the site's time zone, with its offset from UTC.",
+            "occurred_at - (timezone($time_zone, occurred_at) - date_trunc('hour', timezone($time_zone, occurred_at)))",
+            Kind.HOUR,
+        ),
+    )
+}
+
+# A visit is looked for from a day before the period on, so that one that began before it is not cut in two.
+# Who has neither id makes no visit; such an event's source is its own.
+VISITED = """
+of_site AS (
+    SELECT *, coalesce(anonymous_id, user_id) AS visitor,
+        CASE WHEN referrer_host <> coalesce(page_host, '') THEN referrer_host ELSE '(direct)' END AS referred_by
+    FROM events
+    WHERE site = $site
+        AND occurred_at >= CAST($from AS TIMESTAMPTZ) - INTERVAL 1 DAY AND occurred_at < CAST($to AS TIMESTAMPTZ)
+),
+pauses AS (
+    SELECT *, session_id IS NULL AND NOT coalesce(
+        occurred_at - lag(occurred_at) OVER (PARTITION BY visitor, session_id ORDER BY occurred_at, event_id)
+            <= INTERVAL 30 MINUTE, false) AS begins
+    FROM of_site
+),
+runs AS (
+    SELECT *, count_if(begins) OVER (PARTITION BY visitor, session_id ORDER BY occurred_at, event_id) AS run
+    FROM pauses
+),
+visited AS (
+    SELECT *,
+        CASE WHEN coalesce(visitor, session_id) IS NOT NULL THEN row(visitor, session_id, run) END AS visit,
+        CASE WHEN coalesce(visitor, session_id) IS NOT NULL
+            THEN first_value(referred_by) OVER (
+                PARTITION BY visitor, session_id, run ORDER BY occurred_at, event_id)
+            ELSE referred_by END AS source
+    FROM runs
+    WHERE true
+)""".strip()
