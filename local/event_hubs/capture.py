@@ -10,7 +10,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from local.event_hubs.avro import SYNC_BYTES, Record, write_file
@@ -18,12 +18,15 @@ from local.event_hubs.broker import Broker
 from local.event_hubs.config import Capture as CaptureConfig
 from local.event_hubs.hubs import Hub, Partition, Stored
 from local.event_hubs.messages import PARTITION_KEY, decode_event
-from local.event_hubs.storage import Storage
+
+if TYPE_CHECKING:
+    from local.event_hubs.storage import Storage
 
 log = logging.getLogger(__name__)
 RETRY_SECONDS = 0.5
 # Properties of the message that the service repeats among the system properties; a guess, marked as one.
 SYSTEM_PROPERTIES = ("message-id", "correlation-id", "content-type")
+TOPIC = "/subscriptions/local/resourceGroups/local/providers/Microsoft.EventHub/namespaces"
 NEVER = "0001-01-01T00:00:00"
 
 
@@ -84,7 +87,8 @@ class Capture:
     def __init__(self, broker: Broker, config: CaptureConfig) -> None:
         self._namespace = broker.namespace
         self._config = config
-        self._storage = Storage(config)
+        # In the background: the storage SDK takes longer to import than all the rest takes to start.
+        self._storage = asyncio.create_task(asyncio.to_thread(_open_storage, config))
         self._closing = False
         # A window may not outgrow what its partition can hold besides the events of the next one.
         self._windows = [
@@ -152,10 +156,11 @@ class Capture:
 
     async def _write(self, window: _Window, started: int, events: Sequence[Stored]) -> None:
         """Write the window's file, for as long as it takes: events wait in the hub while storage is away."""
+        storage = await self._storage
         data = await asyncio.to_thread(_file, events, os.urandom(SYNC_BYTES))
         while True:
             try:
-                url = await asyncio.to_thread(self._storage.write, self._name(window, started), data)
+                url = await asyncio.to_thread(storage.write, self._name(window, started), data)
                 break
             except FileExistsError:  # an emulator before this one wrote it; nothing is ever overwritten
                 started += 1
@@ -167,7 +172,7 @@ class Capture:
         note = self._created_event(window, url, len(data) if events else 0, events)
         while True:
             try:
-                await asyncio.to_thread(self._storage.notify, note)
+                await asyncio.to_thread(storage.notify, note)
                 break
             except OSError as problem:
                 log.warning("capture cannot tell of a file: %s", problem)
@@ -199,6 +204,12 @@ class Capture:
             "dataVersion": "1",
             "metadataVersion": "1",
         }
+
+
+def _open_storage(config: CaptureConfig) -> Storage:
+    from local.event_hubs.storage import Storage
+
+    return Storage(config)
 
 
 def _file(events: Sequence[Stored], sync: bytes) -> bytes:

@@ -52,7 +52,7 @@ class Logging(_Section):
 class Capture(_Section):
     """Where and how Capture writes; without this section nothing is captured."""
 
-    storage_connection_string: str
+    storage_connection_string: Annotated[str, Field(pattern=r"AccountName=.+|UseDevelopmentStorage=true")]
     container: str = "capture"
     interval_in_seconds: Annotated[int, Field(ge=1, le=900)] = 300
     size_limit_in_bytes: Annotated[int, Field(ge=1024, le=524_288_000)] = 314_572_800

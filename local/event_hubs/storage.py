@@ -6,6 +6,7 @@ import contextlib
 import json
 from base64 import b64encode
 from collections.abc import Mapping
+from typing import Any
 
 from azure.core.exceptions import AzureError, ResourceExistsError
 from azure.storage.blob import BlobClient, ContainerClient
@@ -16,14 +17,11 @@ from local.event_hubs.config import Capture as CaptureConfig
 
 
 class Storage:
-    """One container and one queue, both made when missing. Every failure but one is an OSError, to be tried again.
-
-    Raise ValueError for a connection string that cannot be used.
-    """
+    """One container and one queue, both made when missing. Every failure but one is an OSError, to be tried again."""
 
     def __init__(self, config: CaptureConfig) -> None:
         # No retries of the SDK's own: they would hide an outage for a minute.
-        limits = {"retry_total": 0, "connection_timeout": 5, "read_timeout": 30}
+        limits: dict[str, Any] = {"retry_total": 0, "connection_timeout": 5, "read_timeout": 30}
         connection = config.storage_connection_string
         self._container = ContainerClient.from_connection_string(connection, config.container, **limits)
         self._queue = QueueClient.from_connection_string(connection, config.queue, **limits) if config.queue else None
