@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from azure.eventhub import EventData, EventHubConsumerClient, EventHubProducerClient
-from azure.eventhub.exceptions import AuthenticationError, ConnectError, EventDataSendError, EventHubError
+from azure.eventhub.exceptions import AuthenticationError, ConnectError, EventDataSendError
 
 from local.event_hubs.process import EventHubsEmulator
 
