@@ -108,7 +108,7 @@ class Stack:
             self._start("Azurite", self.azurite.start)
             self._start("Event Hubs emulator", self.event_hubs.start)
             self.sites = SiteUploads(self.settings.sites_dir, self.azurite.connection_string)
-            self._start("sites", self.sites.upload_changed)
+            self._start("containers and sites", self._prepare_storage)
             self.functions = FunctionsHost(
                 ROOT, self.settings.state_dir / "functions", port=self.settings.port, env=self.functions_environment()
             )
@@ -141,6 +141,14 @@ class Stack:
         start()
         self._say(f"  {what:<20} {time.monotonic() - began:5.1f} s")
 
+    def _prepare_storage(self) -> None:
+        """Make the containers that infrastructure makes in the cloud, and bring the sites."""
+        service = BlobServiceClient.from_connection_string(self.azurite.connection_string)
+        for name in ("capture", "config", "lake"):
+            with contextlib.suppress(ResourceExistsError):
+                service.create_container(name)
+        self.sites.upload_changed()
+
     def _check_ports(self) -> None:
         if shutil.which("node") is None:
             raise StartFailed("Node.js is missing: the storage emulator needs `node` 20 or newer on the PATH")
@@ -171,9 +179,6 @@ class SiteUploads:
     def upload_changed(self) -> None:
         """Upload what is new or changed since the last call."""
         container = self._service.get_container_client("config")
-        if not self._uploaded:
-            with contextlib.suppress(ResourceExistsError):
-                container.create_container()
         for path in sorted(self._folder.glob("*.yaml")):
             changed_at = path.stat().st_mtime_ns
             if self._uploaded.get(path) != changed_at:

@@ -1,0 +1,34 @@
+"""Steps that the journeys share: everything sent is captured and compacted, then asked for."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import httpx
+
+from clickstream.compacting.totals import read_totals
+from clickstream.lake.storage import StorageAccount
+from clickstream.settings import Connection
+from local.stack import Stack
+
+READ = {"Authorization": "Bearer demo-read"}
+
+
+def compact_everything(stack: Stack, seconds: float = 120) -> None:
+    """Return once all that the hubs hold stands in the tables."""
+    stack.event_hubs.flush_capture()
+    account = StorageAccount.from_connection(Connection("Lake", stack.azurite.connection_string))
+    deadline = time.monotonic() + seconds
+    while read_totals(account, "lake").captured < stack.event_hubs.captured():
+        assert time.monotonic() < deadline, "compaction did not come to its end"
+        stack.compact()
+        time.sleep(0.2)
+
+
+def select(client: httpx.Client, sql: str, *parameters: object) -> list[list[Any]]:
+    """The rows of free SQL over the demo site."""
+    answer = client.post("/api/sql", json={"site_id": "demo", "sql": sql, "parameters": list(parameters)}, headers=READ)
+    assert answer.status_code == httpx.codes.OK, answer.text
+    rows: list[list[Any]] = answer.json()["rows"]
+    return rows
