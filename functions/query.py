@@ -1,15 +1,20 @@
-"""`query`: metrics by dimensions, and SQL over a site's own rows."""
+"""`query`: reports and SQL over a site's own rows, for who holds a read key of the site."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import azure.functions as func
 
-from clickstream.collecting.json_values import parse_json
-from clickstream.querying.request import parse_query, parse_sql
+from clickstream.errors import Forbidden, InvalidRequest, RequestTooLarge
 from functions._http import answers_problems, bearer_key, json_answer
 from functions._services import services
+
+if TYPE_CHECKING:
+    from clickstream.querying.request import SiteScope
 
 bp = func.Blueprint()
 
@@ -18,24 +23,44 @@ bp = func.Blueprint()
 @bp.route("api/query", methods=["POST"], auth_level=func.AuthLevel.ANONYMOUS)
 @answers_problems()
 async def query(req: func.HttpRequest) -> func.HttpResponse:
-    """Metrics by dimensions over a range of time."""
-    asked = parse_query(parse_json(req.get_body()))
-    site = await services().sites.reader(bearer_key(req), asked.site_id)
-    found = await asyncio.to_thread(services().queries.query, asked, site.time_zone)
-    width = len(asked.dimensions)
-    meta = {"complete_until": found.complete_until, "sql": found.sql, "sql_parameters": found.sql_parameters}
-    if found.total_rows is not None:
-        meta["total_rows"] = found.total_rows
-    results = [{"dimensions": row[:width], "metrics": row[width:]} for row in found.rows]
-    return json_answer({"results": results, "meta": meta, "query": asked})
+    """Metrics for each group of dimensions' values."""
+    from clickstream.querying.request import parse_query
+
+    request, site = await authorized(req, parse_query)
+    return json_answer(await asyncio.to_thread(services().queries.query, request, site))
 
 
 @bp.function_name("query_sql")
 @bp.route("api/sql", methods=["POST"], auth_level=func.AuthLevel.ANONYMOUS)
 @answers_problems()
 async def query_sql(req: func.HttpRequest) -> func.HttpResponse:
-    """One read-only statement over the site's rows of `events` and `failed_events`."""
-    asked = parse_sql(parse_json(req.get_body()))
-    await services().sites.reader(bearer_key(req), asked.site_id)
-    found, complete_until = await asyncio.to_thread(services().queries.sql, asked)
-    return json_answer({**found, "meta": {"complete_until": complete_until}})
+    """One SELECT statement, in the sandbox."""
+    from clickstream.querying.request import parse_sql
+
+    request, site = await authorized(req, parse_sql)
+    return json_answer(await asyncio.to_thread(services().queries.sql, request, site))
+
+
+class NamesSite(Protocol):
+    """What every request for rows says."""
+
+    @property
+    def site_id(self) -> str: ...
+
+
+Asked = TypeVar("Asked", bound=NamesSite)
+
+
+async def authorized(req: func.HttpRequest, parse: Callable[[bytes], Asked]) -> tuple[Asked, SiteScope]:
+    """The request and its site, if the read key opens it. A key that opens nothing is told so before all else."""
+    from clickstream.querying.request import SiteScope
+
+    key = bearer_key(req)
+    try:
+        request = parse(req.get_body())
+    except (InvalidRequest, RequestTooLarge):
+        with suppress(Forbidden):  # the key opens some site, so its holder may know what is wrong
+            await services().sites.reader(key, "")
+        raise
+    site = await services().sites.reader(key, request.site_id)
+    return request, SiteScope(site.site, site.time_zone)

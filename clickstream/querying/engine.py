@@ -1,124 +1,177 @@
-"""The engine: duckdb over the Delta table, pruned by date and site."""
+"""The query engine: reports and SQL over the lake's tables, within limits of time, memory and rows."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import duckdb
 import pyarrow as pa
-import pyarrow.dataset as ds
-from deltalake import DeltaTable
-from deltalake.exceptions import DeltaError, TableNotFoundError
+import pyarrow.compute as pc
 
 from clickstream.errors import InvalidRequest, LimitExceeded, Unavailable
+from clickstream.lake.delta import EVENTS_TABLE
 from clickstream.lake.progress_file import read_progress
-from clickstream.lake.schema import EVENT_COLUMNS, EVENT_PARTITION, EVENTS, arrow_schema
-from clickstream.lake.storage import StorageAccount, table_uri
-from clickstream.querying.answers import json_value
-from clickstream.querying.request import QueryRequest, SqlRequest
-from clickstream.querying.sandbox import run_sql
-from clickstream.querying.statement import compile_query, dates_of
-from clickstream.querying.time_ranges import parse_range
+from clickstream.lake.reading import TableReader
+from clickstream.lake.schema import EVENTS
+from clickstream.lake.storage import StorageAccount
+from clickstream.querying.period import Period, resolve
+from clickstream.querying.request import QueryRequest, SiteScope, SqlRequest
+from clickstream.querying.sandbox import Sandbox
+from clickstream.querying.semantics import Kind
+from clickstream.querying.statement import Statement, compile_count, compile_groups, compile_page
 from clickstream.settings import Settings
 
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a query found. Each row is its dimensions' values, then its metrics'."""
-
-    rows: Sequence[tuple[Any, ...]]
-    sql: str
-    sql_parameters: Mapping[str, Any]
-    complete_until: datetime | None
-    total_rows: int | None
+# The clocks of a zone differ from UTC by less than a day, and visits are looked for from a day before.
+PADDING = timedelta(days=2)
+MAX_TIME_LABELS = 10_000
 
 
 class QueryEngine:
-    """Answers queries, one connection each; they share the handle on the table."""
+    """Answers queries; safe to share between threads. All queries together keep to the memory of the settings."""
 
     def __init__(self, account: StorageAccount, settings: Settings, now: Callable[[], datetime]) -> None:
-        self._account = account
         self._settings = settings
         self._now = now
-        self._lake = account.container(settings.lake_container)
-        self._table: DeltaTable | None = None
-        self._opening = threading.Lock()
+        self._container = account.container(settings.lake_container)
+        self._events = TableReader(EVENTS_TABLE, account, settings.lake_container)
+        self._sandbox = Sandbox(account, settings)
+        self._database = duckdb.connect(
+            config={
+                "memory_limit": f"{settings.query_memory_mb}MB",
+                "python_enable_replacements": False,
+                "autoinstall_known_extensions": False,
+                "autoload_known_extensions": False,
+            }
+        )
 
-    def query(self, query: QueryRequest, time_zone: str) -> Answer:
-        """Raise InvalidRequest for an impossible range, LimitExceeded, Unavailable. A missing table has no rows."""
-        zone = ZoneInfo(time_zone)
-        span = parse_range(query.date_range, zone, self._now())
-        complete_until = read_progress(self._lake).complete_until
-        table, held = self._snapshot()
-        dates = dates_of(span, held)
-        statement = compile_query(query, span, zone, dates, self._settings.query_max_rows)
-        source = table if isinstance(table, pa.Table) else dataset_of(table, dates)
-        rows = self._run(statement.sql, statement.parameters, source)
-        total: int | None = None
-        if query.total_rows:
-            total = int(rows[0][-1]) if rows else 0
-            rows = [row[:-1] for row in rows]
-        parameters = {name: json_value(value) for name, value in statement.parameters.items()}
-        return Answer(rows, statement.sql, parameters, complete_until, total)
+    def query(self, request: QueryRequest, site: SiteScope) -> dict[str, Any]:
+        """The document that `POST /api/query` answers with.
 
-    def sql(self, request: SqlRequest) -> tuple[Mapping[str, Any], datetime | None]:
-        """Columns and rows of free SQL over the site's own rows, and up to when they are complete.
-
-        Raise InvalidRequest for SQL that is wrong or not allowed, LimitExceeded, Unavailable.
+        Raise InvalidRequest, LimitExceeded when it takes too long or too much memory, Unavailable.
         """
-        complete_until = read_progress(self._lake).complete_until
-        return run_sql(request, self._account, self._settings), complete_until
-
-    def _snapshot(self) -> tuple[DeltaTable | pa.Table, tuple[date, date]]:
-        """The newest version of the table, or an empty one; and the first and last date it holds."""
-        today = self._now().date()
-        with self._opening:
-            try:
-                if self._table is None:
-                    uri = table_uri(self._settings.lake_container, EVENTS)
-                    self._table = DeltaTable(uri, storage_options=self._account.delta_options())
-                else:
-                    self._table.update_incremental()
-            except TableNotFoundError:
-                return arrow_schema(EVENT_COLUMNS).empty_table(), (today, today)
-            except (DeltaError, OSError) as error:
-                self._table = None
-                raise Unavailable(f"the table of events cannot be read: {error}") from error
-            days = [date.fromisoformat(str(part[EVENT_PARTITION])) for part in self._table.partitions()]
-            return self._table, (min(days, default=today), max(days, default=today))
-
-    def _run(self, sql: str, parameters: Mapping[str, Any], source: object) -> list[tuple[Any, ...]]:
-        settings = self._settings
-        config = {
-            "memory_limit": f"{settings.query_memory_mb}MB",
-            "threads": "2",
-            "python_enable_replacements": "false",
+        limit = self._limit(request)
+        zone = ZoneInfo(site.time_zone)
+        meta: dict[str, Any] = {}
+        request = replace(request, site_id=site.site_id)
+        try:
+            period = resolve(request.date_range, zone, self._now())
+        except ValueError as error:
+            raise InvalidRequest(f"/date_range: {error}", code="invalid_query", pointer="/date_range") from error
+        if request.date_range == "all":
+            period = self._since_first_event(site, period)
+        if request.include.time_labels:
+            meta["time_labels"] = _time_labels(request, period)
+        groups = compile_groups(request, period, site.time_zone)
+        page = compile_page(request, groups, limit)
+        with self._over(site, period) as connection:
+            rows = _rows(connection, page)
+            if request.include.total_rows:
+                meta["total_rows"] = _rows(connection, compile_count(groups))[0][0]
+        complete_until = read_progress(self._container).complete_until
+        width = len(request.dimensions)
+        return {
+            "results": [
+                {"dimensions": _dimensions(request, row[:width], zone), "metrics": row[width:]} for row in rows
+            ],
+            "meta": {
+                "complete_until": complete_until and complete_until.isoformat(),
+                "sql": page.sql,
+                "parameters": page.parameters,
+                **meta,
+            },
+            "query": {
+                **request.asked,
+                "date_range": [period.begin.isoformat(), period.last.isoformat()],
+                "pagination": {"limit": limit, "offset": request.pagination.offset},
+            },
         }
-        with duckdb.connect(config=config) as connection:
-            connection.register("events", source)
-            timer = threading.Timer(settings.query_timeout_seconds, connection.interrupt)
-            timer.start()
-            try:
-                return connection.execute(sql, dict(parameters)).fetchall()
-            except duckdb.InterruptException as error:
-                seconds = settings.query_timeout_seconds
-                raise LimitExceeded(f"the query ran longer than {seconds} s; ask for less") from error
-            except duckdb.OutOfMemoryException as error:
-                raise LimitExceeded(f"the query needs more than {settings.query_memory_mb} MB; ask for less") from error
-            except duckdb.ConversionException as error:
-                raise InvalidRequest(f"a value does not fit: {error}") from error
-            finally:
-                timer.cancel()
+
+    def sql(self, request: SqlRequest, site: SiteScope) -> dict[str, Any]:
+        """The document that `POST /api/sql` answers with. Raise as `query` does."""
+        answer = self._sandbox.run(request, site.site_id)
+        complete_until = read_progress(self._container).complete_until
+        return {
+            "columns": answer["columns"],
+            "rows": answer["rows"],
+            "meta": {"complete_until": complete_until and complete_until.isoformat(), "row_count": len(answer["rows"])},
+        }
+
+    def _limit(self, request: QueryRequest) -> int:
+        most = self._settings.query_max_rows
+        asked = request.pagination.limit
+        if asked is not None and asked > most:
+            pointer = "/pagination/limit"
+            raise InvalidRequest(f"{pointer}: at most {most} rows", code="invalid_query", pointer=pointer)
+        return asked or most
+
+    def _since_first_event(self, site: SiteScope, all_time: Period) -> Period:
+        """From the day of the site's first event on; today alone where there is none."""
+        first = Statement("SELECT min(occurred_at) FROM events WHERE site = $site", {"site": site.site_id})
+        with self._over(site, all_time) as connection:
+            begin = _rows(connection, first)[0][0]
+        zone = ZoneInfo(site.time_zone)
+        return resolve("day", zone, begin or self._now()).to(all_time.end)
+
+    @contextmanager
+    def _over(self, site: SiteScope, period: Period) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A connection that sees the site's events of the period as `events`, interrupted when its time is over."""
+        first, last = period.begin.date() - PADDING, period.end.date() + PADDING
+        own = self._events.dataset(first, last).filter(pc.field("site") == pa.scalar(site.site_id))
+        seconds = self._settings.query_timeout_seconds
+        connection = self._database.cursor()
+        timer = threading.Timer(seconds, connection.interrupt)
+        timer.start()
+        try:
+            connection.execute("SET TimeZone = 'UTC'")
+            connection.register(EVENTS, own)
+            yield connection
+        except duckdb.InterruptException as error:
+            raise LimitExceeded(f"the query ran longer than {seconds} s; ask for less time or fewer groups") from error
+        except (duckdb.OutOfMemoryException, MemoryError) as error:
+            raise LimitExceeded("the query needed too much memory; ask for less time or fewer groups") from error
+        except (duckdb.Error, OSError) as error:
+            raise Unavailable(f"the events cannot be read: {error}") from error
+        finally:
+            timer.cancel()
+            timer.join()  # an interrupt under way must not meet a closed connection
+            connection.close()
 
 
-def dataset_of(table: DeltaTable, dates: tuple[date, date]) -> ds.Dataset:
-    """The table's files as a dataset; only those of the dates where there are fewer."""
-    first, last = dates
-    return table.to_pyarrow_dataset(
-        partitions=[(EVENT_PARTITION, ">=", first.isoformat()), (EVENT_PARTITION, "<=", last.isoformat())]
-    )
+def _rows(connection: duckdb.DuckDBPyConnection, statement: Statement) -> Sequence[list[Any]]:
+    table = connection.sql(statement.sql, params=dict(statement.parameters)).to_arrow_table()
+    return [list(row.values()) for row in table.to_pylist()]
+
+
+def _dimensions(request: QueryRequest, values: Sequence[Any], zone: ZoneInfo) -> list[str]:
+    return [
+        value if dimension.kind is Kind.TEXT else _label(value, zone)
+        for dimension, value in zip(request.dimensions, values, strict=True)
+    ]
+
+
+def _label(value: Any, zone: ZoneInfo) -> str:
+    """A date as it is; a moment by the clock of the zone, with its offset."""
+    return str((value.astimezone(zone) if isinstance(value, datetime) else value).isoformat())
+
+
+def _time_labels(request: QueryRequest, period: Period) -> list[str]:
+    """Every value the time dimension could have in the period, in order."""
+    kinds = [dimension.kind for dimension in request.dimensions if dimension.kind is not Kind.TEXT]
+    pointer = "/include/time_labels"
+    if len(kinds) != 1:
+        raise InvalidRequest(f"{pointer}: needs one time dimension", code="invalid_query", pointer=pointer)
+    size = (period.end - period.begin) / (timedelta(days=1) if kinds[0] is Kind.DAY else timedelta(hours=1))
+    if size > MAX_TIME_LABELS:
+        raise InvalidRequest(
+            f"{pointer}: more than {MAX_TIME_LABELS} labels; choose a shorter range",
+            code="invalid_query",
+            pointer=pointer,
+        )
+    labels = period.days() if kinds[0] is Kind.DAY else period.hours()
+    return [label.isoformat() for label in labels]

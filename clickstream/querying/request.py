@@ -1,175 +1,198 @@
-"""A query as it is asked, checked: in the shape that users know from Plausible's Stats API v2."""
+"""What callers may ask, checked at the border: every problem at once, each with its place."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeVar
+from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, StringConstraints, ValidationError
 
-from clickstream.collecting.json_values import bounded, escape
-from clickstream.errors import InvalidRequest
-from clickstream.querying.semantics import DIMENSIONS, METRICS
+from clickstream.errors import InvalidRequest, RequestTooLarge
+from clickstream.querying.filters import Filter, FilterReader, Problem
+from clickstream.querying.period import NAMED_RANGES, DateRange, parse_pair
+from clickstream.querying.semantics import DIMENSIONS, METRICS, Dimension, Metric
 
-MAX_FILTER_DEPTH = 8
-MAX_CLAUSES = 100
-OPERATORS = ("is", "is_not", "contains", "contains_not")
-
-
-@dataclass(frozen=True, slots=True)
-class Clause:
-    """A dimension compared with values."""
-
-    operator: str
-    dimension: str
-    values: tuple[str, ...]
+MAX_BODY_BYTES = 65_536
+SHOWN_PROBLEMS = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
-    """Filters joined: `and`, `or`, or one negated by `not`."""
+class SiteScope:
+    """The site whose rows are read, and the time zone it counts its days in."""
 
-    operator: str
-    filters: tuple[Filter, ...]
-
-
-Filter = Clause | Group
+    site_id: str
+    time_zone: str
 
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
+def _known(what: str, names: Sequence[str]) -> AfterValidator:
+    def check(name: str) -> str:
+        if name not in names:
+            raise ValueError(f"unknown {what} {name[:100]!r}; known are {', '.join(names)}")
+        return name
+
+    return AfterValidator(check)
+
+
+def _no_repeats(names: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(names)) < len(names):
+        raise ValueError("names one twice")
+    return names
+
+
+def _date_range(value: Any) -> DateRange:
+    if isinstance(value, str) and value in NAMED_RANGES:
+        return value
+    if isinstance(value, list) and len(value) == 2 and all(isinstance(text, str) for text in value):
+        pair = (value[0], value[1])
+        parse_pair(pair, ZoneInfo("UTC"))
+        return pair
+    raise ValueError(f"must be a pair of dates or of moments, or one of {', '.join(NAMED_RANGES)}")
+
+
 class Pagination(_Strict):
-    limit: Annotated[int, Field(ge=1)] | None = None
-    offset: Annotated[int, Field(ge=0, le=10_000_000)] = 0
+    """Which of the ordered groups are answered; without a limit, as many as a query may return."""
+
+    limit: Annotated[int, Field(ge=1, le=1_000_000_000)] | None = None
+    offset: Annotated[int, Field(ge=0, le=1_000_000_000)] = 0
 
 
 class Include(_Strict):
+    """What `meta` says on request."""
+
     total_rows: bool = False
+    time_labels: bool = False
 
 
-M = TypeVar("M", bound=BaseModel)
-Text = Annotated[str, Field(min_length=1, max_length=200)]
-
-
-class _Body(_Strict):
-    site_id: Text
-    metrics: Annotated[list[Text], Field(min_length=1, max_length=20)]
-    date_range: Text | Annotated[list[Text], Field(min_length=2, max_length=2)] = "all"
-    dimensions: Annotated[list[Text], Field(max_length=8)] = Field(default_factory=list)
-    filters: Annotated[list[Any], Field(max_length=MAX_CLAUSES)] = Field(default_factory=list)
-    order_by: Annotated[list[list[Text]], Field(max_length=20)] = Field(default_factory=list)
+class _QueryBody(_Strict):
+    site_id: str
+    metrics: Annotated[
+        tuple[Annotated[str, _known("metric", tuple(METRICS))], ...], Field(min_length=1), AfterValidator(_no_repeats)
+    ]
+    date_range: Annotated[DateRange, PlainValidator(_date_range)]
+    dimensions: Annotated[
+        tuple[Annotated[str, _known("dimension", tuple(DIMENSIONS))], ...], AfterValidator(_no_repeats)
+    ] = ()
+    filters: Any = Field(default_factory=list)
+    order_by: tuple[tuple[str, Literal["asc", "desc"]], ...] | None = None
     pagination: Pagination = Pagination()
     include: Include = Include()
 
 
-class SqlRequest(_Strict):
-    """Free SQL over one site's rows."""
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One step of the order of the groups."""
 
-    site_id: Text
-    sql: Annotated[str, Field(min_length=1, max_length=20_000)]
-    parameters: list[str | int | float | bool | None] | dict[str, str | int | float | bool | None] | None = None
+    by: Metric | Dimension
+    descending: bool
 
 
 @dataclass(frozen=True, slots=True)
 class QueryRequest:
-    """A query that can be answered: every name in it is known."""
+    """A report: these metrics, for each group of the dimensions' values."""
 
     site_id: str
-    metrics: tuple[str, ...]
-    date_range: str | tuple[str, ...]
-    dimensions: tuple[str, ...]
+    metrics: tuple[Metric, ...]
+    date_range: DateRange
+    dimensions: tuple[Dimension, ...]
     filters: tuple[Filter, ...]
-    order_by: tuple[tuple[str, Literal["asc", "desc"]], ...]
-    limit: int | None
-    offset: int
-    total_rows: bool
+    order_by: tuple[Order, ...]
+    pagination: Pagination
+    include: Include
+    asked: Mapping[str, Any]
 
 
-def parse_query(body: object) -> QueryRequest:
-    """Raise InvalidRequest with the pointer to the first problem, and all of them in the message."""
-    checked = _validated(_Body, body)
-    _known("metrics", checked.metrics, METRICS)
-    _known("dimensions", checked.dimensions, DIMENSIONS)
-    counter = [0]
-    filters = tuple(_filter(item, f"/filters/{index}", 1, counter) for index, item in enumerate(checked.filters))
+SqlValue = str | int | float | bool | None
+
+
+class SqlRequest(_Strict):
+    """One SELECT statement over the site's own rows, and the values of its parameters."""
+
+    site_id: str
+    sql: Annotated[str, StringConstraints(min_length=1, max_length=20_000)]
+    parameters: tuple[SqlValue, ...] | dict[str, SqlValue] = ()
+
+
+Body = TypeVar("Body", bound=BaseModel)
+
+
+def parse_query(body: bytes) -> QueryRequest:
+    """Read the body of `POST /api/query`. Raise InvalidRequest with every problem, RequestTooLarge."""
+    reader = FilterReader()
+    asked, problems = _validate(_QueryBody, body)
+    filters: tuple[Filter, ...] = ()
+    order: tuple[Order, ...] = ()
+    if asked is not None:
+        filters = reader.read(asked.filters)
+        problems.extend(reader.problems)
+        order, wrong = _order(asked)
+        problems.extend(wrong)
+    if asked is None or problems:
+        raise _refusal(problems)
     return QueryRequest(
-        site_id=checked.site_id,
-        metrics=tuple(checked.metrics),
-        date_range=checked.date_range if isinstance(checked.date_range, str) else tuple(checked.date_range),
-        dimensions=tuple(checked.dimensions),
-        filters=filters,
-        order_by=tuple(_order(item, index, checked) for index, item in enumerate(checked.order_by)),
-        limit=checked.pagination.limit,
-        offset=checked.pagination.offset,
-        total_rows=checked.include.total_rows,
+        asked.site_id,
+        tuple(METRICS[name] for name in asked.metrics),
+        asked.date_range,
+        tuple(DIMENSIONS[name] for name in asked.dimensions),
+        filters,
+        order,
+        asked.pagination,
+        asked.include,
+        asked.model_dump(mode="json"),
     )
 
 
-def parse_sql(body: object) -> SqlRequest:
-    """Raise InvalidRequest with the pointer to the first problem, and all of them in the message."""
-    return _validated(SqlRequest, body)
+def parse_sql(body: bytes) -> SqlRequest:
+    """Read the body of `POST /api/sql`. Raise InvalidRequest with every problem, RequestTooLarge."""
+    asked, problems = _validate(SqlRequest, body)
+    if asked is None:
+        raise _refusal(problems)
+    return asked
 
 
-def _validated(model: type[M], body: object) -> M:
-    if not isinstance(body, dict):
-        raise InvalidRequest("the body must be an object", pointer="")
-    bounded(body)
+def _validate(model: type[Body], body: bytes) -> tuple[Body | None, list[Problem]]:
+    if len(body) > MAX_BODY_BYTES:
+        raise RequestTooLarge(f"the body has more than {MAX_BODY_BYTES} bytes")
     try:
-        return model.model_validate(body)
+        return model.model_validate_json(body), []
     except ValidationError as error:
-        problems = error.errors(include_url=False, include_context=False, include_input=False)
-        told = "; ".join(f"{'/'.join(map(str, p['loc'])) or 'body'}: {p['msg']}" for p in problems[:10])
-        pointer = "".join(f"/{escape(str(step))}" for step in problems[0]["loc"])
-        raise InvalidRequest(told, pointer=pointer) from None
+        return None, [
+            Problem("".join(f"/{_escaped(part)}" for part in problem["loc"]), problem["msg"])
+            for problem in error.errors(include_url=False, include_input=False, include_context=False)
+        ]
 
 
-def _known(field: str, names: Sequence[str], known: Mapping[str, object]) -> None:
-    for index, name in enumerate(names):
-        if name not in known:
-            message = f"{field}: {name!r} is not known; known: {', '.join(known)}"
-            raise InvalidRequest(message, pointer=f"/{field}/{index}")
+def _order(asked: _QueryBody) -> tuple[tuple[Order, ...], list[Problem]]:
+    """The order asked for, else by time and then by the first metric; made total by the other dimensions."""
+    chosen: dict[str, Order] = {}
+    problems: list[Problem] = []
+    times = [name for name in asked.dimensions if name.startswith("time:")]
+    default = (*((name, "asc") for name in times), (asked.metrics[0], "desc"))
+    for index, (name, direction) in enumerate(default if asked.order_by is None else asked.order_by):
+        if name in asked.metrics:
+            chosen[name] = Order(METRICS[name], direction == "desc")
+        elif name in asked.dimensions:
+            chosen[name] = Order(DIMENSIONS[name], direction == "desc")
+        else:
+            problems.append(
+                Problem(f"/order_by/{index}/0", f"{name[:100]!r} is none of the query's metrics and dimensions")
+            )
+    rest = [Order(DIMENSIONS[name], False) for name in asked.dimensions if name not in chosen]
+    return (*chosen.values(), *rest), problems
 
 
-def _filter(item: object, pointer: str, depth: int, counter: list[int]) -> Filter:
-    counter[0] += 1
-    if depth > MAX_FILTER_DEPTH or counter[0] > MAX_CLAUSES:
-        raise InvalidRequest(f"filters: at most {MAX_CLAUSES}, {MAX_FILTER_DEPTH} deep", pointer=pointer)
-    match item:
-        case ["and" | "or" as operator, list() as inner] if inner:
-            filters = tuple(_filter(each, f"{pointer}/1/{i}", depth + 1, counter) for i, each in enumerate(inner))
-            return Group(operator, filters)
-        case ["not", inner]:
-            return Group("not", (_filter(inner, f"{pointer}/1", depth + 1, counter),))
-        case [str() as operator, str() as name, list() as values]:
-            return _clause(operator, name, values, pointer)
-    raise InvalidRequest(
-        'filters: a filter is [operator, dimension, [values]], ["and" or "or", [filters]] or ["not", filter]',
-        pointer=pointer,
-    )
+def _refusal(problems: Sequence[Problem]) -> InvalidRequest:
+    told = [f"{problem.pointer or '/'}: {problem.message}" for problem in problems[:SHOWN_PROBLEMS]]
+    if len(problems) > SHOWN_PROBLEMS:
+        told.append(f"and {len(problems) - SHOWN_PROBLEMS} more problems")
+    return InvalidRequest("; ".join(told), code="invalid_query", pointer=problems[0].pointer)
 
 
-def _clause(operator: str, name: str, values: Sequence[object], pointer: str) -> Clause:
-    if operator not in OPERATORS:
-        raise InvalidRequest(
-            f"filters: {operator!r} is no operator; known: {', '.join(OPERATORS)}, and, or, not", pointer=f"{pointer}/0"
-        )
-    known = [dimension.name for dimension in DIMENSIONS.values() if dimension.filterable]
-    if name not in known:
-        raise InvalidRequest(f"filters: {name!r} cannot be filtered; known: {', '.join(known)}", pointer=f"{pointer}/1")
-    if not values or not all(isinstance(value, str) for value in values):
-        raise InvalidRequest("filters: values are one or more strings", pointer=f"{pointer}/2")
-    return Clause(operator, name, tuple(str(value) for value in values))
-
-
-def _order(item: Sequence[str], index: int, body: _Body) -> tuple[str, Literal["asc", "desc"]]:
-    asked = [*body.metrics, *body.dimensions]
-    match item:
-        case [name, "asc" | "desc" as direction] if name in asked:
-            return name, direction
-    raise InvalidRequest(
-        f'order_by: an order is [name, "asc" or "desc"] of what is asked: {", ".join(asked)}',
-        pointer=f"/order_by/{index}",
-    )
+def _escaped(part: int | str) -> str:
+    """A token of a JSON pointer (RFC 6901)."""
+    return str(part).replace("~", "~0").replace("/", "~1")

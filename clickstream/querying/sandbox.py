@@ -1,57 +1,122 @@
-"""Free SQL runs in a child process of its own, which is ended at the deadline whatever it does."""
+"""SQL from outside, run in a child process that can be ended: this side starts it, waits, and ends it.
+
+A child serves one statement. What it knows is gone with it, so no site's rows can meet another site's statement.
+"""
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+import tempfile
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
+
+import orjson
 
 from clickstream.errors import InvalidRequest, LimitExceeded, Unavailable
 from clickstream.lake.storage import StorageAccount
 from clickstream.querying.request import SqlRequest
 from clickstream.settings import Settings
 
-# Starting the child and opening the tables is not the query's own time.
-START_SECONDS = 10
-ERRORS = {"invalid": InvalidRequest, "limit": LimitExceeded, "unavailable": Unavailable}
-# What the platform's token service needs; nothing else of our environment reaches the child.
-PASSED_ON = ("IDENTITY_HEADER", "IDENTITY_ENDPOINT", "PATH", "LD_LIBRARY_PATH", "SSL_CERT_FILE", "SSL_CERT_DIR")
+# Each may take the memory of a query.
+CHILDREN_AT_ONCE = 2
+# To start, to open the tables, to end a statement by itself: after the time of the statement this much, then SIGKILL.
+GRACE_SECONDS = 5
+
+# All a child is given of the environment: where libraries and certificates are, and the platform's token service.
+_ENVIRONMENT = (
+    "PATH", "LD_LIBRARY_PATH", "SYSTEMROOT", "SSL_CERT_FILE", "SSL_CERT_DIR", "IDENTITY_ENDPOINT", "IDENTITY_HEADER"
+)  # fmt: skip
 
 
-def run_sql(request: SqlRequest, account: StorageAccount, settings: Settings) -> Mapping[str, Any]:
-    """`{"columns": [{"name", "type"}], "rows": [[...]]}`. Raise InvalidRequest, LimitExceeded, Unavailable."""
-    task = {
-        "sql": request.sql,
-        "parameters": request.parameters,
-        "site": request.site_id,
-        "container": settings.lake_container,
-        "storage_options": account.delta_options(),
-        "memory_mb": settings.query_memory_mb,
-        "max_rows": settings.query_max_rows,
-        "timeout_seconds": settings.query_timeout_seconds,
-    }
-    environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-    environment |= {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "MALLOC_ARENA_MAX": "2"}
-    deadline = settings.query_timeout_seconds + START_SECONDS
-    try:
-        child = subprocess.run(
-            [sys.executable, "-m", "clickstream.querying.sandbox_child"],
-            input=json.dumps(task).encode(),
-            capture_output=True,
-            env=environment,
-            timeout=deadline,
-            check=False,
+class Sandbox:
+    """Runs single SELECT statements over one site's rows, each in a process of its own."""
+
+    def __init__(self, account: StorageAccount, settings: Settings) -> None:
+        self._account = account
+        self._settings = settings
+        self._free = threading.BoundedSemaphore(CHILDREN_AT_ONCE)
+
+    def run(self, request: SqlRequest, site_id: str) -> dict[str, Any]:
+        """`columns` and `rows`. Raise InvalidRequest, LimitExceeded, or Unavailable when storage is or all are busy."""
+        seconds = self._settings.query_timeout_seconds
+        if not self._free.acquire(timeout=seconds):
+            raise Unavailable("too many SQL statements are running")
+        try:
+            with tempfile.TemporaryDirectory(prefix="clickstream-sql-", ignore_cleanup_errors=True) as folder:
+                return self._run(self._job(request, site_id, folder), folder)
+        finally:
+            self._free.release()
+
+    def _job(self, request: SqlRequest, site_id: str, folder: str) -> bytes:
+        return orjson.dumps(
+            {
+                "sql": request.sql,
+                "parameters": request.parameters,
+                "site_id": site_id,
+                "account": asdict(self._account),
+                "container": self._settings.lake_container,
+                "folder": folder,
+                "seconds": self._settings.query_timeout_seconds,
+                "memory_mb": self._settings.query_memory_mb,
+                "max_rows": self._settings.query_max_rows,
+            }
         )
-    except subprocess.TimeoutExpired:
-        raise LimitExceeded(f"the query ran longer than {settings.query_timeout_seconds} s; ask for less") from None
+
+    def _run(self, job: bytes, folder: str) -> dict[str, Any]:
+        seconds = self._settings.query_timeout_seconds
+        child = subprocess.Popen(
+            [sys.executable, "-m", "clickstream.querying.sandbox_child"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            cwd=folder,
+            env=_environment(folder),
+        )
+        try:
+            # The job holds the account's key, so it goes through the pipe: arguments can be read by others.
+            output, _ = child.communicate(job, timeout=seconds + GRACE_SECONDS)
+        except subprocess.TimeoutExpired:
+            raise LimitExceeded(f"the statement ran longer than {seconds} s") from None
+        finally:
+            child.kill()
+            child.wait()
+        return _read(output, child.returncode)
+
+
+def _read(output: bytes, return_code: int) -> dict[str, Any]:
     try:
-        answer: dict[str, Any] = json.loads(child.stdout)
-    except ValueError:
-        # The child was ended from outside, or died of want of memory without a word.
-        raise LimitExceeded(f"the query needs more than {settings.query_memory_mb} MB; ask for less") from None
+        answer: dict[str, Any] = orjson.loads(output)
+    except orjson.JSONDecodeError:
+        # Libraries end the process where an allocation fails that they cannot do without.
+        raise LimitExceeded(f"the statement ended its process (code {return_code}), as for want of memory") from None
     if "error" in answer:
-        raise ERRORS[answer["error"]](answer["message"])
+        raise _ERRORS[answer["error"]](answer["message"])
     return answer
+
+
+def _invalid(message: str) -> InvalidRequest:
+    return InvalidRequest(message, code="invalid_sql", pointer="/sql")
+
+
+_ERRORS: Mapping[str, Callable[[str], Exception]] = {
+    "invalid": _invalid,
+    "limit": LimitExceeded,
+    "unavailable": Unavailable,
+}
+
+
+def _environment(folder: str) -> dict[str, str]:
+    kept = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
+    return {
+        **kept,
+        "PYTHONPATH": os.pathsep.join(str(Path(entry).absolute()) for entry in sys.path),
+        "HOME": folder,
+        # Pools that reserve address space far beyond what they use would not fit under its limit.
+        "ARROW_DEFAULT_MEMORY_POOL": "system",
+        "MALLOC_ARENA_MAX": "2",
+    }

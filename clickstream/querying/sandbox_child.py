@@ -1,96 +1,184 @@
-"""The child: opens the site's rows, locks the engine down, runs one statement, prints the answer.
+"""SQL from outside, run in a child process that can be ended: the child. One job on stdin, one answer on stdout.
 
-What the SQL can reach: the two registered datasets, which hold the site's rows alone. Not files, not the network, not
-settings: all are refused by the engine (external access off, configuration locked), and only one SELECT or EXPLAIN is
-let through in the first place. Memory is bounded by the engine, and by the operating system where the engine is blind.
+What holds the statement in: it is one SELECT; it names no table but the site's own and no table function but harmless
+ones; the connection has no files, no network, no extensions and no changeable settings; the process has a limit on its
+address space and a clock that ends it.
 """
 
 from __future__ import annotations
 
 import json
 import resource
+import signal
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import duckdb
-import pyarrow.dataset as ds
-from deltalake import DeltaTable
-from deltalake.exceptions import DeltaError, TableNotFoundError
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from clickstream.lake.schema import EVENTS_AND_FAILED, arrow_schema
-from clickstream.lake.storage import table_uri
-from clickstream.querying.answers import json_value
+from clickstream.errors import InvalidRequest, LimitExceeded, Unavailable
+from clickstream.lake.delta import EVENTS_TABLE, FAILED_TABLE
+from clickstream.lake.reading import TableReader
+from clickstream.lake.storage import StorageAccount
+from clickstream.querying.json_rows import json_rows
 
-ALLOWED = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN)
-# Read-ahead of the datasets and the engine's own allowance for what it does not count.
-EXTRA_MB = 768
+TABLES = {spec.name: spec for spec in (EVENTS_TABLE, FAILED_TABLE)}
+TABLE_FUNCTIONS = frozenset({"range", "generate_series", "unnest", "json_each", "json_tree"})
+# Those that tell of the machine or reach past the statement.
+REFUSED_FUNCTIONS = frozenset({"current_setting", "getvariable", "getenv", "query", "query_table"})
+QUERY_NODES = frozenset({"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"})
+
+# Arrow reads ahead outside of duckdb's own accounting, and every thread reserves its stack.
+ADDRESS_SPACE_BEYOND_MB = 1024
+SPILL_LIMIT = "1GB"
+BATCH_ROWS = 2048
+MAX_ANSWER_BYTES = 16_777_216
+MESSAGE_CHARACTERS = 1000
 
 
-def answer(task: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The answer, or `{"error", "message"}`."""
-    config = {
-        "memory_limit": f"{task['memory_mb']}MB",
-        "threads": "2",
-        "python_enable_replacements": "false",
-        "autoload_known_extensions": "false",
-        "autoinstall_known_extensions": "false",
-        "enable_external_access": "false",
-        "temp_directory": "",
-    }
+def main() -> None:
+    """Answer the job on stdin. An answer is `columns` and `rows`, or `error` (a kind) and `message`."""
+    job = orjson.loads(sys.stdin.buffer.read())
+    # The last resort where neither an interrupt nor the parent ends it: the signal's default action.
+    signal.alarm(job["seconds"] + 2)
     try:
-        tables = {name: _rows_of_site(name, columns, task) for name, columns in EVENTS_AND_FAILED.items()}
-    except (DeltaError, OSError) as error:
-        return {"error": "unavailable", "message": f"the tables cannot be read: {error}"}
-    with duckdb.connect(config=config) as connection:
-        for name, rows in tables.items():
-            connection.register(name, rows)
-        connection.execute("SET lock_configuration = true")
-        _limit_memory(task["memory_mb"])
-        timer = threading.Timer(task["timeout_seconds"], connection.interrupt)
-        timer.daemon = True
-        timer.start()
-        try:
-            return _run(connection, task)
-        except duckdb.InterruptException:
-            seconds = task["timeout_seconds"]
-            return {"error": "limit", "message": f"the query ran longer than {seconds} s; ask for less"}
-        except (duckdb.OutOfMemoryException, MemoryError):
-            return {"error": "limit", "message": f"the query needs more than {task['memory_mb']} MB; ask for less"}
-        except duckdb.Error as error:
-            return {"error": "invalid", "message": f"sql: {error}"}
-        finally:
-            timer.cancel()
+        answer: Mapping[str, Any] = run(job)
+    except InvalidRequest as error:
+        answer = {"error": "invalid", "message": error.message}
+    except LimitExceeded as error:
+        answer = {"error": "limit", "message": error.message}
+    except Unavailable as error:
+        answer = {"error": "unavailable", "message": error.message}
+    sys.stdout.buffer.write(orjson.dumps(answer))
 
 
-def _run(connection: duckdb.DuckDBPyConnection, task: Mapping[str, Any]) -> Mapping[str, Any]:
-    statements = connection.extract_statements(task["sql"])
-    if len(statements) != 1 or statements[0].type not in ALLOWED:
-        return {"error": "invalid", "message": "sql: exactly one SELECT or EXPLAIN is allowed"}
-    result = connection.execute(task["sql"], task["parameters"] or [])
-    columns = [{"name": name, "type": str(kind)} for name, kind, *_ in result.description or ()]
-    rows = result.fetchmany(task["max_rows"] + 1)
-    if len(rows) > task["max_rows"]:
-        return {"error": "limit", "message": f"more than {task['max_rows']} rows; add a LIMIT or group"}
-    return {"columns": columns, "rows": [[json_value(value) for value in row] for row in rows]}
-
-
-def _rows_of_site(name: str, columns: Any, task: Mapping[str, Any]) -> ds.Dataset:
+def run(job: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Raise InvalidRequest, LimitExceeded, Unavailable."""
+    limit_address_space(job["memory_mb"])
+    connection = locked_connection(job["memory_mb"], job["folder"])
+    timer = threading.Timer(job["seconds"], connection.interrupt)
+    timer.daemon = True
+    timer.start()
     try:
-        table = DeltaTable(table_uri(task["container"], name), storage_options=task["storage_options"])
-        rows = table.to_pyarrow_dataset()
-    except TableNotFoundError:
-        rows = ds.dataset(arrow_schema(columns).empty_table())
-    return rows.filter(ds.field("site") == task["site"])
+        tables = checked_tables(connection, job["sql"])
+        account = StorageAccount(**job["account"])
+        for name in sorted(tables):
+            rows = TableReader(TABLES[name], account, job["container"]).dataset()
+            connection.register(name, rows.filter(pc.field("site") == pa.scalar(job["site_id"])))
+        relation = connection.sql(job["sql"], params=job["parameters"] or None)
+        if relation is None:
+            raise InvalidRequest("must be one SELECT statement")
+        names, types = list(relation.columns), [str(type_) for type_ in relation.types]
+        table = first_rows(relation.to_arrow_reader(BATCH_ROWS), job["max_rows"])
+        columns = [{"name": name, "type": type_} for name, type_ in zip(names, types, strict=True)]
+        return {"columns": columns, "rows": json_rows(table, types)}
+    except duckdb.InterruptException:
+        raise LimitExceeded(f"the statement ran longer than {job['seconds']} s") from None
+    except (duckdb.OutOfMemoryException, MemoryError, RecursionError, pa.ArrowMemoryError):
+        raise LimitExceeded("the statement needed too much memory") from None
+    except duckdb.IOException as error:
+        raise Unavailable(f"the tables cannot be read: {error}") from None
+    except (duckdb.Error, pa.ArrowException, TypeError, ValueError) as error:
+        raise InvalidRequest(str(error)[:MESSAGE_CHARACTERS]) from None
 
 
-def _limit_memory(memory_mb: int) -> None:
-    held = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    limit = held + (memory_mb + EXTRA_MB) * 1_048_576
-    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+def limit_address_space(memory_mb: int) -> None:
+    """Let the process grow by the statement's memory and what the libraries take beyond it, and no further."""
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    most = pages * resource.getpagesize() + (memory_mb + ADDRESS_SPACE_BEYOND_MB) * 2**20
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+
+
+def locked_connection(memory_mb: int, folder: str) -> duckdb.DuckDBPyConnection:
+    """A connection from which no file, network, extension or setting can be reached."""
+    connection = duckdb.connect(
+        config={
+            "memory_limit": f"{memory_mb}MB",
+            "temp_directory": folder,
+            "max_temp_directory_size": SPILL_LIMIT,
+            "threads": 2,
+            "arrow_lossless_conversion": True,
+            "python_enable_replacements": False,
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+            "allow_community_extensions": False,
+            "allow_persistent_secrets": False,
+        }
+    )
+    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("SET enable_external_access = false")
+    connection.execute("SET lock_configuration = true")
+    return connection
+
+
+def checked_tables(connection: duckdb.DuckDBPyConnection, sql: str) -> frozenset[str]:
+    """Which of the site's tables the statement reads. Raise InvalidRequest for all that is no plain SELECT."""
+    statements = connection.extract_statements(sql)
+    if len(statements) != 1 or statements[0].type is not duckdb.StatementType.SELECT:
+        raise InvalidRequest("must be one SELECT statement")
+    ((text,),) = connection.execute("SELECT json_serialize_sql($sql)", {"sql": sql}).fetchall()
+    tree = json.loads(text)
+    if tree["error"]:
+        raise InvalidRequest(f"cannot be checked: {tree.get('error_message', 'no SELECT')}")
+    nodes = list(_nodes(tree["statements"]))
+    named = {entry["key"].lower() for node in nodes for entry in node.get("cte_map", {}).get("map", [])}
+    read = frozenset(_table(node) for node in nodes if node.get("type") == "BASE_TABLE") - named
+    if unknown := sorted(read - set(TABLES)):
+        raise InvalidRequest(f"unknown table {unknown[0]!r}; known are {', '.join(sorted(TABLES))}")
+    for node in nodes:
+        _check(node)
+    return read
+
+
+def _nodes(value: Any) -> Iterator[dict[str, Any]]:
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, dict):
+            yield item
+            waiting.extend(item.values())
+        elif isinstance(item, list):
+            waiting.extend(item)
+
+
+def _table(node: Mapping[str, Any]) -> str:
+    parts = (node.get("catalog_name"), node.get("schema_name"), node["table_name"])
+    return ".".join(part for part in parts if part).lower()
+
+
+def _check(node: Mapping[str, Any]) -> None:
+    kind = node.get("type")
+    if kind == "SHOW_REF":
+        raise InvalidRequest("SHOW, DESCRIBE and SUMMARIZE are not taken; the columns are in the documentation")
+    if isinstance(kind, str) and kind.endswith("_NODE") and kind not in QUERY_NODES:
+        raise InvalidRequest("must be one SELECT statement that changes nothing")
+    if kind == "TABLE_FUNCTION":
+        name = str(node["function"].get("function_name")).lower()
+        if name not in TABLE_FUNCTIONS:
+            raise InvalidRequest(f"the table function {name!r} is not taken")
+    elif kind == "FUNCTION" and str(node.get("function_name")).lower() in REFUSED_FUNCTIONS:
+        raise InvalidRequest(f"the function {node['function_name']!r} is not taken")
+
+
+def first_rows(reader: pa.RecordBatchReader, most: int) -> pa.Table:
+    """All rows of the result. Raise LimitExceeded where they are more than `most`, or too many bytes."""
+    batches: list[pa.RecordBatch] = []
+    rows = size = 0
+    for batch in reader:
+        batches.append(batch)
+        rows += batch.num_rows
+        size += batch.nbytes
+        if rows > most:
+            raise LimitExceeded(f"the statement returns more than {most} rows; add a LIMIT")
+        if size > MAX_ANSWER_BYTES:
+            raise LimitExceeded(f"the statement returns more than {MAX_ANSWER_BYTES} bytes; select fewer columns")
+    return pa.Table.from_batches(batches, reader.schema)
 
 
 if __name__ == "__main__":
-    json.dump(answer(json.load(sys.stdin)), sys.stdout)
+    main()

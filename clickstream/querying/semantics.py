@@ -1,6 +1,7 @@
-"""What every metric and every dimension means: each defined once, in SQL over the relation `visited`.
+"""What every metric and every dimension means: each defined once, in SQL over a site's events.
 
-`visited` is made by `VISITED`: a site's events, each with its visitor, its visit and that visit's source.
+The events come from the relation `of_site`: each with its visitor. What is `of_visits` needs the relation `visited`
+instead: each event with its visit and that visit's source, too.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ class Metric:
     name: str
     description: str
     sql: str
+    of_visits: bool = False
 
 
 class Kind(StrEnum):
@@ -35,10 +37,7 @@ class Dimension:
     description: str
     sql: str
     kind: Kind = Kind.TEXT
-
-
-def _by_name(*defined: Metric) -> Mapping[str, Metric]:
-    return {metric.name: metric for metric in defined}
+    of_visits: bool = False
 
 
 METRICS: Mapping[str, Metric] = {
@@ -54,6 +53,7 @@ METRICS: Mapping[str, Metric] = {
             "Distinct visits. A visit is a visitor's `session_id`; where the tracker gives none, a run of the "
             "visitor's events with no more than 30 minutes between one and the next.",
             "count(DISTINCT visit)",
+            of_visits=True,
         ),
         Metric("pageviews", "Events of type `page_view`.", "count(*) FILTER (event_type = 'page_view')"),
         Metric("events", "Events of every type.", "count(*)"),
@@ -70,6 +70,7 @@ DIMENSIONS: Mapping[str, Dimension] = {
             "Where the visit came from: the referring host of its first event; `(direct)` without one, or where it "
             "is the page's own host.",
             "source",
+            of_visits=True,
         ),
         Dimension(
             "time:day",
@@ -86,20 +87,23 @@ DIMENSIONS: Mapping[str, Dimension] = {
     )
 }
 
-# A visit is looked for from a day before the period on, so that one that began before it is not cut in two.
-# Who has neither id makes no visit; such an event's source is its own.
-VISITED = """
+# The site's events of the period. A visit is looked for from a day before it on, so that one that began earlier is not
+# cut in two.
+EVENTS_OF_SITE = """
 of_site AS (
-    SELECT *, coalesce(anonymous_id, user_id) AS visitor,
-        CASE WHEN referrer_host <> coalesce(page_host, '') THEN referrer_host ELSE '(direct)' END AS referred_by
+    SELECT *, coalesce(anonymous_id, user_id) AS visitor
     FROM events
     WHERE site = $site
         AND occurred_at >= CAST($from AS TIMESTAMPTZ) - INTERVAL 1 DAY AND occurred_at < CAST($to AS TIMESTAMPTZ)
-),
+)""".strip()
+
+# Who has neither id makes no visit; such an event's source is its own.
+VISITED = """
 pauses AS (
-    SELECT *, session_id IS NULL AND NOT coalesce(
-        occurred_at - lag(occurred_at) OVER (PARTITION BY visitor, session_id ORDER BY occurred_at, event_id)
-            <= INTERVAL 30 MINUTE, false) AS begins
+    SELECT *, CASE WHEN referrer_host <> coalesce(page_host, '') THEN referrer_host ELSE '(direct)' END AS referred_by,
+        session_id IS NULL AND NOT coalesce(
+            occurred_at - lag(occurred_at) OVER (PARTITION BY visitor, session_id ORDER BY occurred_at, event_id)
+                <= INTERVAL 30 MINUTE, false) AS begins
     FROM of_site
 ),
 runs AS (
@@ -109,10 +113,8 @@ runs AS (
 visited AS (
     SELECT *,
         CASE WHEN coalesce(visitor, session_id) IS NOT NULL THEN row(visitor, session_id, run) END AS visit,
-        CASE WHEN coalesce(visitor, session_id) IS NOT NULL
-            THEN first_value(referred_by) OVER (
-                PARTITION BY visitor, session_id, run ORDER BY occurred_at, event_id)
-            ELSE referred_by END AS source
+        CASE WHEN coalesce(visitor, session_id) IS NULL THEN referred_by
+            ELSE first_value(referred_by) OVER (PARTITION BY visitor, session_id, run ORDER BY occurred_at, event_id)
+            END AS source
     FROM runs
-    WHERE true
 )""".strip()

@@ -31,7 +31,7 @@ NO_EVENTS = [
     b'{"name": "x", "properties": {"n": 1e999}}',
     b'{"name": "\\ud800"}',
     b'{"name": "x", "properties": {"deep": ' + b"[" * 20 + b"]" * 20 + b"}}",
-    b"[" * 100_000,
+    b"[" * 50_000,
     '{"name": "x"}'.encode("utf-16"),
 ]
 
@@ -97,7 +97,7 @@ def test_a_broken_question_is_400(client: httpx.Client, path: str, body: bytes) 
 
 @pytest.mark.parametrize("path", ["/api/query", "/api/sql"])
 def test_a_question_needs_a_key_of_its_site(client: httpx.Client, path: str) -> None:
-    asked = {"metrics": ["events"]} if path == "/api/query" else {"sql": "SELECT 1"}
+    asked = {"metrics": ["events"], "date_range": "all"} if path == "/api/query" else {"sql": "SELECT 1"}
     mine, others = {"site_id": "demo", **asked}, {"site_id": "another", **asked}
     assert client.post(path, json=mine).status_code == 401
     assert client.post(path, json=mine, headers={"Authorization": "Bearer nobody"}).status_code == 401
@@ -120,7 +120,7 @@ def test_good_neighbours_land_and_the_bad_are_kept_with_their_reason(client: htt
     assert select(client, "SELECT count(*) FROM events WHERE event_name = ?", name) == [[2]]
     kept = select(
         client,
-        "SELECT failure_class, pointer, decode(payload) AS text FROM failed_events WHERE text LIKE ? ORDER BY pointer",
+        "SELECT failure_class, pointer, decode(payload, 'replace') AS text FROM failed_events WHERE text LIKE ? ORDER BY pointer",
         f"%{name}%",
     )
     assert [(row[0], row[1]) for row in kept] == [
