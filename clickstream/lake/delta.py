@@ -106,7 +106,7 @@ class LakeTable:
         values = [day.isoformat() for day in dates]
         if not self._table.file_uris([(self.spec.partition, "in", values)]):
             return None
-        dataset = self._table.to_pyarrow_dataset(partitions=[(self.spec.partition, "in", values)])
+        dataset = self._table.to_pyarrow_dataset(file_pruning_predicate=[(self.spec.partition, "in", values)])
         return dataset.scanner(columns=[column]).to_reader()
 
     def append(self, rows: pa.Table, versions: Mapping[str, int], counts: Mapping[str, Any]) -> None:

@@ -30,13 +30,13 @@ class TableReader:
         Opens no data file: that is done while the dataset is scanned. Raise Unavailable.
         """
         bounds = [(">=", first), ("<=", last)]
-        partitions = [(self.spec.partition, sign, day.isoformat()) for sign, day in bounds if day is not None]
+        dates = [(self.spec.partition, sign, day.isoformat()) for sign, day in bounds if day is not None]
         try:
             with self._lock:
                 table = self._newest()
                 if table is None:
                     return ds.dataset(self.spec.schema.empty_table())
-                return table.to_pyarrow_dataset(partitions=partitions or None, schema=self.spec.schema)
+                return table.to_pyarrow_dataset(file_pruning_predicate=dates or None, schema=self.spec.schema)
         except (DeltaError, OSError) as error:
             raise Unavailable(f"the table {self.spec.name} cannot be read: {error}") from error
 
