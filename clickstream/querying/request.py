@@ -74,12 +74,12 @@ class _QueryBody(_Strict):
     metrics: Annotated[
         tuple[Annotated[str, _known("metric", tuple(METRICS))], ...], Field(min_length=1), AfterValidator(_no_repeats)
     ]
-    date_range: Annotated[DateRange, PlainValidator(_date_range)]
+    date_range: Annotated[Any, PlainValidator(_date_range)]
     dimensions: Annotated[
         tuple[Annotated[str, _known("dimension", tuple(DIMENSIONS))], ...], AfterValidator(_no_repeats)
     ] = ()
     filters: Any = Field(default_factory=list)
-    order_by: tuple[tuple[str, Literal["asc", "desc"]], ...] | None = None
+    order_by: tuple[tuple[str, Literal["asc", "desc"]], ...] = ()
     pagination: Pagination = Pagination()
     include: Include = Include()
 
@@ -173,7 +173,7 @@ def _order(asked: _QueryBody) -> tuple[tuple[Order, ...], list[Problem]]:
     problems: list[Problem] = []
     times = [name for name in asked.dimensions if name.startswith("time:")]
     default = (*((name, "asc") for name in times), (asked.metrics[0], "desc"))
-    for index, (name, direction) in enumerate(default if asked.order_by is None else asked.order_by):
+    for index, (name, direction) in enumerate(asked.order_by or default):
         if name in asked.metrics:
             chosen[name] = Order(METRICS[name], direction == "desc")
         elif name in asked.dimensions:

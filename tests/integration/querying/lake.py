@@ -1,0 +1,119 @@
+"""A lake to query: real Delta tables in Azurite, written without the code under test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+import pyarrow as pa
+from azure.storage.blob import BlobServiceClient
+from deltalake import write_deltalake
+
+from clickstream.lake.schema import EVENT_COLUMNS, FAILED_COLUMNS, arrow_schema
+from clickstream.lake.storage import StorageAccount, table_uri
+from clickstream.settings import Settings
+from local.azurite import Azurite
+
+NOW = datetime(2026, 10, 28, 10, 30, tzinfo=UTC)
+
+
+def event(event_id: str, site: str, occurred_at: datetime, **fields: Any) -> dict[str, Any]:
+    """A row of the table of events."""
+    return {
+        "event_id": event_id,
+        "site": site,
+        "event_type": "page_view",
+        "event_name": "page_view",
+        "received_at": occurred_at,
+        "occurred_at": occurred_at,
+        "clock_clamped": False,
+        "properties": "{}",
+        "context": "{}",
+        "dialect": "plain",
+        "fingerprint": "0" * 32,
+        "event_date": occurred_at.date(),
+        "hub_partition": "0",
+        "sequence_number": 0,
+        "enqueued_at": occurred_at,
+        "capture_file": "a.avro",
+        **fields,
+    }
+
+
+def failed_event(failed_event_id: str, site: str | None) -> dict[str, Any]:
+    """A row of the table of failed events."""
+    return {
+        "failed_event_id": failed_event_id,
+        "site": site,
+        "received_at": NOW,
+        "stage": "collect",
+        "failure_class": "schema_violation",
+        "pointer": "/name",
+        "message": "is required",
+        "payload": b"\x00\xff",
+        "payload_truncated": False,
+        "failed_date": NOW.date(),
+        "hub": "failed-events",
+        "hub_partition": "0",
+        "sequence_number": 0,
+        "enqueued_at": NOW,
+        "capture_file": "a.avro",
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Lake:
+    """One container of its own."""
+
+    azurite: Azurite
+    settings: Settings
+    account: StorageAccount
+
+    def append(self, *rows: Mapping[str, Any]) -> None:
+        self._append("events", "event_date", arrow_schema(EVENT_COLUMNS), rows)
+
+    def append_failed(self, *rows: Mapping[str, Any]) -> None:
+        self._append("failed_events", "failed_date", arrow_schema(FAILED_COLUMNS), rows)
+
+    def put(self, path: str, content: bytes) -> None:
+        with BlobServiceClient.from_connection_string(self.azurite.connection_string) as client:
+            client.get_blob_client(self.settings.lake_container, path).upload_blob(content, overwrite=True)
+
+    def blobs(self) -> dict[str, str]:
+        """Every blob and its ETag, to see that nothing was written."""
+        with BlobServiceClient.from_connection_string(self.azurite.connection_string) as client:
+            return {
+                blob.name: blob.etag for blob in client.get_container_client(self.settings.lake_container).list_blobs()
+            }
+
+    def _append(self, table: str, partition: str, schema: pa.Schema, rows: Iterable[Mapping[str, Any]]) -> None:
+        write_deltalake(
+            table_uri(self.settings.lake_container, table),
+            pa.Table.from_pylist([dict(row) for row in rows], schema=schema),
+            mode="append",
+            partition_by=[partition],
+            storage_options=self.account.delta_options(),
+        )
+
+
+def make_lake(azurite: Azurite, **settings: str) -> Lake:
+    """An empty one."""
+    container = f"lake-{uuid4().hex}"
+    with BlobServiceClient.from_connection_string(azurite.connection_string) as client:
+        client.create_container(container)
+    read = Settings.from_env(
+        {
+            "EventHubConnection": "unused",
+            "Lake": azurite.connection_string,
+            "VISITOR_ID_KEY": "0123456789abcdef",
+            "LAKE_CONTAINER": container,
+            "QUERY_TIMEOUT_SECONDS": "3",
+            "QUERY_MEMORY_MB": "256",
+            "QUERY_MAX_ROWS": "1000",
+            **settings,
+        }
+    )
+    return Lake(azurite, read, StorageAccount.from_connection(read.lake))

@@ -1,0 +1,259 @@
+"""Reports over a real table say what plain Python says about the same rows."""
+
+from __future__ import annotations
+
+import json
+import random
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import orjson
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from clickstream.errors import InvalidRequest
+from clickstream.querying.engine import QueryEngine
+from clickstream.querying.request import SiteScope, parse_query
+from local.azurite import Azurite
+from tests.integration.querying.lake import NOW, Lake, event, make_lake
+from tests.integration.querying.plain_report import report
+
+pytestmark = pytest.mark.integration
+
+METRICS = ["visitors", "visits", "pageviews", "events"]
+TEXTS = ["event:page", "event:name", "visit:source"]
+TIMES = ["time:day", "time:hour"]
+# Clocks go back on 25 October in Europe and forward by half an hour on 4 October on Lord Howe; Kolkata is at 5:30.
+ZONES = ["UTC", "Europe/Berlin", "Asia/Kolkata", "America/New_York", "Australia/Lord_Howe"]
+PAGES = ["/", "/a", "/a/b", "/Ünïcode", "/100%", "/it's", None]
+HOSTS = ["search.example", "news.example", "shop.example", None]
+GAPS = [0, 1, 600, 1799, 1800, 1801, 3600, 30_000, 90_000]
+
+
+def random_rows(seed: int) -> list[dict[str, Any]]:
+    """Visitors of three sites who come and go, some with sessions told by the tracker, some without any id."""
+    chance = random.Random(seed)
+    rows: list[dict[str, Any]] = []
+    for person in range(36):
+        site = chance.choice(["shop", "blog", "shop' OR 1=1 --"])
+        at = datetime(2026, 10, 1, tzinfo=UTC) + timedelta(seconds=chance.randrange(25 * 86_400))
+        ids = chance.choice([{"anonymous_id": f"a{person % 9}"}, {"user_id": f"u{person}"}, {"session_id": "s"}, {}])
+        for step in range(40):
+            at += timedelta(seconds=chance.choice(GAPS), microseconds=chance.choice([0, 0, 1]))
+            type_, name = chance.choice([("page_view", "page_view"), ("custom", "buy"), ("page_ping", "page_ping")])
+            session = {"session_id": f"s{step // 10}"} if person % 3 == 0 and step % 20 < 15 else {}
+            rows.append(
+                event(
+                    f"{chance.randrange(10**9)}-{len(rows)}",
+                    site,
+                    at,
+                    event_type=type_,
+                    event_name=name,
+                    page_path=chance.choice(PAGES),
+                    page_host=chance.choice(["shop.example", None]),
+                    referrer_host=chance.choice(HOSTS),
+                    **{**ids, **session},
+                )
+            )
+    return rows
+
+
+ROWS = random_rows(seed=7)
+
+
+@pytest.fixture(scope="module")
+def lake(azurite: Azurite) -> Lake:
+    lake = make_lake(azurite)
+    for start in range(0, len(ROWS), 500):
+        lake.append(*ROWS[start : start + 500])
+    return lake
+
+
+@pytest.fixture(scope="module")
+def engine(lake: Lake) -> QueryEngine:
+    return QueryEngine(lake.account, lake.settings, lambda: NOW)
+
+
+def ask(engine: QueryEngine, query: dict[str, Any], site: str = "shop", zone: str = "UTC") -> dict[str, Any]:
+    body = json.dumps({"site_id": site, **query}).encode()
+    answer: dict[str, Any] = orjson.loads(orjson.dumps(engine.query(parse_query(body), SiteScope(site, zone))))
+    return answer
+
+
+def values(answer: dict[str, Any]) -> list[tuple[list[str], list[int]]]:
+    return [(row["dimensions"], row["metrics"]) for row in answer["results"]]
+
+
+def comparisons() -> st.SearchStrategy[list[Any]]:
+    texts = st.sampled_from(
+        [*(page for page in PAGES if page), "(none)", "buy", "page", "a", "(direct)", "news.example"]
+    )
+    return st.tuples(
+        st.sampled_from(["is", "is_not", "contains", "contains_not"]),
+        st.sampled_from(TEXTS),
+        st.lists(texts, min_size=1, max_size=3),
+    ).map(list)
+
+
+FILTERS = st.recursive(
+    comparisons(),
+    lambda inner: st.one_of(
+        st.tuples(st.sampled_from(["and", "or"]), st.lists(inner, min_size=1, max_size=3)).map(list),
+        inner.map(lambda item: ["not", item]),
+    ),
+    max_leaves=5,
+)
+
+
+@st.composite
+def queries(draw: st.DrawFn) -> dict[str, Any]:
+    metrics = draw(st.lists(st.sampled_from(METRICS), min_size=1, unique=True))
+    dimensions = draw(st.lists(st.sampled_from(TEXTS + TIMES), max_size=3, unique=True))
+    query: dict[str, Any] = {
+        "metrics": metrics,
+        "dimensions": dimensions,
+        "filters": draw(st.lists(FILTERS, max_size=2)),
+    }
+    if draw(st.booleans()):
+        columns = st.sampled_from(metrics + dimensions)
+        query["order_by"] = [
+            [name, draw(st.sampled_from(["asc", "desc"]))] for name in draw(st.lists(columns, max_size=3, unique=True))
+        ]
+    return query
+
+
+@given(
+    query=queries(),
+    zone=st.sampled_from(ZONES),
+    site=st.sampled_from(["shop", "blog", "shop' OR 1=1 --", "nobody"]),
+    days=st.tuples(st.dates(date(2026, 9, 30), date(2026, 11, 1)), st.integers(0, 20)),
+    page=st.tuples(st.integers(1, 1000), st.integers(0, 5)),
+)
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_every_report_agrees_with_plain_python(
+    engine: QueryEngine, query: dict[str, Any], zone: str, site: str, days: tuple[date, int], page: tuple[int, int]
+) -> None:
+    first, last = days[0], days[0] + timedelta(days[1])
+    limit, offset = page
+    here = ZoneInfo(zone)
+    begin, end = (datetime.combine(day, time(), here) for day in (first, last + timedelta(1)))
+    answer = ask(
+        engine,
+        {
+            **query,
+            "date_range": [first.isoformat(), last.isoformat()],
+            "pagination": {"limit": limit, "offset": offset},
+            "include": {"total_rows": True},
+        },
+        site,
+        zone,
+    )
+    expected = report(ROWS, site, here, begin, end, query)
+    assert values(answer) == expected[offset : offset + limit]
+    assert answer["meta"]["total_rows"] == len(expected)
+
+
+def test_the_rows_of_the_tests_hold_what_the_tests_are_about() -> None:
+    # Else the agreement above could be one about nothing.
+    query = {"metrics": METRICS, "dimensions": ["visit:source"]}
+    groups = report(ROWS, "shop", ZoneInfo("UTC"), NOW - timedelta(days=40), NOW + timedelta(days=40), query)
+    assert len(groups) >= 3
+    for _, (visitors, visits, pageviews, events) in groups:
+        assert 0 < visitors < visits < events
+        assert 0 < pageviews < events
+
+
+def test_two_moments_are_a_range_that_includes_both_seconds(engine: QueryEngine) -> None:
+    begin, end = datetime(2026, 10, 10, 6, 30, tzinfo=UTC), datetime(2026, 10, 20, 18, 0, 1, tzinfo=UTC)
+    query = {"metrics": METRICS}
+    answer = ask(engine, {**query, "date_range": ["2026-10-10T08:30:00+02:00", "2026-10-20T18:00:00Z"]})
+    assert values(answer) == report(ROWS, "shop", ZoneInfo("UTC"), begin, end, query)
+
+
+@pytest.mark.parametrize(
+    ("name", "first"),
+    [
+        ("day", date(2026, 10, 28)),
+        ("7d", date(2026, 10, 22)),
+        ("28d", date(2026, 10, 1)),
+        ("month", date(2026, 10, 1)),
+        ("year", date(2026, 1, 1)),
+        ("all", min(row["occurred_at"] for row in ROWS if row["site"] == "shop").date()),
+    ],
+)
+def test_a_named_range_ends_today(engine: QueryEngine, name: str, first: date) -> None:
+    query = {"metrics": METRICS, "dimensions": ["time:day"]}
+    begin, end = datetime.combine(first, time(), UTC), datetime(2026, 10, 29, tzinfo=UTC)
+    answer = ask(engine, {**query, "date_range": name})
+    if name == "all":
+        end = datetime(2027, 1, 1, tzinfo=UTC)
+    if name != "all":
+        assert answer["query"]["date_range"] == [f"{first}T00:00:00+00:00", "2026-10-28T23:59:59+00:00"]
+    assert values(answer) == report(ROWS, "shop", ZoneInfo("UTC"), begin, end, query)
+
+
+def test_time_labels_name_every_hour_of_the_day_on_which_clocks_go_back(engine: QueryEngine) -> None:
+    query = {"metrics": ["events"], "dimensions": ["time:hour"], "date_range": ["2026-10-25", "2026-10-25"]}
+    answer = ask(engine, {**query, "include": {"time_labels": True}}, zone="Europe/Berlin")
+    labels = answer["meta"]["time_labels"]
+    assert len(labels) == 25
+    assert labels[2:4] == ["2026-10-25T02:00:00+02:00", "2026-10-25T02:00:00+01:00"]
+    assert {row["dimensions"][0] for row in answer["results"]} <= set(labels)
+
+
+def test_a_missing_table_is_no_events_and_unknown_completeness(azurite: Azurite) -> None:
+    empty = make_lake(azurite)
+    answer = ask(QueryEngine(empty.account, empty.settings, lambda: NOW), {"metrics": METRICS, "date_range": "all"})
+    assert values(answer) == [([], [0, 0, 0, 0])]
+    assert answer["meta"]["complete_until"] is None
+
+
+def test_new_rows_and_progress_are_seen_by_an_engine_that_has_answered_before(azurite: Azurite) -> None:
+    lake = make_lake(azurite)
+    engine = QueryEngine(lake.account, lake.settings, lambda: NOW)
+    query = {"metrics": ["events"], "date_range": "day"}
+    assert values(ask(engine, query)) == [([], [0])]
+    for number in (1, 2):
+        lake.append(event(f"e{number}", "shop", NOW))
+        lake.put("state/progress.json", json.dumps({"complete_until": f"2026-10-28T10:0{number}:00+00:00"}).encode())
+        answer = ask(engine, query)
+        assert values(answer) == [([], [number])]
+        assert answer["meta"]["complete_until"] == f"2026-10-28T10:0{number}:00+00:00"
+
+
+def test_a_visit_that_began_before_the_period_keeps_its_source(azurite: Azurite) -> None:
+    lake = make_lake(azurite)
+    midnight = datetime(2026, 10, 28, tzinfo=UTC)
+    lake.append(
+        event("e1", "shop", midnight - timedelta(minutes=5), anonymous_id="a", referrer_host="search.example"),
+        event("e2", "shop", midnight + timedelta(minutes=5), anonymous_id="a", referrer_host="shop.example"),
+    )
+    engine = QueryEngine(lake.account, lake.settings, lambda: NOW)
+    answer = ask(engine, {"metrics": ["visits", "events"], "dimensions": ["visit:source"], "date_range": "day"})
+    assert values(answer) == [(["search.example"], [1, 1])]
+
+
+def test_a_limit_over_the_setting_is_refused(engine: QueryEngine) -> None:
+    with pytest.raises(InvalidRequest, match="at most 1000 rows") as caught:
+        ask(engine, {"metrics": ["events"], "date_range": "day", "pagination": {"limit": 1001}})
+    assert caught.value.pointer == "/pagination/limit"
+
+
+def test_time_labels_without_a_time_dimension_or_too_many_are_refused(engine: QueryEngine) -> None:
+    include = {"include": {"time_labels": True}}
+    for query in (
+        {"date_range": "day", "dimensions": ["event:page"]},
+        {"date_range": ["2000-01-01", "2026-01-01"], "dimensions": ["time:hour"]},
+    ):
+        with pytest.raises(InvalidRequest) as caught:
+            ask(engine, {"metrics": ["events"], **query, **include})
+        assert caught.value.pointer == "/include/time_labels"
+
+
+def test_a_day_that_a_zone_skipped_is_refused_as_empty(engine: QueryEngine) -> None:
+    # Samoa went from 29 to 31 December 2011, over the date line.
+    with pytest.raises(InvalidRequest) as caught:
+        ask(engine, {"metrics": ["events"], "date_range": ["2011-12-30", "2011-12-30"]}, zone="Pacific/Apia")
+    assert caught.value.pointer == "/date_range"
