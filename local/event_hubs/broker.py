@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs
+from urllib.parse import unquote_plus
 
 from local.event_hubs.config import Config
 from local.event_hubs.faults import Faults
@@ -55,18 +55,17 @@ class Broker:
         if not self.keys:
             return None
         scheme, _, rest = token.partition(" ")
-        fields = {name: values[0] for name, values in parse_qs(rest).items()}
+        # The signature covers the resource as it stands in the token, still url-encoded.
+        fields = dict(part.partition("=")[::2] for part in rest.split("&"))
         if scheme != "SharedAccessSignature" or not {"sr", "sig", "se", "skn"} <= set(fields):
             return "the token is no shared access signature"
-        key = self.keys.get(fields["skn"])
+        key = self.keys.get(unquote_plus(fields["skn"]))
         if key is None:
             return "no such key name"
-        # The signature covers the resource as it stands in the token, still url-encoded.
-        resource = next(part[3:] for part in rest.split("&") if part.startswith("sr="))
-        signed = hmac.new(key.encode(), f"{resource}\n{fields['se']}".encode(), sha256).digest()
-        if not hmac.compare_digest(base64.b64encode(signed).decode(), fields["sig"]):
+        signed = hmac.new(key.encode(), f"{fields['sr']}\n{fields['se']}".encode(), sha256).digest()
+        if not hmac.compare_digest(base64.b64encode(signed), unquote_plus(fields["sig"]).encode()):
             return "the signature does not match"
-        if not fields["se"].isdigit() or int(fields["se"]) < time.time():
+        if not fields["se"].isdecimal() or int(fields["se"]) < now_ms() / 1000:
             return "the token has expired"
         return None
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from local.event_hubs import faults
 from local.event_hubs.config import DEFAULT_KEY, DEFAULT_KEY_NAME, InvalidConfig, parse_config
 
 OFFICIAL: dict[str, Any] = {
@@ -63,6 +66,20 @@ def test_every_problem_is_named_at_once() -> None:
         "Unknown",
     ):
         assert place in str(caught.value), place
+
+
+def test_the_documented_configuration_and_faults_are_the_real_ones() -> None:
+    readme = (Path(faults.__file__).parent / "README.md").read_text()
+    example = re.search(r"```json\n(.*?)```", readme, re.DOTALL)
+    assert example is not None
+    assert parse_config(example[1].encode()).capture is not None
+    documented = {
+        point: set(re.findall(r"`(\w+)`", re.sub(r"\([^)]*\)", "", actions)))
+        for points, actions in re.findall(r"^\| (`.*?`) \| (`.*) \|$", readme, re.MULTILINE)
+        for point in re.findall(r"`(\w+)`", points)
+        if point in faults.ACTIONS
+    }
+    assert documented == {point: set(actions) for point, actions in faults.ACTIONS.items()}
 
 
 @pytest.mark.parametrize("text", [b"", b"{", b"[]", b"\xff"])
