@@ -1,0 +1,169 @@
+"""The main job: an access log through the whole chain, its answers equal to a count made straight from the log."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import re
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from local.processes import free_port
+from local.stack import ROOT, Stack
+from tests.e2e.conftest import stack_settings
+from tests.e2e.journey import READ
+
+pytestmark = pytest.mark.e2e
+HOST = "www.example.com"
+AGENT = 'Mozilla/5.0 (X11; Linux) \\"quoted\\" Firefox/1.0'
+
+
+def small_log() -> str:
+    """Every kind of line that the rules tell apart."""
+
+    def line(minute: int, request: str, status: int = 200, referrer: str = "-", address: str = "192.0.2.1") -> str:
+        moment = datetime(2024, 3, 30, 22, 0, tzinfo=UTC) + timedelta(minutes=minute)
+        return f'{address} - - [{moment:%d/%b/%Y:%H:%M:%S +0000}] "{request}" {status} 512 "{referrer}" "{AGENT}"'
+
+    lines = [
+        line(0, "GET / HTTP/1.1", referrer="https://news.example/item?id=1"),
+        line(1, "GET /about.html?x=1&y=2 HTTP/1.1", 304, f"http://{HOST}/"),
+        line(1, "GET /about.html?x=1&y=2 HTTP/1.1", 304, f"http://{HOST}/"),
+        line(40, "GET /blog/ HTTP/1.0", referrer="https://search.example/"),
+        line(41, "GET /index.php HTTP/1.1", address="192.0.2.2"),
+        line(42, "GET /image.png HTTP/1.1"),
+        line(43, "POST /form HTTP/1.1"),
+        line(44, "GET /missing HTTP/1.1", 404),
+        line(45, "HEAD / HTTP/1.1"),
+        line(200, "GET /feed.xml HTTP/1.1"),
+        line(150, "GET /late HTTP/1.1", address="2001:db8::7"),
+        '192.0.2.1 - - [cut off "GET / HTTP/1.1" 200',
+        "",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def logs() -> list[Path | None]:
+    """The small log, and a real one where one lies beside the checkout."""
+    return [None, *sorted(ROOT.parent.glob("*/data/access-log*.log.gz"))[:1]]
+
+
+@dataclass
+class Counted:
+    """A log counted by hand."""
+
+    lines: int = 0
+    page_views: int = 0
+    pages: Counter[str] = field(default_factory=Counter)
+    visitors: set[tuple[str, str]] = field(default_factory=set)
+    days: dict[str, set[tuple[str, str]]] = field(default_factory=dict)
+    visits: Counter[str] = field(default_factory=Counter)
+
+
+def count(path: Path) -> Counted:
+    """Page views, pages, visitors, days and visits by source, by rules of its own."""
+    counted = Counted()
+    by_visitor: dict[tuple[str, str], list[tuple[datetime, str]]] = {}
+    for text in read(path):
+        counted.lines += 1
+        parts = re.split(r'(?<!\\)"', text)
+        if len(parts) != 7:
+            continue
+        method, *rest = parts[1].split(" ")
+        target, status = " ".join(rest[:-1]), int(parts[2].split()[0])
+        name = target.split("?")[0].split("/")[-1]
+        extension = "." + name.split(".")[-1].lower() if "." in name else ""
+        if method != "GET" or not (200 <= status <= 299 or status == 304):
+            continue
+        if extension not in ("", ".html", ".htm", ".php", ".asp", ".aspx", ".jsp"):
+            continue
+        visitor = (parts[0].split()[0], parts[5])
+        moment = datetime.strptime(parts[0].split("[")[1].rstrip("] "), "%d/%b/%Y:%H:%M:%S %z")
+        counted.page_views += 1
+        counted.pages[urlsplit(f"http://{HOST}{target}").path] += 1
+        counted.visitors.add(visitor)
+        counted.days.setdefault(moment.astimezone(UTC).date().isoformat(), set()).add(visitor)
+        host = urlsplit(parts[3]).hostname if parts[3] not in ("", "-") else None
+        by_visitor.setdefault(visitor, []).append((moment, "(direct)" if host in (None, HOST) else str(host)))
+    for views in by_visitor.values():
+        counted.visits.update(sources_of_visits(sorted(views, key=lambda view: view[0])))
+    return counted
+
+
+def sources_of_visits(views: Sequence[tuple[datetime, str]]) -> Iterator[str]:
+    last = None
+    for moment, source in views:
+        if last is None or moment - last > timedelta(minutes=30):
+            yield source
+        last = moment
+
+
+def read(path: Path) -> Iterator[str]:
+    with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as raw:
+        for line in raw:
+            yield line.decode("utf-8", "replace").rstrip("\n")
+
+
+def run_demo(log: Path, state: Path) -> list[int]:
+    """The reconciliation that the command prints; it must end with 0."""
+    env = {
+        **os.environ,
+        **{name: str(free_port()) for name in ("PORT", "AZURITE_BLOB_PORT", "AZURITE_QUEUE_PORT", "EVENT_HUBS_PORT")},
+        "STATE_DIR": str(state),
+        "CAPTURE_WINDOW_SECONDS": "1",
+    }
+    command = [sys.executable, "-m", "local.demo", "--log", str(log), "--host", HOST]
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "sent = captured = rows + failed + duplicates: yes" in done.stdout
+    table = done.stdout.split("Reconciliation of this run\n")[1].splitlines()
+    return [int(number) for number in table[1].split()]
+
+
+@pytest.mark.parametrize("log", logs(), ids=["small", "real"][: len(logs())])
+def test_the_answers_equal_a_count_made_straight_from_the_log(log: Path | None, tmp_path: Path) -> None:
+    if log is None:
+        log = tmp_path / "access.log"
+        log.write_text(small_log())
+    counted = count(log)
+    assert counted.page_views
+    state = tmp_path / "state"
+    total = counted.page_views
+    assert run_demo(log, state) == [total, total, total, 0, 0]
+    assert run_demo(log, state) == [total, total, 0, 0, total], "the same log again adds no row"
+    settings = stack_settings(state)
+    with Stack(settings) as stack, httpx.Client(base_url=stack.base_url, timeout=60) as client:
+
+        def ask(metrics: list[str], dimension: str | None = None) -> dict[str, list[int]] | list[int]:
+            body = {"site_id": "demo", "metrics": metrics, "date_range": "all"}
+            answer = client.post(
+                "/api/query", json={**body, "dimensions": [dimension] if dimension else []}, headers=READ
+            )
+            assert answer.status_code == httpx.codes.OK, answer.text
+            rows = answer.json()["results"]
+            return {row["dimensions"][0]: row["metrics"] for row in rows} if dimension else rows[0]["metrics"]
+
+        visits = sum(counted.visits.values())
+        assert ask(["visitors", "visits", "pageviews", "events"]) == [len(counted.visitors), visits, total, total]
+        assert ask(["pageviews"], "event:page") == {page: [views] for page, views in counted.pages.items()}
+        assert ask(["visitors"], "time:day") == {day: [len(who)] for day, who in counted.days.items()}
+        assert ask(["visits"], "visit:source") == {source: [number] for source, number in counted.visits.items()}
+
+
+def test_the_small_log_holds_what_the_rules_tell_apart(tmp_path: Path) -> None:
+    log = tmp_path / "access.log.gz"
+    log.write_bytes(gzip.compress(small_log().encode()))
+    counted = count(log)
+    assert (counted.lines, counted.page_views) == (13, 6)
+    assert counted.pages == {"/": 1, "/about.html": 2, "/blog/": 1, "/index.php": 1, "/late": 1}
+    assert {day: len(who) for day, who in counted.days.items()} == {"2024-03-30": 2, "2024-03-31": 1}
+    assert counted.visits == {"news.example": 1, "search.example": 1, "(direct)": 2}
