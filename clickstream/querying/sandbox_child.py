@@ -127,12 +127,12 @@ def checked_tables(connection: duckdb.DuckDBPyConnection, sql: str) -> frozenset
         raise InvalidRequest(f"cannot be checked: {tree.get('error_message', 'no SELECT')}")
     nodes = list(_nodes(tree["statements"]))
     named = {entry["key"].lower() for node in nodes for entry in node.get("cte_map", {}).get("map", [])}
-    read = frozenset(_table(node) for node in nodes if node.get("type") == "BASE_TABLE") - named
-    if unknown := sorted(read - set(TABLES)):
+    read = frozenset(_table(node) for node in nodes if node.get("type") == "BASE_TABLE")
+    if unknown := sorted(read - named - TABLES.keys()):
         raise InvalidRequest(f"unknown table {unknown[0]!r}; known are {', '.join(sorted(TABLES))}")
     for node in nodes:
         _check(node)
-    return read
+    return read & TABLES.keys()
 
 
 def _nodes(value: Any) -> Iterator[dict[str, Any]]:
