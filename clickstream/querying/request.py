@@ -39,6 +39,13 @@ def _known(what: str, names: Sequence[str]) -> AfterValidator:
     return AfterValidator(check)
 
 
+def _not_empty(names: tuple[str, ...]) -> tuple[str, ...]:
+    # Not a length of the field: that would count only the names that are known.
+    if not names:
+        raise ValueError("needs at least one")
+    return names
+
+
 def _no_repeats(names: tuple[str, ...]) -> tuple[str, ...]:
     if len(set(names)) < len(names):
         raise ValueError("names one twice")
@@ -72,7 +79,9 @@ class Include(_Strict):
 class _QueryBody(_Strict):
     site_id: str
     metrics: Annotated[
-        tuple[Annotated[str, _known("metric", tuple(METRICS))], ...], Field(min_length=1), AfterValidator(_no_repeats)
+        tuple[Annotated[str, _known("metric", tuple(METRICS))], ...],
+        AfterValidator(_not_empty),
+        AfterValidator(_no_repeats),
     ]
     date_range: Annotated[Any, PlainValidator(_date_range)]
     dimensions: Annotated[
