@@ -18,9 +18,8 @@ from clickstream.settings import Settings
 from clickstream.sites.directory import SiteDirectory
 
 if TYPE_CHECKING:
-    from clickstream.querying.engine import QueryEngine
-
     from clickstream.compacting.compactor import Compactor
+    from clickstream.querying.engine import QueryEngine
 
 
 def now() -> datetime:

@@ -39,6 +39,12 @@ class FunctionsHost:
         return f"http://localhost:{self.port}"
 
     @property
+    def pid(self) -> int:
+        """The process that was started; with several workers, their parent."""
+        assert self._child is not None, "it runs"
+        return self._child.process.pid
+
+    @property
     def log(self) -> Path:
         return self._folder / "functions.log"
 
