@@ -142,7 +142,7 @@ async def test_the_async_consumer_receives_in_order_across_many_prefetches(
 
 
 def test_two_consumers_share_the_partitions_and_checkpoints_outlive_them(
-    emulator: EventHubsEmulator, azurite: Azurite, send: Callable[..., None], until: Until
+    emulator: EventHubsEmulator, azurite: Azurite, until: Until
 ) -> None:
     container = f"checkpoints-{uuid4().hex[:8]}"
     with ContainerClient.from_connection_string(azurite.connection_string, container) as storage:
@@ -179,9 +179,13 @@ def test_two_consumers_share_the_partitions_and_checkpoints_outlive_them(
         return client, thread
 
     def send_to_all(tag: str) -> set[str]:
-        for partition in "0123":
-            send(emulator, "balance", [f"{tag}-{partition}".encode()], partition_id=partition)
-        return {f"{tag}-{partition}" for partition in "0123"}
+        bodies = {partition: f"{tag}-{partition}" for partition in "0123"}
+        with EventHubProducerClient.from_connection_string(
+            emulator.connection_string, eventhub_name="balance"
+        ) as producer:
+            for partition, body in bodies.items():
+                producer.send_batch([EventData(body)], partition_id=partition)
+        return set(bodies.values())
 
     first = send_to_all("first")
     running = [consume(1), consume(2)]
