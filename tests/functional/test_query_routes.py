@@ -1,0 +1,125 @@
+"""The handlers of `query`, called as functions over a real lake: who may ask, and what they are answered."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import azure.functions as func
+import pytest
+
+from functions import query as routes
+from functions._services import services
+from local.azurite import Azurite
+from tests.integration.querying.lake import event, make_lake
+
+pytestmark = pytest.mark.usefixtures("environment")
+
+REPORT = {"metrics": ["events"], "date_range": "all"}
+SQL = {"sql": "SELECT count(*) AS n FROM events"}
+ROUTES: list[tuple[str, dict[str, Any]]] = [("query", REPORT), ("query_sql", SQL)]
+
+
+@pytest.fixture(scope="module")
+def environment(azurite: Azurite) -> Iterator[None]:
+    """The settings of a function app with two sites, `shop` with two events and `blog` with one."""
+    lake = make_lake(azurite)
+    now = datetime.now(UTC)
+    lake.append(event("e1", "shop", now), event("e2", "shop", now), event("e3", "blog", now))
+    for site in ("shop", "blog"):
+        document = f"site: {site}\ntime_zone: Europe/Berlin\nkeys:\n- {{kind: read, key: {site}-read}}\n"
+        lake.put(f"sites/{site}.yaml", (document + f"- {{kind: public, key: {site}-write}}\n").encode())
+    env = {
+        "EventHubConnection": "unused",
+        "Lake": azurite.connection_string,
+        "VISITOR_ID_KEY": "0123456789abcdef",
+        "LAKE_CONTAINER": lake.settings.lake_container,
+        "CONFIG_CONTAINER": lake.settings.lake_container,
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in env.items():
+            patch.setenv(name, value)
+        services.cache_clear()
+        yield
+    services.cache_clear()
+
+
+def post(route: str, body: bytes, key: str | None = None) -> tuple[int, dict[str, Any], func.HttpResponse]:
+    headers = {} if key is None else {"Authorization": f"Bearer {key}"}
+    request = func.HttpRequest("POST", "/", headers=headers, body=body)
+    answer: func.HttpResponse = asyncio.run(getattr(routes, route)(request))
+    return answer.status_code, json.loads(answer.get_body()), answer
+
+
+@pytest.mark.parametrize(("site", "count"), [("shop", 2), ("blog", 1)])
+def test_a_read_key_opens_its_own_site(site: str, count: int) -> None:
+    status, report, _ = post("query", json.dumps({"site_id": site, **REPORT}).encode(), f"{site}-read")
+    assert (status, report["results"]) == (200, [{"dimensions": [], "metrics": [count]}])
+    assert report["query"]["date_range"][0].endswith(("+01:00", "+02:00")), "in the site's time zone"
+    status, table, _ = post("query_sql", json.dumps({"site_id": site, **SQL}).encode(), f"{site}-read")
+    assert (status, table) == (
+        200,
+        {
+            "columns": [{"name": "n", "type": "BIGINT"}],
+            "rows": [[count]],
+            "meta": {"complete_until": None, "row_count": 1},
+        },
+    )
+
+
+@pytest.mark.parametrize(("route", "asked"), ROUTES)
+@pytest.mark.parametrize("key", [None, "", "nobody", "shop-write"])
+def test_no_key_and_an_unknown_one_are_answered_alike_whatever_is_asked(
+    route: str, asked: dict[str, Any], key: str | None
+) -> None:
+    bodies = [json.dumps({"site_id": site, **asked}).encode() for site in ("shop", "no-such-site")]
+    answers = [post(route, body, key) for body in [*bodies, b"", b"{}", b"x" * 100_000]]
+    assert {status for status, _, _ in answers} == {401}
+    assert len({json.dumps(document) for _, document, _ in answers}) == 1
+    assert answers[0][2].headers["WWW-Authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize(("route", "asked"), ROUTES)
+@pytest.mark.parametrize("site", ["blog", "no-such-site", ""])
+def test_another_site_is_forbidden_alike_whether_it_exists(route: str, asked: dict[str, Any], site: str) -> None:
+    status, document, _ = post(route, json.dumps({"site_id": site, **asked}).encode(), "shop-read")
+    assert (status, document["code"]) == (403, "forbidden")
+    assert document["message"] == f"this read key does not open the site {site!r}"
+
+
+@pytest.mark.parametrize(
+    ("route", "change", "status", "code", "pointer"),
+    [
+        ("query", {"metrics": ["x"]}, 400, "invalid_query", "/metrics/0"),
+        ("query", {"filters": [["is", "event:page", ["/"], 1]]}, 400, "invalid_query", "/filters/0"),
+        ("query", {"pagination": {"limit": 10_001}}, 400, "invalid_query", "/pagination/limit"),
+        ("query", {"include": {"time_labels": True}}, 400, "invalid_query", "/include/time_labels"),
+        ("query_sql", {"sql": "DROP VIEW events"}, 400, "invalid_sql", "/sql"),
+        ("query_sql", {"sql": "SELECT * FROM '/etc/passwd'"}, 400, "invalid_sql", "/sql"),
+        ("query_sql", {"sql": "SELECT range FROM range(10001)"}, 422, "limit_exceeded", None),
+        ("query_sql", {"sql": " " * 100_000}, 413, "too_large", None),
+    ],
+)
+def test_what_is_wrong_is_told_as_a_problem(
+    route: str, change: dict[str, Any], status: int, code: str, pointer: str | None
+) -> None:
+    body = {"site_id": "shop", **dict(ROUTES)[route], **change}
+    answered, document, answer = post(route, json.dumps(body).encode(), "shop-read")
+    assert (answered, document["code"], document.get("pointer")) == (status, code, pointer)
+    assert answer.mimetype == "application/problem+json"
+
+
+def test_reports_and_statements_of_two_sites_at_once_stay_apart() -> None:
+    async def ask(site: str) -> int:
+        headers = {"Authorization": f"Bearer {site}-read"}
+        body = json.dumps({"site_id": site, **REPORT}).encode()
+        answer = await routes.query(func.HttpRequest("POST", "/", headers=headers, body=body))
+        return int(json.loads(answer.get_body())["results"][0]["metrics"][0])
+
+    async def all_at_once() -> list[int]:
+        return await asyncio.gather(*(ask(site) for _ in range(20) for site in ("shop", "blog")))
+
+    assert asyncio.run(all_at_once()) == [2, 1] * 20
