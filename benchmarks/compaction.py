@@ -164,9 +164,7 @@ def main() -> int:
     print("median of rounds; 1.0 is the plain Parquet write of the same table")
     for name, cost in (("plain Parquet write, zstd", plain), ("compaction, download to commit", compaction)):
         wall, cpu = median(cost.wall) / median(plain.wall), median(cost.cpu) / median(plain.cpu)
-        print(
-            f"  {name:<34} wall {wall:6.2f}   CPU {cpu:6.2f}   (here {median(cost.wall):.2f} s, {median(cost.cpu):.2f} s)"
-        )
+        print(f"  {name:<34} wall {wall:6.2f}   CPU {cpu:6.2f}   ({median(cost.wall):.2f}, {median(cost.cpu):.2f} s)")
     print(f"  peak memory of the process {peak_mb:.0f} MB")
     return 0
 

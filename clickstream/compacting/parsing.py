@@ -166,7 +166,7 @@ def _problem(column: Column, value: Mapping[str, Any]) -> str | None:
     given = value.get(column.name)
     if given is None or given == "":
         return None if column.nullable else "is required"
-    if column.name == "event_type" and given not in EVENT_TYPES:
+    if column.name == "event_type" and str(given) not in EVENT_TYPES:
         return f"{given!r} is no type of event"
     if column.type == pa.int64() and not _is_int64(given):
         return f"must be a whole number of 64 bits, not {given!r}"

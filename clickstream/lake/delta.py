@@ -104,7 +104,7 @@ class LakeTable:
         if not dates:
             return None
         values = [day.isoformat() for day in dates]
-        if not self._table.file_uris([(self.spec.partition, "in", values)]):
+        if not self._table.file_uris(file_pruning_predicate=[(self.spec.partition, "in", values)]):
             return None
         dataset = self._table.to_pyarrow_dataset(file_pruning_predicate=[(self.spec.partition, "in", values)])
         return dataset.scanner(columns=[column]).to_reader()

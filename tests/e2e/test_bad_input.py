@@ -120,7 +120,7 @@ def test_good_neighbours_land_and_the_bad_are_kept_with_their_reason(client: htt
     assert select(client, "SELECT count(*) FROM events WHERE event_name = ?", name) == [[2]]
     kept = select(
         client,
-        "SELECT failure_class, pointer, decode(payload, 'replace') AS body FROM failed_events WHERE body LIKE ? ORDER BY 2",
+        "SELECT failure_class, pointer, decode(payload, 'replace') AS p FROM failed_events WHERE p LIKE ? ORDER BY 2",
         f"%{name}%",
     )
     assert [(row[0], row[1]) for row in kept] == [

@@ -1,0 +1,124 @@
+"""Bodies become typed rows; a bad one fails alone."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clickstream.compacting.parsing import parse_events
+from clickstream.event import Event
+
+MOMENT = datetime(2026, 3, 10, 12, 0, 0, 123456, tzinfo=UTC)
+GOOD: dict[str, Any] = {
+    "event_id": "e1",
+    "site": "shop",
+    "event_type": "page_view",
+    "event_name": "page_view",
+    "received_at": "2026-03-10T12:00:00.123456Z",
+    "occurred_at": "2026-03-10T12:00:00.123456Z",
+    "clock_clamped": False,
+    "dialect": "plain",
+    "fingerprint": "f",
+    "properties": {"a": 1},
+    "context": {},
+}
+
+
+def body(**changes: Any) -> bytes:
+    return orjson.dumps({name: value for name, value in {**GOOD, **changes}.items() if value is not ...})
+
+
+def test_an_event_survives_its_way_over_the_hub() -> None:
+    event = Event(
+        event_id="e1",
+        site="shop",
+        event_type="custom",
+        event_name="kauf ü",
+        received_at=MOMENT,
+        occurred_at=MOMENT,
+        created_at=MOMENT,
+        session_index=3,
+        page_title='"quoted"\n',
+        properties={"price": 1.5, "nested": {"x": [1, None]}},
+        dialect="plain",
+        fingerprint="f",
+    )
+    (row,) = parse_events([event.to_json()]).events.to_pylist()
+    assert (row["event_name"], row["created_at"], row["session_index"]) == ("kauf ü", MOMENT, 3)
+    assert row["page_title"] == '"quoted"\n'
+    assert orjson.loads(row["properties"]) == {"price": 1.5, "nested": {"x": [1, None]}}
+    assert row["user_id"] is None
+
+
+@pytest.mark.parametrize(
+    ("bad", "failure_class", "pointer"),
+    [
+        (b"", "payload_format", ""),
+        (b"no json", "payload_format", ""),
+        (b'{"a":', "payload_format", ""),
+        (b"\xff\xfe", "payload_format", ""),
+        (b"[1]", "schema_violation", ""),
+        (b"null", "schema_violation", ""),
+        (b"{}", "schema_violation", "/event_id"),
+        (body(event_id=...), "schema_violation", "/event_id"),
+        (body(site=""), "schema_violation", "/site"),
+        (body(event_type="other"), "schema_violation", "/event_type"),
+        (body(occurred_at="yesterday"), "schema_violation", "/occurred_at"),
+        (body(received_at=None), "schema_violation", "/received_at"),
+        (body(session_index=390.5), "schema_violation", "/session_index"),
+        (body(session_index="many"), "schema_violation", "/session_index"),
+        (body(session_index=2**63), "schema_violation", "/session_index"),
+        (body(clock_clamped="maybe"), "schema_violation", "/clock_clamped"),
+        (body(properties=[1]), "schema_violation", "/properties"),
+        (body(context="text"), "schema_violation", "/context"),
+    ],
+)
+def test_a_body_that_is_no_event_fails_alone_with_its_place(bad: bytes, failure_class: str, pointer: str) -> None:
+    parsed = parse_events([body(event_id="before"), bad, body(event_id="after")])
+    assert parsed.events["event_id"].to_pylist() == ["before", "after"]
+    assert parsed.events["row"].to_pylist() == [0, 2]
+    (failure,) = parsed.failures
+    assert (failure.row, failure.failure_class, failure.pointer) == (1, failure_class, pointer)
+    assert failure.message
+
+
+def test_fields_without_a_column_survive_in_properties() -> None:
+    (row,) = parse_events([body(colour="red", a={"b": [1]}, properties={"a": "said"})]).events.to_pylist()
+    assert orjson.loads(row["properties"]) == {"colour": "red", "a": "said"}
+
+
+def test_a_moment_of_another_zone_is_the_same_moment() -> None:
+    (row,) = parse_events([body(occurred_at="2026-03-10T14:00:00.123456+02:00")]).events.to_pylist()
+    assert row["occurred_at"] == MOMENT
+
+
+def test_no_bodies_are_no_rows() -> None:
+    parsed = parse_events([])
+    assert (parsed.events.num_rows, list(parsed.failures)) == (0, [])
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.binary(max_size=30),
+            st.builds(lambda n: body(event_id=f"e{n}"), st.integers(0, 99)),
+            st.builds(
+                lambda name, value: body(**{name: value}),
+                st.sampled_from(sorted(GOOD)),
+                st.none() | st.booleans() | st.integers(-(2**70), 2**70).map(str) | st.text(max_size=8) | st.just([]),
+            ),
+        ),
+        max_size=15,
+    )
+)
+def test_every_body_is_a_row_or_a_failure_and_rows_keep_their_order(bodies: list[bytes]) -> None:
+    parsed = parse_events(bodies)
+    rows = parsed.events["row"].to_pylist()
+    failed = [failure.row for failure in parsed.failures]
+    assert sorted(rows + failed) == list(range(len(bodies)))
+    assert rows == sorted(rows)
