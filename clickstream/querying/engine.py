@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import threading
+import os
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -20,6 +22,7 @@ from clickstream.lake.progress_file import read_progress
 from clickstream.lake.reading import TableReader
 from clickstream.lake.schema import EVENTS
 from clickstream.lake.storage import StorageAccount
+from clickstream.querying.deadline import deadline
 from clickstream.querying.period import Period, resolve
 from clickstream.querying.request import QueryRequest, SiteScope, SqlRequest
 from clickstream.querying.sandbox import Sandbox
@@ -30,6 +33,7 @@ from clickstream.settings import Settings
 # The clocks of a zone differ from UTC by less than a day, and visits are looked for from a day before.
 PADDING = timedelta(days=2)
 MAX_TIME_LABELS = 10_000
+SPILL_LIMIT = "1GB"
 
 
 class QueryEngine:
@@ -44,11 +48,16 @@ class QueryEngine:
         self._database = duckdb.connect(
             config={
                 "memory_limit": f"{settings.query_memory_mb}MB",
+                "temp_directory": str(Path(tempfile.gettempdir()) / f"clickstream-reports-{os.getpid()}"),
+                "max_temp_directory_size": SPILL_LIMIT,
                 "python_enable_replacements": False,
                 "autoinstall_known_extensions": False,
                 "autoload_known_extensions": False,
             }
         )
+        self._database.execute("SET GLOBAL TimeZone = 'UTC'")
+        self._database.execute("SET enable_external_access = false")
+        self._database.execute("SET lock_configuration = true")
 
     def query(self, request: QueryRequest, site: SiteScope) -> dict[str, Any]:
         """The document that `POST /api/query` answers with.
@@ -63,6 +72,8 @@ class QueryEngine:
             period = resolve(request.date_range, zone, self._now())
         except ValueError as error:
             raise InvalidRequest(f"/date_range: {error}", code="invalid_query", pointer="/date_range") from error
+        # Before the table is opened: what it says then is in the table already.
+        complete_until = read_progress(self._container).complete_until
         if request.date_range == "all":
             period = self._since_first_event(site, period)
         if request.include.time_labels:
@@ -73,7 +84,6 @@ class QueryEngine:
             rows = _rows(connection, page)
             if request.include.total_rows:
                 meta["total_rows"] = _rows(connection, compile_count(groups))[0][0]
-        complete_until = read_progress(self._container).complete_until
         width = len(request.dimensions)
         return {
             "results": [
@@ -94,8 +104,8 @@ class QueryEngine:
 
     def sql(self, request: SqlRequest, site: SiteScope) -> dict[str, Any]:
         """The document that `POST /api/sql` answers with. Raise as `query` does."""
-        answer = self._sandbox.run(request, site.site_id)
         complete_until = read_progress(self._container).complete_until
+        answer = self._sandbox.run(request, site.site_id)
         return {
             "columns": answer["columns"],
             "rows": answer["rows"],
@@ -125,12 +135,10 @@ class QueryEngine:
         own = self._events.dataset(first, last).filter(pc.field("site") == pa.scalar(site.site_id))
         seconds = self._settings.query_timeout_seconds
         connection = self._database.cursor()
-        timer = threading.Timer(seconds, connection.interrupt)
-        timer.start()
         try:
-            connection.execute("SET TimeZone = 'UTC'")
             connection.register(EVENTS, own)
-            yield connection
+            with deadline(connection, seconds):
+                yield connection
         except duckdb.InterruptException as error:
             raise LimitExceeded(f"the query ran longer than {seconds} s; ask for less time or fewer groups") from error
         except (duckdb.OutOfMemoryException, MemoryError) as error:
@@ -138,8 +146,6 @@ class QueryEngine:
         except (duckdb.Error, OSError) as error:
             raise Unavailable(f"the events cannot be read: {error}") from error
         finally:
-            timer.cancel()
-            timer.join()  # an interrupt under way must not meet a closed connection
             connection.close()
 
 

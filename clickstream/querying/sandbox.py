@@ -5,7 +5,9 @@ A child serves one statement. What it knows is gone with it, so no site's rows c
 
 from __future__ import annotations
 
+import logging
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -21,6 +23,8 @@ from clickstream.errors import InvalidRequest, LimitExceeded, Unavailable
 from clickstream.lake.storage import StorageAccount
 from clickstream.querying.request import SqlRequest
 from clickstream.settings import Settings
+
+log = logging.getLogger(__name__)
 
 # Each may take the memory of a query.
 CHILDREN_AT_ONCE = 2
@@ -73,27 +77,31 @@ class Sandbox:
             [sys.executable, "-m", "clickstream.querying.sandbox_child"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
             cwd=folder,
             env=_environment(folder),
         )
         try:
             # The job holds the account's key, so it goes through the pipe: arguments can be read by others.
-            output, _ = child.communicate(job, timeout=seconds + GRACE_SECONDS)
+            output, errors = child.communicate(job, timeout=seconds + GRACE_SECONDS)
         except subprocess.TimeoutExpired:
             raise LimitExceeded(f"the statement ran longer than {seconds} s") from None
         finally:
             child.kill()
             child.wait()
-        return _read(output, child.returncode)
+        if child.returncode == -signal.SIGALRM:
+            raise LimitExceeded(f"the statement ran longer than {seconds} s")
+        if child.returncode < 0:
+            # Libraries end the process where an allocation fails that they cannot do without.
+            raise LimitExceeded("the statement needed too much memory")
+        if child.returncode > 0:
+            log.error("the process of a statement failed: %s", errors.decode(errors="replace")[-2000:])
+            raise Unavailable("SQL cannot be run")
+        return _read(output)
 
 
-def _read(output: bytes, return_code: int) -> dict[str, Any]:
-    try:
-        answer: dict[str, Any] = orjson.loads(output)
-    except orjson.JSONDecodeError:
-        # Libraries end the process where an allocation fails that they cannot do without.
-        raise LimitExceeded(f"the statement ended its process (code {return_code}), as for want of memory") from None
+def _read(output: bytes) -> dict[str, Any]:
+    answer: dict[str, Any] = orjson.loads(output)
     if "error" in answer:
         raise _ERRORS[answer["error"]](answer["message"])
     return answer

@@ -11,7 +11,6 @@ import json
 import resource
 import signal
 import sys
-import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from clickstream.errors import InvalidRequest, LimitExceeded, Unavailable
 from clickstream.lake.delta import EVENTS_TABLE, FAILED_TABLE
 from clickstream.lake.reading import TableReader
 from clickstream.lake.storage import StorageAccount
+from clickstream.querying.deadline import deadline
 from clickstream.querying.json_rows import json_rows
 
 TABLES = {spec.name: spec for spec in (EVENTS_TABLE, FAILED_TABLE)}
@@ -48,6 +48,8 @@ def main() -> None:
     signal.alarm(job["seconds"] + 2)
     try:
         answer: Mapping[str, Any] = run(job)
+    except MemoryError:
+        answer = {"error": "limit", "message": "the statement needed too much memory"}
     except InvalidRequest as error:
         answer = {"error": "invalid", "message": error.message}
     except LimitExceeded as error:
@@ -61,30 +63,33 @@ def run(job: Mapping[str, Any]) -> Mapping[str, Any]:
     """Raise InvalidRequest, LimitExceeded, Unavailable."""
     limit_address_space(job["memory_mb"])
     connection = locked_connection(job["memory_mb"], job["folder"])
-    timer = threading.Timer(job["seconds"], connection.interrupt)
-    timer.daemon = True
-    timer.start()
     try:
-        tables = checked_tables(connection, job["sql"])
-        account = StorageAccount(**job["account"])
-        for name in sorted(tables):
-            rows = TableReader(TABLES[name], account, job["container"]).dataset()
-            connection.register(name, rows.filter(pc.field("site") == pa.scalar(job["site_id"])))
-        relation = connection.sql(job["sql"], params=job["parameters"] or None)
-        if relation is None:
-            raise InvalidRequest("must be one SELECT statement")
-        names, types = list(relation.columns), [str(type_) for type_ in relation.types]
-        table = first_rows(relation.to_arrow_reader(BATCH_ROWS), job["max_rows"])
-        columns = [{"name": name, "type": type_} for name, type_ in zip(names, types, strict=True)]
-        return {"columns": columns, "rows": json_rows(table, types)}
+        with deadline(connection, job["seconds"]):
+            return answer_of(connection, job)
     except duckdb.InterruptException:
         raise LimitExceeded(f"the statement ran longer than {job['seconds']} s") from None
-    except (duckdb.OutOfMemoryException, MemoryError, RecursionError, pa.ArrowMemoryError):
+    except (duckdb.OutOfMemoryException, MemoryError, RecursionError):
         raise LimitExceeded("the statement needed too much memory") from None
     except duckdb.IOException as error:
         raise Unavailable(f"the tables cannot be read: {error}") from None
     except (duckdb.Error, pa.ArrowException, TypeError, ValueError) as error:
         raise InvalidRequest(str(error)[:MESSAGE_CHARACTERS]) from None
+
+
+def answer_of(connection: duckdb.DuckDBPyConnection, job: Mapping[str, Any]) -> Mapping[str, Any]:
+    """`columns` and `rows`. Raise as `run` does, and what the engine raises."""
+    tables = checked_tables(connection, job["sql"])
+    account = StorageAccount(**job["account"])
+    for name in sorted(tables):
+        rows = TableReader(TABLES[name], account, job["container"]).dataset()
+        connection.register(name, rows.filter(pc.field("site") == pa.scalar(job["site_id"])))
+    relation = connection.sql(job["sql"], params=job["parameters"] or None)
+    if relation is None:
+        raise InvalidRequest("must be one SELECT statement")
+    names, types = list(relation.columns), [str(type_) for type_ in relation.types]
+    table = first_rows(relation.to_arrow_reader(BATCH_ROWS), job["max_rows"])
+    columns = [{"name": name, "type": type_} for name, type_ in zip(names, types, strict=True)]
+    return {"columns": columns, "rows": json_rows(table, types)}
 
 
 def limit_address_space(memory_mb: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -73,10 +73,14 @@ class Lake:
     account: StorageAccount
 
     def append(self, *rows: Mapping[str, Any]) -> None:
-        self._append("events", "event_date", arrow_schema(EVENT_COLUMNS), rows)
+        self.append_table(pa.Table.from_pylist([dict(row) for row in rows], schema=arrow_schema(EVENT_COLUMNS)))
+
+    def append_table(self, rows: pa.Table) -> None:
+        self._append("events", "event_date", rows)
 
     def append_failed(self, *rows: Mapping[str, Any]) -> None:
-        self._append("failed_events", "failed_date", arrow_schema(FAILED_COLUMNS), rows)
+        table = pa.Table.from_pylist([dict(row) for row in rows], schema=arrow_schema(FAILED_COLUMNS))
+        self._append("failed_events", "failed_date", table)
 
     def put(self, path: str, content: bytes) -> None:
         with BlobServiceClient.from_connection_string(self.azurite.connection_string) as client:
@@ -89,10 +93,10 @@ class Lake:
                 blob.name: blob.etag for blob in client.get_container_client(self.settings.lake_container).list_blobs()
             }
 
-    def _append(self, table: str, partition: str, schema: pa.Schema, rows: Iterable[Mapping[str, Any]]) -> None:
+    def _append(self, table: str, partition: str, rows: pa.Table) -> None:
         write_deltalake(
             table_uri(self.settings.lake_container, table),
-            pa.Table.from_pylist([dict(row) for row in rows], schema=schema),
+            rows,
             mode="append",
             partition_by=[partition],
             storage_options=self.account.delta_options(),

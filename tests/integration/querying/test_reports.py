@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import random
+from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import orjson
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from clickstream.errors import InvalidRequest
+from clickstream.errors import InvalidRequest, LimitExceeded
+from clickstream.lake.schema import EVENT_COLUMNS, arrow_schema
 from clickstream.querying.engine import QueryEngine
 from clickstream.querying.request import SiteScope, parse_query
 from local.azurite import Azurite
@@ -257,3 +261,35 @@ def test_a_day_that_a_zone_skipped_is_refused_as_empty(engine: QueryEngine) -> N
     with pytest.raises(InvalidRequest) as caught:
         ask(engine, {"metrics": ["events"], "date_range": ["2011-12-30", "2011-12-30"]}, zone="Pacific/Apia")
     assert caught.value.pointer == "/date_range"
+
+
+@pytest.fixture(scope="module")
+def large_lake(azurite: Azurite) -> Lake:
+    """A day of 300,000 events by as many visitors."""
+    lake = make_lake(azurite)
+    count = 300_000
+    template = pa.Table.from_pylist([event("e", "shop", NOW)], schema=arrow_schema(EVENT_COLUMNS))
+    rows = pa.concat_tables([template] * count).combine_chunks()
+    for name in ("event_id", "anonymous_id", "page_path"):
+        names = pa.array([f"{name}-of-some-length-{number}" for number in range(count)])
+        rows = rows.set_column(rows.schema.get_field_index(name), rows.schema.field(name), names)
+    lake.append_table(rows)
+    return lake
+
+
+HEAVY = {"metrics": METRICS, "date_range": "day", "dimensions": ["event:page", "visit:source"]}
+
+
+def test_a_report_over_its_time_is_ended(large_lake: Lake) -> None:
+    hasty = replace(large_lake.settings, query_timeout_seconds=0)
+    engine = QueryEngine(large_lake.account, hasty, lambda: NOW)
+    with pytest.raises(LimitExceeded, match="longer than 0 s"):
+        ask(engine, HEAVY)
+
+
+def test_a_report_of_little_memory_spills_or_says_so_and_the_next_is_answered(large_lake: Lake) -> None:
+    poor = replace(large_lake.settings, query_memory_mb=64, query_timeout_seconds=60)
+    engine = QueryEngine(large_lake.account, poor, lambda: NOW)
+    with suppress(LimitExceeded):
+        assert len(ask(engine, HEAVY)["results"]) == poor.query_max_rows
+    assert values(ask(engine, {"metrics": ["events"], "date_range": "day"})) == [([], [300_000])]
