@@ -84,6 +84,7 @@ def serve(listener: socket.socket, asked: Serving, number: int) -> None:
         lifespan="on",
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # X-Forwarded-For is the app's to judge
         log_config=None,
         timeout_graceful_shutdown=5,
     )
