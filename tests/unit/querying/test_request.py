@@ -131,7 +131,9 @@ def test_a_wrong_sql_request_is_told_where(change: dict[str, Any], pointer: str)
     assert caught.value.pointer == pointer
 
 
-@pytest.mark.parametrize("parameters", [[[1]], [{"a": 1}], {"a": [1]}, "x", 1])
+@pytest.mark.parametrize(
+    "parameters", [[[1]], [{"a": 1}], {"a": [1]}, "x", 1, [2**63], [-(2**63) - 1], [float("nan")], [float("inf")]]
+)
 def test_parameters_are_plain_values(parameters: Any) -> None:
     with pytest.raises(InvalidRequest):
         parse_sql(json.dumps({"site_id": "shop", "sql": "SELECT 1", "parameters": parameters}).encode())

@@ -1,0 +1,61 @@
+"""What is there is written down, and what is written down is there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from clickstream.lake.schema import EVENT_COLUMNS, FAILED_COLUMNS, Column
+from local.functions_host.indexing import index_app
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+
+
+def table(text: str) -> list[list[str]]:
+    return [
+        [cell.strip() for cell in line.strip().strip("|").split(" | ")]
+        for line in text.splitlines()
+        if line.startswith("| `")
+    ]
+
+
+def test_every_route_is_documented_and_no_other() -> None:
+    text = (DOCS / "api.md").read_text().split("## Sending events")[0]
+    documented = {row[0].strip("`") for row in table(text)}
+    functions = index_app(ROOT, {"COMPACT_SCHEDULE": "0 */5 * * * *"})
+    routes = {
+        f"{method} /{function.route}"
+        for function in functions
+        if function.kind == "httpTrigger"
+        for method in function.methods
+    }
+    assert documented == routes
+
+
+@pytest.mark.parametrize(
+    ("heading", "columns"),
+    [("## `events`", EVENT_COLUMNS), ("## `failed_events`", FAILED_COLUMNS)],
+    ids=lambda v: str(v)[:20],
+)
+def test_every_column_is_documented_with_its_type_and_no_other(heading: str, columns: tuple[Column, ...]) -> None:
+    text = (DOCS / "events.md").read_text().split(heading)[1].split("\n## ")[0]
+    assert [row[:4] for row in table(text)] == [
+        [f"`{column.name}`", str(column.type), "" if column.nullable else "always", column.doc] for column in columns
+    ]
+
+
+def test_every_link_between_pages_leads_somewhere() -> None:
+    pages = [*ROOT.glob("*.md"), *DOCS.rglob("*.md"), *(ROOT / "local").glob("*/README.md")]
+    assert len(pages) > 8
+    for page in pages:
+        for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_every_file_named_in_the_architecture_is_there() -> None:
+    named = re.findall(r"`((?:tests|clickstream|functions|local)/[\w./]+)`", (DOCS / "architecture.md").read_text())
+    assert named
+    assert [path for path in named if not (ROOT / path).exists()] == []
