@@ -5,9 +5,6 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import pytest
-
-from clickstream.lake.schema import EVENT_COLUMNS, FAILED_COLUMNS, Column
 from local.functions_host.indexing import index_app
 
 ROOT = Path(__file__).parents[2]
@@ -33,18 +30,6 @@ def test_every_route_is_documented_and_no_other() -> None:
         for method in function.methods
     }
     assert documented == routes
-
-
-@pytest.mark.parametrize(
-    ("heading", "columns"),
-    [("## `events`", EVENT_COLUMNS), ("## `failed_events`", FAILED_COLUMNS)],
-    ids=lambda v: str(v)[:20],
-)
-def test_every_column_is_documented_with_its_type_and_no_other(heading: str, columns: tuple[Column, ...]) -> None:
-    text = (DOCS / "events.md").read_text().split(heading)[1].split("\n## ")[0]
-    assert [row[:4] for row in table(text)] == [
-        [f"`{column.name}`", str(column.type), "" if column.nullable else "always", column.doc] for column in columns
-    ]
 
 
 def test_every_link_between_pages_leads_somewhere() -> None:

@@ -234,6 +234,12 @@ def is_our_child(stat: Path) -> bool:
         ("MAP {'k': 1}", "MAP(VARCHAR, INTEGER)", {"k": 1}),
         ("'{\"a\": 1}'::JSON", "JSON", '{"a": 1}'),
         ("'x'::ENUM('x', 'y')", "ENUM('x', 'y')", "x"),
+        ("NULL", '"NULL"', None),
+        ("[]", '"NULL"[]', []),
+        ("(1, 'x')", "TUPLE(INTEGER, VARCHAR)", {"element1": 1, "element2": "x"}),
+        ("UNION_VALUE(n := 1)", "UNION(n INTEGER)", {"n": 1}),
+        ("TIMESTAMP '0044-03-15 (BC) 00:00:00'", "TIMESTAMP", "0044-03-15T(BC) 00:00:00"),
+        ("chr(0)", "VARCHAR", "\x00"),
     ],
 )
 def test_every_type_has_one_form_in_json(engine: QueryEngine, expression: str, type_: str, value: Any) -> None:
