@@ -17,7 +17,7 @@ SAFE_INTEGER = 2**53
 _NUMBERS = frozenset({"TINYINT", "SMALLINT", "INTEGER", "UTINYINT", "USMALLINT", "UINTEGER", "BOOLEAN"})
 _WHOLE = frozenset({"BIGINT", "UBIGINT", "HUGEINT", "UHUGEINT"})
 _FLOATING = frozenset({"FLOAT", "DOUBLE"})
-_NESTED = ("STRUCT", "MAP", "UNION")
+_NESTED = ("STRUCT", "MAP", "UNION", "TUPLE")
 
 
 def json_rows(table: pa.Table, types: Sequence[str]) -> list[list[Any]]:
@@ -45,7 +45,7 @@ def _readable(name: str, type_: str) -> str:
         return f"CAST(to_json({name}) AS VARCHAR)"
     if type_.startswith("TIMESTAMP"):
         local, suffix = (f"timezone('UTC', {name})", "Z") if type_.endswith("TIME ZONE") else (name, "")
-        text = f"replace(CAST({local} AS VARCHAR), ' ', 'T') || '{suffix}'"
+        text = f"regexp_replace(CAST({local} AS VARCHAR), ' ', 'T') || '{suffix}'"
         return f"CASE WHEN isfinite({name}) THEN {text} ELSE CAST({name} AS VARCHAR) END"
     return f"CAST({name} AS VARCHAR)"
 

@@ -7,7 +7,16 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeVar
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, StringConstraints, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    StringConstraints,
+    ValidationError,
+)
 
 from clickstream.errors import InvalidRequest, RequestTooLarge
 from clickstream.querying.filters import Filter, FilterReader, Problem
@@ -116,7 +125,13 @@ class QueryRequest:
     asked: Mapping[str, Any]
 
 
-SqlValue = str | int | float | bool | None
+def _bindable(value: Any) -> Any:
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise ValueError("a whole number beyond 64 bits; send it as a text")
+    return value
+
+
+SqlValue = Annotated[str | int | Annotated[float, Field(allow_inf_nan=False)] | bool | None, BeforeValidator(_bindable)]
 
 
 class SqlRequest(_Strict):

@@ -93,7 +93,12 @@ def answer_of(connection: duckdb.DuckDBPyConnection, job: Mapping[str, Any]) -> 
 
 
 def limit_address_space(memory_mb: int) -> None:
-    """Let the process grow by the statement's memory and what the libraries take beyond it, and no further."""
+    """Let the process grow by the statement's memory and what the libraries take beyond it, and no further.
+
+    On Linux, which is what the functions run on; elsewhere the engine's own limit has to do.
+    """
+    if sys.platform != "linux":
+        return
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     most = pages * resource.getpagesize() + (memory_mb + ADDRESS_SPACE_BEYOND_MB) * 2**20
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
