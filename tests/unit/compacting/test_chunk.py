@@ -1,0 +1,87 @@
+"""Chunks of files: their gaps, and where they bring the watermarks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import orjson
+import pytest
+
+from clickstream.compacting.chunk import Chunk, Gap, failed_event_rows, gaps
+from clickstream.compacting.decode import Captured
+from clickstream.compacting.files import CaptureFile, HubPartition, Watermark
+
+SOURCE = HubPartition("ns", "events", "0")
+START = datetime(2026, 3, 10, 12, 0, 0, tzinfo=UTC)
+
+
+def chunk(*files: Sequence[int]) -> Chunk:
+    """A chunk of files with events of these numbers."""
+    return Chunk(
+        [
+            (
+                CaptureFile(f"f{second}", SOURCE, START + timedelta(seconds=second), 100),
+                Captured(list(numbers), [1_773_144_000_000_000] * len(numbers), [b"x"] * len(numbers)),
+            )
+            for second, numbers in enumerate(files)
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("files", "before", "expected"),
+    [
+        ([[0, 1], [2, 3]], None, []),
+        ([[5, 6]], None, []),
+        ([[5, 6]], 4, []),
+        ([[5, 6]], 3, [(3, 5)]),
+        ([[0, 1, 4], [5]], None, [(1, 4)]),
+        ([[0], [], [3]], None, [(0, 3)]),
+        ([[100, 101], [0, 1]], 99, []),
+        ([[0], [4], [9]], 2, [(0, 4), (4, 9)]),
+    ],
+)
+def test_every_hole_in_the_numbers_is_found(
+    files: list[list[int]], before: int | None, expected: list[tuple[int, int]]
+) -> None:
+    marks = {} if before is None else {SOURCE: Watermark(START - timedelta(seconds=1), before)}
+    assert gaps(chunk(*files), marks) == [Gap(SOURCE, *hole) for hole in expected]
+
+
+def test_the_watermark_is_the_last_file_and_the_last_number_that_was_read() -> None:
+    marks = chunk([0, 1], [2], []).watermarks({})
+    assert marks == {SOURCE: Watermark(START + timedelta(seconds=2), 2)}
+    assert chunk([]).watermarks({SOURCE: Watermark(START, 7)}) == {SOURCE: Watermark(START, 7)}
+
+
+GOOD = {
+    "failed_event_id": "f1",
+    "received_at": "2026-03-10T12:00:00Z",
+    "stage": "collect",
+    "failure_class": "schema_violation",
+    "message": "wrong",
+    "payload": "/wA=",
+}
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        b"[]",
+        b"",
+        b"\xff",
+        orjson.dumps({**GOOD, "payload": "no base64!"}),
+        orjson.dumps({**GOOD, "payload": None}),
+        orjson.dumps({**GOOD, "received_at": "0001-01-01T00:00:00+05:00"}),
+        orjson.dumps({**GOOD, "received_at": "2026-03-10T12:00:00"}),
+        orjson.dumps({**GOOD, "message": 1}),
+        orjson.dumps({**GOOD, "site": ["a"]}),
+    ],
+)
+def test_a_body_that_is_no_failed_event_is_kept_as_one(bad: bytes) -> None:
+    both = chunk([7, 8])
+    both.files[0][1].bodies[:] = [orjson.dumps(GOOD), bad]
+    first, second = failed_event_rows(both).to_pylist()
+    assert (first["failed_event_id"], first["payload"], first["stage"]) == ("f1", b"\xff\x00", "collect")
+    assert (second["failed_event_id"], second["payload"], second["stage"]) == ("f0#8", bad, "compact")
