@@ -154,7 +154,11 @@ def main() -> int:
             uri = table_uri(container, "events")
             table = DeltaTable(uri, storage_options=account.delta_options()).to_pyarrow_table()
             target = Path(folder) / "plain.parquet"
-            plain.add(lambda table=table, target=target: pq.write_table(table, target, compression="zstd"))
+
+            def write_plainly(table: pa.Table = table, target: Path = target) -> None:
+                pq.write_table(table, target, compression="zstd")
+
+            plain.add(write_plainly)
             if number == 0:  # the first round only warms up
                 plain, compaction = Cost(), Cost()
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
