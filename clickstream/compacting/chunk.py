@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from clickstream.compacting.decode import Captured
 from clickstream.compacting.files import CaptureFile, HubPartition, Watermark
-from clickstream.compacting.parsing import Failure, parse_events
+from clickstream.compacting.parsing import Failure, parse_events, read_moment
 from clickstream.event import FailedEvent
 from clickstream.lake.schema import FAILED_COLUMNS, TIMESTAMP, arrow_schema
 
@@ -80,13 +80,13 @@ def gaps(chunk: Chunk, before: Mapping[HubPartition, Watermark]) -> Sequence[Gap
     found: list[Gap] = []
     last = {source: watermark.sequence_number for source, watermark in before.items()}
     for file, captured in chunk.files:
-        if not captured.sequence_numbers:
+        numbers = captured.sequence_numbers
+        if not numbers:
             continue
-        previous = last.get(file.source)
-        first = captured.sequence_numbers[0]
-        if previous is not None and first > previous + 1:
-            found.append(Gap(file.source, previous, first))
-        last[file.source] = captured.sequence_numbers[-1]
+        previous = last.get(file.source, numbers[0])
+        pairs = zip([previous, *numbers], numbers, strict=False)
+        found += [Gap(file.source, earlier, later) for earlier, later in pairs if later > earlier + 1]
+        last[file.source] = numbers[-1]
     return found
 
 
@@ -131,7 +131,7 @@ def _read_failed(body: bytes) -> dict[str, Any]:
         raise TypeError("not an object")
     row = {name: value.get(name) for name in _FAILED_FIELDS}
     row["payload"] = b64decode(value["payload"], validate=True)
-    row["received_at"] = datetime.fromisoformat(value["received_at"])
+    row["received_at"] = read_moment(value["received_at"])
     row["payload_truncated"] = bool(value.get("payload_truncated", False))
     row["pointer"] = value.get("pointer", "")
     for name in ("failed_event_id", "stage", "failure_class", "message"):
@@ -176,9 +176,7 @@ def _stated_site(body: bytes) -> str | None:
 
 def _failed_table(rows: Sequence[Mapping[str, Any]], lineage: pa.Table) -> pa.Table:
     own = arrow_schema(tuple(column for column in FAILED_COLUMNS if column.name in _FAILED_FIELDS))
-    table = pa.Table.from_pylist(
-        [{**row, "received_at": row["received_at"].astimezone(UTC)} for row in rows], schema=own
-    )
+    table = pa.Table.from_pylist(rows, schema=own)
     table = table.append_column("failed_date", table["received_at"].cast(pa.date32()))
     return _beside(table, lineage)
 

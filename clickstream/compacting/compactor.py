@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 TRIES_AFTER_CONFLICT = 20
 # How long a request may hold an event after its receipt, beyond the wait for the hub itself: connecting and retries.
 CONNECTING = timedelta(seconds=4)
+EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 @dataclass(slots=True)
@@ -74,13 +75,10 @@ class Compactor:
         states = self._ask_hubs()
         enqueued: dict[tuple[str, str], datetime] = {}
         for hub, spec in self._tables().items():
-            while self._next_chunk(hub, spec, report, enqueued):
-                if self._now() >= deadline:
-                    report.finished = False
-                    return report
-        report.complete_until = self._note_progress(asked_at, states, enqueued)
-        for gap in report.gaps:
-            log.warning("%s: no file holds the events between %d and %d", gap.source.prefix, gap.after, gap.before)
+            while report.finished and self._next_chunk(hub, spec, report, enqueued):
+                report.finished = self._now() < deadline
+        # What still waits may be older than anything the hubs told.
+        report.complete_until = self._note_progress(asked_at, states if report.finished else None, enqueued)
         return report
 
     def _tables(self) -> Mapping[str, TableSpec]:
@@ -146,7 +144,10 @@ class Compactor:
             done.duplicates = made_failed.num_rows - rows.num_rows
             done.failed = rows.num_rows
         table.append(rows, versions(chunk.watermarks(watermarks)), _counts(done))
-        report.gaps += gaps(chunk, {source: mark for source, mark in watermarks.items() if mark.file_started_at})
+        holes = gaps(chunk, {source: mark for source, mark in watermarks.items() if mark.file_started_at})
+        for gap in holes:
+            log.warning("%s: no file holds the events between %d and %d", gap.source.prefix, gap.after, gap.before)
+        report.gaps += holes
         report.files += done.files
         report.captured += done.captured
         report.rows += done.rows
@@ -189,14 +190,13 @@ class Compactor:
         latest = {**before.enqueued_at, **{f"{hub}/{partition}": at for (hub, partition), at in enqueued.items()}}
         until = before.complete_until
         if states is not None:
-            compacted = {
-                (hub, source.partition): Compacted(
-                    read_watermark(table, source), latest.get(f"{hub}/{source.partition}")
-                )
-                for hub, spec in self._tables().items()
-                for table in [self._open(spec)]
-                for source in self._files.sources(hub)
-            }
+            compacted: dict[tuple[str, str], Compacted] = {}
+            for hub, spec in self._tables().items():
+                table = self._open(spec)
+                marks = [(read_watermark(table, source), source) for source in self._files.sources(hub)]
+                # Of namespaces that had a hub of this name the one captured last is the one that was asked.
+                for mark, source in sorted(marks, key=lambda pair: (pair[0].file_started_at or EPOCH, pair[1])):
+                    compacted[hub, source.partition] = Compacted(mark, latest.get(f"{hub}/{source.partition}"))
             delivery = CONNECTING + timedelta(milliseconds=self._settings.send_deadline_ms)
             until = complete_until(asked_at, delivery, states, compacted, before.complete_until)
         write_progress(self._lake, Progress(until, self._now(), latest))

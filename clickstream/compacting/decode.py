@@ -61,6 +61,7 @@ def decode_file(data: bytes) -> Captured:
 def _enqueued_us(record: Mapping[str, Any]) -> int:
     exact = record["SystemProperties"].get("x-opt-enqueued-time")
     if isinstance(exact, int):
+        datetime.fromtimestamp(exact / 1000, UTC)  # raises for what is no moment
         return exact * 1000
     moment = datetime.strptime(record["EnqueuedTimeUtc"], "%m/%d/%Y %I:%M:%S %p").replace(tzinfo=UTC)
     return int(moment.timestamp()) * 1_000_000

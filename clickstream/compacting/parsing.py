@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import duckdb
@@ -18,6 +19,11 @@ from clickstream.lake.schema import EVENT_COLUMNS, TIMESTAMP, Column
 # duckdb keeps one parsed document per row of a batch; larger ones leave the cache and run at half the speed.
 BATCH_ROWS = 512
 JSON_COLUMNS = frozenset({"properties", "context"})
+# Moments outside cannot be told in every zone, or a day around them cannot: they are clocks gone wrong.
+EARLIEST, LATEST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
+# duckdb reads these two liberties as JSON, other readers of the table do not. Found in a string they mean nothing.
+_MAYBE_NO_JSON = r"[:,\[]\s*-?(?i:nan|inf)|,\s*[}\]]"
+_QUOTED = 200
 _OF_THE_BODY = tuple(
     column
     for column in EVENT_COLUMNS
@@ -62,8 +68,38 @@ def parse_events(bodies: Sequence[bytes]) -> Parsed:
     bad = pc.invert(result["good"])
     failures = [_explain(row, bodies[row], row in unreadable) for row in result.filter(bad)["row"].to_pylist()]
     events = result.filter(result["good"])
-    events = _keep_unknown(events, bodies)
-    return Parsed(_typed(events), sorted(failures, key=lambda failure: failure.row))
+    failures += _no_json(events, bodies)
+    events, more = _keep_unknown(_without(events, failures), bodies)
+    failures += more
+    return Parsed(_typed(_without(events, more)), sorted(failures, key=lambda failure: failure.row))
+
+
+def _without(events: pa.Table, failures: Sequence[Failure]) -> pa.Table:
+    if not failures:
+        return events
+    rows = pa.array([failure.row for failure in failures], pa.int64())
+    return events.filter(pc.invert(pc.is_in(events["row"], rows)))
+
+
+def _no_json(events: pa.Table, bodies: Sequence[bytes]) -> list[Failure]:
+    """Failures among rows that duckdb took for JSON."""
+    suspects = events.filter(pc.match_substring_regex(events["text"], _MAYBE_NO_JSON))["row"].to_pylist()
+    found: list[Failure] = []
+    for row in suspects:
+        try:
+            _strict(bodies[row])
+        except (ValueError, RecursionError) as error:
+            found.append(Failure(row, "payload_format", "", f"not JSON: {error}"))
+    return found
+
+
+def _strict(body: bytes) -> Any:
+    """Whole numbers stay exact, however long; orjson makes them floats."""
+    return json.loads(body, parse_constant=_refuse_constant)
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON")
 
 
 def _as_text(bodies: Sequence[bytes]) -> tuple[pa.Array, frozenset[int]]:
@@ -98,7 +134,7 @@ def _statement(body: str) -> str:
         WITH parsed AS (
             SELECT row, {body} AS text, json_transform({body}, '{shape}') AS e FROM source
         )
-        SELECT row, coalesce({good}, false) AS good,
+        SELECT row, text, coalesce({good}, false) AS good,
             list_filter(json_keys(text), lambda k: k NOT IN ({known})) AS unknown, {typed}
         FROM parsed ORDER BY row
     """
@@ -107,7 +143,10 @@ def _statement(body: str) -> str:
 def _cast(column: Column) -> str:
     value = f"e.{column.name}"
     if column.type == TIMESTAMP:
-        return f"epoch_us(try_cast({value} AS TIMESTAMPTZ))"
+        moment = f"try_cast({value} AS TIMESTAMPTZ)"
+        zoned = f"(ends_with({value}, 'Z') OR regexp_full_match({value}, '.*[0-9][+-][0-9]{{2}}:[0-9]{{2}}'))"
+        sane = f"{moment} BETWEEN TIMESTAMPTZ '{EARLIEST}' AND TIMESTAMPTZ '{LATEST}'"
+        return f"CASE WHEN {zoned} AND {sane} THEN epoch_us({moment}) END"
     if column.type == pa.int64():
         return f"CASE WHEN regexp_full_match({value}, '-?[0-9]{{1,19}}') THEN try_cast({value} AS BIGINT) END"
     if column.type == pa.bool_():
@@ -125,19 +164,28 @@ def _typed(events: pa.Table) -> pa.Table:
     return pa.table(columns)
 
 
-def _keep_unknown(events: pa.Table, bodies: Sequence[bytes]) -> pa.Table:
-    """Move fields that have no column into `properties`; rare, so one event at a time."""
+def _keep_unknown(events: pa.Table, bodies: Sequence[bytes]) -> tuple[pa.Table, list[Failure]]:
+    """Move fields that have no column into `properties`; rare, so one event at a time.
+
+    One that cannot be written again as it was is a Failure, and its row is still there.
+    """
     having = pc.greater(pc.fill_null(pc.list_value_length(events["unknown"]), 0), 0)
     if not pc.any(having).as_py():
-        return events
+        return events, []
+    failures: list[Failure] = []
     properties = events["properties"].to_pylist()
     for index, names in enumerate(events["unknown"].to_pylist()):
-        if names:
-            body = orjson.loads(bodies[events["row"][index].as_py()])
-            stated = body.get("properties") or {}
-            properties[index] = orjson.dumps({**{name: body[name] for name in names}, **stated}).decode()
+        if not names:
+            continue
+        row = events["row"][index].as_py()
+        try:
+            body = _strict(bodies[row])
+            kept = {**{name: body[name] for name in names}, **(body.get("properties") or {})}
+            properties[index] = json.dumps(kept, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        except (ValueError, RecursionError) as error:
+            failures.append(Failure(row, "schema_violation", "", f"fields without a column cannot be kept: {error}"))
     at = events.schema.get_field_index("properties")
-    return events.set_column(at, "properties", pa.array(properties, pa.string()))
+    return events.set_column(at, "properties", pa.array(properties, pa.string())), failures
 
 
 def _explain(row: int, body: bytes, not_text: bool) -> Failure:
@@ -153,13 +201,16 @@ def _explain(row: int, body: bytes, not_text: bool) -> Failure:
     for column in _OF_THE_BODY:
         problem = _problem(column, value)
         if problem is not None:
-            return Failure(row, "schema_violation", f"/{column.name}", f"{column.name}: {problem}")
+            return Failure(row, "schema_violation", f"/{column.name}", f"{column.name}: {problem}"[:_QUOTED])
     return Failure(row, "schema_violation", "", "the body is no event")
 
 
 def _is_int64(given: object) -> bool:
     text = str(given)
-    return not isinstance(given, bool) and text.removeprefix("-").isdecimal() and -(2**63) <= int(text) < 2**63
+    digits = text.removeprefix("-")
+    if isinstance(given, bool) or not digits.isdecimal() or len(digits) > 19:
+        return False
+    return -(2**63) <= int(text) < 2**63
 
 
 def _problem(column: Column, value: Mapping[str, Any]) -> str | None:
@@ -176,7 +227,19 @@ def _problem(column: Column, value: Mapping[str, Any]) -> str | None:
         return f"must be an object, not {type(given).__name__}"
     if column.type == TIMESTAMP:
         try:
-            datetime.fromisoformat(str(given))
-        except ValueError:
-            return f"must be a moment in RFC 3339, not {given!r}"
+            read_moment(given)
+        except ValueError as error:
+            return str(error)
     return None
+
+
+def read_moment(given: object) -> datetime:
+    """A moment of RFC 3339, in UTC. Raise ValueError for anything else, a moment without its zone among it."""
+    refusal = ValueError(f"must be a moment in RFC 3339 with its zone, not {given!r}")
+    try:
+        moment = datetime.fromisoformat(str(given))
+        if moment.tzinfo is None or not EARLIEST <= moment <= LATEST:
+            raise refusal
+        return moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise refusal from None
