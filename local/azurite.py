@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Self
 
-from local.processes import Child, StartFailed, accepts_connections
+from local.processes import Child, Service, StartFailed, accepts_connections, require_free_port
 
 ACCOUNT_NAME = "devstoreaccount1"
 # The account key every Azurite ships with; published by Microsoft, opens nothing but an emulator.
@@ -14,14 +15,13 @@ ACCOUNT_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1
 PACKAGE = Path(__file__).parent / "node_modules" / "azurite"
 
 
-class Azurite:
+class Azurite(Service):
     """One running Azurite. The same folder keeps its data from one run to the next."""
 
     def __init__(self, folder: Path, blob_port: int, queue_port: int) -> None:
         self.folder = folder
         self.blob_port = blob_port
         self.queue_port = queue_port
-        self._child: Child | None = None
 
     @property
     def connection_string(self) -> str:
@@ -31,7 +31,7 @@ class Azurite:
             f"BlobEndpoint={host}:{self.blob_port}/{ACCOUNT_NAME};QueueEndpoint={host}:{self.queue_port}/{ACCOUNT_NAME};"
         )
 
-    def start(self) -> Azurite:
+    def start(self) -> Self:
         """Return once both ports answer. Raise StartFailed with the reason when they do not."""
         node = shutil.which("node")
         if node is None:
@@ -39,10 +39,9 @@ class Azurite:
         if not PACKAGE.is_dir():
             raise StartFailed("Azurite is not installed: run `make install`")
         self.folder.mkdir(parents=True, exist_ok=True)
-        for port in (self.blob_port, self.queue_port):
-            if accepts_connections(port):
-                raise StartFailed(f"port {port} is in use; choose others with AZURITE_BLOB_PORT and AZURITE_QUEUE_PORT")
-        self._child = Child(
+        require_free_port(self.blob_port, "AZURITE_BLOB_PORT")
+        require_free_port(self.queue_port, "AZURITE_QUEUE_PORT")
+        child = Child(
             "azurite",
             [
                 node, str(PACKAGE / "dist" / "src" / "azurite.js"),
@@ -53,26 +52,7 @@ class Azurite:
             ],
             self.folder.with_suffix(".log"),
         )  # fmt: skip
-        try:
-            self._child.wait_until(
-                lambda: accepts_connections(self.blob_port) and accepts_connections(self.queue_port), seconds=60
-            )
-        except StartFailed:
-            self.stop()
-            raise
+        self._run(
+            child, lambda: accepts_connections(self.blob_port) and accepts_connections(self.queue_port), seconds=60
+        )
         return self
-
-    def stop(self) -> None:
-        if self._child is not None:
-            self._child.stop()
-            self._child = None
-
-    def ended(self) -> str | None:
-        """The end of its log when it has ended by itself; None while it runs or was never started."""
-        return self._child.log_tail() if self._child is not None and not self._child.running else None
-
-    def __enter__(self) -> Azurite:
-        return self.start()
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()

@@ -10,6 +10,7 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Self
 
 
 class StartFailed(RuntimeError):
@@ -29,6 +30,12 @@ def accepts_connections(port: int) -> bool:
     with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
         return True
     return False
+
+
+def require_free_port(port: int, setting: str) -> None:
+    """Raise StartFailed, which names the setting that chooses another, when something listens there already."""
+    if accepts_connections(port):
+        raise StartFailed(f"port {port} is in use; choose another with {setting}=")
 
 
 class Child:
@@ -96,3 +103,50 @@ class Child:
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
         self._output.close()
+
+
+class Service:
+    """A part of the local stack that runs as a child process: started once it is ready, always stopped."""
+
+    _child: Child | None = None
+
+    def start(self) -> Self:
+        """Return once it is ready. Raise StartFailed with the reason when it is not."""
+        raise NotImplementedError
+
+    def _run(self, child: Child, ready: Callable[[], bool], seconds: float) -> None:
+        """Wait for a child that was just started; one that is not ready in time is stopped."""
+        self._child = child
+        try:
+            child.wait_until(ready, seconds)
+        except StartFailed:
+            self.stop()
+            raise
+
+    @property
+    def pid(self) -> int:
+        """The process that was started, which may have children of its own."""
+        assert self._child is not None, "it runs"
+        return self._child.process.pid
+
+    def stop(self) -> None:
+        """Ask it to end, and see to it. Safe to call twice."""
+        if self._child is not None:
+            self._child.stop()
+            self._child = None
+
+    def kill(self) -> None:
+        """End all its processes as a crash would."""
+        if self._child is not None:
+            self._child.kill()
+            self._child = None
+
+    def ended(self) -> str | None:
+        """The end of its log when it has ended by itself; None while it runs or was never started."""
+        return self._child.log_tail() if self._child is not None and not self._child.running else None
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()

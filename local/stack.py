@@ -21,7 +21,7 @@ from azure.storage.blob import BlobServiceClient
 from local.azurite import Azurite
 from local.event_hubs.process import CaptureSettings, EventHubsEmulator
 from local.functions_host.process import FunctionsHost
-from local.processes import StartFailed, accepts_connections
+from local.processes import StartFailed, require_free_port
 
 ROOT = Path(__file__).parent.parent
 PARTITIONS = 4
@@ -153,9 +153,7 @@ class Stack:
         if shutil.which("node") is None:
             raise StartFailed("Node.js is missing: the storage emulator needs `node` 20 or newer on the PATH")
         for name in ("port", "azurite_blob_port", "azurite_queue_port", "event_hubs_port"):
-            port = getattr(self.settings, name)
-            if accepts_connections(port):
-                raise StartFailed(f"port {port} is in use; choose another with {name.upper()}=")
+            require_free_port(getattr(self.settings, name), name.upper())
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + 60

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from local.event_hubs.config import DEFAULT_KEY, DEFAULT_KEY_NAME
-from local.processes import Child, StartFailed, accepts_connections
+from local.processes import Child, Service, require_free_port
 
 ROOT = Path(__file__).parents[2]
 NAMESPACE = "local"
@@ -40,7 +40,7 @@ class CaptureSettings:
         }
 
 
-class EventHubsEmulator:
+class EventHubsEmulator(Service):
     """One running emulator; hubs are given as name -> number of partitions. Its events are gone when it stops."""
 
     def __init__(
@@ -62,7 +62,6 @@ class EventHubsEmulator:
         self._groups = consumer_groups
         self._retention_bytes = retention_bytes
         self._env = env
-        self._child: Child | None = None
         self.port = port
         self.admin_url = ""
 
@@ -75,8 +74,8 @@ class EventHubsEmulator:
 
     def start(self) -> Self:
         """Return once it listens. Raise StartFailed with the reason when it does not."""
-        if self._asked[0] and accepts_connections(self._asked[0]):
-            raise StartFailed(f"port {self._asked[0]} is in use; choose another with EVENT_HUBS_PORT")
+        if self._asked[0]:
+            require_free_port(self._asked[0], "EVENT_HUBS_PORT")
         self._folder.mkdir(parents=True, exist_ok=True)
         config = self._folder / "Config.json"
         config.write_text(json.dumps(self._config(), indent=2))
@@ -90,12 +89,7 @@ class EventHubsEmulator:
             env=self._env,
             cwd=ROOT,
         )  # fmt: skip
-        self._child = child
-        try:
-            child.wait_until(lambda: "ready amqp" in child.log.read_text(errors="replace"), seconds=30)
-        except StartFailed:
-            self.stop()
-            raise
+        self._run(child, lambda: "ready amqp" in child.log.read_text(errors="replace"), seconds=30)
         found = re.search(r"ready amqp://[\d.]+:(\d+) admin (\S+)", child.log.read_text(errors="replace"))
         assert found is not None, "the line was there"
         self.port, self.admin_url = int(found[1]), found[2]
@@ -113,22 +107,6 @@ class EventHubsEmulator:
         if self._capture is not None:
             user["Capture"] = self._capture.as_config()
         return {"UserConfig": user}
-
-    def stop(self) -> None:
-        """End it; Capture writes what is left first."""
-        if self._child is not None:
-            self._child.stop()
-            self._child = None
-
-    def kill(self) -> None:
-        """End it as a crash would."""
-        if self._child is not None:
-            self._child.kill()
-            self._child = None
-
-    def ended(self) -> str | None:
-        """The end of its log when it has ended by itself; None while it runs or was never started."""
-        return self._child.log_tail() if self._child is not None and not self._child.running else None
 
     def state(self) -> dict[str, Any]:
         """Counts per hub and partition, and the faults in force."""
@@ -175,9 +153,3 @@ class EventHubsEmulator:
         request = urllib.request.Request(f"{self.admin_url}{path}", data=data, method=method)
         with urllib.request.urlopen(request, timeout=60) as answer:
             return json.loads(answer.read())
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
