@@ -239,6 +239,22 @@ def test_a_visit_that_began_before_the_period_keeps_its_source(azurite: Azurite)
     assert values(answer) == [(["search.example"], [1, 1])]
 
 
+def test_a_pause_of_more_than_half_an_hour_ends_a_visit(azurite: Azurite) -> None:
+    lake = make_lake(azurite)
+    half_an_hour = timedelta(minutes=30)
+    lake.append(
+        event("e1", "shop", NOW - 2 * half_an_hour - timedelta(microseconds=1), anonymous_id="a"),
+        event("e2", "shop", NOW - half_an_hour, anonymous_id="a"),
+        event("e3", "shop", NOW, anonymous_id="a"),
+        event("e4", "shop", NOW, anonymous_id="a", session_id="told"),
+        event("e5", "shop", NOW - 9 * half_an_hour, anonymous_id="a", session_id="told"),
+        event("e6", "shop", NOW, user_id="b"),
+        event("e7", "shop", NOW),
+    )
+    engine = QueryEngine(lake.account, lake.settings, lambda: NOW)
+    assert values(ask(engine, {"metrics": METRICS, "date_range": "day"})) == [([], [2, 4, 7, 7])]
+
+
 def test_a_limit_over_the_setting_is_refused(engine: QueryEngine) -> None:
     with pytest.raises(InvalidRequest, match="at most 1000 rows") as caught:
         ask(engine, {"metrics": ["events"], "date_range": "day", "pagination": {"limit": 1001}})

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -185,20 +187,56 @@ def test_nested_quantifiers_are_matched_in_linear_time(engine: QueryEngine) -> N
     assert run(engine, "SELECT regexp_matches(repeat('a', 100000) || 'b', '(a+)+$')") == [[False]]
 
 
+def test_a_running_statement_is_bounded_by_the_system_and_shows_no_secret(engine: QueryEngine) -> None:
+    def slow() -> None:
+        with suppress(LimitExceeded):
+            run(engine, "SELECT count(*) FROM range(10000000000) a, range(100000) b")
+
+    thread = threading.Thread(target=slow)
+    thread.start()
+    limits, environment, command = "", b"", b""
+    while thread.is_alive() and not bounded(limits):
+        for child in our_children():
+            with suppress(FileNotFoundError, ProcessLookupError):
+                limits = (child / "limits").read_text()
+                environment, command = (child / "environ").read_bytes(), (child / "cmdline").read_bytes()
+    thread.join()
+    assert bounded(limits)
+    assert ACCOUNT_KEY.encode() not in environment + command
+    names = {entry.split(b"=")[0] for entry in environment.split(b"\0") if entry}
+    assert names <= {b"PATH", b"LD_LIBRARY_PATH", b"SSL_CERT_FILE", b"SSL_CERT_DIR", b"PYTHONPATH", b"HOME"} | {
+        b"ARROW_DEFAULT_MEMORY_POOL",
+        b"MALLOC_ARENA_MAX",
+    }
+
+
+def bounded(limits: str) -> bool:
+    """Whether the system bounds the process's address space below 8 GiB."""
+    found = re.search(r"Max address space +(\d+) +(\d+)", limits)
+    return found is not None and int(found[1]) == int(found[2]) < 2**33
+
+
+def test_a_deletion_inside_a_select_is_told_for_what_it_is(engine: QueryEngine) -> None:
+    with pytest.raises(InvalidRequest, match="must be one SELECT statement that changes nothing"):
+        run(engine, "WITH gone AS (DELETE FROM events RETURNING *) SELECT * FROM gone")
+
+
 def test_a_statement_leaves_no_process(engine: QueryEngine) -> None:
     for sql in ("SELECT 1", "SELECT * FROM nothing", "SELECT count(*) FROM range(10000000000) a, range(100000) b"):
         with suppress(InvalidRequest, LimitExceeded):
             run(engine, sql)
-    assert not [path for path in Path("/proc").glob("[0-9]*/stat") if is_our_child(path)]
+    assert our_children() == []
 
 
-def is_our_child(stat: Path) -> bool:
-    try:
-        command = (stat.parent / "cmdline").read_bytes()
-        parent = int(stat.read_text().rsplit(")", 1)[1].split()[1])
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return parent == os.getpid() and b"sandbox_child" in command
+def our_children() -> list[Path]:
+    """The folders under /proc of the sandboxes that this process started."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            parent = int((folder / "stat").read_text().rsplit(")", 1)[1].split()[1])
+            if parent == os.getpid() and b"sandbox_child" in (folder / "cmdline").read_bytes():
+                found.append(folder)
+    return found
 
 
 @pytest.mark.parametrize(
