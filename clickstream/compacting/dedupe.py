@@ -9,6 +9,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from clickstream.errors import Unavailable
 from clickstream.lake.delta import LakeTable
 
 
@@ -17,7 +18,7 @@ def drop_copies(rows: pa.Table, id_column: str, table: LakeTable) -> pa.Table:
 
     Of copies among the rows the earliest enqueued stays. The table is searched in the dates that the rows touch and
     one day around each: a copy's `occurred_at` may lie some seconds off, over midnight. A copy that was clamped to
-    another date than its first is not found.
+    another date than its first is not found. Raise Unavailable.
     """
     ordered = rows.append_column("_at", pa.array(range(rows.num_rows), pa.int64()))
     with duckdb.connect() as connection:
@@ -37,7 +38,10 @@ def drop_copies(rows: pa.Table, id_column: str, table: LakeTable) -> pa.Table:
             kept = connection.sql(
                 f"SELECT _at FROM ({first}) f ANTI JOIN existing e ON f.id = e.{id_column} ORDER BY _at"
             )
-        return rows.take(kept.to_arrow_table()["_at"])
+        try:
+            return rows.take(kept.to_arrow_table()["_at"])
+        except (duckdb.Error, OSError) as error:  # duckdb passes on what the reader raises as its own
+            raise Unavailable(f"the table {table.spec.name} cannot be read: {error}") from error
 
 
 def _dates_around(column: pa.ChunkedArray) -> Sequence[date]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
@@ -95,19 +95,24 @@ class LakeTable:
         return cls(spec, account, container, table)
 
     def application_version(self, app_id: str) -> int | None:
-        """The last version an application committed under this name."""
-        version: int | None = self._table.transaction_version(app_id)
-        return version
+        """The last version an application committed under this name. Raise Unavailable."""
+        with self._readable():
+            version: int | None = self._table.transaction_version(app_id)
+            return version
 
     def ids(self, column: str, dates: Sequence[date]) -> pa.RecordBatchReader | None:
-        """The ids in the partitions of these dates; None where no file holds any."""
+        """The ids in the partitions of these dates; None where no file holds any. Raise Unavailable.
+
+        The reader reads while it is consumed, and then raises OSError.
+        """
         if not dates:
             return None
         values = [day.isoformat() for day in dates]
-        if not self._table.file_uris(file_pruning_predicate=[(self.spec.partition, "in", values)]):
-            return None
-        dataset = self._table.to_pyarrow_dataset(file_pruning_predicate=[(self.spec.partition, "in", values)])
-        return dataset.scanner(columns=[column]).to_reader()
+        with self._readable():
+            if not self._table.file_uris(file_pruning_predicate=[(self.spec.partition, "in", values)]):
+                return None
+            dataset = self._table.to_pyarrow_dataset(file_pruning_predicate=[(self.spec.partition, "in", values)])
+            return dataset.scanner(columns=[column]).to_reader()
 
     def append(self, rows: pa.Table, versions: Mapping[str, int], counts: Mapping[str, Any]) -> None:
         """Commit rows, application versions and counts as one, or nothing at all.
@@ -135,8 +140,16 @@ class LakeTable:
             raise Unavailable(f"{self.spec.name} cannot be written: {error}") from error
 
     def commit_counts(self) -> Sequence[Mapping[str, Any]]:
-        """The counts of every commit that the log still holds."""
-        return [json.loads(commit[COUNTS]) for commit in self._table.history() if COUNTS in commit]
+        """The counts of every commit that the log still holds. Raise Unavailable."""
+        with self._readable():
+            return [json.loads(commit[COUNTS]) for commit in self._table.history() if COUNTS in commit]
+
+    @contextlib.contextmanager
+    def _readable(self) -> Iterator[None]:
+        try:
+            yield
+        except (DeltaError, OSError) as error:
+            raise Unavailable(f"the table {self.spec.name} cannot be read: {error}") from error
 
     def _parts(self, rows: pa.Table) -> Sequence[tuple[date, pa.Table]]:
         ordered = rows.select([column.name for column in self.spec.columns]).cast(self.spec.schema)

@@ -1,0 +1,116 @@
+"""Compaction that dies at any request to storage, any number of times, leaves every event once and every count true."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from clickstream.compacting.totals import Totals, read_totals
+from clickstream.errors import Unavailable
+from local.azurite import Azurite
+from tests.integration.compacting.failing_storage import FailingStorage
+from tests.integration.compacting.lake import Lake, event, failed_event
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture(scope="module")
+def storage(azurite: Azurite) -> Iterator[FailingStorage]:
+    endpoint = re.search(r"BlobEndpoint=([^;]+)", azurite.connection_string)
+    assert endpoint is not None
+    with FailingStorage(endpoint[1]) as failing:
+        yield failing
+
+
+@dataclass
+class Model:
+    """What the tables must hold in the end, in plain Python."""
+
+    lake: Lake
+    second: int = 0
+    numbers: dict[tuple[str, str], int] = field(default_factory=dict)
+    ids: set[str] = field(default_factory=set)
+    failures: set[str] = field(default_factory=set)
+    captured: int = 0
+
+    def capture(self, hub: str, partition: str, words: list[str]) -> None:
+        """Write a file; a word is an event's id, an empty one a body that is no event."""
+        self.second += 1
+        first = self.numbers.get((hub, partition), 0)
+        make = event if hub == "events" else failed_event
+        bodies = [make(word) if word else b"no event" for word in words]
+        path = self.lake.capture(self.second, bodies, hub=hub, partition=partition, first_sequence=first)
+        self.numbers[hub, partition] = first + len(words)
+        self.captured += len(words)
+        (self.ids if hub == "events" else self.failures).update(word for word in words if word)
+        self.failures.update(f"{path}#{first + at}" for at, word in enumerate(words) if not word)
+
+    def check(self) -> None:
+        """One row of each, and counts that add up."""
+        assert self.lake.ids() == sorted(self.ids)
+        failed = sorted(row["failed_event_id"] for row in self.lake.rows("failed_events"))
+        assert failed == sorted(self.failures)
+        totals = read_totals(self.lake.account, self.lake.settings.lake_container)
+        expected = Totals(self.captured, len(self.ids), len(self.failures))
+        assert replace(totals, duplicates=0) == expected
+        assert totals.captured == totals.rows + totals.failed + totals.duplicates
+
+
+def run(lake: Lake, storage: FailingStorage, dies_at: int | None, does_the_last: bool) -> bool:
+    """Compact over storage that dies. Returns whether the run came to its end."""
+    storage.die_at(dies_at, does_the_last=does_the_last)
+    account = lake.account
+    lake.account = replace(account, blob_endpoint=storage.endpoint)
+    try:
+        lake.compact()
+        return True
+    except Unavailable:
+        return False
+    finally:
+        lake.account = account
+        storage.die_at(None)
+
+
+@pytest.mark.parametrize("dies_at", range(1, 62, 5))
+@pytest.mark.parametrize("does_the_last", [False, True], ids=["refused", "answer lost"])
+def test_a_crash_at_any_request_loses_nothing_and_doubles_nothing(
+    azurite: Azurite, storage: FailingStorage, dies_at: int, does_the_last: bool
+) -> None:
+    lake = Lake(azurite)
+    model = Model(lake)
+    model.capture("failed-events", "1", ["f", ""])
+    model.capture("events", "0", ["a", "", "shared"])
+    run(lake, storage, dies_at, does_the_last)
+    model.capture("events", "1", ["b", "", "shared"])
+    lake.compact()
+    model.check()
+
+
+WORDS = st.lists(st.sampled_from(["a", "b", "c", "d", "e", "f", "g", ""]), max_size=5)
+STEPS = st.lists(
+    st.tuples(st.sampled_from(["events", "events", "failed-events"]), st.sampled_from("01"), WORDS)
+    | st.tuples(st.integers(1, 60), st.booleans()),
+    min_size=3,
+    max_size=8,
+)
+
+
+@given(STEPS)
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+def test_any_schedule_of_files_copies_runs_and_crashes_equals_plain_python(
+    azurite: Azurite, storage: FailingStorage, steps: list[tuple[str, str, list[str]] | tuple[int, bool]]
+) -> None:
+    lake = Lake(azurite, max_bytes=2_500)
+    model = Model(lake)
+    for step in steps:
+        if len(step) == 3:
+            model.capture(*step)
+        else:
+            run(lake, storage, *step)
+    lake.compact()
+    model.check()
