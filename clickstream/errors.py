@@ -60,6 +60,12 @@ class Unavailable(ClickstreamError):
     code = "unavailable"
 
 
+class Conflict(ClickstreamError):
+    """Another writer committed first; the caller looks again and does what is left."""
+
+    code = "conflict"
+
+
 class SettingsError(ClickstreamError):
     """The operator's settings cannot be used. `problems` lists every one of them."""
 

@@ -13,6 +13,7 @@ import orjson
 
 from clickstream.errors import (
     ClickstreamError,
+    Conflict,
     Forbidden,
     InvalidRequest,
     InvalidSite,
@@ -31,6 +32,7 @@ STATUS: Mapping[type[ClickstreamError], HTTPStatus] = {
     InvalidRequest: HTTPStatus.BAD_REQUEST,
     Unauthorized: HTTPStatus.UNAUTHORIZED,
     Forbidden: HTTPStatus.FORBIDDEN,
+    Conflict: HTTPStatus.CONFLICT,
     RequestTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     LimitExceeded: HTTPStatus.UNPROCESSABLE_ENTITY,
     Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,

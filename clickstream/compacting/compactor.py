@@ -23,9 +23,9 @@ from clickstream.compacting.decode import Captured, Unreadable, decode_file
 from clickstream.compacting.dedupe import drop_copies
 from clickstream.compacting.files import CaptureFile, HubPartition, Watermark, plan, prefixes_to_list
 from clickstream.compacting.progress import Compacted, HubState, HubStates, complete_until
-from clickstream.errors import Unavailable
+from clickstream.errors import Conflict, Unavailable
 from clickstream.lake.capture_files import CaptureFiles
-from clickstream.lake.delta import EVENTS_TABLE, FAILED_TABLE, Conflict, LakeTable, TableSpec
+from clickstream.lake.delta import EVENTS_TABLE, FAILED_TABLE, LakeTable, TableSpec
 from clickstream.lake.progress_file import Progress, read_progress, write_progress
 from clickstream.lake.storage import StorageAccount
 from clickstream.settings import Settings

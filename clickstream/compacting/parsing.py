@@ -68,7 +68,7 @@ def parse_events(bodies: Sequence[bytes]) -> Parsed:
     bad = pc.invert(result["good"])
     failures = [_explain(row, bodies[row], row in unreadable) for row in result.filter(bad)["row"].to_pylist()]
     events = result.filter(result["good"])
-    failures += _no_json(events, bodies)
+    failures += _no_json(texts, bodies, frozenset(failure.row for failure in failures))
     events, more = _keep_unknown(_without(events, failures), bodies)
     failures += more
     return Parsed(_typed(_without(events, more)), sorted(failures, key=lambda failure: failure.row))
@@ -81,11 +81,13 @@ def _without(events: pa.Table, failures: Sequence[Failure]) -> pa.Table:
     return events.filter(pc.invert(pc.is_in(events["row"], rows)))
 
 
-def _no_json(events: pa.Table, bodies: Sequence[bytes]) -> list[Failure]:
-    """Failures among rows that duckdb took for JSON."""
-    suspects = events.filter(pc.match_substring_regex(events["text"], _MAYBE_NO_JSON))["row"].to_pylist()
+def _no_json(texts: pa.Array, bodies: Sequence[bytes], failed: frozenset[int]) -> list[Failure]:
+    """Failures among rows that duckdb took for JSON: those that have not `failed` yet."""
+    suspects: list[int] = pc.indices_nonzero(pc.match_substring_regex(texts, _MAYBE_NO_JSON)).to_pylist()
     found: list[Failure] = []
     for row in suspects:
+        if row in failed:
+            continue
         try:
             _strict(bodies[row])
         except (ValueError, RecursionError) as error:
@@ -94,7 +96,8 @@ def _no_json(events: pa.Table, bodies: Sequence[bytes]) -> list[Failure]:
 
 
 def _strict(body: bytes) -> Any:
-    """Whole numbers stay exact, however long; orjson makes them floats."""
+    """Whole numbers stay exact, however long; orjson makes them floats, and refuses depth alike on every Python."""
+    orjson.loads(body)
     return json.loads(body, parse_constant=_refuse_constant)
 
 
@@ -134,7 +137,7 @@ def _statement(body: str) -> str:
         WITH parsed AS (
             SELECT row, {body} AS text, json_transform({body}, '{shape}') AS e FROM source
         )
-        SELECT row, text, coalesce({good}, false) AS good,
+        SELECT row, coalesce({good}, false) AS good,
             list_filter(json_keys(text), lambda k: k NOT IN ({known})) AS unknown, {typed}
         FROM parsed ORDER BY row
     """

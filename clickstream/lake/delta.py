@@ -19,7 +19,7 @@ from deltalake import CommitProperties, DeltaTable, Transaction
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction, RemoveAction
 
-from clickstream.errors import ClickstreamError, Unavailable
+from clickstream.errors import Conflict, Unavailable
 from clickstream.lake.schema import (
     EVENT_COLUMNS,
     EVENT_PARTITION,
@@ -43,12 +43,6 @@ STATISTICS_TEXT = 32
 # Every commit of a compactor carries this, so that of two at once, one fails and looks again.
 COMPACTOR = "compactor"
 COUNTS = "clickstream"
-
-
-class Conflict(ClickstreamError):
-    """Another writer committed first; the caller looks again and does what is left."""
-
-    code = "conflict"
 
 
 @dataclass(frozen=True, slots=True)
