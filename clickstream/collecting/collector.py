@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 from clickstream.collecting import client_event, plain
 from clickstream.collecting.pipeline import Envelope, canonical
 from clickstream.collecting.request import Request, client_address, write_key
-from clickstream.delivery.message import Message
+from clickstream.delivery.message import Delivery, Message
 from clickstream.errors import InvalidRequest, RequestTooLarge
 from clickstream.event import SCHEMA_VERSION, Event, FailedEvent
 from clickstream.settings import Settings
@@ -23,7 +23,7 @@ class Sink(Protocol):
 
     max_message_bytes: int
 
-    async def send(self, messages: Sequence[Message]) -> None:
+    async def send(self, messages: Sequence[Message]) -> Delivery:
         """Return once every message is durable; else raise Unavailable."""
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from zlib import crc32
 
-from clickstream.delivery.message import Message
+from clickstream.delivery.message import Delivery, Message
 from clickstream.errors import Unavailable
 from clickstream.settings import Connection
 
@@ -44,13 +44,13 @@ class EventHubSink:
         self._client: _Client | None = None
         self._connecting = asyncio.Lock()
 
-    async def send(self, messages: Sequence[Message]) -> None:
+    async def send(self, messages: Sequence[Message]) -> Delivery:
         """Return once the hub has acknowledged every message. Raise Unavailable when it has not, in time.
 
         After Unavailable some of the messages may stand in the hub all the same; their ids make that harmless.
         """
         if not messages:
-            return
+            return Delivery()
         client = await self._connected()
         try:
             async with asyncio.timeout(self._deadline_seconds):
@@ -58,6 +58,7 @@ class EventHubSink:
         except Exception as error:  # the SDK raises a dozen types, its own and the transport's; all mean "not taken"
             await self._discard(client)
             raise Unavailable(f"the event hub {self._hub} did not take the events") from error
+        return Delivery(acknowledged=len(messages))
 
     async def check(self) -> None:
         """Return when the hub can be reached. Raise Unavailable otherwise."""

@@ -1,4 +1,4 @@
-"""One message on its way to a hub."""
+"""One message on its way to a hub, and what became of those that were sent."""
 
 from __future__ import annotations
 
@@ -13,3 +13,11 @@ class Message:
     body: bytes
     key: str
     properties: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """How many messages the hub acknowledged, and how many stand in the spill instead. All are durable."""
+
+    acknowledged: int = 0
+    spilled: int = 0

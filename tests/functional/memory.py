@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from clickstream.delivery.message import Message
+from clickstream.delivery.message import Delivery, Message
 from clickstream.errors import Unavailable
 
 
@@ -20,10 +20,11 @@ class MemorySink:
     down: bool = False
     messages: list[Message] = field(default_factory=list)
 
-    async def send(self, messages: Sequence[Message]) -> None:
+    async def send(self, messages: Sequence[Message]) -> Delivery:
         if self.down and messages:
             raise Unavailable("down")
         self.messages.extend(messages)
+        return Delivery(acknowledged=len(messages))
 
     def bodies(self) -> list[dict[str, Any]]:
         return [orjson.loads(message.body) for message in self.messages]
