@@ -36,6 +36,28 @@ class RequestTooLarge(ClickstreamError):
     code = "too_large"
 
 
+class UnsupportedEncoding(ClickstreamError):
+    """The body is packed in a way that is not read here."""
+
+    code = "unsupported_encoding"
+
+
+class NotFound(ClickstreamError):
+    """There is nothing of this name."""
+
+    code = "not_found"
+
+
+class TooManyRequests(ClickstreamError):
+    """A key sent more than its site allows. `retry_after_seconds` says when the next may succeed."""
+
+    code = "rate_limited"
+
+    def __init__(self, message: str, *, retry_after_seconds: int) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
 class Unauthorized(ClickstreamError):
     """No key, or one that opens nothing. Says the same for an unknown and for a revoked key."""
 

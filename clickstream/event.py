@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from hashlib import blake2b
@@ -39,6 +39,8 @@ class Event:
         "The device: the client's id, else a keyed hash of address and agent.", default=None
     )
     user_id: str | None = _column("The known person.", default=None)
+    previous_id: str | None = _column("Of an alias: another id of the same person.", default=None)
+    group_id: str | None = _column("The group, company or account that the person belongs to.", default=None)
     session_id: str | None = _column("The visit, where the tracker counts visits.", default=None)
     session_index: int | None = _column("Which visit of this device it is, from 1.", default=None)
     page_url: str | None = _column("The page's address without its fragment.", default=None)
@@ -65,6 +67,9 @@ class Event:
     consent: Consent | None = _column("denied, anonymous or full, where it was stated.", default=None)
     properties: Mapping[str, Any] = _column("What the site chose to say about the event.", default_factory=dict)
     context: Mapping[str, Any] = _column("What the tracker said about the circumstances.", default_factory=dict)
+    violations: Sequence[Mapping[str, Any]] | None = _column(
+        "Where it departs from its event definition: a JSON array of pointer, code and message.", default=None
+    )
     dialect: str = _column("The protocol it arrived in.")
     tracker: str | None = _column("The tracker's name and version.", default=None)
     fingerprint: str = _column("Hash of the content without ids and clocks of transport, 32 hex digits.")

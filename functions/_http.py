@@ -18,10 +18,13 @@ from clickstream.errors import (
     InvalidRequest,
     InvalidSite,
     LimitExceeded,
+    NotFound,
     RequestTooLarge,
     SettingsError,
+    TooManyRequests,
     Unauthorized,
     Unavailable,
+    UnsupportedEncoding,
 )
 
 log = logging.getLogger(__name__)
@@ -32,7 +35,10 @@ STATUS: Mapping[type[ClickstreamError], HTTPStatus] = {
     InvalidRequest: HTTPStatus.BAD_REQUEST,
     Unauthorized: HTTPStatus.UNAUTHORIZED,
     Forbidden: HTTPStatus.FORBIDDEN,
+    NotFound: HTTPStatus.NOT_FOUND,
     Conflict: HTTPStatus.CONFLICT,
+    UnsupportedEncoding: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    TooManyRequests: HTTPStatus.TOO_MANY_REQUESTS,
     RequestTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     LimitExceeded: HTTPStatus.UNPROCESSABLE_ENTITY,
     Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -49,9 +55,14 @@ def json_answer(body: Any, status: int = 200, headers: Mapping[str, str] | None 
     )
 
 
-def problem(error: ClickstreamError, headers: Mapping[str, str] | None = None) -> func.HttpResponse:
-    """The error as problem+json (RFC 9457). `code` and `message` are what some trackers need not to send again."""
-    status = STATUS[type(error)]
+def problem(
+    error: ClickstreamError, headers: Mapping[str, str] | None = None, instead: int | None = None
+) -> func.HttpResponse:
+    """The error as problem+json (RFC 9457). `code` and `message` are what some trackers need not to send again.
+
+    `instead` is a status code in place of the error's own.
+    """
+    status = STATUS[type(error)] if instead is None else HTTPStatus(instead)
     body: dict[str, Any] = {
         "type": "about:blank",
         "title": status.phrase,
@@ -65,7 +76,9 @@ def problem(error: ClickstreamError, headers: Mapping[str, str] | None = None) -
     if isinstance(error, SettingsError | InvalidSite):
         body["problems"] = error.problems
     extra = dict(headers or {})
-    if status is HTTPStatus.SERVICE_UNAVAILABLE:
+    if isinstance(error, TooManyRequests):
+        extra["Retry-After"] = str(error.retry_after_seconds)
+    elif status is HTTPStatus.SERVICE_UNAVAILABLE:
         extra["Retry-After"] = str(RETRY_AFTER_SECONDS)
     if status is HTTPStatus.UNAUTHORIZED:
         extra["WWW-Authenticate"] = "Bearer"

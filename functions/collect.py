@@ -1,74 +1,76 @@
-"""`collect`: where trackers send events."""
+"""`collect`: where trackers send events, a function for every endpoint of every dialect."""
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Sequence
-from dataclasses import asdict
-from http import HTTPStatus
-from typing import Any
+from collections.abc import Awaitable, Callable
 
 import azure.functions as func
 
-from clickstream.collecting.collector import Verdict
+from clickstream.collecting.dialect import Dialect, Endpoint, Page
+from clickstream.collecting.dialects import DIALECTS
 from clickstream.collecting.request import Request
-from functions._http import answers_problems, json_answer
+from clickstream.errors import ClickstreamError
+from functions._collecting import answer_of, cors, preflight, refusal
 from functions._services import now, services
 
 bp = func.Blueprint()
-
-CORS = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "Retry-After"}
-PIXEL = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
-PIXEL_HEADERS = {**CORS, "Cache-Control": "no-store"}
-
-
-@bp.function_name("collect")
-@bp.route("api/events", methods=["POST"], auth_level=func.AuthLevel.ANONYMOUS)
-@answers_problems(CORS)
-async def collect(req: func.HttpRequest) -> func.HttpResponse:
-    """One event, an array of events, or one event a line."""
-    request = parse_request(req)
-    return verdicts_answer(request, await services().collector.collect(request))
-
-
-@bp.function_name("collect_pixel")
-@bp.route("api/pixel.gif", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
-@answers_problems(CORS)
-async def collect_pixel(req: func.HttpRequest) -> func.HttpResponse:
-    """One event, told by the query's parameters; for mail and pages without script."""
-    request = parse_request(req)
-    verdicts = await services().collector.collect_pixel(request)
-    if wants_verdicts(request):
-        return verdicts_answer(request, verdicts)
-    return func.HttpResponse(PIXEL, mimetype="image/gif", headers=PIXEL_HEADERS)
+Handler = Callable[[func.HttpRequest], Awaitable[func.HttpResponse]]
 
 
 def parse_request(req: func.HttpRequest) -> Request:
     """The host's request in the core's terms."""
     return Request(
         headers={name.lower(): value for name, value in req.headers.items()},
-        parameters={name.lower(): value for name, value in req.params.items()},
+        parameters=dict(req.params),
         body=req.get_body(),
         received_at=now(),
+        method=req.method,
+        route=dict(req.route_params),
     )
 
 
-def wants_verdicts(request: Request) -> bool:
-    """Whether the caller asked what became of each event."""
-    asked = request.parameters.get("verdict", "0") not in ("0", "false")
-    return asked or "return=representation" in request.headers.get("prefer", "")
+def collecting(dialect: Dialect, endpoint: Endpoint) -> Handler:
+    """The handler of one endpoint."""
+
+    async def collect(req: func.HttpRequest) -> func.HttpResponse:
+        request = parse_request(req)
+        try:
+            if request.method == "OPTIONS":
+                return await preflight(request, endpoint.methods, services().sites)
+            collected = await services().collector.collect(request, dialect, endpoint)
+        except ClickstreamError as error:
+            return refusal(request, error, endpoint)
+        return answer_of(request, endpoint, collected)
+
+    return collect
 
 
-def verdicts_answer(request: Request, verdicts: Sequence[Verdict]) -> func.HttpResponse:
-    """200 when at least one event was accepted; 400 when all failed, for sending them again cannot help.
+def serving(page: Page) -> Handler:
+    """The handler of one page that clients fetch."""
 
-    Either way all are stored, the failed ones as failed events.
-    """
-    failed = [verdict for verdict in verdicts if verdict.status == "failed"]
-    body: dict[str, Any] = {"accepted": len(verdicts) - len(failed), "failed": len(failed)}
-    if wants_verdicts(request):
-        body["events"] = [{k: v for k, v in asdict(verdict).items() if v is not None} for verdict in verdicts]
-    if len(failed) < len(verdicts):
-        return json_answer({"status": "ok", **body}, HTTPStatus.OK, CORS)
-    first = {"code": failed[0].code, "message": failed[0].message, "pointer": failed[0].pointer}
-    return json_answer({"status": "failed", **first, **body}, HTTPStatus.BAD_REQUEST, CORS)
+    async def serve(req: func.HttpRequest) -> func.HttpResponse:
+        request = parse_request(req)
+        try:
+            if request.method == "OPTIONS":
+                return await preflight(request, page.methods, services().sites)
+            answer = page.respond(request)
+        except ClickstreamError as error:
+            return refusal(request, error)
+        headers = {**cors(request), **answer.headers}
+        return func.HttpResponse(answer.body, status_code=answer.status, mimetype=answer.media_type, headers=headers)
+
+    return serve
+
+
+def register(function: str, route: str, methods: tuple[str, ...], handler: Handler) -> None:
+    """Add one function to the blueprint."""
+    # The platform's own names of methods are an enumeration; HEAD and OPTIONS reach the app only when they are named.
+    trigger = bp.route(route, methods=[*methods, "OPTIONS"], auth_level=func.AuthLevel.ANONYMOUS)
+    bp.function_name(function)(trigger(handler))
+
+
+for _dialect in DIALECTS.values():
+    for _endpoint in _dialect.endpoints:
+        register(_endpoint.function, _endpoint.route, _endpoint.methods, collecting(_dialect, _endpoint))
+    for _page in _dialect.pages:
+        register(_page.function, _page.route, _page.methods, serving(_page))

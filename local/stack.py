@@ -109,8 +109,13 @@ class Stack:
             self._start("Event Hubs emulator", self.event_hubs.start)
             self.sites = SiteUploads(self.settings.sites_dir, self.azurite.connection_string)
             self._start("containers and sites", self._prepare_storage)
+            # On Flex the platform answers preflights from a list of its own; here the sites' origins decide.
             self.functions = FunctionsHost(
-                ROOT, self.settings.state_dir / "functions", port=self.settings.port, env=self.functions_environment()
+                ROOT,
+                self.settings.state_dir / "functions",
+                port=self.settings.port,
+                env=self.functions_environment(),
+                options=("--plan", "premium"),
             )
             self._start("functions", self.functions.start)
             self._start("first answers", self._wait_until_ready)

@@ -53,6 +53,8 @@ class ClientEvent(BaseModel):
     sent_at: Moment | None = None
     anonymous_id: Id = None
     user_id: Id = None
+    previous_id: Id = None
+    group_id: Id = None
     session_id: Id = None
     session_index: Annotated[int, Field(ge=1, le=2**31)] | None = None
     page_url: Text | None = None
@@ -65,6 +67,8 @@ class ClientEvent(BaseModel):
     viewport_height: Pixels | None = None
     time_zone: Text | None = None
     consent: Consent | None = None
+    consent_signals: Properties = Field(default_factory=dict)
+    schema_version: Id = None
     tracker: Text | None = None
     user_agent: Text | None = None
     ip: Text | None = None

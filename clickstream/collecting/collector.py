@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from dataclasses import dataclass, replace
+from typing import Protocol
 
-from clickstream.collecting import client_event, plain
+from clickstream.collecting import client_event
+from clickstream.collecting.decoding import decode_body
+from clickstream.collecting.dialect import Dialect, Endpoint, Item, Reading, Verdict
+from clickstream.collecting.failures import failed_event, failed_message
 from clickstream.collecting.pipeline import Envelope, canonical
 from clickstream.collecting.request import Request, client_address, write_key
 from clickstream.delivery.message import Delivery, Message
-from clickstream.errors import InvalidRequest, RequestTooLarge
-from clickstream.event import SCHEMA_VERSION, Event, FailedEvent
+from clickstream.errors import Forbidden, InvalidRequest, RequestTooLarge
+from clickstream.event import SCHEMA_VERSION, Event
 from clickstream.settings import Settings
 from clickstream.sites.directory import SiteDirectory, WriteAccess
-
-MAX_PAYLOAD_KEPT_BYTES = 32_768
 
 
 class Sink(Protocol):
@@ -28,14 +29,23 @@ class Sink(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """What became of one event of a request."""
+class Collected:
+    """What became of a request."""
 
-    status: Literal["accepted", "failed"]
-    event_id: str
-    code: str | None = None
-    pointer: str | None = None
-    message: str | None = None
+    verdicts: Sequence[Verdict]
+
+    @property
+    def failed(self) -> Sequence[Verdict]:
+        """The verdicts of events that failed."""
+        return [verdict for verdict in self.verdicts if verdict.status == "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One event's message, for the hub of events or that of failed events, and its verdict."""
+
+    message: Message
+    verdict: Verdict
 
 
 class Collector:
@@ -50,75 +60,69 @@ class Collector:
         self._failed_events = failed_events
         self._new_id = new_id
 
-    async def collect(self, request: Request) -> Sequence[Verdict]:
-        """Take the events of a body. Every verdict is of something durable.
+    async def collect(self, request: Request, dialect: Dialect, endpoint: Endpoint) -> Collected:
+        """Take the events of a request. Every verdict is of something durable.
 
-        Raise Unauthorized, RequestTooLarge, InvalidRequest (an empty body) and Unavailable; nothing was taken then.
+        Raise Unauthorized, Forbidden, RequestTooLarge, UnsupportedEncoding, TooManyRequests, InvalidRequest (an empty
+        body) and Unavailable; nothing was taken then.
         """
-        self._check_size(request)
-        access = await self._sites.writer(write_key(request))
+        key = write_key(request)
+        access = await self._sites.writer(key) if key else None
+        reading = self._read(request, endpoint)
+        if access is None:
+            access = await self._sites.writer(reading.write_key)
+        self._check_origin(request, access)
+        limit = self._settings.max_events_per_request
+        if len(reading.items) > limit:
+            raise RequestTooLarge(f"a request has at most {limit} events, not {len(reading.items)}")
+        return await self._take(request, dialect, access, reading.items)
+
+    def _read(self, request: Request, endpoint: Endpoint) -> Reading:
         try:
-            items = plain.read_body(request.body, request.headers.get("content-type", ""))
+            body = decode_body(request.body, request.headers, self._settings.max_request_bytes)
+            return endpoint.split(replace(request, body=body))
         except InvalidRequest as problem:
             if problem.code == "empty":
                 raise
-            items = [plain.Item(None, request.body, problem)]
-        return await self._take(request, access, items)
+            return Reading([Item.unreadable(request.body, problem)])
 
-    async def collect_pixel(self, request: Request) -> Sequence[Verdict]:
-        """Take the one event that the query's parameters tell. Raises as `collect`."""
-        access = await self._sites.writer(write_key(request))
-        return await self._take(request, access, [plain.read_parameters(request.parameters)])
+    def _check_origin(self, request: Request, access: WriteAccess) -> None:
+        origin = request.headers.get("origin")
+        if origin is not None and not access.site.allows_origin(origin):
+            raise Forbidden("this site takes no events from pages of this origin", code="origin_not_allowed")
 
-    def _check_size(self, request: Request) -> None:
-        limit = self._settings.max_request_bytes
-        if len(request.body) > limit:
-            raise RequestTooLarge(f"a request has at most {limit} bytes, not {len(request.body)}")
-
-    async def _take(self, request: Request, access: WriteAccess, items: Sequence[plain.Item]) -> Sequence[Verdict]:
-        limit = self._settings.max_events_per_request
-        if len(items) > limit:
-            raise RequestTooLarge(f"a request has at most {limit} events, not {len(items)}")
+    async def _take(self, request: Request, dialect: Dialect, access: WriteAccess, items: Sequence[Item]) -> Collected:
         address = client_address(request.headers, self._settings.trusted_proxy_hops)
-        outcomes = [self._outcome(request, access, item, address) for item in items]
-        await self._events.send([message for message, verdict in outcomes if verdict.status == "accepted"])
-        await self._failed_events.send([message for message, verdict in outcomes if verdict.status == "failed"])
-        return [verdict for _, verdict in outcomes]
+        outcomes = [self._outcome(request, dialect, access, item, address) for item in items]
+        await self._events.send([o.message for o in outcomes if o.verdict.status == "accepted"])
+        await self._failed_events.send([o.message for o in outcomes if o.verdict.status == "failed"])
+        return Collected([outcome.verdict for outcome in outcomes])
 
     def _outcome(
-        self, request: Request, access: WriteAccess, item: plain.Item, address: str | None
-    ) -> tuple[Message, Verdict]:
+        self, request: Request, dialect: Dialect, access: WriteAccess, item: Item, address: str | None
+    ) -> Outcome:
         try:
             if item.problem is not None:
                 raise item.problem
+            if not isinstance(item.original, dict):
+                kind = "null" if item.original is None else type(item.original).__name__
+                raise InvalidRequest(f"an event is an object, not {kind}", code="schema_violation", pointer="")
             event = canonical(
                 Envelope(
-                    event=client_event.check(item.fields or {}),
+                    event=client_event.check(dialect.read(item.original)),
                     request=request,
                     access=access,
-                    dialect=plain.DIALECT,
+                    dialect=dialect.name,
                     address=address,
                     new_id=self._new_id,
                     visitor_id_key=self._settings.visitor_id_key.encode(),
                 )
             )
-            return self._event_message(event), Verdict("accepted", event.event_id)
+            return Outcome(self._event_message(event), Verdict("accepted", event.event_id, consent=event.consent))
         except InvalidRequest as problem:
-            payload = item.payload()
-            failed = FailedEvent(
-                failed_event_id=self._new_id(),
-                site=access.site.site,
-                received_at=request.received_at,
-                stage="collect",
-                failure_class=problem.code,
-                pointer=problem.pointer or "",
-                message=problem.message,
-                dialect=plain.DIALECT,
-                payload=payload[:MAX_PAYLOAD_KEPT_BYTES],
-                payload_truncated=len(payload) > MAX_PAYLOAD_KEPT_BYTES,
-            )
+            failed = failed_event(problem, item, access.site.site, dialect.name, request.received_at, self._new_id())
             verdict = Verdict("failed", failed.failed_event_id, problem.code, problem.pointer, problem.message)
-            return _failed_message(failed), verdict
+            return Outcome(failed_message(failed), verdict)
 
     def _event_message(self, event: Event) -> Message:
         body = event.to_json()
@@ -135,10 +139,3 @@ class Collector:
             "schema_version": SCHEMA_VERSION,
         }
         return Message(body, event.visitor, properties)
-
-
-def _failed_message(failed: FailedEvent) -> Message:
-    properties = {"failure_class": failed.failure_class, "schema_version": SCHEMA_VERSION}
-    if failed.site:
-        properties["site"] = failed.site
-    return Message(failed.to_json(), failed.failed_event_id, properties)

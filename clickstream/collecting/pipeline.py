@@ -92,6 +92,8 @@ def identify(envelope: Envelope) -> Mapping[str, Any]:
     return {
         "anonymous_id": anonymous_id,
         "user_id": event.user_id,
+        "previous_id": event.previous_id,
+        "group_id": event.group_id,
         "session_id": event.session_id,
         "session_index": event.session_index,
         "ip": truncated(address) if address else None,

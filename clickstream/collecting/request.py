@@ -4,23 +4,30 @@ from __future__ import annotations
 
 from base64 import b64decode
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from ipaddress import IPv6Address, ip_address, ip_network
+
+KEY_PARAMETERS = ("write_key", "writeKey", "writekey")
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request. Header and parameter names are lower case; `body` is what came over the wire."""
+    """One request. Header names are lower case; a parameter given twice has its last value.
+
+    `route` holds the values of the route template's names.
+    """
 
     headers: Mapping[str, str]
     parameters: Mapping[str, str]
     body: bytes
     received_at: datetime
+    method: str = "POST"
+    route: Mapping[str, str] = field(default_factory=dict)
 
 
 def write_key(request: Request) -> str | None:
-    """The write key: header X-Write-Key, the user of Basic authorization, or the parameter `write_key`."""
+    """The write key where every dialect may state it: header X-Write-Key, the user of Basic, or a parameter."""
     if key := request.headers.get("x-write-key"):
         return key
     scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
@@ -29,7 +36,13 @@ def write_key(request: Request) -> str | None:
             return b64decode(credentials, validate=True).decode().partition(":")[0] or None
         except ValueError:
             return None
-    return request.parameters.get("write_key")
+    return next((request.parameters[name] for name in KEY_PARAMETERS if request.parameters.get(name)), None)
+
+
+def wants_verdicts(request: Request) -> bool:
+    """Whether the caller asked what became of each event."""
+    asked = request.parameters.get("verdict", "0") not in ("0", "false")
+    return asked or "return=representation" in request.headers.get("prefer", "")
 
 
 def client_address(headers: Mapping[str, str], trusted_hops: int) -> str | None:

@@ -18,7 +18,10 @@ from clickstream.lake.schema import EVENT_COLUMNS, TIMESTAMP, Column
 
 # duckdb keeps one parsed document per row of a batch; larger ones leave the cache and run at half the speed.
 BATCH_ROWS = 512
-JSON_COLUMNS = frozenset({"properties", "context"})
+# What is kept as the text of a JSON document, and which kind of document that is.
+JSON_COLUMNS: Mapping[str, type] = {"properties": dict, "context": dict, "violations": list}
+_DUCKDB_KINDS: Mapping[type, str] = {dict: "OBJECT", list: "ARRAY"}
+_KINDS: Mapping[type, str] = {dict: "an object", list: "an array"}
 # Moments outside cannot be told in every zone, or a day around them cannot: they are clocks gone wrong.
 EARLIEST, LATEST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
 # duckdb reads these two liberties as JSON, other readers of the table do not. Found in a string they mean nothing.
@@ -130,9 +133,12 @@ def _statement(body: str) -> str:
         for column in _OF_THE_BODY
         if column.type != pa.string()
     ]
-    objects = [f"(e.{name} IS NULL OR json_type(e.{name}) IN ('OBJECT', 'NULL'))" for name in sorted(JSON_COLUMNS)]
+    documents = [
+        f"(e.{name} IS NULL OR json_type(e.{name}) IN ('{_DUCKDB_KINDS[kind]}', 'NULL'))"
+        for name, kind in JSON_COLUMNS.items()
+    ]
     kinds = ", ".join(f"'{kind}'" for kind in sorted(EVENT_TYPES))
-    good = " AND ".join([*present, *castable, *objects, f"e.event_type IN ({kinds})"])
+    good = " AND ".join([*present, *castable, *documents, f"e.event_type IN ({kinds})"])
     return f"""
         WITH parsed AS (
             SELECT row, {body} AS text, json_transform({body}, '{shape}') AS e FROM source
@@ -226,8 +232,9 @@ def _problem(column: Column, value: Mapping[str, Any]) -> str | None:
         return f"must be a whole number of 64 bits, not {given!r}"
     if column.type == pa.bool_() and not isinstance(given, bool):
         return f"must be true or false, not {given!r}"
-    if column.name in JSON_COLUMNS and not isinstance(given, dict):
-        return f"must be an object, not {type(given).__name__}"
+    kind = JSON_COLUMNS.get(column.name)
+    if kind is not None and not isinstance(given, kind):
+        return f"must be {_KINDS[kind]}, not {type(given).__name__}"
     if column.type == TIMESTAMP:
         try:
             read_moment(given)

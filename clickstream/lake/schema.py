@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Literal
@@ -48,7 +48,7 @@ def _arrow_type(hint: Any) -> tuple[pa.DataType, bool]:
         return _arrow_type(inner[0])[0], type(None) in arguments
     if origin is Literal:
         return pa.string(), False
-    if origin is not None and issubclass(origin, Mapping):
+    if origin is not None and issubclass(origin, Mapping | Sequence):
         return pa.string(), True
     return {str: pa.string(), int: pa.int64(), bool: pa.bool_(), bytes: pa.binary(), datetime: TIMESTAMP}[hint], False
 

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from clickstream.collecting import plain
 from clickstream.collecting.collector import Collector
 from clickstream.collecting.request import Request
 from clickstream.errors import InvalidRequest, RequestTooLarge, Unauthorized, Unavailable
@@ -61,7 +62,8 @@ class Bench:
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         request = Request({**HEADERS, **named}, {}, raw, RECEIVED)
-        return [(v.status, v.code, v.pointer) for v in await self.collector.collect(request)]
+        collected = await self.collector.collect(request, plain.DIALECT, plain.DIALECT.endpoints[0])
+        return [(v.status, v.code, v.pointer) for v in collected.verdicts]
 
 
 @pytest.fixture

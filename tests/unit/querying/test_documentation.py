@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from clickstream.lake.schema import EVENT_COLUMNS, FAILED_COLUMNS, Column
 from clickstream.querying.filters import COMPARISONS, GROUPS
 from clickstream.querying.period import NAMED_RANGES
 from clickstream.querying.request import Include, Pagination
@@ -18,11 +17,6 @@ TEXT = (Path(__file__).parents[3] / "docs" / "query.md").read_text()
 @pytest.mark.parametrize("item", [*METRICS.values(), *DIMENSIONS.values()], ids=lambda item: item.name)
 def test_a_metric_or_dimension_is_documented(item: Metric | Dimension) -> None:
     assert f"| `{item.name}` | {item.description} |" in TEXT
-
-
-@pytest.mark.parametrize("column", [*EVENT_COLUMNS, *FAILED_COLUMNS], ids=lambda column: column.name)
-def test_a_column_is_documented(column: Column) -> None:
-    assert f"| `{column.name}` | {column.type} | {column.doc} |" in TEXT
 
 
 @pytest.mark.parametrize(
