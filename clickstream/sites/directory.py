@@ -72,6 +72,10 @@ class SiteDirectory:
             raise Forbidden(f"this read key does not open the site {site!r}")
         return loaded.sites[site]
 
+    async def allows_origin(self, origin: str) -> bool:
+        """Whether any site takes events from pages of this origin. Raise Unavailable."""
+        return any(site.allows_origin(origin) for site in (await self._current()).sites.values())
+
     async def names(self) -> Sequence[str]:
         """Every site in force, in order. Raise Unavailable where the documents were never read."""
         return sorted((await self._current()).sites)

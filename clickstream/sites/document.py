@@ -52,6 +52,11 @@ class Site(_Strict):
     site: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
     time_zone: Annotated[str, AfterValidator(_known_zone)] = "UTC"
     keys: Annotated[tuple[Key, ...], AfterValidator(_not_empty)]
+    origins: tuple[str, ...] = ()
+
+    def allows_origin(self, origin: str) -> bool:
+        """Whether pages of this origin may send events."""
+        return not self.origins or origin in self.origins
 
 
 def parse_site(text: bytes, *, expected: str) -> Site:
