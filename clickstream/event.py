@@ -99,7 +99,13 @@ class FailedEvent:
     pointer: str = _column("JSON pointer (RFC 6901) to what is wrong; empty for the whole.", default="")
     message: str = _column("What is wrong, for a person.")
     dialect: str | None = _column("The protocol it arrived in.", default=None)
-    payload: bytes = _column("The original bytes, cut at 32 KiB.")
+    key_kind: str | None = _column("Kind of the write key it came with: public, server or import.", default=None)
+    seen: Mapping[str, Any] = _column(
+        "What the server saw of the sender: visitor_id, cut ip, user_agent, language.", default_factory=dict
+    )
+    payload: bytes = _column(
+        "The original without its write key, cut at 32 KiB: one event as JSON, or bytes that are none."
+    )
     payload_truncated: bool = _column("True where `payload` was cut.", default=False)
 
     def to_json(self) -> bytes:

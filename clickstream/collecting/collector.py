@@ -6,17 +6,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from clickstream.collecting import client_event
 from clickstream.collecting.decoding import decode_body
 from clickstream.collecting.dialect import Dialect, Endpoint, Item, Reading, Verdict
-from clickstream.collecting.failures import failed_event, failed_message
-from clickstream.collecting.pipeline import Envelope, canonical
-from clickstream.collecting.request import Request, client_address, write_key
+from clickstream.collecting.judging import Judge
+from clickstream.collecting.request import Request, write_key
+from clickstream.collecting.seeing import Watcher
 from clickstream.delivery.message import Delivery, Message
 from clickstream.errors import Forbidden, InvalidRequest, RequestTooLarge
-from clickstream.event import SCHEMA_VERSION, Event
 from clickstream.settings import Settings
 from clickstream.sites.directory import SiteDirectory, WriteAccess
+from clickstream.sites.document import KeyKind
 
 
 class Sink(Protocol):
@@ -40,14 +39,6 @@ class Collected:
         return [verdict for verdict in self.verdicts if verdict.status == "failed"]
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """One event's message, for the hub of events or that of failed events, and its verdict."""
-
-    message: Message
-    verdict: Verdict
-
-
 class Collector:
     """Takes requests in, in any number at once."""
 
@@ -59,6 +50,8 @@ class Collector:
         self._events = events
         self._failed_events = failed_events
         self._new_id = new_id
+        self._watcher = Watcher(settings.visitor_id_key, settings.trusted_proxy_hops)
+        self._judge = Judge(self._watcher, events.max_message_bytes)
 
     async def collect(self, request: Request, dialect: Dialect, endpoint: Endpoint) -> Collected:
         """Take the events of a request. Every verdict is of something durable.
@@ -92,50 +85,10 @@ class Collector:
             raise Forbidden("this site takes no events from pages of this origin", code="origin_not_allowed")
 
     async def _take(self, request: Request, dialect: Dialect, access: WriteAccess, items: Sequence[Item]) -> Collected:
-        address = client_address(request.headers, self._settings.trusted_proxy_hops)
-        outcomes = [self._outcome(request, dialect, access, item, address) for item in items]
+        sender = self._watcher.sender(request, access.site.site) if access.kind is KeyKind.PUBLIC else None
+        outcomes = [
+            self._judge.judge(item, dialect, access, sender, request.received_at, self._new_id) for item in items
+        ]
         await self._events.send([o.message for o in outcomes if o.verdict.status == "accepted"])
         await self._failed_events.send([o.message for o in outcomes if o.verdict.status == "failed"])
         return Collected([outcome.verdict for outcome in outcomes])
-
-    def _outcome(
-        self, request: Request, dialect: Dialect, access: WriteAccess, item: Item, address: str | None
-    ) -> Outcome:
-        try:
-            if item.problem is not None:
-                raise item.problem
-            if not isinstance(item.original, dict):
-                kind = "null" if item.original is None else type(item.original).__name__
-                raise InvalidRequest(f"an event is an object, not {kind}", code="schema_violation", pointer="")
-            event = canonical(
-                Envelope(
-                    event=client_event.check(dialect.read(item.original)),
-                    request=request,
-                    access=access,
-                    dialect=dialect.name,
-                    address=address,
-                    new_id=self._new_id,
-                    visitor_id_key=self._settings.visitor_id_key.encode(),
-                )
-            )
-            return Outcome(self._event_message(event), Verdict("accepted", event.event_id, consent=event.consent))
-        except InvalidRequest as problem:
-            failed = failed_event(problem, item, access.site.site, dialect.name, request.received_at, self._new_id())
-            verdict = Verdict("failed", failed.failed_event_id, problem.code, problem.pointer, problem.message)
-            return Outcome(failed_message(failed), verdict)
-
-    def _event_message(self, event: Event) -> Message:
-        body = event.to_json()
-        if len(body) > self._events.max_message_bytes:
-            raise InvalidRequest(
-                f"an event has at most {self._events.max_message_bytes} bytes, this one {len(body)}",
-                code="size_violation",
-                pointer="",
-            )
-        properties = {
-            "site": event.site,
-            "event_type": event.event_type,
-            "event_name": event.event_name,
-            "schema_version": SCHEMA_VERSION,
-        }
-        return Message(body, event.visitor, properties)

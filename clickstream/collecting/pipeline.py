@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from hashlib import sha256
+from datetime import datetime
 from typing import Any
 
 from clickstream.collecting import clocks, pages
 from clickstream.collecting.client_event import ClientEvent
-from clickstream.collecting.request import Request, parse_address, truncated
 from clickstream.event import Event, fingerprint
 from clickstream.sites.directory import WriteAccess
 from clickstream.sites.document import KeyKind
@@ -20,21 +18,25 @@ TYPES = frozenset({"page_view", "page_ping", "identify", "group", "alias", "scre
 
 
 @dataclass(frozen=True, slots=True)
+class Seen:
+    """What the server saw of who sent a request, already made harmless: `ip` is cut, `visitor_id` a keyed hash."""
+
+    visitor_id: str | None = None
+    ip: str | None = None
+    user_agent: str | None = None
+    language: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Envelope:
     """One client event with all that the steps may look at."""
 
     event: ClientEvent
-    request: Request
+    seen: Seen
+    received_at: datetime
     access: WriteAccess
     dialect: str
-    address: str | None
     new_id: Callable[[], str]
-    visitor_id_key: bytes
-
-    @property
-    def from_server(self) -> bool:
-        """A secret key speaks for somebody else's device, so what it says of that device counts."""
-        return self.access.kind is not KeyKind.PUBLIC
 
 
 Step = Callable[[Envelope], Mapping[str, Any]]
@@ -50,7 +52,7 @@ def name_it(envelope: Envelope) -> Mapping[str, Any]:
 
 def set_clocks(envelope: Envelope) -> Mapping[str, Any]:
     """The four clocks. An import key states history, so its `created_at` is taken as it is."""
-    event, received_at = envelope.event, envelope.request.received_at
+    event, received_at = envelope.event, envelope.received_at
     if envelope.access.kind is KeyKind.IMPORT and event.created_at is not None:
         occurred_at, clamped = event.created_at, False
     else:
@@ -66,12 +68,10 @@ def set_clocks(envelope: Envelope) -> Mapping[str, Any]:
 
 def describe_device(envelope: Envelope) -> Mapping[str, Any]:
     """Agent, language and screen."""
-    event, headers = envelope.event, envelope.request.headers
-    agent = event.user_agent if envelope.from_server else headers.get("user-agent")
-    accepted = None if envelope.from_server else headers.get("accept-language")
+    event, seen = envelope.event, envelope.seen
     return {
-        "user_agent": agent[:1024] if agent else None,
-        "language": event.language or _first_language(accepted),
+        "user_agent": seen.user_agent,
+        "language": event.language or seen.language,
         "screen_width": event.screen_width,
         "screen_height": event.screen_height,
         "viewport_width": event.viewport_width,
@@ -81,22 +81,16 @@ def describe_device(envelope: Envelope) -> Mapping[str, Any]:
 
 
 def identify(envelope: Envelope) -> Mapping[str, Any]:
-    """Who it was. The whole address is used here, for the hash, and nowhere after."""
-    event = envelope.event
-    address = _visitor_address(envelope)
-    agent = event.user_agent if envelope.from_server else envelope.request.headers.get("user-agent")
-    anonymous_id = event.anonymous_id
-    if anonymous_id is None and address is not None:
-        day = envelope.request.received_at.date().isoformat()
-        anonymous_id = _visitor_id(envelope.visitor_id_key, day, envelope.access.site.site, address, agent or "")
+    """Who it was."""
+    event, seen = envelope.event, envelope.seen
     return {
-        "anonymous_id": anonymous_id,
+        "anonymous_id": event.anonymous_id or seen.visitor_id,
         "user_id": event.user_id,
         "previous_id": event.previous_id,
         "group_id": event.group_id,
         "session_id": event.session_id,
         "session_index": event.session_index,
-        "ip": truncated(address) if address else None,
+        "ip": seen.ip,
         "consent": event.consent,
     }
 
@@ -134,20 +128,3 @@ def canonical(envelope: Envelope) -> Event:
         fields |= step(envelope)
     content = {name: value for name in CONTENT if (value := fields.get(name)) is not None}
     return Event(**fields, fingerprint=fingerprint(content))
-
-
-def _visitor_address(envelope: Envelope) -> str | None:
-    if not envelope.from_server:
-        return envelope.address
-    return parse_address(envelope.event.ip) if envelope.event.ip else None
-
-
-def _visitor_id(key: bytes, day: str, site: str, address: str, agent: str) -> str:
-    """128 bits in hex that hold for one day and one site; without the key nobody can find the address by trying."""
-    return hmac.new(key, "\n".join((day, site, address, agent)).encode(), sha256).hexdigest()[:32]
-
-
-def _first_language(accepted: str | None) -> str | None:
-    if not accepted:
-        return None
-    return accepted.partition(",")[0].partition(";")[0].strip()[:35] or None

@@ -134,10 +134,11 @@ def _read_failed(body: bytes) -> dict[str, Any]:
     row["received_at"] = read_moment(value["received_at"])
     row["payload_truncated"] = bool(value.get("payload_truncated", False))
     row["pointer"] = value.get("pointer", "")
+    row["seen"] = orjson.dumps(value.get("seen") or {}).decode()
     for name in ("failed_event_id", "stage", "failure_class", "message"):
         if not isinstance(row[name], str) or not row[name]:
             raise TypeError(f"{name} is required")
-    for name in ("site", "dialect", "pointer"):
+    for name in ("site", "dialect", "pointer", "key_kind"):
         if not isinstance(row[name], str | None):
             raise TypeError(f"{name} must be text")
     return row
