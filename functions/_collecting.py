@@ -61,7 +61,7 @@ def answer_of(request: Request, endpoint: Endpoint, collected: Collected) -> fun
 
     Either way all are stored, the failed ones as failed events.
     """
-    headers = cors(request)
+    headers = {**cors(request), "X-Collector-Path": "spill" if collected.delivery.spilled else "hub"}
     if wants_verdicts(request):
         status = HTTPStatus.BAD_REQUEST if _all_failed(collected) else HTTPStatus.OK
         return json_answer(_told(collected.verdicts), status, headers)

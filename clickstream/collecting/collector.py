@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -9,13 +11,18 @@ from typing import Protocol
 from clickstream.collecting.decoding import decode_body
 from clickstream.collecting.dialect import Dialect, Endpoint, Item, Reading, Verdict
 from clickstream.collecting.judging import Judge
+from clickstream.collecting.rate_limit import RateLimit
 from clickstream.collecting.request import Request, write_key
 from clickstream.collecting.seeing import Watcher
 from clickstream.delivery.message import Delivery, Message
-from clickstream.errors import Forbidden, InvalidRequest, RequestTooLarge
+from clickstream.errors import Forbidden, InvalidRequest, RequestTooLarge, Unavailable
 from clickstream.settings import Settings
 from clickstream.sites.directory import SiteDirectory, WriteAccess
 from clickstream.sites.document import KeyKind
+
+
+# Each sink keeps its own deadline; two in turn must not add up to more than trackers wait.
+ANSWER_DEADLINE_SECONDS = 3.5
 
 
 class Sink(Protocol):
@@ -32,6 +39,7 @@ class Collected:
     """What became of a request."""
 
     verdicts: Sequence[Verdict]
+    delivery: Delivery
 
     @property
     def failed(self) -> Sequence[Verdict]:
@@ -51,6 +59,7 @@ class Collector:
         self._failed_events = failed_events
         self._new_id = new_id
         self._watcher = Watcher(settings.visitor_id_key, settings.trusted_proxy_hops)
+        self._rates = RateLimit(time.monotonic)
         self._judge = Judge(self._watcher, events.max_message_bytes)
 
     async def collect(self, request: Request, dialect: Dialect, endpoint: Endpoint) -> Collected:
@@ -68,6 +77,7 @@ class Collector:
         limit = self._settings.max_events_per_request
         if len(reading.items) > limit:
             raise RequestTooLarge(f"a request has at most {limit} events, not {len(reading.items)}")
+        self._rates.take(key or reading.write_key or "", len(reading.items), access.site.rate_limit_per_second)
         return await self._take(request, dialect, access, reading.items)
 
     def _read(self, request: Request, endpoint: Endpoint) -> Reading:
@@ -89,6 +99,22 @@ class Collector:
         outcomes = [
             self._judge.judge(item, dialect, access, sender, request.received_at, self._new_id) for item in items
         ]
-        await self._events.send([o.message for o in outcomes if o.verdict.status == "accepted"])
-        await self._failed_events.send([o.message for o in outcomes if o.verdict.status == "failed"])
-        return Collected([outcome.verdict for outcome in outcomes])
+        accepted = [outcome.message for outcome in outcomes if outcome.verdict.status == "accepted"]
+        failed = [outcome.message for outcome in outcomes if outcome.verdict.status == "failed"]
+        delivery = await self._deliver(accepted, failed)
+        return Collected([outcome.verdict for outcome in outcomes], delivery)
+
+    async def _deliver(self, accepted: Sequence[Message], failed: Sequence[Message]) -> Delivery:
+        """Events first: when they are refused the client sends all again, and no failure must count twice by that.
+
+        Raise Unavailable.
+        """
+        if not failed:
+            return await self._events.send(accepted)
+        try:
+            async with asyncio.timeout(ANSWER_DEADLINE_SECONDS):
+                events = await self._events.send(accepted)
+                failures = await self._failed_events.send(failed)
+        except TimeoutError:
+            raise Unavailable("neither hub nor spill took the failed events in time") from None
+        return Delivery(events.acknowledged + failures.acknowledged, events.spilled + failures.spilled)
