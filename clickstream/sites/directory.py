@@ -6,14 +6,15 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import PurePosixPath
 from typing import Protocol
 
 from clickstream.errors import Forbidden, InvalidSite, Unauthorized, Unavailable
-from clickstream.sites.document import KeyKind, Site, parse_site
+from clickstream.sites.document import KeyKind, Site, digest_of, parse_site
 
 log = logging.getLogger(__name__)
+
+READS_AT_ONCE = 16
 
 
 class SiteDocuments(Protocol):
@@ -24,6 +25,15 @@ class SiteDocuments(Protocol):
 
     async def read(self, path: str) -> bytes:
         """The document's bytes. Raise Unavailable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """Seconds: for one look at all documents; for a caller before anything is in force; for one afterwards."""
+
+    look: float = 20.0
+    first: float = 3.0
+    later: float = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +57,24 @@ class _Loaded:
 class SiteDirectory:
     """All sites, looked at again every `refresh_seconds`. A broken document keeps its last good version in force."""
 
-    def __init__(self, documents: SiteDocuments, refresh_seconds: float, monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        documents: SiteDocuments,
+        refresh_seconds: float,
+        monotonic: Callable[[], float],
+        patience: Patience | None = None,
+    ) -> None:
         self._documents = documents
         self._refresh_seconds = refresh_seconds
         self._monotonic = monotonic
+        self._patience = patience or Patience()
         self._loaded: _Loaded | None = None
         self._looked_at = 0.0
-        self._looking = asyncio.Lock()
+        self._look: asyncio.Task[_Loaded] | None = None
 
     async def writer(self, key: str | None) -> WriteAccess:
         """The site a write key names. Raise Unauthorized, alike for a missing, an unknown and a revoked key."""
-        access = (await self._current()).writers.get(_digest(key)) if key else None
+        access = (await self._current()).writers.get(digest_of(key)) if key else None
         if access is None:
             raise Unauthorized("this write key opens no site")
         return access
@@ -65,7 +82,7 @@ class SiteDirectory:
     async def reader(self, key: str | None, site: str) -> Site:
         """The site, if the read key opens it. Raise Unauthorized for a key that opens nothing, Forbidden otherwise."""
         loaded = await self._current()
-        readable = loaded.readers.get(_digest(key)) if key else None
+        readable = loaded.readers.get(digest_of(key)) if key else None
         if readable is None:
             raise Unauthorized("this read key opens no site")
         if site not in readable:
@@ -81,41 +98,62 @@ class SiteDirectory:
         return sorted((await self._current()).sites)
 
     async def _current(self) -> _Loaded:
-        fresh = self._monotonic() - self._looked_at < self._refresh_seconds
-        if self._loaded is not None and (fresh or self._looking.locked()):
-            return self._loaded
-        async with self._looking:
-            if self._loaded is None or self._monotonic() - self._looked_at >= self._refresh_seconds:
-                await self._look()
-        assert self._loaded is not None, "_look loads or raises"
-        return self._loaded
+        """What is in force. Once anything is, a look at storage delays one caller for a moment, and no other at all."""
+        loaded = self._loaded
+        if loaded is None:
+            look = self._look_under_way() or self._start_look()
+            done, _ = await asyncio.wait({look}, timeout=self._patience.first)
+            if not done:
+                raise Unavailable("the sites' documents are still being read")
+            return look.result()
+        if self._look_under_way() is not None or self._monotonic() - self._looked_at < self._refresh_seconds:
+            return loaded
+        await asyncio.wait({self._start_look()}, timeout=self._patience.later)
+        return self._loaded or loaded
 
-    async def _look(self) -> None:
+    def _look_under_way(self) -> asyncio.Task[_Loaded] | None:
+        return None if self._look is None or self._look.done() else self._look
+
+    def _start_look(self) -> asyncio.Task[_Loaded]:
+        self._look = asyncio.create_task(self._look_again(), name="look at the sites' documents")
+        # Where nobody waits for it any more, its failure is no news: the next caller looks again.
+        self._look.add_done_callback(lambda look: look.cancelled() or look.exception())
+        return self._look
+
+    async def _look_again(self) -> _Loaded:
         try:
-            versions = dict(await self._documents.versions())
-            if self._loaded is None or versions != self._loaded.versions:
-                self._loaded = await self._load(versions)
-        except Unavailable:
+            async with asyncio.timeout(self._patience.look):
+                versions = dict(await self._documents.versions())
+                if self._loaded is None or versions != self._loaded.versions:
+                    self._loaded = await self._load(versions)
+        except (Unavailable, TimeoutError) as error:
             if self._loaded is None:
-                raise
+                raise Unavailable("the sites' documents cannot be read") from error
             log.warning("the sites' documents cannot be read; the last good ones stay in force")
-        self._looked_at = self._monotonic()
+        finally:
+            self._looked_at = self._monotonic()
+        return self._loaded
 
     async def _load(self, versions: Mapping[str, str]) -> _Loaded:
         before = self._loaded
-        sites: dict[str, Site] = {}
-        for path in versions:
+        some = asyncio.Semaphore(READS_AT_ONCE)
+
+        async def newest(path: str) -> Site | None:
             name = PurePosixPath(path).stem
-            if before is not None and name in before.sites and before.versions.get(path) == versions[path]:
-                sites[name] = before.sites[name]
-                continue
+            last_good = before.sites.get(name) if before is not None else None
+            if before is not None and last_good is not None and before.versions.get(path) == versions[path]:
+                return last_good
+            async with some:
+                text = await self._documents.read(path)
             try:
-                sites[name] = parse_site(await self._documents.read(path), expected=name)
+                # In a thread, so that requests go on while a long document is read and its definitions are compiled.
+                return await asyncio.to_thread(parse_site, text, expected=name)
             except InvalidSite as error:
                 log.error("%s is not in force: %s", path, error.message)
-                if before is not None and name in before.sites:
-                    sites[name] = before.sites[name]
-        return _index(versions, sites)
+                return last_good
+
+        sites = [site for site in await asyncio.gather(*map(newest, versions)) if site is not None]
+        return _index(versions, {site.site: site for site in sites})
 
 
 def _index(versions: Mapping[str, str], sites: Mapping[str, Site]) -> _Loaded:
@@ -123,7 +161,7 @@ def _index(versions: Mapping[str, str], sites: Mapping[str, Site]) -> _Loaded:
     readers: dict[bytes, frozenset[str]] = {}
     for site in sites.values():
         for key in site.keys:
-            digest = _digest(key.key)
+            digest = key.digest
             if key.kind is KeyKind.READ:
                 readers[digest] = readers.get(digest, frozenset()) | {site.site}
             elif digest in writers:
@@ -135,7 +173,3 @@ def _index(versions: Mapping[str, str], sites: Mapping[str, Site]) -> _Loaded:
             else:
                 writers[digest] = WriteAccess(site, key.kind)
     return _Loaded(versions, sites, writers, readers)
-
-
-def _digest(key: str) -> bytes:
-    return sha256(key.encode("utf-8", "surrogatepass")).digest()

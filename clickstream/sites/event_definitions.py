@@ -1,0 +1,138 @@
+"""Event definitions (the tracking plan) as a site's document states them."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
+
+from clickstream.sites.problems import refuse
+
+
+class Mode(StrEnum):
+    """What becomes of an event that breaks its definition."""
+
+    OFF = "off"
+    WARN = "warn"
+    BLOCK = "block"
+
+
+class Undefined(StrEnum):
+    """What becomes of an event, or of a property, that nothing defines."""
+
+    ALLOW = "allow"
+    WARN = "warn"
+    BLOCK = "block"
+
+
+def _unquoted_off(value: object) -> object:
+    return "off" if value is False else value  # YAML 1.1 reads a bare `off` as false
+
+
+def _as_text(value: object) -> object:
+    if isinstance(value, float):
+        raise ValueError(f'a version with a point needs quotes: "{value}"')
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _schema(value: object) -> object:
+    from clickstream.sites.property_schemas import problems
+
+    if value is None:  # `plan:` alone: any value will do
+        return {}
+    if not isinstance(value, dict):
+        raise ValueError("a property's schema is a mapping, such as {type: string}")
+    refuse(problems(value))
+    return value
+
+
+_PROPERTY = {
+    "title": "Property",
+    "description": "JSON Schema (2020-12) of the property's value; `required` is true where each event must state it.",
+    "type": ["object", "null"],
+    "properties": {
+        "required": {"type": ["boolean", "array"], "description": "true: each event must state it."},
+        "type": {
+            "description": "string, number, integer, boolean, object, array, null, or a list of these.",
+            "anyOf": [{"$ref": "#/$defs/Type"}, {"type": "array", "items": {"$ref": "#/$defs/Type"}}],
+        },
+        "description": {"type": "string", "description": "What it means."},
+        "enum": {"type": "array", "description": "The values it may have."},
+        "format": {"type": "string", "description": "Such as date, date-time, email, uri or uuid."},
+        "pattern": {"type": "string", "description": "A regular expression that must match, without look-around."},
+        "minimum": {"type": "number"},
+        "maximum": {"type": "number"},
+        "minLength": {"type": "integer", "minimum": 0},
+        "maxLength": {"type": "integer", "minimum": 0},
+        "items": {"description": "The schema of each item of an array."},
+        "properties": {"type": "object", "description": "The schemas of an object's own properties."},
+    },
+}
+
+# Named by alias: the two are read alike by people and by JSON Schema.
+ModeField = Annotated[Mode, BeforeValidator(_unquoted_off)]
+Version = Annotated[
+    Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$")], BeforeValidator(_as_text)
+]
+PropertySchema = Annotated[dict[str, Any], BeforeValidator(_schema), WithJsonSchema(_PROPERTY)]
+PropertyName = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+
+class EventDefinition(BaseModel):
+    """What one version of one event looks like."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)] = Field(
+        description="The event's name, or a type such as page_view for every event of that type."
+    )
+    version: Version = Field(default="1", description="Tells several versions of one event apart; the newest counts.")
+    description: str = Field(default="", description="What the event means and when it is sent.")
+    owner: str | None = Field(default=None, description="Whom to ask.")
+    mode: ModeField | None = Field(default=None, description="As the mode above, for this event alone.")
+    properties: dict[PropertyName, PropertySchema] = Field(
+        default_factory=dict, description="By name: what the value must be, in JSON Schema, and whether it is required."
+    )
+
+    @property
+    def order(self) -> tuple[tuple[int, int, str], ...]:
+        """Sorts versions: 2 before 10, 1-0-2 before 1-0-10."""
+        parts = re.split(r"[._-]", self.version)
+        return tuple((1, int(part), "") if part.isdecimal() else (0, 0, part) for part in parts)
+
+
+def _one_of_a_kind(definitions: tuple[EventDefinition, ...]) -> tuple[EventDefinition, ...]:
+    seen: set[tuple[str, str]] = set()
+    again: list[tuple[tuple[str | int, ...], str]] = []
+    for index, definition in enumerate(definitions):
+        kind = (definition.name, definition.version)
+        if kind in seen:
+            again.append(((index,), f"{definition.name} version {definition.version} is defined above already"))
+        seen.add(kind)
+    refuse(again)
+    return definitions
+
+
+class EventDefinitions(BaseModel):
+    """Which events a site expects, and what becomes of others."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    mode: ModeField = Field(
+        default=Mode.WARN,
+        description="An event that breaks its definition: warn keeps it with its violations, block makes it a failed "
+        "event. off checks nothing at all, whatever is said below.",
+    )
+    unknown_events: Undefined = Field(
+        default=Undefined.ALLOW,
+        description="An event without a definition: allow, warn or block. Types are never unknown.",
+    )
+    unknown_properties: Undefined = Field(
+        default=Undefined.ALLOW,
+        description="A property that the event's definition does not name: allow, warn or block.",
+    )
+    definitions: Annotated[tuple[EventDefinition, ...], AfterValidator(_one_of_a_kind)] = Field(
+        default=(), description="The events, each with its properties."
+    )

@@ -1,0 +1,165 @@
+"""Judges events by their definitions: what is wrong, and whether the event may pass."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from clickstream.sites.event_definitions import EventDefinition, EventDefinitions, Mode, Undefined
+from clickstream.sites.problems import pointer
+
+if TYPE_CHECKING:
+    from jsonschema_rs import Draft202012Validator, ValidationError
+
+MAX_VIOLATIONS = 20
+MAX_TEXT = 300
+# Properties by which an event states the version of its definition. Names with $ are a tracker's own.
+VERSION_PROPERTIES = ("schema_version", "$schema_version")
+# Messages about these list names that stand in the event, which may be anybody's data.
+_UNDEFINED_BELOW = frozenset(("additionalProperties", "propertyNames", "unevaluatedItems", "unevaluatedProperties"))
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One way in which an event breaks its definition.
+
+    `pointer` leads into the canonical event. `code` is the keyword of JSON Schema that failed, or `unknown_event`,
+    `unknown_property`, `unknown_version`, `not_json`. No message holds a value of the event.
+    """
+
+    pointer: str
+    message: str
+    code: str
+
+    def to_dict(self) -> dict[str, str]:
+        """As it travels with the event."""
+        return {"pointer": self.pointer, "message": self.message, "code": self.code}
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """All violations of one event, at most 20, and whether the event is to become a failed event."""
+
+    violations: tuple[Violation, ...] = ()
+    block: bool = False
+
+
+FINE = Judgement()
+
+
+@dataclass(frozen=True, slots=True)
+class _Definition:
+    """One definition, ready to judge by. Without properties there is nothing to validate."""
+
+    label: str
+    mode: Mode
+    known: frozenset[str]
+    validator: Draft202012Validator | None
+
+
+class Definitions:
+    """A site's definitions, compiled. Safe to share between threads."""
+
+    def __init__(self, document: EventDefinitions) -> None:
+        self._mode = document.mode
+        self._unknown_events = document.unknown_events
+        self._unknown_properties = document.unknown_properties
+        self._versions: dict[str, dict[str, _Definition]] = {}
+        self._newest: dict[str, _Definition] = {}
+        for definition in sorted(document.definitions, key=lambda definition: definition.order):
+            ready = _ready(definition, document.mode)
+            self._versions.setdefault(definition.name, {})[definition.version] = ready
+            self._newest[definition.name] = ready
+
+    def check(
+        self, event_type: str, event_name: str, properties: Mapping[str, Any], version: str | None = None
+    ) -> Judgement:
+        """Judge one event. Never raises, whatever it is given.
+
+        An event of type `custom` is defined by its name, any other by its type. `version` is the one that the event
+        states for itself; without it a property `schema_version` or `$schema_version` does, and else the newest counts.
+        """
+        if self._mode is Mode.OFF:
+            return FINE
+        try:
+            return self._judge(event_type, event_name, properties, version)
+        except Exception:
+            # What is no JSON, or nested too deep to be looked at, fulfils no definition.
+            unjudged = Violation("/properties", "the properties cannot be judged: they are not JSON", "not_json")
+            return Judgement((unjudged,), self._mode is Mode.BLOCK)
+
+    def _judge(self, event_type: str, event_name: str, properties: Mapping[str, Any], version: str | None) -> Judgement:
+        name = event_name if event_type == "custom" else event_type
+        newest = self._newest.get(name)
+        if newest is None:
+            if event_type != "custom" or self._unknown_events is Undefined.ALLOW:
+                return FINE
+            unknown = Violation("/event_name", "no definition names this event", "unknown_event")
+            return Judgement((unknown,), self._unknown_events is Undefined.BLOCK)
+        stated = version if version is not None else _stated_version(properties)
+        definition = newest if stated is None else self._versions[name].get(stated)
+        if definition is None:
+            if newest.mode is Mode.OFF:
+                return FINE
+            missing = Violation("/properties", f"{name} has no definition of the version it states", "unknown_version")
+            return Judgement((missing,), newest.mode is Mode.BLOCK)
+        if definition.mode is Mode.OFF:
+            return FINE
+        return self._compare(definition, properties if type(properties) is dict else dict(properties))
+
+    def _compare(self, definition: _Definition, properties: dict[str, Any]) -> Judgement:
+        broken: list[Violation] = []
+        undefined: list[Violation] = []
+        if definition.validator is not None and not definition.validator.is_valid(properties):
+            broken = list(_violations(definition, properties))
+        if self._unknown_properties is not Undefined.ALLOW and not definition.known.issuperset(properties):
+            undefined = list(_undefined(definition, properties))
+        if not broken and not undefined:
+            return FINE
+        # A definition that only warns never blocks, so it can be tried out.
+        refused = bool(broken) or (bool(undefined) and self._unknown_properties is Undefined.BLOCK)
+        return Judgement(tuple((broken + undefined)[:MAX_VIOLATIONS]), refused and definition.mode is Mode.BLOCK)
+
+
+def _ready(definition: EventDefinition, mode: Mode) -> _Definition:
+    validator = None
+    if definition.properties:
+        from clickstream.sites.property_schemas import compiled
+
+        validator = compiled(definition.properties)
+    label = f"{definition.name} version {definition.version}"
+    return _Definition(label, definition.mode or mode, frozenset(definition.properties), validator)
+
+
+def _stated_version(properties: Mapping[str, Any]) -> str | None:
+    for name in VERSION_PROPERTIES:
+        if (stated := properties.get(name)) is not None:
+            return str(stated)
+    return None
+
+
+def _violations(definition: _Definition, properties: dict[str, Any]) -> Iterator[Violation]:
+    assert definition.validator is not None
+    for count, error in enumerate(definition.validator.iter_errors(properties), 1):
+        code = error.kind.name
+        place = ["properties", *error.instance_path]
+        text = _text(code, error)
+        if code == "required":
+            place.append(error.kind.as_dict()["property"])
+            text = "is required"
+        yield Violation(pointer(place)[:MAX_TEXT], f"{definition.label}: {text}"[:MAX_TEXT], code)
+        if count == MAX_VIOLATIONS:
+            return
+
+
+def _text(code: str, error: ValidationError) -> str:
+    return "the value holds what the definition does not name" if code in _UNDEFINED_BELOW else error.message
+
+
+def _undefined(definition: _Definition, properties: dict[str, Any]) -> Iterator[Violation]:
+    for name in properties:
+        if name in definition.known or name in VERSION_PROPERTIES or name.startswith("$"):
+            continue
+        place = pointer(("properties", name))[:MAX_TEXT]
+        yield Violation(place, f"{definition.label}: the property is not defined", "unknown_property")
