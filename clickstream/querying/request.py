@@ -142,6 +142,11 @@ class SqlRequest(_Strict):
     parameters: tuple[SqlValue, ...] | dict[str, SqlValue] = ()
 
 
+def query_schema() -> Mapping[str, Any]:
+    """The JSON Schema of the body of `POST /api/query`."""
+    return _QueryBody.model_json_schema()
+
+
 Body = TypeVar("Body", bound=BaseModel)
 
 
