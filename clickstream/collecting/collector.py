@@ -66,7 +66,7 @@ class Collector:
         """Take the events of a request. Every verdict is of something durable.
 
         Raise Unauthorized, Forbidden, RequestTooLarge, UnsupportedEncoding, TooManyRequests, InvalidRequest (an empty
-        body) and Unavailable; nothing was taken then.
+        body), Unavailable and what the endpoint's `admit` raises; nothing was taken then.
         """
         key = write_key(request)
         access = await self._sites.writer(key) if key else None
@@ -74,6 +74,8 @@ class Collector:
         if access is None:
             access = await self._sites.writer(reading.write_key)
         self._check_origin(request, access)
+        if endpoint.admit is not None:
+            endpoint.admit(request, access.site)
         limit = self._settings.max_events_per_request
         if len(reading.items) > limit:
             raise RequestTooLarge(f"a request has at most {limit} events, not {len(reading.items)}")

@@ -16,6 +16,7 @@ import orjson
 from clickstream.collecting.request import Request
 from clickstream.errors import ClickstreamError, InvalidRequest
 from clickstream.event import Consent
+from clickstream.sites.document import Site
 
 # Where trackers put the write key of an original; taken off, so that no key is ever stored.
 KEY_NAMES = ("write_key", "writeKey", "writekey", "api_key", "api_secret")
@@ -73,6 +74,7 @@ def ok(request: Request, verdicts: Sequence[Verdict]) -> Answer:
 
 Split = Callable[[Request], Reading]
 Respond = Callable[[Request, Sequence[Verdict]], Answer]
+Admit = Callable[[Request, Site], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,7 @@ class Endpoint:
 
     `split` takes a request with its body decoded. It raises InvalidRequest where the body as a whole cannot be read,
     with the code `empty` where it holds nothing. `statuses` are what clients need in place of the usual status codes.
+    `admit` raises an error of clickstream.errors where the site does not want the request; nothing is taken then.
     """
 
     function: str
@@ -89,6 +92,7 @@ class Endpoint:
     methods: tuple[str, ...] = ("POST",)
     respond: Respond = ok
     statuses: Mapping[type[ClickstreamError], int] = field(default_factory=dict)
+    admit: Admit | None = None
 
 
 @dataclass(frozen=True, slots=True)
