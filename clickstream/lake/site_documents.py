@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from clickstream.errors import Unavailable
+from clickstream.errors import Conflict, Unavailable
 
 if TYPE_CHECKING:
     from obstore.store import AzureStore
 
 PREFIX = "sites/"
 SUFFIX = ".yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDocument:
+    """One document as it was read, with the ETag by which a later write sees whether it still is so."""
+
+    text: bytes
+    version: str
 
 
 class BlobSiteDocuments:
@@ -33,11 +42,46 @@ class BlobSiteDocuments:
         return {blob["path"]: blob["e_tag"] or "" for blob in found if blob["path"].endswith(SUFFIX)}
 
     async def read(self, path: str) -> bytes:
+        return (await self.fetch(path)).text
+
+    async def fetch(self, path: str) -> StoredDocument:
+        """The document and its version. Raise Unavailable."""
         import obstore
         from obstore.exceptions import BaseError
 
         try:
             answer = await obstore.get_async(self._container, path)
-            return bytes(await answer.bytes_async())
+            return StoredDocument(bytes(await answer.bytes_async()), answer.meta["e_tag"] or "")
         except (BaseError, OSError) as error:
             raise Unavailable(f"{path} cannot be read") from error
+
+    async def write(self, path: str, text: bytes, version: str | None) -> str:
+        """Put the document in place of `version`, or where there was none; return its new version.
+
+        Raise Conflict when somebody else has changed, removed or made it since, Unavailable.
+        """
+        import obstore
+        from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
+
+        try:
+            put = await obstore.put_async(
+                self._container, path, text, mode="create" if version is None else {"e_tag": version}
+            )
+        except (AlreadyExistsError, PreconditionError, FileNotFoundError) as error:
+            raise Conflict(f"{path} was changed by somebody else since it was read") from error
+        except (BaseError, OSError) as error:
+            raise Unavailable(f"{path} cannot be written") from error
+        return put["e_tag"] or ""
+
+    async def delete(self, path: str, document: StoredDocument) -> None:
+        """Remove the document if it still is as it was read. Raise Conflict, Unavailable."""
+        import obstore
+        from obstore.exceptions import BaseError
+
+        # No library deletes on condition here. Writing the same text on condition takes a new version, so that whoever
+        # changes the document on the condition of the old one is refused from then on.
+        await self.write(path, document.text, document.version)
+        try:
+            await obstore.delete_async(self._container, path)
+        except (BaseError, OSError) as error:
+            raise Unavailable(f"{path} cannot be deleted") from error

@@ -48,6 +48,7 @@ def _schema(value: object) -> object:
     return value
 
 
+_TYPE = {"enum": ["string", "number", "integer", "boolean", "object", "array", "null"]}
 _PROPERTY = {
     "title": "Property",
     "description": "JSON Schema (2020-12) of the property's value; `required` is true where each event must state it.",
@@ -56,7 +57,7 @@ _PROPERTY = {
         "required": {"type": ["boolean", "array"], "description": "true: each event must state it."},
         "type": {
             "description": "string, number, integer, boolean, object, array, null, or a list of these.",
-            "anyOf": [{"$ref": "#/$defs/Type"}, {"type": "array", "items": {"$ref": "#/$defs/Type"}}],
+            "anyOf": [_TYPE, {"type": "array", "items": _TYPE}],
         },
         "description": {"type": "string", "description": "What it means."},
         "enum": {"type": "array", "description": "The values it may have."},
@@ -71,7 +72,6 @@ _PROPERTY = {
     },
 }
 
-# Named by alias: the two are read alike by people and by JSON Schema.
 ModeField = Annotated[Mode, BeforeValidator(_unquoted_off)]
 Version = Annotated[
     Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$")], BeforeValidator(_as_text)

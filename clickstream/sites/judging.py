@@ -52,10 +52,15 @@ FINE = Judgement()
 class _Definition:
     """One definition, ready to judge by. Without properties there is nothing to validate."""
 
-    label: str
+    name: str
+    version: str
     mode: Mode
     known: frozenset[str]
     validator: Draft202012Validator | None
+
+    @property
+    def label(self) -> str:
+        return f"{self.name} version {self.version}"
 
 
 class Definitions:
@@ -89,6 +94,12 @@ class Definitions:
             unjudged = Violation("/properties", "the properties cannot be judged: they are not JSON", "not_json")
             return Judgement((unjudged,), self._mode is Mode.BLOCK)
 
+    def definition_of(self, event_type: str, event_name: str, properties: Mapping[str, Any]) -> tuple[str, str] | None:
+        """Name and version of the definition that such an event is judged by; None where there is none."""
+        newest = self._newest.get(event_name if event_type == "custom" else event_type)
+        definition = newest and self._stated(newest, properties, None)
+        return (definition.name, definition.version) if definition else None
+
     def _judge(self, event_type: str, event_name: str, properties: Mapping[str, Any], version: str | None) -> Judgement:
         name = event_name if event_type == "custom" else event_type
         newest = self._newest.get(name)
@@ -97,8 +108,7 @@ class Definitions:
                 return FINE
             unknown = Violation("/event_name", "no definition names this event", "unknown_event")
             return Judgement((unknown,), self._unknown_events is Undefined.BLOCK)
-        stated = version if version is not None else _stated_version(properties)
-        definition = newest if stated is None else self._versions[name].get(stated)
+        definition = self._stated(newest, properties, version)
         if definition is None:
             if newest.mode is Mode.OFF:
                 return FINE
@@ -107,6 +117,10 @@ class Definitions:
         if definition.mode is Mode.OFF:
             return FINE
         return self._compare(definition, properties if type(properties) is dict else dict(properties))
+
+    def _stated(self, newest: _Definition, properties: Mapping[str, Any], version: str | None) -> _Definition | None:
+        stated = version if version is not None else _stated_version(properties)
+        return newest if stated is None else self._versions[newest.name].get(stated)
 
     def _compare(self, definition: _Definition, properties: dict[str, Any]) -> Judgement:
         broken: list[Violation] = []
@@ -128,8 +142,8 @@ def _ready(definition: EventDefinition, mode: Mode) -> _Definition:
         from clickstream.sites.property_schemas import compiled
 
         validator = compiled(definition.properties)
-    label = f"{definition.name} version {definition.version}"
-    return _Definition(label, definition.mode or mode, frozenset(definition.properties), validator)
+    known = frozenset(definition.properties)
+    return _Definition(definition.name, definition.version, definition.mode or mode, known, validator)
 
 
 def _stated_version(properties: Mapping[str, Any]) -> str | None:

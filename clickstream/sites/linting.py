@@ -1,0 +1,193 @@
+"""Holds the events of the table against a site's definitions: what never arrives, what nothing defines, what drifts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from clickstream.sites.document import Site
+from clickstream.sites.event_definitions import EventDefinitions, Mode, Undefined
+from clickstream.sites.judging import Definitions
+
+# Names and pointers come from events, so there is no end to them; what is beyond is counted together.
+MAX_KEPT = 500
+OTHERS = "(others)"
+NEVER, UNDEFINED_EVENT, DRIFT, FAILED = "never_arrived", "undefined_event", "drift", "failed_events"
+
+
+@dataclass(frozen=True, slots=True)
+class DefinitionTotal:
+    """How one version of one definition fared."""
+
+    name: str
+    version: str
+    events: int
+    events_with_violations: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing to look at.
+
+    `kind` is never_arrived, undefined_event, drift (events break their definition) or failed_events. `code` is the
+    violation's, or the failure's class; `share` is the part of the definition's events, from 0 to 1.
+    """
+
+    kind: str
+    event: str = ""
+    version: str | None = None
+    pointer: str = ""
+    code: str = ""
+    message: str = ""
+    events: int = 0
+    share: float | None = None
+    first_seen: datetime | None = None
+    last_seen: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LintReport:
+    """All findings about one site. `events` counts those looked at."""
+
+    site: str
+    events: int
+    definitions: tuple[DefinitionTotal, ...]
+    findings: tuple[Finding, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """As `--json` prints it."""
+        return asdict(self)
+
+
+@dataclass(slots=True)
+class _Tally:
+    events: int = 0
+    message: str = ""
+    first: datetime | None = None
+    last: datetime | None = None
+
+    def add(self, moment: datetime, message: str = "") -> None:
+        self.events += 1
+        self.message = self.message or message
+        self.first = moment if self.first is None or moment < self.first else self.first
+        self.last = moment if self.last is None or moment > self.last else self.last
+
+
+@dataclass(slots=True)
+class _Tallies:
+    """By key, as many as are kept; the rest under the key of the others."""
+
+    others: tuple[str, ...]
+    kept: dict[tuple[str, ...], _Tally] = field(default_factory=dict)
+
+    def add(self, key: tuple[str, ...], moment: datetime, message: str = "") -> None:
+        if key not in self.kept and len(self.kept) >= MAX_KEPT:
+            key, message = self.others, ""
+        self.kept.setdefault(key, _Tally()).add(moment, message)
+
+
+class Linter:
+    """Takes rows of both tables, in any order, and reports. Every definition is held to, whatever its mode."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._definitions = Definitions(_in_full(site.events))
+        self._events = 0
+        self._versions = {(item.name, item.version): [0, 0] for item in site.events.definitions}
+        self._arrived: set[str] = set()
+        self._undefined = _Tallies((OTHERS,))
+        self._violations = _Tallies((OTHERS, "", "", ""))
+        self._failures = _Tallies((OTHERS, "", ""))
+
+    def take_events(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Rows of `events`: event_type, event_name, properties (JSON text), occurred_at."""
+        for row in rows:
+            self._events += 1
+            properties = orjson.loads(row["properties"] or "{}")
+            self._take(row["event_type"], row["event_name"], properties, row["occurred_at"])
+
+    def take_failed_events(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Rows of `failed_events`: failure_class, pointer, message, received_at."""
+        for row in rows:
+            key = (row["failure_class"], row["pointer"] or "", row["message"])
+            self._failures.add(key, row["received_at"], row["message"])
+
+    def report(self) -> LintReport:
+        """What was found, the most frequent first within its kind."""
+        findings = [*self._never_arrived(), *self._undefined_events(), *self._drift(), *self._failed()]
+        totals = tuple(DefinitionTotal(*kind, *counts) for kind, counts in self._versions.items())
+        return LintReport(self._site.site, self._events, totals, tuple(findings))
+
+    def _take(self, event_type: str, event_name: str, properties: dict[str, Any], moment: datetime) -> None:
+        name = event_name if event_type == "custom" else event_type
+        judgement = self._definitions.check(event_type, event_name, properties)
+        if any(violation.code == "unknown_event" for violation in judgement.violations):
+            self._undefined.add((name,), moment)
+            return
+        self._arrived.add(name)
+        kind = self._definitions.definition_of(event_type, event_name, properties)
+        if kind is not None:
+            counts = self._versions[kind]
+            counts[0] += 1
+            counts[1] += bool(judgement.violations)
+        seen: set[tuple[str, ...]] = set()
+        for violation in judgement.violations:
+            key = (name, kind[1] if kind else "", _any_item(violation.pointer), violation.code)
+            if key not in seen:  # an event counts once, however many of its items are wrong
+                self._violations.add(key, moment, violation.message)
+            seen.add(key)
+
+    def _never_arrived(self) -> list[Finding]:
+        names = dict.fromkeys(item.name for item in self._site.events.definitions)
+        return [Finding(NEVER, name) for name in names if name not in self._arrived]
+
+    def _undefined_events(self) -> list[Finding]:
+        return [
+            Finding(UNDEFINED_EVENT, name, events=tally.events, first_seen=tally.first, last_seen=tally.last)
+            for (name,), tally in _most_first(self._undefined)
+        ]
+
+    def _drift(self) -> list[Finding]:
+        found: list[Finding] = []
+        for (name, version, pointer, code), tally in _most_first(self._violations):
+            of = self._versions.get((name, version), (0, 0))[0]
+            share = tally.events / of if of else None
+            found.append(
+                Finding(
+                    DRIFT, name, version or None, pointer, code, tally.message, tally.events, share,
+                    tally.first, tally.last,
+                )
+            )  # fmt: skip
+        return found
+
+    def _failed(self) -> list[Finding]:
+        return [
+            Finding(
+                FAILED, "", None, pointer, failure_class, tally.message, tally.events, None, tally.first, tally.last
+            )
+            for (failure_class, pointer, _), tally in _most_first(self._failures)
+        ]
+
+
+def _in_full(events: EventDefinitions) -> EventDefinitions:
+    definitions = tuple(item.model_copy(update={"mode": None}) for item in events.definitions)
+    changes = {
+        "mode": Mode.WARN,
+        "unknown_events": Undefined.WARN,
+        "unknown_properties": Undefined.WARN,
+        "definitions": definitions,
+    }
+    return events.model_copy(update=changes)
+
+
+def _any_item(pointer: str) -> str:
+    """The pointer with every index of an array as `*`, so that items are counted together."""
+    return "/".join("*" if step.isdecimal() else step for step in pointer.split("/"))
+
+
+def _most_first(tallies: _Tallies) -> list[tuple[tuple[str, ...], _Tally]]:
+    return sorted(tallies.kept.items(), key=lambda item: (-item[1].events, item[0]))
