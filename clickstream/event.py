@@ -95,7 +95,9 @@ class FailedEvent:
     site: str | None = _column("The site that the write key names; unknown for a broken body on the hub.", default=None)
     received_at: datetime = _column("When it was received, or enqueued where it failed at compaction.")
     stage: Literal["collect", "compact"] = _column("Where it failed.")
-    failure_class: str = _column("payload_format, schema_violation or size_violation.")
+    failure_class: str = _column(
+        "bad_encoding, payload_format, schema_violation, definition_violation or size_violation."
+    )
     pointer: str = _column("JSON pointer (RFC 6901) to what is wrong; empty for the whole.", default="")
     message: str = _column("What is wrong, for a person.")
     dialect: str | None = _column("The protocol it arrived in.", default=None)

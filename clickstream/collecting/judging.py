@@ -52,7 +52,10 @@ class Judge:
             stated = client_event.check(dialect.read(item.original))
             seen = sender or self.watcher.spoken_for(stated, received_at, access.site.site)
             event = canonical(Envelope(stated, seen, received_at, access, dialect.name, new_id))
-            return Outcome(self._event_message(event), Verdict("accepted", event.event_id, consent=event.consent))
+            verdict = Verdict(
+                "accepted", event.event_id, consent=event.consent, violations=tuple(event.violations or ())
+            )
+            return Outcome(self._event_message(event), verdict)
         except InvalidRequest as problem:
             failed = failed_event(problem, item, access, seen, dialect.name, received_at, new_id())
             verdict = Verdict("failed", failed.failed_event_id, problem.code, problem.pointer, problem.message)

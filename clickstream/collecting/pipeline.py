@@ -9,9 +9,11 @@ from typing import Any
 
 from clickstream.collecting import clocks, pages
 from clickstream.collecting.client_event import ClientEvent
+from clickstream.errors import InvalidRequest
 from clickstream.event import Event, fingerprint
 from clickstream.sites.directory import WriteAccess
 from clickstream.sites.document import KeyKind
+from clickstream.sites.judging import Definitions
 
 NAMES_OF_TYPES = {"pageview": "page_view", "$pageview": "page_view"}
 TYPES = frozenset({"page_view", "page_ping", "identify", "group", "alias", "screen"})
@@ -122,9 +124,23 @@ CONTENT = ("event_type", "event_name", "created_at", "user_id", "page_url", "ref
 
 
 def canonical(envelope: Envelope) -> Event:
-    """The canonical event."""
-    fields: dict[str, Any] = {"site": envelope.access.site.site, "dialect": envelope.dialect}
+    """The canonical event. Raise InvalidRequest (definition_violation) where the site's definitions block it."""
+    site = envelope.access.site
+    fields: dict[str, Any] = {"site": site.site, "dialect": envelope.dialect}
     for step in STEPS:
         fields |= step(envelope)
+    fields |= hold_to_definition(fields, site.definitions, envelope.event.schema_version)
     content = {name: value for name in CONTENT if (value := fields.get(name)) is not None}
     return Event(**fields, fingerprint=fingerprint(content))
+
+
+def hold_to_definition(fields: Mapping[str, Any], definitions: Definitions, version: str | None) -> Mapping[str, Any]:
+    """The violations that the event carries, none where it has none. Raise InvalidRequest where they block it."""
+    judgement = definitions.check(fields["event_type"], fields["event_name"], fields["properties"], version)
+    if not judgement.violations:
+        return {}
+    if judgement.block:
+        first, more = judgement.violations[0], len(judgement.violations) - 1
+        message = f"{first.message} (and {more} more)" if more else first.message
+        raise InvalidRequest(message, code="definition_violation", pointer=first.pointer)
+    return {"violations": [violation.to_dict() for violation in judgement.violations]}

@@ -20,7 +20,7 @@ class _Bucket:
 
 
 class RateLimit:
-    """Buckets by key; of more than `max_keys` the ones used longest ago are forgotten, which only favours their keys."""
+    """Buckets by key. Of more than `max_keys` those used longest ago are forgotten, which only favours their keys."""
 
     def __init__(self, monotonic: Callable[[], float], max_keys: int = 10_000) -> None:
         self._monotonic = monotonic
