@@ -20,7 +20,6 @@ from clickstream.settings import Settings
 from clickstream.sites.directory import SiteDirectory, WriteAccess
 from clickstream.sites.document import KeyKind
 
-
 # Each sink keeps its own deadline; two in turn must not add up to more than trackers wait.
 ANSWER_DEADLINE_SECONDS = 3.5
 
