@@ -1,4 +1,4 @@
-"""What processes cost: processor time of a process and its children, from the kernel's own books."""
+"""What processes cost, from the kernel's own books."""
 
 from __future__ import annotations
 
@@ -12,3 +12,9 @@ def cpu_seconds(pid: int) -> float:
     """Seconds of processor time that a process, its threads and its ended children have used."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return sum(int(ticks) for ticks in fields[11:15]) / TICKS
+
+
+def resident_bytes(pid: int) -> int:
+    """Bytes of memory that a process has in use now."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
