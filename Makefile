@@ -49,11 +49,17 @@ local/node_modules/installed: local/package-lock.json
 	@touch $@
 
 .PHONY: install-tests
-install-tests: install tests/integration/event_hubs/node/node_modules/installed
+install-tests: install tests/integration/event_hubs/node/node_modules/installed tests/trackers/node_modules/installed
+	@local/chromium.sh
 
 tests/integration/event_hubs/node/node_modules/installed: tests/integration/event_hubs/node/package-lock.json
 	@echo "installing the second Event Hubs client (once)"
 	@cd tests/integration/event_hubs/node && npm ci --no-audit --no-fund --loglevel=error >/dev/null
+	@touch $@
+
+tests/trackers/node_modules/installed: tests/trackers/package-lock.json tests/trackers/package.json
+	@echo "installing the trackers (once)"
+	@cd tests/trackers && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null && node unpack.mjs
 	@touch $@
 
 lock: install  ## make the lock files anew from pyproject.toml
@@ -61,4 +67,4 @@ lock: install  ## make the lock files anew from pyproject.toml
 	@$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-header --quiet -c requirements.txt -o requirements-dev.txt
 
 clean:  ## remove what was installed and the local stack's state
-	@rm -rf $(VENV) .local local/node_modules tests/integration/event_hubs/node/node_modules
+	@rm -rf $(VENV) .local local/node_modules tests/integration/event_hubs/node/node_modules tests/trackers/node_modules

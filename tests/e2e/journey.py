@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -10,9 +11,24 @@ import httpx
 from clickstream.compacting.totals import read_totals
 from clickstream.lake.storage import StorageAccount
 from clickstream.settings import Connection
-from local.stack import Stack
+from local.processes import free_port
+from local.stack import ROOT, Stack, StackSettings
 
 READ = {"Authorization": "Bearer demo-read"}
+
+
+def stack_settings(state_dir: Path, sites_dir: Path = ROOT / "local" / "sites") -> StackSettings:
+    """Free ports, a folder of its own, and the shortest window."""
+    return StackSettings(
+        port=free_port(),
+        azurite_blob_port=free_port(),
+        azurite_queue_port=free_port(),
+        event_hubs_port=free_port(),
+        state_dir=state_dir,
+        sites_dir=sites_dir,
+        capture_window_seconds=1,
+        compact_every_seconds=60,
+    )
 
 
 def compact_everything(stack: Stack, seconds: float = 120) -> None:

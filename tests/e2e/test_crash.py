@@ -10,8 +10,7 @@ import httpx
 import pytest
 
 from local.stack import Stack
-from tests.e2e.conftest import stack_settings
-from tests.e2e.journey import compact_everything, select
+from tests.e2e.journey import compact_everything, select, stack_settings
 
 pytestmark = pytest.mark.e2e
 BATCH = 20

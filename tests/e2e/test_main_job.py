@@ -19,8 +19,7 @@ import pytest
 
 from local.processes import free_port
 from local.stack import ROOT, Stack
-from tests.e2e.conftest import stack_settings
-from tests.e2e.journey import READ
+from tests.e2e.journey import READ, stack_settings
 
 pytestmark = pytest.mark.e2e
 HOST = "www.example.com"

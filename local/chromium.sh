@@ -1,0 +1,26 @@
+#!/bin/sh
+# Sees to a Chromium for the tests in pages: one that CHROMIUM names or that is on the PATH, else Debian's.
+set -eu
+missing() {
+    echo "Chromium is missing$1. Install it, or name the program of a Chromium or Chrome: make test CHROMIUM=/path/to/it" >&2
+    exit 1
+}
+if [ -n "${CHROMIUM:-}" ]; then
+    if command -v "$CHROMIUM" >/dev/null; then exit 0; fi
+    missing ": $CHROMIUM is no program"
+fi
+for name in chromium chromium-browser google-chrome; do
+    if command -v "$name" >/dev/null; then exit 0; fi
+done
+if ! command -v apt-get >/dev/null; then missing " and there is no apt-get to install it with"; fi
+if [ "$(id -u)" -ne 0 ]; then missing " and only root can install it (sudo apt-get install chromium)"; fi
+echo "installing Chromium (once)"
+log=$(mktemp)
+export DEBIAN_FRONTEND=noninteractive
+install() { apt-get install --yes --quiet --no-install-recommends chromium >"$log" 2>&1; }
+# The package lists may be older than the package that they name.
+if ! install && ! { apt-get update --quiet >"$log" 2>&1 && install; }; then
+    tail -n 5 "$log" >&2
+    missing " and apt-get could not install it"
+fi
+rm -f "$log"

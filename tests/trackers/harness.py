@@ -1,0 +1,174 @@
+"""Real, unmodified trackers run against the functions: in Node, in Python, and in pages of a headless Chromium."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any, Self
+
+from tests.trackers.recorder import Recorder, Sent
+
+FOLDER = Path(__file__).parent
+SCRIPT_SECONDS = 90
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
+
+
+class ClientFailed(AssertionError):
+    """A client's script or page failed; the message carries what it said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a client told of itself, and what it really sent."""
+
+    told: Any
+    """The JSON that a script printed last; of a page, what the last of its steps returned."""
+    requests: list[Sent]
+    """Every request to the collector, preflights and beacons included, in the order of the answers."""
+    steps: list[Any] = field(default_factory=list)
+    """What each step of a page returned, paths left out."""
+    errors: list[str] = field(default_factory=list)
+    """Errors on the page's console, and those that nobody caught."""
+    cookies: list[dict[str, Any]] = field(default_factory=list)
+    """The browser's cookies before the page was left, with `name`, `value`, `domain`, `httpOnly`, ..."""
+    origin: str | None = None
+    """The page's origin."""
+
+    def posted(self) -> list[Sent]:
+        """The requests without preflights."""
+        return [request for request in self.requests if request.method != "OPTIONS"]
+
+
+def run_node(script: str, base_url: str, refusals: Sequence[int] = (), **env: str) -> Run:
+    """Run `node/<script>`, an ES module, until it ends. Raise ClientFailed when it fails or takes over 90 s.
+
+    It finds the collector in the variable BASE_URL and the write key in WRITE_KEY, flushes, prints a line of JSON last.
+    """
+    node = shutil.which("node")
+    assert node is not None, "Node.js is missing: `node` 20 or newer is needed on the PATH"
+    return _run_script([node, str(FOLDER / "node" / script)], base_url, refusals, env)
+
+
+def run_python(script: str, base_url: str, refusals: Sequence[int] = (), **env: str) -> Run:
+    """Run `python/<script>` as `run_node` does, in a Python of its own."""
+    return _run_script([sys.executable, str(FOLDER / "python" / script)], base_url, refusals, env)
+
+
+def _run_script(command: list[str], base_url: str, refusals: Sequence[int], env: dict[str, str]) -> Run:
+    with Recorder(base_url, refusals) as recorder:
+        # What a client says of its surroundings is the same on every machine.
+        fixed = {"BASE_URL": recorder.base_url, "WRITE_KEY": "demo", "TZ": "Etc/UTC", "LANG": "en_GB.UTF-8"}
+        surroundings = {**os.environ, **fixed, **env}
+        try:
+            done = subprocess.run(command, env=surroundings, capture_output=True, text=True, timeout=SCRIPT_SECONDS)
+        except subprocess.TimeoutExpired as late:
+            raise ClientFailed(f"{command[-1]} did not end: {late.stderr!r}") from late
+        if done.returncode != 0:
+            raise ClientFailed(f"{command[-1]} ended with {done.returncode}:\n{done.stderr}{done.stdout}")
+        lines = done.stdout.splitlines()
+        try:
+            told = json.loads(lines[-1])
+        except (IndexError, ValueError) as error:
+            raise ClientFailed(f"{command[-1]} printed no JSON last:\n{done.stdout}{done.stderr}") from error
+        return Run(told, recorder.requests())
+
+
+def find_chromium() -> str:
+    """The browser's program: the variable CHROMIUM, else one on the PATH."""
+    for name in (os.environ.get("CHROMIUM"), *CHROMIUM_NAMES):
+        if name and (found := shutil.which(name)):
+            return found
+    raise AssertionError("Chromium is missing: run `make install-tests`, or name its program with CHROMIUM=/path")
+
+
+class Browser:
+    """One headless Chromium. Every visit has a profile of its own: no cookie or stored id is left from another."""
+
+    def __init__(self, log: Path) -> None:
+        self._log = log
+        self._output = log.open("wb")
+        self._driver = subprocess.Popen(
+            ["node", str(FOLDER / "browser" / "driver.mjs")],
+            env={**os.environ, "CHROMIUM": find_chromium()},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._output,
+            start_new_session=True,
+        )
+        self.version: str = self._read()["ready"]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with contextlib.suppress(BrokenPipeError):
+            self._pipe(self._driver.stdin).close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._driver.wait(15)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._driver.pid, signal.SIGKILL)
+        self._driver.wait()
+        self._pipe(self._driver.stdout).close()
+        self._output.close()
+
+    def run(
+        self,
+        page: str,
+        base_url: str,
+        steps: Sequence[str] = ("run",),
+        *,
+        path: str = "/start",
+        host: str = "localhost",
+        refusals: Sequence[int] = (),
+    ) -> Run:
+        """Open a page, take the steps, leave it, and return once its last beacon has arrived. Raise ClientFailed.
+
+        `page` names a file in `browser/`: a script, which is bundled and put on a page, or a whole `.html` page, where
+        `{{baseUrl}}` stands for the collector and `/node_modules/...` for files of the installed packages. The page
+        is on another port than the collector, so it is another origin; with `host="127.0.0.1"` another site as well,
+        which keeps cookies away. A step is the name of a function on `window`, called with the collector's address and
+        awaited, or a path of the page's origin to go to next, where the same page is loaded anew. `path` comes first.
+        """
+        with Recorder(base_url, refusals) as recorder:
+            visit = {
+                "page": str(FOLDER / "browser" / page),
+                "baseUrl": recorder.base_url,
+                "host": host,
+                "path": path,
+                "steps": list(steps),
+            }
+            stdin = self._pipe(self._driver.stdin)
+            stdin.write(json.dumps(visit).encode() + b"\n")
+            stdin.flush()
+            outcome = self._read()
+            if "failure" in outcome:
+                raise ClientFailed(f"{page}: {outcome['failure']}")
+            steps_told = outcome["told"]
+            return Run(
+                steps_told[-1] if steps_told else None,
+                recorder.requests(),
+                steps_told,
+                outcome["errors"],
+                outcome["cookies"],
+                outcome["origin"],
+            )
+
+    def _read(self) -> dict[str, Any]:
+        line = self._pipe(self._driver.stdout).readline()
+        if not line:
+            raise ClientFailed(f"the browser's driver ended:\n{self._log.read_text(errors='replace')}")
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+    @staticmethod
+    def _pipe(stream: IO[bytes] | None) -> IO[bytes]:
+        assert stream is not None, "it was opened as a pipe"
+        return stream
