@@ -10,6 +10,7 @@ from pydantic_core import from_json
 
 from clickstream.errors import InvalidRequest
 
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 MAX_DEPTH = 16
 MAX_KEYS = 200
 MAX_ITEMS = 500
@@ -24,7 +25,7 @@ def parse_json(text: bytes) -> Any:
     read all the same, so that `bounded` refuses the one event that holds it and its neighbours live. A byte order
     mark is skipped. Of a key given twice, the last one counts.
     """
-    text = text.removeprefix(b"\xef\xbb\xbf")
+    text = text.removeprefix(BYTE_ORDER_MARK)
     try:
         return from_json(text, allow_inf_nan=False)
     except ValueError as error:

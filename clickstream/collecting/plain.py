@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from clickstream.collecting.dialect import Answer, Dialect, Endpoint, Item, Reading, Verdict
-from clickstream.collecting.json_values import parse_json
+from clickstream.collecting.json_values import BYTE_ORDER_MARK, parse_json
 from clickstream.collecting.request import Request
 from clickstream.errors import InvalidRequest
 
@@ -18,7 +18,7 @@ NO_STORE = {"Cache-Control": "no-store"}
 
 def split_body(request: Request) -> Reading:
     """The events of a body, in order. A bad line is an Item with its problem."""
-    text = request.body.strip()
+    text = request.body.removeprefix(BYTE_ORDER_MARK).strip()
     if not text:
         raise InvalidRequest("the body is empty", code="empty", pointer="")
     if "ndjson" in request.headers.get("content-type", "").lower():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import count
 from typing import Any
@@ -52,16 +52,20 @@ class Bench:
 
     events: MemorySink = field(default_factory=MemorySink)
     failed: MemorySink = field(default_factory=MemorySink)
+    max_request_bytes: int = 65_536
 
     def __post_init__(self) -> None:
         numbers = count(1)
         sites = SiteDirectory(MemoryDocuments({"sites/shop.yaml": SITE}), 30, Clock())
-        self.collector = Collector(SETTINGS, sites, self.events, self.failed, lambda: f"id-{next(numbers)}")
+        settings = replace(SETTINGS, max_request_bytes=self.max_request_bytes)
+        self.collector = Collector(settings, sites, self.events, self.failed, lambda: f"id-{next(numbers)}")
 
-    async def collect(self, body: Any, **headers: str) -> list[tuple[str, str | None, str | None]]:
+    async def collect(
+        self, body: Any, received_at: datetime = RECEIVED, **headers: str
+    ) -> list[tuple[str, str | None, str | None]]:
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        request = Request({**HEADERS, **named}, {}, raw, RECEIVED)
+        request = Request({**HEADERS, **named}, {}, raw, received_at)
         collected = await self.collector.collect(request, plain.DIALECT, plain.DIALECT.endpoints[0])
         return [(v.status, v.code, v.pointer) for v in collected.verdicts]
 
