@@ -84,7 +84,11 @@ def check(fields: Mapping[str, Any]) -> ClientEvent:
 
     Raise InvalidRequest (schema_violation) that names the first problem and counts the others.
     """
-    known = {name: bounded(value, f"/{escape(name)}") for name, value in fields.items() if name in FIELDS}
+    known = {
+        name: value if isinstance(value, datetime) else bounded(value, f"/{escape(name)}")
+        for name, value in fields.items()
+        if name in FIELDS
+    }
     unknown = {name: bounded(value, f"/{escape(name)}") for name, value in fields.items() if name not in FIELDS}
     if unknown:
         stated = known.get("properties") or {}

@@ -27,8 +27,11 @@ class Request:
 
 
 def write_key(request: Request) -> str | None:
-    """The write key where every dialect may state it: header X-Write-Key, the user of Basic, or a parameter."""
-    if key := request.headers.get("x-write-key"):
+    """The write key where every dialect may state it: header X-Write-Key, the user of Basic, or a parameter.
+
+    Jitsu's clients insist on a key of the form `key:secret`; as with Basic, what follows the colon says nothing here.
+    """
+    if key := request.headers.get("x-write-key", "").partition(":")[0]:
         return key
     scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "basic":
