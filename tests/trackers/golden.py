@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib.metadata
 import json
 import os
@@ -9,6 +10,8 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 FOLDER = Path(__file__).parent
 GOLDEN = FOLDER / "golden"
@@ -43,11 +46,15 @@ def assert_golden(package: str, rows: Sequence[Mapping[str, Any]], scenario: str
     )
     path = GOLDEN / f"{name}.json"
     masked = mask_rows(rows, {text: word for word, text in known.items()})
+    found = json.dumps(masked, indent=2, ensure_ascii=False) + "\n"
     if os.environ.get("UPDATE_GOLDEN"):
         GOLDEN.mkdir(exist_ok=True)
-        path.write_text(json.dumps(masked, indent=2, ensure_ascii=False) + "\n")
+        path.write_text(found)
     assert path.is_file(), f"{path.name} is missing: run with UPDATE_GOLDEN=1, and read what it wrote"
-    assert masked == json.loads(path.read_text()), f"{path.name} holds other rows; UPDATE_GOLDEN=1 rewrites it"
+    kept = path.read_text()
+    if found != kept:
+        lines = difflib.unified_diff(kept.splitlines(), found.splitlines(), path.name, "found", lineterm="")
+        pytest.fail("\n".join(["other rows than were kept; UPDATE_GOLDEN=1 rewrites them", *lines]), pytrace=False)
 
 
 def installed_version(package: str) -> str:

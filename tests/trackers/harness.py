@@ -18,6 +18,8 @@ from tests.trackers.recorder import Recorder, Sent
 
 FOLDER = Path(__file__).parent
 SCRIPT_SECONDS = 90
+# A page that was left sends its beacons afterwards, and nobody can be asked whether more will come.
+QUIET_SECONDS = 0.5
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -65,8 +67,8 @@ def run_python(script: str, base_url: str, refusals: Sequence[int] = (), **env: 
 def _run_script(command: list[str], base_url: str, refusals: Sequence[int], env: dict[str, str]) -> Run:
     with Recorder(base_url, refusals) as recorder:
         # What a client says of its surroundings is the same on every machine.
-        fixed = {"BASE_URL": recorder.base_url, "WRITE_KEY": "demo", "TZ": "Etc/UTC", "LANG": "en_GB.UTF-8"}
-        surroundings = {**os.environ, **fixed, **env}
+        fixed = {"TZ": "Etc/UTC", "LANG": "en_GB.UTF-8", "NO_PROXY": "localhost", "no_proxy": "localhost"}
+        surroundings = {**os.environ, **fixed, "BASE_URL": recorder.base_url, "WRITE_KEY": "demo", **env}
         try:
             done = subprocess.run(command, env=surroundings, capture_output=True, text=True, timeout=SCRIPT_SECONDS)
         except subprocess.TimeoutExpired as late:
@@ -151,14 +153,14 @@ class Browser:
             outcome = self._read()
             if "failure" in outcome:
                 raise ClientFailed(f"{page}: {outcome['failure']}")
-            steps_told = outcome["told"]
+            told = outcome["told"]
             return Run(
-                steps_told[-1] if steps_told else None,
-                recorder.requests(),
-                steps_told,
-                outcome["errors"],
-                outcome["cookies"],
-                outcome["origin"],
+                told=told[-1] if told else None,
+                requests=recorder.requests(QUIET_SECONDS),
+                steps=told,
+                errors=outcome["errors"],
+                cookies=outcome["cookies"],
+                origin=outcome["origin"],
             )
 
     def _read(self) -> dict[str, Any]:

@@ -45,6 +45,7 @@ async function bundle(page) {
       format: "iife",
       platform: "browser",
       define: { "process.env.NODE_ENV": '"production"' },
+      nodePaths: [join(FOLDER, "node_modules")],
       write: false,
       logLevel: "silent",
     });
@@ -93,6 +94,7 @@ const browser = await chromium.launch({
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--no-proxy-server",
     // Nothing leaves the machine, whatever a tracker asks for.
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1",
   ],
