@@ -73,8 +73,11 @@ _PROPERTY = {
 }
 
 ModeField = Annotated[Mode, BeforeValidator(_unquoted_off)]
+_VERSION = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$"
 Version = Annotated[
-    Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$")], BeforeValidator(_as_text)
+    Annotated[str, StringConstraints(pattern=_VERSION)],
+    BeforeValidator(_as_text),
+    WithJsonSchema({"type": ["string", "integer"], "pattern": _VERSION}),
 ]
 PropertySchema = Annotated[dict[str, Any], BeforeValidator(_schema), WithJsonSchema(_PROPERTY)]
 PropertyName = Annotated[str, StringConstraints(min_length=1, max_length=200)]
@@ -93,7 +96,7 @@ class EventDefinition(BaseModel):
     owner: str | None = Field(default=None, description="Whom to ask.")
     mode: ModeField | None = Field(default=None, description="As the mode above, for this event alone.")
     properties: dict[PropertyName, PropertySchema] = Field(
-        default_factory=dict, description="By name: what the value must be, in JSON Schema, and whether it is required."
+        default_factory=dict, description="By name: what the value must be, as JSON Schema, and whether it is required."
     )
 
     @property

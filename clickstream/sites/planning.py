@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 SUFFIX = ".yaml"
 SHOWN_DIGITS = 8
+SHAREABLE = (KeyKind.READ, KeyKind.ADMIN)
 
 
 class EditableSiteDocuments(Protocol):
@@ -139,16 +140,16 @@ def read_sites(texts: Mapping[str, bytes]) -> dict[str, Site]:
 
 
 def key_problems(sites: Sequence[Site]) -> list[str]:
-    """A key that writes opens one site only, and none that reads. Several sites may share a key that reads."""
+    """A key opens one site in one way; only one that writes nothing may open several sites, in the same way each."""
     owners: dict[bytes, tuple[str, Key]] = {}
     problems: list[str] = []
     for site in sites:
         for index, key in enumerate(site.keys):
             owner, other = owners.setdefault(key.digest, (site.site, key))
-            if owner != site.site and KeyKind.READ not in (key.kind, other.kind):
-                problems.append(f"{site.site}{SUFFIX}: /keys/{index}/key: is a write key of the site {owner} too")
-            elif owner != site.site and key.kind is not other.kind:
-                problems.append(f"{site.site}{SUFFIX}: /keys/{index}/key: is a {other.kind} key of the site {owner}")
+            shared = key.kind is other.kind and key.kind in SHAREABLE
+            if owner != site.site and not shared:
+                place = f"{site.site}{SUFFIX}: /keys/{index}/key"
+                problems.append(f"{place}: is a key of kind {other.kind} of the site {owner} too")
     return problems
 
 

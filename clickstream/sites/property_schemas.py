@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from clickstream.sites.problems import Place
 
 if TYPE_CHECKING:
-    from jsonschema_rs import Draft202012Validator
+    from jsonschema_rs import Draft202012Validator, ValidationError
 
 TYPES = ("string", "number", "integer", "boolean", "object", "array", "null")
 _META = "https://json-schema.org/draft/2020-12/schema"
@@ -96,15 +96,20 @@ def _broken(schema: dict[str, Any]) -> Iterator[tuple[Place, str]]:
     from jsonschema_rs import ValidationError
 
     try:
-        found = [(tuple(error.instance_path), error.message) for error in _meta_schema().iter_errors(schema)]
+        found = [_told(error) for error in _meta_schema().iter_errors(schema)]
         yield from found
         if not found:
             _validator(schema)
     except ValidationError as error:
-        no_pattern = error.kind.name == "format" and "pattern" in error.instance_path
-        yield tuple(error.instance_path), NO_PATTERN if no_pattern else error.message
+        yield _told(error)
     except ValueError as error:  # what YAML knows and JSON does not, such as a date
         yield (), f"is not JSON: {error}"
+
+
+def _told(error: ValidationError) -> tuple[Place, str]:
+    place = tuple(error.instance_path)
+    is_pattern = error.kind.name == "format" and place[-1:] == ("pattern",)
+    return place, NO_PATTERN if is_pattern else error.message
 
 
 @lru_cache(maxsize=1)
