@@ -51,7 +51,8 @@ METRICS: Mapping[str, Metric] = {
         Metric(
             "visits",
             "Distinct visits. A visit is a visitor's `session_id`; where the tracker gives none, a run of the "
-            "visitor's events with no more than 30 minutes between one and the next.",
+            "visitor's events with no more than 30 minutes between one and the next. Of who denied consent no id is "
+            "kept: there a page view that no page of the same host led to is a visit.",
             "count(DISTINCT visit)",
             of_visits=True,
         ),
@@ -97,7 +98,7 @@ of_site AS (
         AND occurred_at >= CAST($from AS TIMESTAMPTZ) - INTERVAL 1 DAY AND occurred_at < CAST($to AS TIMESTAMPTZ)
 )""".strip()
 
-# Who has neither id makes no visit; such an event's source is its own.
+# Who has neither id makes no visit, but for who denied consent; such an event's source is its own.
 VISITED = """
 pauses AS (
     SELECT *, CASE WHEN referrer_host <> coalesce(page_host, '') THEN referrer_host ELSE '(direct)' END AS referred_by,
@@ -112,7 +113,9 @@ runs AS (
 ),
 visited AS (
     SELECT *,
-        CASE WHEN coalesce(visitor, session_id) IS NOT NULL THEN row(visitor, session_id, run) END AS visit,
+        CASE WHEN coalesce(visitor, session_id) IS NOT NULL THEN row(visitor, session_id, run)
+            WHEN consent = 'denied' AND event_type = 'page_view' AND referrer_host IS DISTINCT FROM page_host
+            THEN row(event_id, session_id, run) END AS visit,
         CASE WHEN coalesce(visitor, session_id) IS NULL THEN referred_by
             ELSE first_value(referred_by) OVER (PARTITION BY visitor, session_id, run ORDER BY occurred_at, event_id)
             END AS source

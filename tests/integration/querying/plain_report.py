@@ -66,7 +66,9 @@ def visits_of(rows: Sequence[Row]) -> dict[str, tuple[Any, str]]:
         if session is not None:
             visit = (visitor, session)
         elif visitor is None:
-            found[row["event_id"]] = (None, source)
+            entered = row["event_type"] == "page_view" and host != row.get("page_host")
+            denied = row.get("consent") == "denied"
+            found[row["event_id"]] = (row["event_id"] if denied and entered else None, source)
             continue
         else:
             before, number = last.get(visitor, (datetime.min.replace(tzinfo=UTC), 0))

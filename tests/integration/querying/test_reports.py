@@ -43,7 +43,8 @@ def random_rows(seed: int) -> list[dict[str, Any]]:
     for person in range(36):
         site = chance.choice(["shop", "blog", "shop' OR 1=1 --"])
         at = datetime(2026, 10, 1, tzinfo=UTC) + timedelta(seconds=chance.randrange(25 * 86_400))
-        ids = chance.choice([{"anonymous_id": f"a{person % 9}"}, {"user_id": f"u{person}"}, {"session_id": "s"}, {}])
+        known = [{"anonymous_id": f"a{person % 9}"}, {"user_id": f"u{person}"}]
+        ids = chance.choice([*known, {"session_id": "s"}, {}, {"consent": "denied"}])
         for step in range(40):
             at += timedelta(seconds=chance.choice(GAPS), microseconds=chance.choice([0, 0, 1]))
             type_, name = chance.choice([("page_view", "page_view"), ("custom", "buy"), ("page_ping", "page_ping")])
@@ -191,8 +192,6 @@ def test_a_named_range_ends_today(engine: QueryEngine, name: str, first: date) -
     query = {"metrics": METRICS, "dimensions": ["time:day"]}
     begin, end = datetime.combine(first, time(), UTC), datetime(2026, 10, 29, tzinfo=UTC)
     answer = ask(engine, {**query, "date_range": name})
-    if name == "all":
-        end = datetime(2027, 1, 1, tzinfo=UTC)
     if name != "all":
         assert answer["query"]["date_range"] == [f"{first}T00:00:00+00:00", "2026-10-28T23:59:59+00:00"]
     assert values(answer) == report(ROWS, "shop", ZoneInfo("UTC"), begin, end, query)
@@ -253,6 +252,25 @@ def test_a_pause_of_more_than_half_an_hour_ends_a_visit(azurite: Azurite) -> Non
     )
     engine = QueryEngine(lake.account, lake.settings, lambda: NOW)
     assert values(ask(engine, {"metrics": METRICS, "date_range": "day"})) == [([], [2, 4, 7, 7])]
+
+
+def test_who_denied_consent_is_counted_by_visits_and_never_as_a_visitor(azurite: Azurite) -> None:
+    lake = make_lake(azurite)
+
+    def seen(event_id: str, referrer_host: str | None, **fields: Any) -> dict[str, Any]:
+        page = {"page_host": "shop.example", "referrer_host": referrer_host, "consent": "denied"}
+        return event(event_id, "shop", NOW, **{**page, "event_type": "page_view", **fields})
+
+    lake.append(
+        seen("e1", "search.example"),
+        seen("e2", "shop.example"),
+        seen("e3", None),
+        seen("e4", None, event_type="custom"),
+        seen("e5", None, consent="full"),
+    )
+    engine = QueryEngine(lake.account, lake.settings, lambda: NOW)
+    answer = ask(engine, {"metrics": METRICS, "date_range": "day"})
+    assert values(answer) == [([], [0, 2, 4, 5])]
 
 
 def test_a_limit_over_the_setting_is_refused(engine: QueryEngine) -> None:

@@ -1,0 +1,66 @@
+"""What is kept of an event under each consent: of who denied nothing identifying, though the visit still counts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from clickstream.event import Consent
+
+# Of who denied: what happened, when, on which page, from which site. Whatever is not named here is dropped.
+KEPT_OF_DENIED = frozenset(
+    {
+        "event_id",
+        "site",
+        "event_type",
+        "event_name",
+        "received_at",
+        "occurred_at",
+        "clock_clamped",
+        "page_url",
+        "page_host",
+        "page_path",
+        "referrer",
+        "referrer_host",
+        "utm_source",
+        "utm_medium",
+        "utm_campaign",
+        "violations",
+        "dialect",
+        "tracker",
+    }
+)
+# Of who agreed to anonymous measuring: all but what tells a person or a device again.
+DROPPED_OF_ANONYMOUS = frozenset(
+    {"anonymous_id", "user_id", "previous_id", "group_id", "session_id", "session_index", "click_id"}
+)
+# Events that are about a person: their properties are that person's traits.
+ABOUT_PERSONS = frozenset({"identify", "group", "alias"})
+
+
+def minimised(fields: Mapping[str, Any], consent: Consent, visitor_id: str | None) -> dict[str, Any]:
+    """The canonical fields that may be kept, with the consent itself.
+
+    `visitor_id` is the id that changes daily and needs nothing of the device; it stands in where consent is anonymous.
+    """
+    if consent == "full":
+        return {**fields, "consent": consent}
+    if consent == "anonymous":
+        kept = {name: value for name, value in fields.items() if name not in DROPPED_OF_ANONYMOUS}
+        if fields["event_type"] in ABOUT_PERSONS:
+            kept |= {"properties": {}, "context": {}}
+        return {**kept, "anonymous_id": visitor_id, "consent": consent}
+    kept = {name: value for name, value in fields.items() if name in KEPT_OF_DENIED}
+    for name in ("page_url", "referrer"):
+        if kept.get(name):
+            kept[name] = _without_query(kept[name], path=name == "page_url")
+    return {**kept, "consent": consent}
+
+
+def _without_query(url: str, *, path: bool) -> str | None:
+    """Scheme, host and, if asked for, path; nothing of an address that has no host."""
+    parts = urlsplit(url)
+    if not parts.netloc:
+        return parts.path if path and url.startswith("/") else None
+    return f"{parts.scheme}://{parts.netloc}{parts.path if path else '/'}"
