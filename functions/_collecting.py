@@ -18,7 +18,12 @@ from functions._http import json_answer, problem
 
 MAX_ORIGIN = 300
 # What trackers are known to send beyond the simple headers; the cache spares one request per event.
-ALLOWED_HEADERS = "Content-Type, Authorization, X-Write-Key, Prefer, SP-Anonymous, AnonymousId, SentAt, X-Umami-Cache"
+# Those from X-Retry-Count on come with what is sent again, which a page could otherwise never do.
+ALLOWED_HEADERS = (
+    "Content-Type, Authorization, X-Write-Key, Prefer, SP-Anonymous, AnonymousId, SentAt, X-Umami-Cache, X-IP-Policy, "
+    "X-Enable-Debug, X-Retry-Count, Rsa-Recovered, Rsa-Retry-Attempt, Rsa-Since-Last-Attempt, Rsa-Since-First-Attempt, "
+    "Rsa-Retry-Reason"
+)
 PREFLIGHT_SECONDS = 3600
 
 

@@ -52,4 +52,5 @@ def _visitor_id(key: bytes, day: str, site: str, address: str, agent: str) -> st
 def _first_language(accepted: str | None) -> str | None:
     if not accepted:
         return None
-    return accepted.partition(",")[0].partition(";")[0].strip()[:MAX_LANGUAGE] or None
+    first = accepted.partition(",")[0].partition(";")[0].strip()[:MAX_LANGUAGE]
+    return None if first in ("", "*") else first  # Node.js takes any
