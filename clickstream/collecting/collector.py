@@ -59,7 +59,7 @@ class Collector:
         self._new_id = new_id
         self._watcher = Watcher(settings.visitor_id_key, settings.trusted_proxy_hops)
         self._rates = RateLimit(time.monotonic)
-        self._judge = Judge(self._watcher, events.max_message_bytes)
+        self.judge = Judge(self._watcher, events.max_message_bytes)
 
     async def collect(self, request: Request, dialect: Dialect, endpoint: Endpoint) -> Collected:
         """Take the events of a request. Every verdict is of something durable.
@@ -98,7 +98,7 @@ class Collector:
     async def _take(self, request: Request, dialect: Dialect, access: WriteAccess, items: Sequence[Item]) -> Collected:
         sender = self._watcher.sender(request, access.site.site) if access.kind is KeyKind.PUBLIC else None
         outcomes = [
-            self._judge.judge(item, dialect, access, sender, request.received_at, self._new_id) for item in items
+            self.judge.judge(item, dialect, access, sender, request.received_at, self._new_id) for item in items
         ]
         accepted = [outcome.message for outcome in outcomes if outcome.verdict.status == "accepted"]
         failed = [outcome.message for outcome in outcomes if outcome.verdict.status == "failed"]

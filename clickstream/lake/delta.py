@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
@@ -116,22 +116,32 @@ class LakeTable:
         """
         generation = (self.application_version(COMPACTOR) or 0) + 1
         transactions = [Transaction(app_id, version) for app_id, version in {**versions, COMPACTOR: generation}.items()]
-        properties = CommitProperties(
-            custom_metadata={COUNTS: json.dumps(counts, separators=(",", ":"))}, app_transactions=transactions
-        )
-        try:
-            actions: list[AddAction | RemoveAction] = [self._write(day, part) for day, part in self._parts(rows)]
-            self._table.create_write_transaction(
-                actions,
-                mode="append",
-                schema=deltalake.Schema.from_arrow(self.spec.schema),
-                partition_by=[self.spec.partition],
-                commit_properties=properties,
-            )
-        except CommitFailedError as error:
-            raise Conflict(f"another writer changed {self.spec.name}: {error}") from error
-        except (DeltaError, OSError, obstore.exceptions.BaseError) as error:
-            raise Unavailable(f"{self.spec.name} cannot be written: {error}") from error
+        with self._writable():
+            self._commit([self._write(day, part) for day, part in self._parts(rows)], counts, transactions)
+
+    def remove(self, column: str, ids: Mapping[date, Collection[str]], counts: Mapping[str, Any]) -> int:
+        """Take the rows of these ids, told by the date they stand under, out of the table. Returns how many.
+
+        Every file that holds one is replaced by a file without it, so that any reader of Delta sees the same; all in
+        one commit, and none where there is nothing to remove. Files that are there no more stay for readers of older
+        versions until vacuum removes them. Raise Conflict when another writer committed meanwhile and must be looked
+        at first, Unavailable.
+        """
+        count = 0
+        actions: list[AddAction | RemoveAction] = []
+        with self._writable():
+            for day, path, size in self._files_of(ids):
+                rows = self._read(path)
+                kept = rows.filter(pc.invert(pc.is_in(rows[column], pa.array(ids[day], pa.string()))))
+                if kept.num_rows == rows.num_rows:
+                    continue
+                count += rows.num_rows - kept.num_rows
+                actions.append(RemoveAction(path, True, _now_ms(), size, {self.spec.partition: day.isoformat()}))
+                if kept.num_rows:
+                    actions.append(self._write(day, kept))
+            if actions:
+                self._commit(actions, counts, [])
+        return count
 
     def commit_counts(self) -> Sequence[Mapping[str, Any]]:
         """The counts of every commit that the log still holds. Raise Unavailable."""
@@ -145,15 +155,56 @@ class LakeTable:
         except (DeltaError, OSError) as error:
             raise Unavailable(f"the table {self.spec.name} cannot be read: {error}") from error
 
+    @contextlib.contextmanager
+    def _writable(self) -> Iterator[None]:
+        try:
+            yield
+        except CommitFailedError as error:
+            raise Conflict(f"another writer changed {self.spec.name}: {error}") from error
+        except (DeltaError, OSError, obstore.exceptions.BaseError) as error:
+            raise Unavailable(f"{self.spec.name} cannot be written: {error}") from error
+
+    def _commit(
+        self,
+        actions: list[AddAction | RemoveAction],
+        counts: Mapping[str, Any],
+        transactions: list[Transaction],
+    ) -> None:
+        properties = CommitProperties(
+            custom_metadata={COUNTS: json.dumps(counts, separators=(",", ":"))}, app_transactions=transactions
+        )
+        self._table.create_write_transaction(
+            actions,
+            mode="append",
+            schema=deltalake.Schema.from_arrow(self.spec.schema),
+            partition_by=[self.spec.partition],
+            commit_properties=properties,
+        )
+
+    def _files_of(self, days: Collection[date]) -> Sequence[tuple[date, str, int]]:
+        """Date, path and bytes of every file under these dates."""
+        files = pa.table(self._table.get_add_actions(flatten=True)).to_pylist()
+        found = [(file[f"partition.{self.spec.partition}"], file["path"], file["size_bytes"]) for file in files]
+        return [file for file in found if file[0] in days]
+
+    def _read(self, path: str) -> pa.Table:
+        data = obstore.get(self._files, f"{self.spec.name}/{path}").bytes()
+        return pq.read_table(pa.BufferReader(data), schema=self._schema_of_files)
+
+    @property
+    def _schema_of_files(self) -> pa.Schema:
+        """A file does not hold the column that the table is partitioned by."""
+        return self.spec.schema.remove(self.spec.schema.get_field_index(self.spec.partition))
+
     def _parts(self, rows: pa.Table) -> Sequence[tuple[date, pa.Table]]:
         ordered = rows.select([column.name for column in self.spec.columns]).cast(self.spec.schema)
         ordered = ordered.sort_by([(name, "ascending") for name in self.spec.sort_by])
         days = pc.unique(ordered[self.spec.partition]).to_pylist()
-        return [(day, ordered.filter(pc.equal(ordered[self.spec.partition], pa.scalar(day)))) for day in days]
+        parts = [(day, ordered.filter(pc.equal(ordered[self.spec.partition], pa.scalar(day)))) for day in days]
+        return [(day, part.drop_columns([self.spec.partition])) for day, part in parts]
 
-    def _write(self, day: date, part: pa.Table) -> AddAction:
+    def _write(self, day: date, rows: pa.Table) -> AddAction:
         path = f"{self.spec.partition}={day.isoformat()}/part-{uuid.uuid4()}.zstd.parquet"
-        rows = part.drop_columns([self.spec.partition])
         sink = pa.BufferOutputStream()
         dictionary = [name for name in rows.column_names if name not in NO_DICTIONARY]
         pq.write_table(
@@ -166,8 +217,11 @@ class LakeTable:
         )
         data = sink.getvalue()
         obstore.put(self._files, f"{self.spec.name}/{path}", data.to_pybytes())
-        now_ms = int(datetime.now(UTC).timestamp() * 1000)
-        return AddAction(path, data.size, {self.spec.partition: day.isoformat()}, now_ms, True, statistics(rows))
+        return AddAction(path, data.size, {self.spec.partition: day.isoformat()}, _now_ms(), True, statistics(rows))
+
+
+def _now_ms() -> int:
+    return int(datetime.now(UTC).timestamp() * 1000)
 
 
 def statistics(rows: pa.Table) -> str:

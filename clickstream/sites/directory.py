@@ -52,6 +52,7 @@ class _Loaded:
     sites: Mapping[str, Site]
     writers: Mapping[bytes, WriteAccess]
     readers: Mapping[bytes, frozenset[str]]
+    admins: Mapping[bytes, frozenset[str]]
 
 
 class SiteDirectory:
@@ -82,12 +83,12 @@ class SiteDirectory:
     async def reader(self, key: str | None, site: str) -> Site:
         """The site, if the read key opens it. Raise Unauthorized for a key that opens nothing, Forbidden otherwise."""
         loaded = await self._current()
-        readable = loaded.readers.get(digest_of(key)) if key else None
-        if readable is None:
-            raise Unauthorized("this read key opens no site")
-        if site not in readable:
-            raise Forbidden(f"this read key does not open the site {site!r}")
-        return loaded.sites[site]
+        return _opened(loaded, loaded.readers, "read", key, site)
+
+    async def admin(self, key: str | None, site: str) -> Site:
+        """The site, if the admin key opens its jobs. Raise as `reader` does."""
+        loaded = await self._current()
+        return _opened(loaded, loaded.admins, "admin", key, site)
 
     async def allows_origin(self, origin: str) -> bool:
         """Whether any site takes events from pages of this origin. Raise Unavailable."""
@@ -159,11 +160,13 @@ class SiteDirectory:
 def _index(versions: Mapping[str, str], sites: Mapping[str, Site]) -> _Loaded:
     writers: dict[bytes, WriteAccess] = {}
     readers: dict[bytes, frozenset[str]] = {}
+    admins: dict[bytes, frozenset[str]] = {}
     for site in sites.values():
         for key in site.keys:
             digest = key.digest
-            if key.kind is KeyKind.READ:
-                readers[digest] = readers.get(digest, frozenset()) | {site.site}
+            if key.kind in (KeyKind.READ, KeyKind.ADMIN):
+                opened = readers if key.kind is KeyKind.READ else admins
+                opened[digest] = opened.get(digest, frozenset()) | {site.site}
             elif digest in writers:
                 log.error(
                     "a write key of site %s is one of site %s too; it names the latter",
@@ -172,4 +175,13 @@ def _index(versions: Mapping[str, str], sites: Mapping[str, Site]) -> _Loaded:
                 )
             else:
                 writers[digest] = WriteAccess(site, key.kind)
-    return _Loaded(versions, sites, writers, readers)
+    return _Loaded(versions, sites, writers, readers, admins)
+
+
+def _opened(loaded: _Loaded, keys: Mapping[bytes, frozenset[str]], kind: str, key: str | None, site: str) -> Site:
+    opened = keys.get(digest_of(key)) if key else None
+    if opened is None:
+        raise Unauthorized(f"this {kind} key opens no site")
+    if site not in opened:
+        raise Forbidden(f"this {kind} key does not open the site {site!r}")
+    return loaded.sites[site]

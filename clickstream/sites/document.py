@@ -32,6 +32,7 @@ class KeyKind(StrEnum):
     SERVER = "server"  # secret; may state the visitor's address and agent
     IMPORT = "import"  # secret; as server, and `created_at` is taken as it is
     READ = "read"  # secret; opens queries, writes nothing
+    ADMIN = "admin"  # secret; opens jobs that change what is stored, such as replays
 
 
 class _Strict(BaseModel):
@@ -42,7 +43,8 @@ class Key(_Strict):
     """One key and what it opens."""
 
     kind: KeyKind = Field(
-        description="public stands in pages; server, import and read are secret. read opens queries and writes nothing."
+        description="public stands in pages; server, import, read and admin are secret. read opens queries and writes "
+        "nothing; admin opens jobs that change what is stored."
     )
     key: Annotated[
         str, StringConstraints(max_length=128, pattern=r"^(sha256:[0-9a-f]{64}|[A-Za-z0-9._~-]{4,128})$")
