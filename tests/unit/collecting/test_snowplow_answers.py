@@ -61,6 +61,12 @@ def test_a_click_is_an_event_of_its_own_or_an_entity_of_the_one_stated() -> None
     assert len(click({"u": address, "e": "pv"})["context"]["entities"]) == 1
 
 
+def test_a_counted_click_leads_on_at_once_and_every_time() -> None:
+    answer = snowplow.lead_on(Request({}, {"u": "https://Shop.example/a b"}, b"", RECEIVED, "GET"), [])
+    assert (answer.status, answer.body, answer.headers["Location"]) == (302, b"", "https://shop.example/a%20b")
+    assert "no-store" in answer.headers["Cache-Control"]
+
+
 def target(address: str) -> tuple[str, str]:
     return snowplow.target(Request({}, {"u": address}, b"", RECEIVED, "GET"))
 
