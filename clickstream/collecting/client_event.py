@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 
-from clickstream.collecting.json_values import MAX_STRING, bounded, escape
+from clickstream.collecting.json_values import MAX_STRING, bounded_fields, escape
 from clickstream.errors import InvalidRequest
 from clickstream.event import Consent, EventType
 
@@ -84,13 +84,9 @@ def check(fields: Mapping[str, Any]) -> ClientEvent:
 
     Raise InvalidRequest (schema_violation) that names the first problem and counts the others.
     """
-    known = {
-        name: value if isinstance(value, datetime) else bounded(value, f"/{escape(name)}")
-        for name, value in fields.items()
-        if name in FIELDS
-    }
-    unknown = {name: bounded(value, f"/{escape(name)}") for name, value in fields.items() if name not in FIELDS}
-    if unknown:
+    known = bounded_fields(fields)
+    if not FIELDS.issuperset(known):
+        unknown = {name: known.pop(name) for name in list(known) if name not in FIELDS}
         stated = known.get("properties") or {}
         if isinstance(stated, dict):
             known["properties"] = {**unknown, **stated}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from pydantic_core import from_json
@@ -22,7 +24,7 @@ def parse_json(text: bytes) -> Any:
     """The JSON value. Raise InvalidRequest where no structure can be made out.
 
     What strict JSON forbids inside a value (NaN, lone surrogates, bytes that are not UTF-8, nesting beyond 200) is
-    read all the same, so that `bounded` refuses the one event that holds it and its neighbours live. A byte order
+    read all the same, so that `bounded_fields` refuses the one event that holds it and its neighbours live. A byte order
     mark is skipped. Of a key given twice, the last one counts.
     """
     text = text.removeprefix(BYTE_ORDER_MARK)
@@ -41,53 +43,78 @@ def _digits(text: str) -> int | str:
     return int(text) if len(text) <= 400 else text
 
 
-def bounded(value: Any, pointer: str = "", depth: int = 1) -> Any:
-    """The same value, made safe to keep: a whole number beyond 64 bits becomes a string of its digits.
+def bounded_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The same members, safe to keep: a whole number beyond 64 bits becomes a string of its digits.
 
-    Raise InvalidRequest with the pointer to what is too deep, too long or not a finite number.
+    A datetime, which a dialect has read already, stays. Raise InvalidRequest with the pointer to what is too deep, too
+    long or not a finite number.
     """
-    match value:
-        case str():
-            return _check_text(value, "a string", pointer)
-        case None | bool():
-            return value
-        case int():
-            return value if INT64_MIN <= value <= INT64_MAX else str(value)
-        case float():
-            if not math.isfinite(value):
-                raise _violation("a number must be finite", pointer)
-            return value
-        case dict():
-            _check_container(len(value), MAX_KEYS, "keys in an object", depth, pointer)
-            for key in value:
-                _check_text(key, "a key", pointer)
-            return {key: bounded(item, f"{pointer}/{escape(key)}", depth + 1) for key, item in value.items()}
-        case list():
-            _check_container(len(value), MAX_ITEMS, "items in an array", depth, pointer)
-            return [bounded(item, f"{pointer}/{index}", depth + 1) for index, item in enumerate(value)]
-        case _:
-            raise _violation(f"{type(value).__name__} is not a JSON value", pointer)
+    try:
+        return {
+            _text(name, "a key"): value if type(value) is datetime else _member(name, value, 0)
+            for name, value in fields.items()
+        }
+    except _Fault as fault:
+        raise _violation(fault) from None
 
 
-def _check_text(text: str, what: str, pointer: str) -> str:
+class _Fault(Exception):
+    """What is wrong; each level on the way out adds its step, for a good value needs no pointer."""
+
+    def __init__(self, message: str) -> None:
+        self.message = message
+        self.path: list[str] = []
+
+
+def _violation(fault: _Fault) -> InvalidRequest:
+    where = "".join(f"/{escape(step)}" for step in reversed(fault.path))
+    return InvalidRequest(fault.message, code="schema_violation", pointer=where)
+
+
+def _bounded(value: Any, depth: int) -> Any:
+    kind = type(value)
+    if kind is str:
+        return _text(value, "a string")
+    if value is None or kind is bool:
+        return value
+    if kind is int:
+        return value if INT64_MIN <= value <= INT64_MAX else str(value)
+    if kind is float:
+        if not math.isfinite(value):
+            raise _Fault("a number must be finite")
+        return value
+    if kind is dict:
+        _container(len(value), MAX_KEYS, "keys in an object", depth)
+        return {_text(key, "a key"): _member(key, item, depth) for key, item in value.items()}
+    if kind is list:
+        _container(len(value), MAX_ITEMS, "items in an array", depth)
+        return [_member(index, item, depth) for index, item in enumerate(value)]
+    raise _Fault(f"{kind.__name__} is not a JSON value")
+
+
+def _member(step: object, value: Any, depth: int) -> Any:
+    try:
+        return _bounded(value, depth + 1)
+    except _Fault as fault:
+        fault.path.append(str(step))
+        raise
+
+
+def _text(text: str, what: str) -> str:
     if len(text) > MAX_STRING:
-        raise _violation(f"{what} has at most {MAX_STRING} characters, not {len(text)}", pointer)
+        raise _Fault(f"{what} has at most {MAX_STRING} characters, not {len(text)}")
     if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
-        raise _violation(f"{what} holds a lone surrogate or bytes that are not UTF-8", pointer)
+        raise _Fault(f"{what} holds a lone surrogate or bytes that are not UTF-8")
     return text
+
+
+def _container(size: int, limit: int, what: str, depth: int) -> None:
+    if depth > MAX_DEPTH:
+        raise _Fault(f"nested deeper than {MAX_DEPTH} levels")
+    if size > limit:
+        raise _Fault(f"at most {limit} {what}, not {size}")
 
 
 def escape(key: str) -> str:
     """A key as one step of a JSON pointer (RFC 6901)."""
     return key.replace("~", "~0").replace("/", "~1")
-
-
-def _check_container(size: int, limit: int, what: str, depth: int, pointer: str) -> None:
-    if depth > MAX_DEPTH:
-        raise _violation(f"nested deeper than {MAX_DEPTH} levels", pointer)
-    if size > limit:
-        raise _violation(f"at most {limit} {what}, not {size}", pointer)
-
-
-def _violation(message: str, pointer: str) -> InvalidRequest:
-    return InvalidRequest(message, code="schema_violation", pointer=pointer)
