@@ -29,6 +29,7 @@ format: install  ## rewrite the code in the project's format
 	@$(BIN)/ruff check --fix .
 
 bench: install  ## print the ratios against the named baselines
+	@$(BIN)/python -m benchmarks.dialects
 	@$(BIN)/python -m benchmarks.collect
 	@$(BIN)/python -m benchmarks.compaction
 
