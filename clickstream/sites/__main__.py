@@ -7,7 +7,6 @@ Exit codes: 0 done; 1 storage or a setting failed, or `lint --strict` found some
 from __future__ import annotations
 
 import argparse
-import asyncio
 import os
 import sys
 from datetime import UTC, datetime, time, timedelta
@@ -17,7 +16,7 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from clickstream.errors import ClickstreamError, Conflict, InvalidSite
-from clickstream.lake.site_documents import PREFIX, BlobSiteDocuments
+from clickstream.lake.site_documents import PREFIX, EditableBlobSiteDocuments
 from clickstream.lake.storage import StorageAccount
 from clickstream.settings import Settings
 from clickstream.sites.document import Site, parse_site
@@ -71,17 +70,14 @@ def _parser() -> argparse.ArgumentParser:
 def _plan(arguments: argparse.Namespace) -> int:
     texts = read_folder(arguments.folder)
     read_sites(texts)  # what is wrong with the documents is told before any setting is asked for
-    return asyncio.run(_plan_and_apply(arguments, texts, _documents(Settings.from_env(os.environ))))
-
-
-async def _plan_and_apply(arguments: argparse.Namespace, texts: dict[str, bytes], documents: BlobSiteDocuments) -> int:
-    plan = await make_plan(texts, documents, PREFIX, delete=arguments.delete)
+    documents = _documents(Settings.from_env(os.environ))
+    plan = make_plan(texts, documents, PREFIX, delete=arguments.delete)
     print(*_described(plan, arguments.delete), sep="\n")
     if not arguments.apply:
         return 0
     for change in plan.changes:
         if change.kind is not Kind.REMOVED or arguments.delete:
-            await apply_change(change, documents)
+            apply_change(change, documents)
             print(f"{change.kind} {change.path}")
     return 0
 
@@ -148,8 +144,8 @@ def _site_of(arguments: argparse.Namespace, settings: Settings) -> Site:
         if arguments.site not in sites:
             raise InvalidSite([f"{arguments.folder}: holds no {arguments.site}.yaml"])
         return sites[arguments.site]
-    text = asyncio.run(_documents(settings).read(f"{PREFIX}{arguments.site}.yaml"))
-    return parse_site(text, expected=arguments.site)
+    stored = _documents(settings).fetch(f"{PREFIX}{arguments.site}.yaml")
+    return parse_site(stored.text, expected=arguments.site)
 
 
 def _last_days(days: int, zone: ZoneInfo, now: datetime) -> tuple[datetime, datetime]:
@@ -159,9 +155,9 @@ def _last_days(days: int, zone: ZoneInfo, now: datetime) -> tuple[datetime, date
     return begin, end
 
 
-def _documents(settings: Settings) -> BlobSiteDocuments:
+def _documents(settings: Settings) -> EditableBlobSiteDocuments:
     account = StorageAccount.from_connection(settings.lake)
-    return BlobSiteDocuments(account.container(settings.config_container))
+    return EditableBlobSiteDocuments(account.container(settings.config_container))
 
 
 def _days(text: str) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -25,16 +24,16 @@ SHAREABLE = (KeyKind.READ, KeyKind.ADMIN)
 class EditableSiteDocuments(Protocol):
     """Where the documents in force are kept."""
 
-    async def versions(self) -> Mapping[str, str]:
+    def versions(self) -> Mapping[str, str]:
         """Path of every document -> its version. Raise Unavailable."""
 
-    async def fetch(self, path: str) -> StoredDocument:
+    def fetch(self, path: str) -> StoredDocument:
         """The document and its version. Raise Unavailable."""
 
-    async def write(self, path: str, text: bytes, version: str | None) -> str:
+    def write(self, path: str, text: bytes, version: str | None) -> str:
         """Replace `version`, or make it new. Raise Conflict, Unavailable."""
 
-    async def delete(self, path: str, document: StoredDocument) -> None:
+    def delete(self, path: str, document: StoredDocument) -> None:
         """Remove it if it is still so. Raise Conflict, Unavailable."""
 
 
@@ -88,16 +87,15 @@ def read_folder(folder: Path) -> dict[str, bytes]:
     return texts
 
 
-async def make_plan(texts: Mapping[str, bytes], documents: EditableSiteDocuments, prefix: str, *, delete: bool) -> Plan:
+def make_plan(texts: Mapping[str, bytes], documents: EditableSiteDocuments, prefix: str, *, delete: bool) -> Plan:
     """What must change so that the documents in force are `texts`. Sites that are in force alone are kept by `apply`
     unless `delete`, but always shown.
 
     Raise InvalidSite with every problem of every document, Unavailable.
     """
     sites = read_sites(texts)
-    paths = [path for path in await documents.versions() if path.startswith(prefix)]
-    found = await asyncio.gather(*map(documents.fetch, paths))
-    stored = {path.removeprefix(prefix).removesuffix(SUFFIX): item for path, item in zip(paths, found, strict=True)}
+    paths = [path for path in documents.versions() if path.startswith(prefix)]
+    stored = {path.removeprefix(prefix).removesuffix(SUFFIX): documents.fetch(path) for path in paths}
     before = {name: _readable(item.text, name) for name, item in stored.items()}
     staying = {} if delete else {name: site for name, site in before.items() if name not in sites and site is not None}
     if problems := key_problems([*sites.values(), *staying.values()]):
@@ -115,13 +113,13 @@ async def make_plan(texts: Mapping[str, bytes], documents: EditableSiteDocuments
     return Plan(tuple(changes), tuple(name for name in sorted(sites) if name not in differing))
 
 
-async def apply_change(change: Change, documents: EditableSiteDocuments) -> None:
+def apply_change(change: Change, documents: EditableSiteDocuments) -> None:
     """Put one change in force, if nobody changed the document since the plan. Raise Conflict, Unavailable."""
     if change.kind is Kind.REMOVED:
         assert change.stored is not None, "what is removed was read"
-        await documents.delete(change.path, change.stored)
+        documents.delete(change.path, change.stored)
     else:
-        await documents.write(change.path, change.text, change.stored.version if change.stored else None)
+        documents.write(change.path, change.text, change.stored.version if change.stored else None)
 
 
 def read_sites(texts: Mapping[str, bytes]) -> dict[str, Site]:
@@ -173,10 +171,12 @@ def _fields(site: Site) -> Iterator[tuple[str, str]]:
     document = site.model_dump(mode="json", exclude_defaults=True, exclude={"site", "keys"})
     for key in site.keys:
         yield f"keys/{key.kind}/{_shown(key)}", "true"
-    for definition in document.get("events", {}).pop("definitions", ()):
+    events = document.pop("events", {})
+    for definition in events.pop("definitions", ()):
         name = f"events/definitions/{definition.pop('name')}@{definition.pop('version', '1')}"
         yield name, "{}"
         yield from _leaves(definition, name)
+    yield from _leaves(events, "events")
     yield from _leaves(document, "")
 
 

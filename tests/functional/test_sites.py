@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
 import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import pytest
 
 from clickstream.errors import Forbidden, InvalidSite, Unauthorized, Unavailable
-from clickstream.sites.directory import SiteDirectory
+from clickstream.sites.directory import Patience, SiteDirectory
 from clickstream.sites.document import KeyKind, parse_site
 from tests.functional.memory import Clock, MemoryDocuments
 
@@ -92,8 +96,143 @@ async def test_without_any_document_ever_read_the_caller_is_told_to_come_back() 
     assert await sites.names() == ["blog", "shop"]
 
 
+@dataclass
+class SlowDocuments(MemoryDocuments):
+    """Answers no look before `released`; counts how many wait."""
+
+    released: asyncio.Event = field(default_factory=asyncio.Event)
+    waiting: int = 0
+    most_waiting: int = 0
+    looks: int = 0
+
+    async def versions(self) -> Mapping[str, str]:
+        self.looks += 1
+        self.waiting += 1
+        self.most_waiting = max(self.most_waiting, self.waiting)
+        try:
+            await self.released.wait()
+        finally:
+            self.waiting -= 1
+        return await MemoryDocuments.versions(self)
+
+
+async def test_a_look_that_hangs_holds_up_no_request_and_is_the_only_one() -> None:
+    documents, clock = SlowDocuments({"sites/shop.yaml": SHOP}), Clock()
+    documents.released.set()
+    sites = SiteDirectory(documents, 30, clock, Patience(look=60, first=60, later=0))
+    await sites.writer("shop-key")
+    documents.released.clear()
+    clock.seconds += 31
+    for _ in range(20):
+        assert (await sites.writer("shop-key")).site.site == "shop"
+        await asyncio.sleep(0)
+    assert (documents.looks, documents.most_waiting) == (2, 1)
+    documents.documents["sites/shop.yaml"] = SHOP.replace(b"shop-key", b"new-key")
+    documents.released.set()
+    async with asyncio.timeout(10):
+        while "new" not in await opened_by(sites, "shop-key", "new-key"):
+            await asyncio.sleep(0.01)
+    assert documents.looks == 2
+
+
+async def opened_by(sites: SiteDirectory, old: str, new: str) -> str:
+    """Which of two write keys is in force."""
+    try:
+        await sites.writer(new)
+    except Unauthorized:
+        return "old" if await sites.writer(old) else ""
+    return "new"
+
+
+async def test_a_look_that_never_ends_is_given_up_and_the_next_one_succeeds() -> None:
+    documents, clock = SlowDocuments({"sites/shop.yaml": SHOP}), Clock()
+    documents.released.set()
+    sites = SiteDirectory(documents, 30, clock, Patience(look=0.01, first=60, later=60))
+    await sites.writer("shop-key")
+    documents.released.clear()
+    clock.seconds += 31
+    assert (await sites.writer("shop-key")).site.site == "shop"
+    documents.released.set()
+    documents.documents["sites/shop.yaml"] = SHOP.replace(b"shop-key", b"new-key")
+    assert (await sites.writer("shop-key")).site.site == "shop"  # not before it is time to look again
+    clock.seconds += 31
+    assert (await sites.writer("new-key")).site.site == "shop"
+
+
+async def test_before_anything_is_in_force_requests_share_one_look_and_none_waits_for_ever() -> None:
+    documents = SlowDocuments({"sites/shop.yaml": SHOP})
+    sites = SiteDirectory(documents, 30, Clock(), Patience(look=60, first=0.01, later=0))
+    answers = await asyncio.gather(*(sites.writer("shop-key") for _ in range(10)), return_exceptions=True)
+    assert {type(answer) for answer in answers} == {Unavailable}
+    documents.released.set()
+    async with asyncio.timeout(10):
+        while not await in_force(sites):
+            await asyncio.sleep(0.01)
+    assert documents.looks == 1
+
+
+async def in_force(sites: SiteDirectory) -> bool:
+    """Whether any document is."""
+    try:
+        return bool(await sites.names())
+    except Unavailable:
+        return False
+
+
+async def test_a_caller_who_gives_up_does_not_end_the_look_of_others() -> None:
+    documents = SlowDocuments({"sites/shop.yaml": SHOP})
+    sites = SiteDirectory(documents, 30, Clock())
+    first, second = (asyncio.create_task(sites.writer("shop-key")) for _ in range(2))
+    while documents.waiting == 0:
+        await asyncio.sleep(0)
+    first.cancel()
+    documents.released.set()
+    assert (await second).site.site == "shop"
+
+
+@dataclass
+class UnreadableDocuments(MemoryDocuments):
+    """Lists what it cannot read."""
+
+    unreadable: str = ""
+
+    async def read(self, path: str) -> bytes:
+        if path == self.unreadable:
+            raise Unavailable("down")
+        return await MemoryDocuments.read(self, path)
+
+
+async def test_one_unreadable_document_keeps_all_as_they_were() -> None:
+    documents, clock = UnreadableDocuments({"sites/shop.yaml": SHOP, "sites/blog.yaml": BLOG}), Clock()
+    sites = directory(documents, clock)
+    await sites.names()
+    documents.documents["sites/shop.yaml"] = SHOP.replace(b"shop-key", b"new-key")
+    documents.unreadable = "sites/shop.yaml"
+    clock.seconds += 31
+    assert (await sites.writer("shop-key")).site.site == "shop"
+    assert (await sites.writer("blog-key")).site.site == "blog"
+
+
+async def test_a_key_given_as_its_digest_opens_by_the_key_alone() -> None:
+    digest = hashlib.sha256(b"top-secret").hexdigest()
+    text = SHOP + f"- {{kind: server, key: 'sha256:{digest}'}}\n".encode()
+    sites = directory(MemoryDocuments({"sites/shop.yaml": text}))
+    assert (await sites.writer("top-secret")).kind is KeyKind.SERVER
+    for key in (digest, f"sha256:{digest}"):
+        with pytest.raises(Unauthorized):
+            await sites.writer(key)
+
+
+async def test_an_origin_is_allowed_where_any_site_allows_it() -> None:
+    listed = SHOP + b"origins: ['https://shop.example']\n"
+    closed = directory(MemoryDocuments({"sites/shop.yaml": listed}))
+    assert await closed.allows_origin("https://shop.example")
+    assert not await closed.allows_origin("https://blog.example")
+    assert await directory(MemoryDocuments({"sites/shop.yaml": listed, "sites/blog.yaml": BLOG})).allows_origin("null")
+
+
 def test_every_problem_of_a_document_is_named() -> None:
-    text = b"site: Shop!\ntime_zone: Mars/X\ncolour: red\nkeys:\n- {kind: admin, key: abcd}\n"
+    text = b"site: Shop!\ntime_zone: Mars/X\ncolour: red\nkeys:\n- {kind: king, key: abcd}\n"
     with pytest.raises(InvalidSite) as caught:
         parse_site(text, expected="shop")
     assert [problem.split(":")[0] for problem in caught.value.problems] == [
