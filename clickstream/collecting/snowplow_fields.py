@@ -6,8 +6,10 @@ Every value is a text on the wire; numbers are taken where a tracker sends them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from math import isfinite
 from typing import Any, NamedTuple
 
@@ -29,6 +31,8 @@ NIL = "00000000-0000-0000-0000-000000000000"  # a tracker's and a collector's wo
 MAX_NAME = 200
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 YEAR_2200_MS = 7_258_118_400_000
+VERSION = re.compile(r"-(?=[0-9])")
+MAX_SCHEMA = 500
 
 
 def _text(value: object) -> str:
@@ -39,14 +43,14 @@ def _text(value: object) -> str:
     raise ValueError("must be a text")
 
 
-def _moment(value: object) -> str:
+def _moment(value: object) -> datetime:
     try:
         milliseconds = float(_text(value))
     except (ValueError, OverflowError):
         raise ValueError("must be milliseconds since 1970") from None
     if not 0 <= milliseconds < YEAR_2200_MS:
         raise ValueError("must be milliseconds since 1970, before the year 2200")
-    return (EPOCH + timedelta(milliseconds=milliseconds)).isoformat()
+    return EPOCH + timedelta(milliseconds=milliseconds)
 
 
 def _number(value: object) -> object:
@@ -79,9 +83,8 @@ def _size(value: object) -> tuple[int, int]:
 
 
 def _tracker(value: object) -> str:
-    """`js-4.10.1` as name/version."""
-    name, hyphen, version = _text(value).partition("-")
-    return f"{name}/{version}" if hyphen and version[:1].isdigit() else _text(value)
+    """`js-4.10.1` as name/version; the version begins where a digit follows a hyphen."""
+    return VERSION.sub("/", _text(value), count=1)
 
 
 def _flag(value: object) -> bool:
@@ -200,8 +203,14 @@ def read(original: Mapping[str, Any]) -> Mapping[str, Any]:
         place = PLACES.get(code)
         if place is None:
             (context if code.startswith("f_") else properties)[code] = value
-        elif place.target is not None:
-            targets[place.target][place.name] = _converted(place.convert, value, code)
+            continue
+        target, name, convert = place
+        if target is None:
+            continue
+        if convert is _text and type(value) is str:  # nearly all of them, so without a call
+            targets[target][name] = value
+        else:
+            targets[target][name] = _converted(convert, value, code)
     _read_sizes(original, fields, context)
     _read_true_time(original, fields, context)
     _read_network_user(original, context)
@@ -218,10 +227,16 @@ def read(original: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def iglu(schema: object, pointer: str) -> tuple[str, str, str]:
     """Vendor, name and version of `iglu:vendor/name/format/version`. Raise InvalidRequest."""
-    parts = schema.removeprefix("iglu:").split("/") if isinstance(schema, str) else ()
-    if len(parts) != 4 or not all(parts):
+    parts = _iglu_parts(schema) if isinstance(schema, str) and len(schema) <= MAX_SCHEMA else None
+    if parts is None:
         raise _violation("a schema is iglu:vendor/name/format/version", pointer)
-    return parts[0], parts[1], parts[3]
+    return parts
+
+
+@lru_cache(maxsize=1024)  # a site has few schemas, and each of its events names several
+def _iglu_parts(schema: str) -> tuple[str, str, str] | None:
+    parts = schema.removeprefix("iglu:").split("/")
+    return (parts[0], parts[1], parts[3]) if len(parts) == 4 and all(parts) else None
 
 
 def _converted(convert: Callable[[object], object], value: object, code: str) -> Any:
@@ -242,7 +257,7 @@ def _read_true_time(original: Mapping[str, Any], fields: dict[str, Any], context
     if not (value := original.get("ttm")):
         return
     if "created_at" in fields:
-        context["device_created_at"] = fields["created_at"]
+        context["device_created_at"] = fields["created_at"].isoformat()
     fields["created_at"] = _converted(_moment, value, "ttm")
     fields.pop("sent_at", None)
 

@@ -340,6 +340,19 @@ def test_a_value_of_the_wrong_kind_is_refused_with_a_pointer_to_its_code(codes: 
     assert refused(**{"e": "pv", **codes}) == pointer
 
 
+@pytest.mark.parametrize(
+    ("stated", "kept"),
+    [
+        ("js-4.10.1", "js/4.10.1"),
+        ("no-js-0.1.0", "no-js/0.1.0"),
+        ("java-2.1.0-okhttp", "java/2.1.0-okhttp"),
+        ("x", "x"),
+    ],
+)
+def test_a_tracker_is_kept_as_name_and_version(stated: str, kept: str) -> None:
+    assert told(e="pv", tv=stated).tracker == kept
+
+
 def test_what_is_empty_is_absent() -> None:
     event = told(e="pv", uid="", url="", res="", refr=None, dtm="")
     assert (event.user_id, event.page_url, event.screen_width, event.created_at) == (None, None, None, None)
