@@ -34,7 +34,7 @@ HEADERS = {
 }
 URL, REFERRER, TITLE = EVENT["page_url"], EVENT["referrer"], EVENT["page_title"]
 DEVICE, VISIT, ID = EVENT["anonymous_id"], EVENT["session_id"], EVENT["event_id"]
-PROPERTIES = EVENT["properties"]
+PROPERTIES: Mapping[str, Any] = {"price": 129.9, "currency": "EUR", "sizes": [42, 43, 44], "in_stock": True}
 MESSAGE = {
     "type": "track",
     "event": "page looked at",

@@ -61,8 +61,9 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=10)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        ports = [free_port() for _ in range(4)]
-        with Stack(StackSettings(*ports, Path(folder), compact_every_seconds=3600)) as stack:
+        state = Path(folder)
+        settings = StackSettings(free_port(), free_port(), free_port(), free_port(), state, compact_every_seconds=3600)
+        with Stack(settings) as stack:
             assert stack.functions is not None
             accepted, samples = asyncio.run(soak(stack.base_url, stack.functions.pid, arguments.minutes * 60))
     steady = samples[int(len(samples) * WARM_UP_SHARE) :]

@@ -89,5 +89,7 @@ def _told(verdicts: Sequence[Verdict], each: bool = True) -> Mapping[str, Any]:
     if failed and len(failed) == len(verdicts):
         body |= {"status": "failed", "code": failed[0].code, "message": failed[0].message, "pointer": failed[0].pointer}
     if each:
-        body["events"] = [{name: value for name, value in asdict(verdict).items() if value} for verdict in verdicts]
+        body["events"] = [
+            {name: value for name, value in asdict(verdict).items() if value not in (None, ())} for verdict in verdicts
+        ]
     return body

@@ -8,11 +8,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from clickstream.collecting.bots import is_bot
 from clickstream.collecting.decoding import decode_body
 from clickstream.collecting.dialect import Dialect, Endpoint, Item, Reading, Verdict
 from clickstream.collecting.judging import Judge
 from clickstream.collecting.rate_limit import RateLimit
-from clickstream.collecting.request import Request, write_key
+from clickstream.collecting.request import Request, wants_verdicts, write_key
 from clickstream.collecting.seeing import Watcher
 from clickstream.delivery.message import Delivery, Message
 from clickstream.errors import Forbidden, InvalidRequest, RequestTooLarge, Unavailable
@@ -103,7 +104,10 @@ class Collector:
         accepted = [outcome.message for outcome in outcomes if outcome.verdict.status == "accepted"]
         failed = [outcome.message for outcome in outcomes if outcome.verdict.status == "failed"]
         delivery = await self._deliver(accepted, failed)
-        return Collected([outcome.verdict for outcome in outcomes], delivery)
+        verdicts = [outcome.verdict for outcome in outcomes]
+        if wants_verdicts(request):
+            verdicts = [replace(outcome.verdict, bot=is_bot(outcome.user_agent)) for outcome in outcomes]
+        return Collected(verdicts, delivery)
 
     async def _deliver(self, accepted: Sequence[Message], failed: Sequence[Message]) -> Delivery:
         """Events first: when they are refused the client sends all again, and no failure must count twice by that.

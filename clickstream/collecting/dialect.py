@@ -53,6 +53,7 @@ class Verdict:
     pointer: str | None = None
     message: str | None = None
     consent: Consent | None = None
+    bot: bool | None = None
     violations: Sequence[Mapping[str, Any]] = ()
 
 

@@ -24,8 +24,8 @@ def parse_json(text: bytes) -> Any:
     """The JSON value. Raise InvalidRequest where no structure can be made out.
 
     What strict JSON forbids inside a value (NaN, lone surrogates, bytes that are not UTF-8, nesting beyond 200) is
-    read all the same, so that `bounded_fields` refuses the one event that holds it and its neighbours live. A byte order
-    mark is skipped. Of a key given twice, the last one counts.
+    read all the same, so that `bounded_fields` refuses the one event that holds it and its neighbours live. A byte
+    order mark is skipped. Of a key given twice, the last one counts.
     """
     text = text.removeprefix(BYTE_ORDER_MARK)
     try:

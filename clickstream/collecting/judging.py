@@ -23,6 +23,7 @@ class Outcome:
 
     message: Message
     verdict: Verdict
+    user_agent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ class Judge:
             verdict = Verdict(
                 "accepted", event.event_id, consent=event.consent, violations=tuple(event.violations or ())
             )
-            return Outcome(self._event_message(event), verdict)
+            return Outcome(self._event_message(event), verdict, event.user_agent)
         except InvalidRequest as problem:
             failed = failed_event(problem, item, access, seen, dialect.name, received_at, new_id())
             verdict = Verdict("failed", failed.failed_event_id, problem.code, problem.pointer, problem.message)

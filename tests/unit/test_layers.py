@@ -74,10 +74,10 @@ def test_the_cold_start_of_collect_imports_nothing_heavy() -> None:
 
 
 def test_the_cold_start_of_collect_stays_within_its_budget_of_modules() -> None:
-    # Counted, not timed: a count is the same on every machine. Raise it only with a reason.
+    # Counted, not timed: a count is the same on every machine. A third of it is dialects. Raise it only with a reason.
     libraries = "import azure.functions, orjson, yaml, zoneinfo, pydantic; type('M', (pydantic.BaseModel,), {})"
     loaded = loaded_modules("import function_app; function_app.app.get_functions()")
-    assert len(loaded - loaded_modules(libraries)) <= 60
+    assert len(loaded - loaded_modules(libraries)) <= 100
 
 
 def test_the_first_event_imports_nothing_heavy_either() -> None:
