@@ -31,9 +31,10 @@ KEPT_OF_DENIED = frozenset(
         "tracker",
     }
 )
-# Of who agreed to anonymous measuring: all but what tells a person or a device again.
+# Of who agreed to anonymous measuring: all but what tells a person or a device again. What trackers say of the
+# circumstances holds ids of many names, so none of it is kept; what the site says, its properties, is.
 DROPPED_OF_ANONYMOUS = frozenset(
-    {"anonymous_id", "user_id", "previous_id", "group_id", "session_id", "session_index", "click_id"}
+    {"anonymous_id", "user_id", "previous_id", "group_id", "session_id", "session_index", "click_id", "context"}
 )
 # Events that are about a person: their properties are that person's traits.
 ABOUT_PERSONS = frozenset({"identify", "group", "alias"})
@@ -49,7 +50,7 @@ def minimised(fields: Mapping[str, Any], consent: Consent, visitor_id: str | Non
     if consent == "anonymous":
         kept = {name: value for name, value in fields.items() if name not in DROPPED_OF_ANONYMOUS}
         if fields["event_type"] in ABOUT_PERSONS:
-            kept |= {"properties": {}, "context": {}}
+            kept["properties"] = {}
         return {**kept, "anonymous_id": visitor_id, "consent": consent}
     kept = {name: value for name, value in fields.items() if name in KEPT_OF_DENIED}
     for name in ("page_url", "referrer"):
