@@ -10,9 +10,12 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from clickstream.collecting.collector import Collector
-from clickstream.delivery.event_hub import EventHubSink
+from clickstream.delivery.durable import DurableSink
+from clickstream.delivery.event_hub import EventHub
+from clickstream.delivery.spill import Spill
 from clickstream.ids import uuid7
 from clickstream.lake.site_documents import BlobSiteDocuments
+from clickstream.lake.spill_files import SpillFiles
 from clickstream.lake.storage import StorageAccount
 from clickstream.settings import Settings
 from clickstream.sites.directory import SiteDirectory
@@ -20,6 +23,7 @@ from clickstream.sites.directory import SiteDirectory
 if TYPE_CHECKING:
     from clickstream.compacting.compactor import Compactor
     from clickstream.querying.engine import QueryEngine
+    from clickstream.replaying.replayer import Replayer
 
 
 def now() -> datetime:
@@ -48,16 +52,24 @@ class Services:
         return SiteDirectory(BlobSiteDocuments(container), self.settings.sites_refresh_seconds, time.monotonic)
 
     @cached_property
-    def event_sink(self) -> EventHubSink:
+    def event_sink(self) -> DurableSink:
         return self._sink(self.settings.event_hub_name)
 
     @cached_property
-    def collector(self) -> Collector:
-        failed_events = self._sink(self.settings.failed_event_hub_name)
-        return Collector(self.settings, self.sites, self.event_sink, failed_events, new_id)
+    def failed_event_sink(self) -> DurableSink:
+        return self._sink(self.settings.failed_event_hub_name)
 
-    def _sink(self, hub: str) -> EventHubSink:
-        return EventHubSink(self.settings.event_hub_connection, hub, self.settings.send_deadline_ms / 1000)
+    @cached_property
+    def collector(self) -> Collector:
+        return Collector(self.settings, self.sites, self.event_sink, self.failed_event_sink, new_id)
+
+    def _sink(self, hub: str) -> DurableSink:
+        settings = self.settings
+        files = SpillFiles(self.storage.container(settings.spill_container))
+        return DurableSink(
+            EventHub(settings.event_hub_connection, hub, settings.send_deadline_ms / 1000, now),
+            Spill(files, hub, settings.spill_deadline_ms / 1000, now),
+        )
 
     @cached_property
     def compactor(self) -> Compactor:
@@ -71,6 +83,14 @@ class Services:
         from clickstream.querying.engine import QueryEngine
 
         return QueryEngine(self.storage, self.settings, now)
+
+    @cached_property
+    def replayer(self) -> Replayer:
+        from clickstream.replaying.failed_rows import FailedRows
+        from clickstream.replaying.replayer import Replayer
+
+        rows = FailedRows(self.storage, self.settings.lake_container)
+        return Replayer(rows, self.collector.judge, self.event_sink)
 
 
 @lru_cache(maxsize=1)

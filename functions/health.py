@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import asdict
+from http import HTTPStatus
+
 import azure.functions as func
 
-from functions._http import answers_problems, json_answer
+from functions._http import RETRY_AFTER_SECONDS, answers_problems, json_answer
 from functions._services import services
 
 bp = func.Blueprint()
@@ -21,11 +25,25 @@ async def health(req: func.HttpRequest) -> func.HttpResponse:
 @bp.route("health/ready", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 @answers_problems()
 async def health_ready(req: func.HttpRequest) -> func.HttpResponse:
-    """200 when settings are right, the sites' documents are read and the hub answers; else 503 with the reason."""
+    """200 while settings are right, the sites' documents are read and of each hub and its spill one works; else 503.
+
+    Tells the state of both. Nothing is sent to know it.
+    """
     shared = services()
     sites = await shared.sites.names()
-    await shared.event_sink.check()
-    return json_answer({"status": "ok", "sites": sites})
+    events, failed = await asyncio.gather(shared.event_sink.state(), shared.failed_event_sink.state())
+    works = events.works and failed.works
+    body = {
+        "status": "ok" if works else "unavailable",
+        "sites": sites,
+        "sinks": {
+            shared.settings.event_hub_name: {**asdict(events), "works": events.works},
+            shared.settings.failed_event_hub_name: {**asdict(failed), "works": failed.works},
+        },
+    }
+    if works:
+        return json_answer(body)
+    return json_answer(body, HTTPStatus.SERVICE_UNAVAILABLE, {"Retry-After": str(RETRY_AFTER_SECONDS)})
 
 
 @bp.function_name("robots")

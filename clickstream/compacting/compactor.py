@@ -7,6 +7,9 @@ What a crash leaves behind, by the moment it comes:
   reads the same captured files again; for `failed_events` they lie at or below its watermark, so their failures are
   not committed twice; `events` gets its rows.
 - after the commit of `events`: both tables are done with the chunk. Only `state/progress.json` is behind.
+
+Spilled blobs have no watermark (see docs/decisions/0006-the-spill-is-consumed-by-id.md): they are deleted after the
+commit of their rows. A crash before that leaves blobs whose events the next run finds in the tables by their ids.
 """
 
 from __future__ import annotations
@@ -27,22 +30,25 @@ from clickstream.errors import Conflict, Unavailable
 from clickstream.lake.capture_files import CaptureFiles
 from clickstream.lake.delta import EVENTS_TABLE, FAILED_TABLE, LakeTable, TableSpec
 from clickstream.lake.progress_file import Progress, read_progress, write_progress
+from clickstream.lake.spill_files import SpillFiles
 from clickstream.lake.storage import StorageAccount
 from clickstream.settings import Settings
 
 log = logging.getLogger(__name__)
 TRIES_AFTER_CONFLICT = 20
-# How long a request may hold an event after its receipt, beyond the wait for the hub itself: connecting and retries.
-CONNECTING = timedelta(seconds=4)
+# How long a request may hold an event after its receipt, beyond the wait for the hub and for the spill.
+HOLDING = timedelta(seconds=4)
+COUNTED = ("captured", "spilled", "rows", "failed", "duplicates")
 EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 @dataclass(slots=True)
 class Report:
-    """What one run did."""
+    """What one run did. `spilled` is how many of the captured events came from the spill."""
 
     files: int = 0
     captured: int = 0
+    spilled: int = 0
     rows: int = 0
     failed: int = 0
     duplicates: int = 0
@@ -50,6 +56,13 @@ class Report:
     gaps: list[Gap] = field(default_factory=list)
     complete_until: datetime | None = None
     finished: bool = True
+
+    def add(self, done: Report) -> None:
+        """Add what one commit did."""
+        for name in ("files", *COUNTED):
+            setattr(self, name, getattr(self, name) + getattr(done, name))
+        self.quarantined += done.quarantined
+        self.gaps += done.gaps
 
 
 class Compactor:
@@ -64,6 +77,7 @@ class Compactor:
         self._now = now
         self._lake = account.container(settings.lake_container)
         self._files = CaptureFiles(account.container(settings.capture_container), self._lake)
+        self._spill = SpillFiles(account.container(settings.spill_container))
 
     def run(self, deadline: datetime) -> Report:
         """Compact all that waits; begin no chunk after `deadline`, which leaves the rest to the next run.
@@ -76,6 +90,8 @@ class Compactor:
         enqueued: dict[tuple[str, str], datetime] = {}
         for hub, spec in self._tables().items():
             while report.finished and self._next_chunk(hub, spec, report, enqueued):
+                report.finished = self._now() < deadline
+            while report.finished and self._next_spilled(hub, spec, report):
                 report.finished = self._now() < deadline
         # What still waits may be older than anything the hubs told.
         report.complete_until = self._note_progress(asked_at, states if report.finished else None, enqueued)
@@ -128,7 +144,7 @@ class Compactor:
         report: Report,
         enqueued: dict[tuple[str, str], datetime],
     ) -> None:
-        chunk, quarantined = self._read(files)
+        chunk, quarantined = self._read(list(zip(files, self._files.read(files), strict=True)))
         done = Report(files=len(files), captured=chunk.event_count, quarantined=quarantined)
         if table.spec is EVENTS_TABLE:
             made = event_rows(chunk)
@@ -144,16 +160,10 @@ class Compactor:
             done.duplicates = made_failed.num_rows - rows.num_rows
             done.failed = rows.num_rows
         table.append(rows, versions(chunk.watermarks(watermarks)), _counts(done))
-        holes = gaps(chunk, {source: mark for source, mark in watermarks.items() if mark.file_started_at})
-        for gap in holes:
+        done.gaps += gaps(chunk, {source: mark for source, mark in watermarks.items() if mark.file_started_at})
+        for gap in done.gaps:
             log.warning("%s: no file holds the events between %d and %d", gap.source.prefix, gap.after, gap.before)
-        report.gaps += holes
-        report.files += done.files
-        report.captured += done.captured
-        report.rows += done.rows
-        report.failed += done.failed
-        report.duplicates += done.duplicates
-        report.quarantined += done.quarantined
+        report.add(done)
         enqueued |= last_enqueued(chunk)
 
     def _append_failed(self, failed: pa.Table, chunk: Chunk) -> None:
@@ -165,9 +175,54 @@ class Compactor:
         if fresh.num_rows:
             table.append(fresh, versions(chunk.watermarks(marks)), {})
 
-    def _read(self, files: Sequence[CaptureFile]) -> tuple[Chunk, list[str]]:
+    # --- the spill ---------------------------------------------------------------------------------------------------
+
+    def _next_spilled(self, hub: str, spec: TableSpec, report: Report) -> bool:
+        """Compact the first of the hub's spilled blobs, then delete them. Returns whether there was one."""
+        for _ in range(TRIES_AFTER_CONFLICT):
+            table = self._open(spec)
+            files = next(iter(plan(self._spill.list(hub), {}, self._settings.compact_max_bytes)), None)
+            if files is None:
+                return False
+            try:
+                self._compact_spilled(table, files, report)
+                self._spill.delete(files)
+                return True
+            except Conflict:
+                log.info("another compactor was first; looking again")
+        raise Unavailable(f"other compactors were first {TRIES_AFTER_CONFLICT} times")
+
+    def _compact_spilled(self, table: LakeTable, files: Sequence[CaptureFile], report: Report) -> None:
+        chunk, quarantined = self._read(self._spill.read(files))
+        count = chunk.event_count
+        done = Report(files=len(chunk.files), captured=count, spilled=count, quarantined=quarantined)
+        if table.spec is EVENTS_TABLE:
+            made = event_rows(chunk)
+            rows = drop_copies(made.events, "event_id", table)
+            done.rows = rows.num_rows
+            if made.failed.num_rows:
+                report.add(again := self._append_spilled_failures(made.failed))
+                done.captured -= again.captured
+                done.spilled -= again.spilled
+        else:
+            rows = drop_copies(failed_event_rows(chunk), "failed_event_id", table)
+            done.failed = rows.num_rows
+        done.duplicates = done.captured - done.rows - done.failed
+        table.append(rows, {}, _counts(done))
+        report.add(done)
+
+    def _append_spilled_failures(self, failed: pa.Table) -> Report:
+        """Commit failures of the hub of events that no run before this one has committed; counted by that commit."""
+        table = self._open(FAILED_TABLE)
+        fresh = drop_copies(failed, "failed_event_id", table)
+        done = Report(captured=fresh.num_rows, spilled=fresh.num_rows, failed=fresh.num_rows)
+        if fresh.num_rows:
+            table.append(fresh, {}, _counts(done))
+        return done
+
+    def _read(self, files: Sequence[tuple[CaptureFile, bytes]]) -> tuple[Chunk, list[str]]:
         chunk, quarantined = Chunk(), []
-        for file, data in zip(files, self._files.read(files), strict=True):
+        for file, data in files:
             try:
                 captured = decode_file(data)
             except Unreadable as problem:
@@ -197,7 +252,8 @@ class Compactor:
                 # Of namespaces that had a hub of this name the one captured last is the one that was asked.
                 for mark, source in sorted(marks, key=lambda pair: (pair[0].file_started_at or EPOCH, pair[1])):
                     compacted[hub, source.partition] = Compacted(mark, latest.get(f"{hub}/{source.partition}"))
-            delivery = CONNECTING + timedelta(milliseconds=self._settings.send_deadline_ms)
+            waited_ms = self._settings.send_deadline_ms + self._settings.spill_deadline_ms
+            delivery = HOLDING + timedelta(milliseconds=waited_ms)
             until = complete_until(asked_at, delivery, states, compacted, before.complete_until)
         write_progress(self._lake, Progress(until, self._now(), latest))
         return until
@@ -223,11 +279,5 @@ def versions(watermarks: Mapping[HubPartition, Watermark]) -> dict[str, int]:
 
 
 def _counts(done: Report) -> Mapping[str, int]:
-    return {
-        "files": done.files,
-        "captured": done.captured,
-        "rows": done.rows,
-        "failed": done.failed,
-        "duplicates": done.duplicates,
-        "quarantined_files": len(done.quarantined),
-    }
+    counts = {name: getattr(done, name) for name in ("files", *COUNTED)}
+    return {**counts, "quarantined_files": len(done.quarantined)}

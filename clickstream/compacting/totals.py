@@ -10,13 +10,18 @@ from clickstream.lake.storage import StorageAccount
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Counts of events; captured = rows + failed + duplicates."""
+    """Counts of events; captured = rows + failed + duplicates.
+
+    `spilled` is how many of the captured came from the spill. Those of one blob count again when a run ends between
+    its commit and the blob's deletion; they are duplicates then.
+    """
 
     captured: int = 0
     rows: int = 0
     failed: int = 0
     duplicates: int = 0
     quarantined_files: int = 0
+    spilled: int = 0
 
 
 def read_totals(account: StorageAccount, container: str) -> Totals:

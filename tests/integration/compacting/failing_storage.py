@@ -18,25 +18,33 @@ _NOT_PASSED_ON = {"transfer-encoding", "connection", "content-length"}
 class FailingStorage:
     """Passes requests on until the one numbered `dies_at`; from then on nothing is done any more.
 
-    With `does_the_last` that request still is done, and only its answer is lost.
+    With `does_the_last` that request still is done, and only its answer is lost. Only requests whose path has `only` in
+    it are counted, and die.
     """
 
-    def __init__(self, endpoint: str) -> None:
+    def __init__(self, endpoint: str, only: str = "") -> None:
         target = urlsplit(endpoint)
         self._address = (target.hostname or "", target.port or 80)
         self._lock = threading.Lock()
         self._seen = 0
         self._dies_at: int | None = None
         self._does_the_last = False
+        self._status = DEAD
+        self._stall_seconds = 0.0
+        self._only = only
+        self._closing = threading.Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = False
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
         self.endpoint = f"http://127.0.0.1:{self._server.server_port}{target.path}"
 
-    def die_at(self, request: int | None, *, does_the_last: bool = False) -> None:
-        """Count requests from here on; None for never."""
+    def die_at(
+        self, request: int | None, *, does_the_last: bool = False, status: int = DEAD, stall_seconds: float = 0.0
+    ) -> None:
+        """Count requests from here on; None for never. The dead are answered with `status`, after `stall_seconds`."""
         with self._lock:
             self._seen, self._dies_at, self._does_the_last = 0, request, does_the_last
+            self._status, self._stall_seconds = status, stall_seconds
 
     @property
     def seen(self) -> int:
@@ -50,13 +58,16 @@ class FailingStorage:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        self._closing.set()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
 
-    def _judge(self) -> tuple[bool, bool]:
+    def _judge(self, path: str) -> tuple[bool, bool]:
         """Whether the next request is done, and whether it is answered."""
         with self._lock:
+            if self._only not in path:
+                return True, True
             self._seen += 1
             if self._dies_at is None or self._seen < self._dies_at:
                 return True, True
@@ -82,10 +93,11 @@ class FailingStorage:
             protocol_version = "HTTP/1.1"
 
             def handle_request(self) -> None:
-                done, answered = storage._judge()
+                done, answered = storage._judge(self.path)
                 status, headers, body = storage._pass_on(self) if done else (DEAD, [], b"")
                 if not answered:
-                    status, headers, body = DEAD, [], b""
+                    storage._closing.wait(storage._stall_seconds)
+                    status, headers, body = storage._status, [], b""
                 length = next((value for name, value in headers if name.lower() == "content-length"), str(len(body)))
                 self.send_response_only(status)
                 for name, value in headers:

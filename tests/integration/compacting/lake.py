@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -13,7 +14,9 @@ from deltalake import DeltaTable
 
 from clickstream.compacting.compactor import Compactor, Report
 from clickstream.compacting.progress import HubState
+from clickstream.delivery.message import Message
 from clickstream.event import Event, FailedEvent
+from clickstream.lake.spill_files import SpillFiles
 from clickstream.lake.storage import StorageAccount, table_uri
 from clickstream.settings import Connection, Settings
 from local.azurite import Azurite
@@ -40,7 +43,7 @@ class Lake:
     def __init__(self, azurite: Azurite, max_bytes: int = 1_000_000) -> None:
         name = uuid4().hex[:12]
         self.service = BlobServiceClient.from_connection_string(azurite.connection_string)
-        for kind in ("capture", "lake"):
+        for kind in ("capture", "spill", "lake"):
             self.service.create_container(f"{kind}-{name}")
         self.settings = Settings.from_env(
             {
@@ -48,6 +51,7 @@ class Lake:
                 "Lake": azurite.connection_string,
                 "VISITOR_ID_KEY": "0123456789abcdef",
                 "CAPTURE_CONTAINER": f"capture-{name}",
+                "SPILL_CONTAINER": f"spill-{name}",
                 "LAKE_CONTAINER": f"lake-{name}",
                 "COMPACT_MAX_BYTES": str(max_bytes),
             }
@@ -76,6 +80,15 @@ class Lake:
         data = write_file(records, b"\x07" * 16) if raw is None else raw
         self.service.get_blob_client(self.settings.capture_container, path).upload_blob(data)
         return path
+
+    def spill(self, bodies: Sequence[bytes], *, hub: str = "events", at: datetime = START) -> str:
+        """Spill as the collector does. Returns the blob's path."""
+        files = SpillFiles(self.account.container(self.settings.spill_container))
+        return asyncio.run(files.write(hub, [Message(body, "visitor", {"site": "shop"}) for body in bodies], at))
+
+    def spilled(self) -> list[str]:
+        """The paths of the blobs that wait."""
+        return sorted(self.service.get_container_client(self.settings.spill_container).list_blob_names())
 
     def compact(self) -> Report:
         return Compactor(self.account, self.settings, self.hubs, lambda: NOW).run(NOW + timedelta(hours=1))

@@ -62,5 +62,6 @@ def test_two_processes_at_once_on_a_new_lake_leave_every_event_once(azurite: Azu
         "failed": 6,
         "duplicates": 5,
         "quarantined_files": 0,
+        "spilled": 0,
     }
     assert read_progress(lake.account.container(lake.settings.lake_container)).complete_until is None

@@ -1,0 +1,75 @@
+"""The spill: where messages go that the hub does not take. Requests share blobs as they share batches."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from clickstream.delivery.group_commit import GroupCommit, NotTaken
+from clickstream.delivery.message import Message
+from clickstream.errors import Unavailable
+
+log = logging.getLogger(__name__)
+
+# A failure says something of storage for as long; afterwards its reachability counts again.
+REMEMBERED = timedelta(seconds=10)
+
+
+class SpillWriter(Protocol):
+    """Storage that keeps messages for the compactor."""
+
+    async def write(self, hub: str, messages: Sequence[Message], at: datetime) -> str:
+        """Store the messages as one new blob. Returns its path. Raise Unavailable."""
+
+    async def check(self, hub: str) -> None:
+        """Return when storage can be reached. Raise Unavailable. Writes nothing."""
+
+
+class Spill:
+    """The spill of one hub."""
+
+    def __init__(self, files: SpillWriter, hub: str, deadline_seconds: float, now: Callable[[], datetime]) -> None:
+        self._files = files
+        self._hub = hub
+        self._deadline_seconds = deadline_seconds
+        self._now = now
+        self._group: GroupCommit[Message] = GroupCommit(self._write)
+        self.spilled_at: datetime | None = None
+        self.failed_at: datetime | None = None
+
+    async def deliver(self, messages: Sequence[Message]) -> Sequence[Message]:
+        """Return once every message stands in a blob, or the deadline is over. Returns those that may not."""
+        if not messages:
+            return messages
+        return await self._group.commit({0: messages}, self._deadline_seconds)
+
+    async def is_reachable(self) -> bool:
+        """Whether storage answers in time, and has refused nothing of late. Writes nothing."""
+        if self.failed_at is not None and self._now() - self.failed_at < REMEMBERED:
+            return False
+        try:
+            async with asyncio.timeout(self._deadline_seconds):
+                await self._files.check(self._hub)
+        except (Unavailable, TimeoutError):
+            return False
+        return True
+
+    async def close(self) -> None:
+        """End what goes on in the background."""
+        await self._group.close()
+
+    async def _write(self, lane: int, messages: Sequence[Message]) -> int:
+        now = self._now()
+        try:
+            async with asyncio.timeout(self._deadline_seconds):
+                path = await self._files.write(self._hub, messages, now)
+        except (Unavailable, TimeoutError) as error:
+            self.failed_at = now
+            log.warning("the spill of %s did not take %d events: %s", self._hub, len(messages), error or "no answer")
+            raise NotTaken(retry=True) from error  # while anybody still waits for it
+        log.warning("%d events of %s were spilled to %s", len(messages), self._hub, path)
+        self.spilled_at, self.failed_at = now, None
+        return len(messages)

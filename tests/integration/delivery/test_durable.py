@@ -1,0 +1,185 @@
+"""The sink with its two ends: what one does not take the other takes, and the caller is told the truth."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
+
+import fastavro
+import pytest
+from azure.storage.blob import BlobServiceClient
+
+from clickstream.compacting.decode import decode_file
+from clickstream.delivery.durable import DurableSink
+from clickstream.delivery.event_hub import EventHub
+from clickstream.delivery.message import Delivery, Message
+from clickstream.delivery.spill import Spill
+from clickstream.errors import Unavailable
+from clickstream.lake.spill_files import SpillFiles
+from clickstream.lake.storage import StorageAccount
+from clickstream.settings import Connection
+from local.azurite import Azurite
+from local.event_hubs.process import EventHubsEmulator
+from tests.integration.compacting.failing_storage import FailingStorage
+from tests.integration.delivery.conftest import DEADLINE_SECONDS, connection, messages, now
+
+# As in test_event_hub.py.
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+LONGEST_SECONDS = 2 * DEADLINE_SECONDS + 0.7
+
+assert fastavro  # imported here, so that no test's clock pays for it
+
+
+@pytest.fixture
+async def sink(
+    emulator: EventHubsEmulator, azurite: Azurite, storage: FailingStorage, spill_container: str
+) -> AsyncIterator[DurableSink]:
+    account = StorageAccount.from_connection(Connection("Lake", azurite.connection_string))
+    account = replace(account, blob_endpoint=storage.endpoint)
+    storage.die_at(None)
+    sink = DurableSink(
+        EventHub(connection(emulator), "events", DEADLINE_SECONDS, now),
+        Spill(SpillFiles(account.container(spill_container)), "events", DEADLINE_SECONDS, now),
+    )
+    yield sink
+    emulator.clear_faults()
+    storage.die_at(None)
+    await sink.close()
+
+
+@pytest.fixture
+def spilled(azurite: Azurite, spill_container: str) -> Callable[[], list[list[bytes]]]:
+    """The bodies of each blob."""
+    container = BlobServiceClient.from_connection_string(azurite.connection_string).get_container_client(
+        spill_container
+    )
+
+    def read() -> list[list[bytes]]:
+        return [
+            decode_file(container.download_blob(name).readall()).bodies for name in sorted(container.list_blob_names())
+        ]
+
+    return read
+
+
+def bodies(sent: Sequence[Message]) -> list[bytes]:
+    return [message.body for message in sent]
+
+
+async def test_a_hub_that_works_takes_all_and_dead_storage_is_never_asked(
+    emulator: EventHubsEmulator, storage: FailingStorage, sink: DurableSink, spilled: Callable[[], list[list[bytes]]]
+) -> None:
+    storage.die_at(1)
+    before = emulator.stored("events")
+    results = await asyncio.gather(*(sink.send([message]) for message in messages(200)))
+    assert results == [Delivery(acknowledged=1)] * 200
+    assert (emulator.stored("events") - before, storage.seen, spilled()) == (200, 0, [])
+
+
+@pytest.mark.parametrize("action", ["reject", "black_hole"])
+async def test_what_the_hub_does_not_take_stands_in_the_spill(
+    emulator: EventHubsEmulator, sink: DurableSink, spilled: Callable[[], list[list[bytes]]], action: str
+) -> None:
+    await sink.send(messages(1))
+    emulator.fault("send", action)
+    sent = messages(30)
+    began = time.monotonic()
+    assert await sink.send(sent) == Delivery(spilled=30)
+    assert time.monotonic() - began < LONGEST_SECONDS
+    assert sorted(body for blob in spilled() for body in blob) == bodies(sent)
+
+
+async def test_concurrent_requests_share_blobs(
+    emulator: EventHubsEmulator, sink: DurableSink, spilled: Callable[[], list[list[bytes]]]
+) -> None:
+    emulator.fault("connect", "drop")
+    sent = messages(100)
+    while (await sink.send(sent[:1])).acknowledged or (await sink.state()).hub == "closed":
+        pass
+    blobs = len(spilled())
+    results = await asyncio.gather(*(sink.send([message]) for message in sent[1:]))
+    assert results == [Delivery(spilled=1)] * 99
+    assert {body for blob in spilled() for body in blob} == set(bodies(sent))
+    assert len(spilled()) - blobs <= 5
+
+
+async def test_a_part_that_was_acknowledged_is_not_spilled(
+    emulator: EventHubsEmulator, sink: DurableSink, spilled: Callable[[], list[list[bytes]]]
+) -> None:
+    await sink.send(messages(4))
+    emulator.fault("send", "black_hole", partition="0")
+    emulator.fault("send", "black_hole", partition="1")
+    before = emulator.stored("events")
+    delivery = await sink.send(messages(40))
+    assert delivery.acknowledged + delivery.spilled == 40
+    assert delivery.spilled == sum(len(blob) for blob in spilled())
+    assert emulator.stored("events") - before >= delivery.acknowledged
+
+
+@pytest.mark.parametrize(
+    ("status", "stall_seconds"), [(403, 0.0), (404, 0.0), (500, 0.0), (403, 30.0)], ids=["403", "404", "500", "hangs"]
+)
+async def test_with_both_dead_the_caller_is_told_in_time_and_both_recover(
+    emulator: EventHubsEmulator, storage: FailingStorage, sink: DurableSink, status: int, stall_seconds: float
+) -> None:
+    emulator.fault("connect", "black_hole")
+    storage.die_at(1, status=status, stall_seconds=stall_seconds)
+    for _ in range(2):
+        began = time.monotonic()
+        with pytest.raises(Unavailable):
+            await sink.send(messages(3))
+        assert time.monotonic() - began < LONGEST_SECONDS
+    assert not (await sink.state()).works
+    storage.die_at(None)
+    deadline = time.monotonic() + 10
+    while True:
+        try:
+            assert await sink.send(messages(3)) == Delivery(spilled=3)
+            break
+        except Unavailable:
+            assert time.monotonic() < deadline
+    state = await sink.state()
+    assert (state.works, state.hub_reachable, state.spill_reachable) == (True, False, True)
+
+
+async def test_a_blob_that_stands_there_already_is_the_answer_that_was_lost(
+    emulator: EventHubsEmulator, storage: FailingStorage, sink: DurableSink, spilled: Callable[[], list[list[bytes]]]
+) -> None:
+    emulator.fault("connect", "drop")
+    for status in (409, 412):
+        storage.die_at(1, does_the_last=True, status=status)
+        assert (await sink.send(messages(2))).spilled == 2
+    assert sorted({body for blob in spilled() for body in blob}) == bodies(messages(2))
+
+
+async def test_a_write_that_fails_once_is_tried_again(
+    emulator: EventHubsEmulator, storage: FailingStorage, sink: DurableSink, spilled: Callable[[], list[list[bytes]]]
+) -> None:
+    emulator.fault("connect", "drop")
+    storage.die_at(1)
+    sending = asyncio.create_task(sink.send(messages(2)))
+    while not storage.seen:
+        await asyncio.sleep(0.01)
+    storage.die_at(None)
+    assert await sending == Delivery(spilled=2)
+
+
+async def test_its_state_is_told_without_a_message(emulator: EventHubsEmulator, sink: DurableSink) -> None:
+    before = emulator.stored("events")
+    fresh = await sink.state()
+    assert (fresh.hub, fresh.hub_reachable, fresh.spill_reachable) == ("closed", True, True)
+    assert (fresh.acknowledged_at, fresh.spilled_at, fresh.works) == (None, None, True)
+    assert emulator.stored("events") == before
+    await sink.send(messages(1))
+    assert (await sink.state()).acknowledged_at is not None
+    emulator.fault("send", "black_hole")
+    await sink.send(messages(1))
+    spilling = await sink.state()
+    assert (spilling.hub, spilling.works) == ("open", True)
+    assert spilling.spilled_at is not None

@@ -1,0 +1,208 @@
+"""Group commit shares transmissions among callers, keeps each lane's order, and tells only what is durable."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clickstream.delivery.group_commit import (
+    FIRST_PAUSE_SECONDS,
+    LONGEST_PAUSE_SECONDS,
+    GroupCommit,
+    NotTaken,
+    pause_seconds,
+)
+
+LONG = 30.0
+
+
+@dataclass
+class Store:
+    """Keeps what is transmitted, as the next of its `answers` says; takes everything when there are no more.
+
+    An answer is how many items it takes at most; 0 refuses, a negative one refuses for good, and stores all the same.
+    """
+
+    answers: list[int] = field(default_factory=list)
+    turns: int = 1
+    lanes: dict[int, list[int]] = field(default_factory=dict)
+    sizes: list[int] = field(default_factory=list)
+    at_once: dict[int, int] = field(default_factory=dict)
+
+    async def transmit(self, lane: int, items: Sequence[int]) -> int:
+        assert items
+        self.at_once[lane] = self.at_once.get(lane, 0) + 1
+        assert self.at_once[lane] == 1, "two transmissions of one lane at once"
+        try:
+            for _ in range(self.turns):
+                await asyncio.sleep(0)
+            answer = self.answers.pop(0) if self.answers else len(items)
+            if answer == 0:
+                raise NotTaken(retry=True)
+            stored = items if answer < 0 else items[:answer]
+            self.lanes.setdefault(lane, []).extend(stored)
+            self.sizes.append(len(stored))
+            if answer < 0:
+                raise NotTaken(retry=False)
+            return len(stored)
+        finally:
+            self.at_once[lane] -= 1
+
+
+async def blocked(
+    group: Callable[[Callable[[int, Sequence[int]], Awaitable[int]]], GroupCommit[int]],
+) -> tuple[GroupCommit[int], asyncio.Event, list[list[int]]]:
+    """A group whose transmissions wait for an event."""
+    event = asyncio.Event()
+    sent: list[list[int]] = []
+
+    async def transmit(lane: int, items: Sequence[int]) -> int:
+        await event.wait()
+        sent.append(list(items))
+        return len(items)
+
+    return group(transmit), event, sent
+
+
+async def test_what_arrives_during_a_transmission_goes_out_together_in_the_next() -> None:
+    group, event, sent = await blocked(GroupCommit)
+    callers = [asyncio.create_task(group.commit({0: [0]}, LONG))]
+    await asyncio.sleep(0.01)
+    callers += [asyncio.create_task(group.commit({0: [number]}, LONG)) for number in range(1, 6)]
+    await asyncio.sleep(0.01)
+    event.set()
+    assert await asyncio.gather(*callers) == [[]] * 6
+    assert sent == [[0], [1, 2, 3, 4, 5]]
+
+
+async def test_one_caller_alone_waits_for_nothing_but_its_own_transmission() -> None:
+    store = Store()
+    assert await GroupCommit(store.transmit).commit({0: [1], 1: [2]}, LONG) == []
+    assert store.lanes == {0: [1], 1: [2]}
+
+
+async def test_nothing_is_durable_at_once() -> None:
+    assert await GroupCommit(Store().transmit).commit({}, LONG) == []
+
+
+async def test_a_refusal_is_tried_again_in_order() -> None:
+    store = Store([1, 0, 0, 2])
+    group = GroupCommit(store.transmit)
+    assert await asyncio.gather(group.commit({0: [1, 2]}, LONG), group.commit({0: [3, 4]}, LONG)) == [[], []]
+    assert store.lanes == {0: [1, 2, 3, 4]}
+
+
+async def test_a_refusal_for_good_gives_up_all_that_wait_and_the_next_starts_afresh() -> None:
+    store = Store([1, -1])
+    group = GroupCommit(store.transmit)
+    assert await asyncio.gather(group.commit({0: [1, 2]}, LONG), group.commit({1: [3]}, LONG)) == [[2], [3]]
+    store.answers = [-1]
+    results = await asyncio.gather(group.commit({0: [4]}, LONG), group.commit({1: [5]}, LONG))
+    assert list(results) == [[4], [5]]
+    assert await group.commit({0: [6]}, LONG) == []
+
+
+async def test_at_the_deadline_the_caller_is_told_what_is_left_and_it_is_not_sent_later() -> None:
+    group, event, sent = await blocked(GroupCommit)
+    first = asyncio.create_task(group.commit({0: [1]}, LONG))
+    await asyncio.sleep(0.01)
+    assert await group.commit({0: [2, 3]}, 0.01) == [2, 3]
+    event.set()
+    assert await first == []
+    assert await group.commit({0: [4]}, LONG) == []
+    assert sent == [[1], [4]]
+
+
+async def test_a_cancelled_caller_harms_nobody() -> None:
+    group, event, sent = await blocked(GroupCommit)
+    callers = [asyncio.create_task(group.commit({0: [number]}, LONG)) for number in range(4)]
+    await asyncio.sleep(0)
+    callers[0].cancel()
+    callers[2].cancel()
+    await asyncio.sleep(0)
+    event.set()
+    results = await asyncio.gather(*callers, return_exceptions=True)
+    assert [results[1], results[3]] == [[], []]
+    assert all(isinstance(results[number], asyncio.CancelledError) for number in (0, 2))
+    assert {1, 3} <= {item for items in sent for item in items}
+
+
+async def test_close_gives_up_what_waits_and_leaves_no_task() -> None:
+    group, _, _ = await blocked(GroupCommit)
+    caller = asyncio.create_task(group.commit({0: [1], 1: [2]}, LONG))
+    await asyncio.sleep(0.01)
+    await group.close()
+    assert sorted(await caller) == [1, 2]
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_a_fault_of_our_own_costs_its_callers_the_deadline_and_nobody_else_anything(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    faults = [KeyError("a mistake")]
+
+    async def transmit(lane: int, items: Sequence[int]) -> int:
+        if faults:
+            raise faults.pop()
+        return len(items)
+
+    group = GroupCommit(transmit)
+    with caplog.at_level(logging.ERROR):
+        assert await group.commit({0: [1]}, 0.05) == [1]
+        assert await group.commit({0: [2]}, LONG) == []
+
+
+def test_pauses_grow_to_a_limit() -> None:
+    assert all(FIRST_PAUSE_SECONDS / 2 <= pause_seconds(1) <= FIRST_PAUSE_SECONDS for _ in range(50))
+    assert all(pause_seconds(20) <= LONGEST_PAUSE_SECONDS for _ in range(50))
+
+
+CALLERS = st.lists(
+    st.tuples(st.dictionaries(st.integers(0, 2), st.integers(1, 4), min_size=1), st.integers(0, 6), st.booleans()),
+    max_size=12,
+)
+
+
+@given(CALLERS, st.lists(st.integers(-1, 5), max_size=12), st.integers(0, 3), st.integers(1, 3))
+def test_any_interleaving_keeps_the_order_and_tells_as_durable_only_what_is(
+    callers: list[tuple[dict[int, int], int, bool]], answers: list[int], turns: int, at_once: int
+) -> None:
+    store = Store(answers, turns)
+    numbers = iter(range(10_000))
+    begun: dict[int, list[int]] = {}
+
+    async def call(group: GroupCommit[int], counts: dict[int, int], wait: int, cancelled: bool) -> None:
+        for _ in range(wait):
+            await asyncio.sleep(0)
+        lanes = {lane: [next(numbers) for _ in range(count)] for lane, count in counts.items()}
+        for lane, items in lanes.items():
+            begun.setdefault(lane, []).extend(items)
+        task = asyncio.create_task(group.commit(lanes, LONG))
+        if cancelled:
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            task.cancel()
+        results = await asyncio.gather(task, return_exceptions=True)
+        if isinstance(results[0], BaseException):
+            return
+        durable = {item for items in store.lanes.values() for item in items}
+        assert set().union(*lanes.values()) - set(results[0]) <= durable
+
+    async def run() -> None:
+        group = GroupCommit(store.transmit, at_once=at_once)
+        await asyncio.gather(*(call(group, *caller) for caller in callers))
+        await group.close()
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    asyncio.run(run())
+    for lane, stored in store.lanes.items():
+        position = {item: at for at, item in enumerate(begun[lane])}
+        seen = [position[item] for item in stored]
+        assert seen == sorted(seen), "a lane keeps its order"
+        assert len(set(seen)) == len(seen)
