@@ -109,7 +109,7 @@ def table(answer: Mapping[str, Any]) -> str:
     lines = [f"{name:<16}{answer[name]}" for name in (*SUMS, "remaining")]
     for example in answer["examples"]:
         told = [example["outcome"], example["failed_event_id"], example.get("code"), example.get("pointer")]
-        lines.append("  ".join([*filter(None, told), example.get("message", "")]).rstrip())
+        lines.append("  " + "  ".join([*filter(None, told), example.get("message", "")]).rstrip())
     return "\n".join(lines)
 
 
