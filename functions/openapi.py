@@ -69,7 +69,34 @@ VERDICTS: Schema = {
         },
     },
 }
+REPLAYED: Schema = {
+    "type": "object",
+    "required": ["examined", "repaired", "still_failed", "not_replayable", "removed", "remaining", "next", "examples"],
+    "properties": {
+        **{
+            name: {"type": "integer", "minimum": 0}
+            for name in ("examined", "repaired", "still_failed", "not_replayable", "removed", "remaining")
+        },
+        "next": {"type": ["string", "null"], "description": "Where to go on, as `after`; null at the end."},
+        "examples": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["failed_event_id", "outcome"],
+                "properties": {
+                    "failed_event_id": {"type": "string"},
+                    "outcome": {"enum": ["repaired", "still_failed", "not_replayable"]},
+                    "event_id": {"type": "string"},
+                    "code": {"type": "string"},
+                    "pointer": {"type": "string"},
+                    "message": {"type": "string"},
+                },
+            },
+        },
+    },
+}
 READING = (InvalidRequest, Unauthorized, Forbidden, RequestTooLarge, LimitExceeded, Unavailable)
+JOBS = (InvalidRequest, Unauthorized, Forbidden, RequestTooLarge, Unavailable)
 COLLECTING = (
     InvalidRequest,
     Unauthorized,
@@ -115,6 +142,12 @@ def _sql_body() -> Schema:
     return SqlRequest.model_json_schema()
 
 
+def _replay_body() -> Schema:
+    from clickstream.replaying.request import ReplayRequest
+
+    return ReplayRequest.model_json_schema()
+
+
 def _event_body() -> Schema:
     event = {**ClientEvent.model_json_schema(), "additionalProperties": True}
     return {"anyOf": [event, {"type": "array", "items": event, "minItems": 1}]}
@@ -127,6 +160,14 @@ def operations() -> Mapping[str, Operation]:
         "health_ready": Operation("health", "Whether it can work.", BROKEN_SETTINGS),
         "robots": Operation("health", "Asks crawlers to stay away.", media_types=("text/plain",)),
         "openapi": Operation("health", "This description."),
+        "replay": Operation(
+            "jobs",
+            "Failed events of a site, judged again by the rules now in force.",
+            JOBS,
+            _replay_body(),
+            REPLAYED,
+            security=("admin_key",),
+        ),
         "query": reading("Metrics for each group of dimensions' values.", _query_body),
         "query_sql": reading("One SELECT statement over the site's own rows.", _sql_body),
     }
@@ -177,6 +218,7 @@ def document() -> Schema:
             "schemas": {"Problem": PROBLEM, **shared},
             "securitySchemes": {
                 "read_key": {"type": "http", "scheme": "bearer", "description": "A site's read key."},
+                "admin_key": {"type": "http", "scheme": "bearer", "description": "A site's admin key."},
                 "write_key": {"type": "apiKey", "in": "header", "name": "X-Write-Key", "description": "A write key."},
             },
         },
