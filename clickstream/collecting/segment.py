@@ -57,19 +57,19 @@ def read_call(message: dict[str, Any], kind: str, headers: Mapping[str, str]) ->
 def read_batch(body: dict[str, Any], headers: Mapping[str, str]) -> Reading:
     """The messages of a batch, each with what the batch says for all of them: when it was sent, and the context.
 
-    Raise InvalidRequest: payload_format without the array `batch`, empty where it holds nothing.
+    Without the array `batch` the body as a whole is one that failed. Raise InvalidRequest (empty) for an empty one.
     """
+    sent_at = body.get("sentAt") or headers.get("sentat")
     messages = body.get("batch")
     if not isinstance(messages, list):
-        raise InvalidRequest("a batch holds the array `batch`", code="payload_format", pointer="/batch")
+        problem = InvalidRequest("a batch holds the array `batch`", code="payload_format", pointer="/batch")
+        return Reading([Item(_original(body, {}, sent_at, {}), problem)], _stated_key([body]))
     if not messages:
         raise InvalidRequest("the batch holds no event", code="empty", pointer="/batch")
     context = body.get("context")
     shared = context if isinstance(context, dict) else {}
-    sent_at = body.get("sentAt") or headers.get("sentat")
-    return Reading(
-        [Item(_original(message, shared, sent_at, headers)) for message in messages], _stated_key([body, *messages])
-    )
+    originals = [_original(message, shared, sent_at, headers) for message in messages]
+    return Reading([Item(original) for original in originals], _stated_key([body, *messages]))
 
 
 def split_pixel(request: Request) -> Reading:

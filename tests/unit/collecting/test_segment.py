@@ -354,7 +354,6 @@ def test_what_cannot_be_read_is_pointed_at(message: dict[str, Any], pointer: str
         ("batch", b"", "empty", ""),
         ("batch", b" \n", "empty", ""),
         ("batch", {"batch": []}, "empty", "/batch"),
-        ("batch", {"events": []}, "payload_format", "/batch"),
         ("batch", [track()], "payload_format", ""),
         ("track", b"data=abc", "payload_format", ""),
         ("track", b"null", "payload_format", ""),
@@ -364,6 +363,14 @@ def test_a_body_that_is_no_call_is_refused_as_a_whole(call: str, body: object, c
     with pytest.raises(InvalidRequest) as refusal:
         split(call, body)
     assert (refusal.value.code, refusal.value.pointer) == (code, pointer)
+
+
+def test_a_batch_without_its_array_fails_as_a_whole_with_its_key_and_its_address_where_they_are_taken_off() -> None:
+    reading = split("batch", {"events": [1], "writeKey": "demo", "context": {"ip": "203.0.113.9"}})
+    item = reading.items[0]
+    assert reading.write_key == "demo"
+    assert item.problem is not None and (item.problem.code, item.problem.pointer) == ("payload_format", "/batch")
+    assert item.original == {"events": [1], "writeKey": "demo", "ip": "203.0.113.9", "context": {}}
 
 
 def test_json_called_a_form_is_read_all_the_same() -> None:
