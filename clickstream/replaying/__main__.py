@@ -8,7 +8,6 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from pathlib import PurePosixPath
 from typing import Any
 
 from pydantic import ValidationError
@@ -19,7 +18,7 @@ from clickstream.delivery.durable import DurableSink
 from clickstream.delivery.event_hub import EventHub
 from clickstream.delivery.spill import Spill
 from clickstream.errors import ClickstreamError, NotFound
-from clickstream.lake.site_documents import BlobSiteDocuments
+from clickstream.lake.site_documents import PREFIX, SUFFIX, EditableBlobSiteDocuments
 from clickstream.lake.spill_files import SpillFiles
 from clickstream.lake.storage import StorageAccount
 from clickstream.replaying.failed_rows import FailedRows
@@ -27,7 +26,6 @@ from clickstream.replaying.repairing import OUTCOMES
 from clickstream.replaying.replayer import Replayer
 from clickstream.replaying.request import MAX_LIMIT, Filters, ReplayRequest, refusal
 from clickstream.settings import Settings
-from clickstream.sites.directory import SiteDocuments
 from clickstream.sites.document import Site, parse_site
 
 FILTERS = {
@@ -74,7 +72,7 @@ def parse(arguments: Sequence[str]) -> tuple[ReplayRequest, bool]:
 async def replay(settings: Settings, request: ReplayRequest, everything: bool) -> Mapping[str, Any]:
     """The answer of one replay; or of as many as look at everything, as one. Raise what they raise, and NotFound."""
     account = StorageAccount.from_connection(settings.lake)
-    site = await _site(BlobSiteDocuments(account.container(settings.config_container)), request.site_id)
+    site = _site(settings, account, request.site_id)
     sink = _sink(settings, account)
     judge = Judge(Watcher(settings.visitor_id_key, settings.trusted_proxy_hops), sink.max_message_bytes)
     replayer = Replayer(FailedRows(account, settings.lake_container), judge, sink)
@@ -89,11 +87,12 @@ async def replay(settings: Settings, request: ReplayRequest, everything: bool) -
         await sink.close()
 
 
-async def _site(documents: SiteDocuments, name: str) -> Site:
-    path = next((path for path in await documents.versions() if PurePosixPath(path).stem == name), None)
-    if path is None:
+def _site(settings: Settings, account: StorageAccount, name: str) -> Site:
+    documents = EditableBlobSiteDocuments(account.container(settings.config_container))
+    path = f"{PREFIX}{name}{SUFFIX}"
+    if path not in documents.versions():
         raise NotFound(f"there is no site {name!r}")
-    return parse_site(await documents.read(path), expected=name)
+    return parse_site(documents.fetch(path).text, expected=name)
 
 
 def _sink(settings: Settings, account: StorageAccount) -> DurableSink:
