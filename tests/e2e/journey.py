@@ -8,7 +8,8 @@ from typing import Any
 
 import httpx
 
-from clickstream.compacting.totals import read_totals
+from clickstream.compacting.totals import Totals, read_totals
+from clickstream.lake.spill_files import SpillFiles
 from clickstream.lake.storage import StorageAccount
 from clickstream.settings import Connection
 from local.processes import free_port
@@ -36,10 +37,15 @@ def compact_everything(stack: Stack, seconds: float = 120) -> None:
     stack.event_hubs.flush_capture()
     account = StorageAccount.from_connection(Connection("Lake", stack.azurite.connection_string))
     deadline = time.monotonic() + seconds
-    while read_totals(account, "lake").captured < stack.event_hubs.captured():
+    spill = SpillFiles(account.container("spill"))
+    while not _is_compacted(stack, read_totals(account, "lake")) or any(map(spill.list, ("events", "failed-events"))):
         assert time.monotonic() < deadline, "compaction did not come to its end"
         stack.compact()
         time.sleep(0.2)
+
+
+def _is_compacted(stack: Stack, totals: Totals) -> bool:
+    return totals.captured - totals.spilled >= stack.event_hubs.captured()
 
 
 def select(client: httpx.Client, sql: str, *parameters: object) -> list[list[Any]]:

@@ -1,76 +1,138 @@
-"""A 200 survives anything: what was answered so is in the table, once."""
+"""A 200 survives anything: workers are killed at random moments under load, and what was accepted is in the table."""
 
 from __future__ import annotations
 
+import os
+import random
+import signal
 import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from uuid import uuid4
+from uuid import UUID
 
 import httpx
+import orjson
 import pytest
+from deltalake import DeltaTable
 
-from local.stack import Stack
-from tests.e2e.journey import compact_everything, select, stack_settings
+from clickstream.lake.storage import StorageAccount, table_uri
+from clickstream.settings import Connection
+from local.functions_host.process import FunctionsHost
+from local.stack import ROOT, Stack
+from tests.e2e.journey import compact_everything, stack_settings
 
 pytestmark = pytest.mark.e2e
+
+SEED = 20260310
+KILLS = 20
+WORKERS = 3
+CLIENTS = 6
 BATCH = 20
 
 
-def send_until_it_breaks(
-    base_url: str, answered: list[str], unanswered: list[list[str]], enough: threading.Event
-) -> None:
-    """Send batches one after the other; note whose 200 came and whose did not."""
-    with httpx.Client(base_url=base_url, timeout=10) as client:
-        while True:
-            ids = [str(uuid4()) for _ in range(BATCH)]
-            batch = [{"name": "crash", "event_id": event_id} for event_id in ids]
-            try:
-                answer = client.post("/api/events", json=batch, headers={"X-Write-Key": "demo-server"})
-            except httpx.HTTPError:
-                unanswered.append(ids)
-                return
-            if answer.status_code == httpx.codes.OK:
-                answered += ids
-            if len(answered) > 40 * BATCH:
-                enough.set()
+@dataclass
+class Clients:
+    """Threads that send batch after batch; one that was not answered 200 is sent again with the same ids."""
+
+    base_url: str
+    accepted: list[int] = field(default_factory=list)
+    unanswered: int = 0
+    enough: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self.threads = [threading.Thread(target=self._work, args=(number,)) for number in range(CLIENTS)]
+
+    def start(self) -> None:
+        for thread in self.threads:
+            thread.start()
+
+    def finish(self) -> None:
+        """Return once every batch that was begun is accepted."""
+        self.enough.set()
+        for thread in self.threads:
+            thread.join()
+
+    def _work(self, client_number: int) -> None:
+        batch = client_number
+        while not self.enough.is_set():
+            body = orjson.dumps(
+                [{"name": "crash", "event_id": event_id} for event_id in event_ids(batch)],
+            )
+            while not self._send(body):
+                time.sleep(0.02)
+            self.accepted.append(batch)
+            batch += CLIENTS
+
+    def _send(self, body: bytes) -> bool:
+        # A connection for each request, so that all workers are reached, also new ones.
+        try:
+            answer = httpx.post(
+                f"{self.base_url}/api/events", content=body, headers={"X-Write-Key": "demo-server"}, timeout=10
+            )
+        except httpx.HTTPError:
+            self.unanswered += 1
+            return False
+        return answer.status_code == httpx.codes.OK
 
 
-def test_after_kill_9_under_load_and_a_resend_every_event_is_in_the_table_exactly_once(tmp_path: Path) -> None:
-    with Stack(stack_settings(tmp_path)) as stack:
-        answered: list[str] = []
-        unanswered: list[list[str]] = []
-        enough = threading.Event()
-        arguments = (stack.base_url, answered, unanswered, enough)
-        senders = [threading.Thread(target=send_until_it_breaks, args=arguments) for _ in range(4)]
-        for sender in senders:
-            sender.start()
-        assert enough.wait(60)
-        assert stack.functions is not None
-        stack.functions.kill()
-        for sender in senders:
-            sender.join(30)
-        assert len(unanswered) == len(senders)
-        stack.functions.start()
-        with httpx.Client(base_url=stack.base_url, timeout=30) as client:
-            for ids in unanswered:
-                batch = [{"name": "crash", "event_id": event_id} for event_id in ids]
-                answer = client.post("/api/events", json=batch, headers={"X-Write-Key": "demo-server"})
-                assert answer.status_code == httpx.codes.OK
-            compact_everything(stack)
-            found = select(client, "SELECT count(*), count(DISTINCT event_id) FROM events WHERE event_name = 'crash'")
-            sent = set(answered) | {event_id for ids in unanswered for event_id in ids}
-            assert found == [[len(sent), len(sent)]]
-            missing = sent - {str(event_id) for event_id in _ids(client)}
-            assert not missing
+def event_ids(batch: int) -> Sequence[str]:
+    return [str(UUID(int=batch * BATCH + at)) for at in range(BATCH)]
 
 
-def _ids(client: httpx.Client) -> list[str]:
-    """All ids, in pages under the limit of rows."""
-    found: list[str] = []
-    while page := select(
-        client,
-        "SELECT event_id FROM events WHERE event_name = 'crash' AND event_id > ? ORDER BY event_id LIMIT 5000",
-        found[-1] if found else "",
-    ):
-        found += [row[0] for row in page]
+def serving_workers(parent: int, port: int) -> list[int]:
+    """The children of the host that have a connection to the hub: those that have sent events."""
+    table = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    to_hub = {f"socket:[{row[9]}]" for row in table if row[3] == "01" and row[2].endswith(f":{port:04X}")}
+    found = []
+    for child in Path(f"/proc/{parent}/task/{parent}/children").read_text().split():
+        try:
+            if to_hub & {str(entry.readlink()) for entry in Path(f"/proc/{child}/fd").iterdir()}:
+                found.append(int(child))
+        except OSError:  # it ended meanwhile
+            continue
     return found
+
+
+def wait_until(holds: Callable[[], bool], seconds: float, what: str) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.005)
+
+
+def test_after_20_kills_at_random_moments_every_200_is_in_the_table_exactly_once(tmp_path: Path) -> None:
+    chance = random.Random(SEED)
+    settings = replace(stack_settings(tmp_path), compact_every_seconds=3600)
+    with Stack(settings) as stack:
+        assert stack.functions is not None
+        stack.functions.stop()
+        stack.functions = FunctionsHost(
+            ROOT, tmp_path / "functions", port=settings.port, env=stack.functions_environment(), workers=WORKERS
+        ).start()
+        host = stack.functions.pid
+        hub_port = stack.event_hubs.port
+        clients = Clients(stack.base_url)
+        clients.start()
+        try:
+            for kill in range(KILLS):
+                wait_until(
+                    lambda: len(serving_workers(host, hub_port)) >= 2, 60, f"no two workers served before kill {kill}"
+                )
+                more = len(clients.accepted) + chance.randint(1, 20)
+                wait_until(lambda more=more: len(clients.accepted) >= more, 60, "nothing was accepted")  # type: ignore[misc]
+                workers = serving_workers(host, hub_port)
+                if not workers:
+                    continue
+                os.kill(chance.choice(workers), signal.SIGKILL)
+        finally:
+            clients.finish()
+        assert clients.unanswered > 0, "no request was hit"
+        compact_everything(stack)
+        sent = {event_id for batch in clients.accepted for event_id in event_ids(batch)}
+        account = StorageAccount.from_connection(Connection("Lake", stack.azurite.connection_string))
+        table = DeltaTable(table_uri("lake", "events"), storage_options=account.delta_options())
+        found = table.to_pyarrow_table(columns=["event_id"])["event_id"].to_pylist()
+        assert len(found) == len(set(found)), "none twice"
+        assert set(found) == sent, "none lost"

@@ -94,14 +94,16 @@ async def test_nothing_is_durable_at_once() -> None:
 async def test_a_refusal_is_tried_again_in_order() -> None:
     store = Store([1, 0, 0, 2])
     group = GroupCommit(store.transmit)
-    assert await asyncio.gather(group.commit({0: [1, 2]}, LONG), group.commit({0: [3, 4]}, LONG)) == [[], []]
+    results = await asyncio.gather(group.commit({0: [1, 2]}, LONG), group.commit({0: [3, 4]}, LONG))
+    assert list(results) == [[], []]
     assert store.lanes == {0: [1, 2, 3, 4]}
 
 
 async def test_a_refusal_for_good_gives_up_all_that_wait_and_the_next_starts_afresh() -> None:
     store = Store([1, -1])
     group = GroupCommit(store.transmit)
-    assert await asyncio.gather(group.commit({0: [1, 2]}, LONG), group.commit({1: [3]}, LONG)) == [[2], [3]]
+    results = await asyncio.gather(group.commit({0: [1, 2]}, LONG), group.commit({1: [3]}, LONG))
+    assert list(results) == [[2], [3]]
     store.answers = [-1]
     results = await asyncio.gather(group.commit({0: [4]}, LONG), group.commit({1: [5]}, LONG))
     assert list(results) == [[4], [5]]
