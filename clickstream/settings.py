@@ -7,6 +7,9 @@ from dataclasses import MISSING, dataclass, field, fields
 from typing import Any
 
 from clickstream.errors import SettingsError
+from clickstream.privacy.pseudonyms import parse_keys
+
+KeyList = str  # pairs of version and secret, checked by `parse_keys`
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +42,15 @@ class Settings:
         repr=False,
         metadata={"doc": "Secret of at least 16 characters; keys the hash that makes visitor ids.", "minimum": 16},
     )
+    pseudonym_keys: KeyList = field(
+        default="", repr=False, metadata={"doc": "Keys of pseudonyms, newest first.", "minimum": None}
+    )
     event_hub_name: str = _setting("Event hub that carries accepted events.", "events")
     failed_event_hub_name: str = _setting("Event hub that carries failed events.", "failed-events")
     capture_container: str = _setting("Container that Event Hubs Capture writes to.", "capture")
     config_container: str = _setting("Container that holds the sites' documents.", "config")
     spill_container: str = _setting("Container that keeps what Event Hubs did not take.", "spill")
+    salt_container: str = _setting("Container that keeps the daily salts of visitor ids.", "salts")
     lake_container: str = _setting("Container that holds the Delta tables.", "lake")
     compact_schedule: str = _setting("When `compact` runs: NCRONTAB of six fields, in UTC.", "0 */5 * * * *")
     send_deadline_ms: int = _setting("Milliseconds a request waits for Event Hubs before it is spilled.", 1500, 50)
@@ -113,4 +120,9 @@ def _number(text: str, minimum: int | None) -> int:
     return number
 
 
-_PARSERS: dict[str, Callable[[str, int | None], Any]] = {"str": _text, "int": _number}
+def _key_list(text: str, minimum: int | None) -> str:
+    parse_keys(text)
+    return text
+
+
+_PARSERS: dict[str, Callable[[str, int | None], Any]] = {"str": _text, "int": _number, "KeyList": _key_list}

@@ -149,7 +149,7 @@ class Stack:
     def _prepare_storage(self) -> None:
         """Make the containers that infrastructure makes in the cloud, and bring the sites."""
         service = BlobServiceClient.from_connection_string(self.azurite.connection_string)
-        for name in ("capture", "config", "spill", "lake"):
+        for name in ("capture", "config", "spill", "salts", "lake"):
             with contextlib.suppress(ResourceExistsError):
                 service.create_container(name)
         self.sites.upload_changed()

@@ -10,7 +10,6 @@ import base64
 import re
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import unquote
 
 import orjson
 
@@ -33,7 +32,7 @@ _SEGMENT = re.compile(r"[^\\/;,]+")
 _PIECE = re.compile(r"[^&;]+")
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{1,20}://[^\s\"'<>\\]+")
-_PARAMETER = re.compile(r"""(?<![^?&;#\s,"'(])([\w%.\[\]-]{1,200})=([^&;#\s"'<>]+)""")
+_PARAMETER = re.compile(r"""(?<![^?&;#\s,"'(])[\w%.\[\]-]{1,200}=[^&;#\s"'<>]+""")
 _BASE64 = re.compile(r"(?:eyJ|W3si)[\w+/-]{8,}={0,2}")
 # A member of a document that is broken, or written as text within another; its value may be cut off.
 _MEMBER = re.compile(
@@ -230,9 +229,7 @@ def _redact_text_once(text: str, names: frozenset[str], ipv4: bool, depth: int) 
     if "://" in text:
         text = _URL.sub(lambda found: redact_url(found[0], names), text)
     if "=" in text:
-        text = _PARAMETER.sub(
-            lambda found: f"{found[1]}={REDACTED}" if _is_secret_parameter(unquote(found[1]), names) else found[0], text
-        )
+        text = _PARAMETER.sub(lambda found: _redact_parameter(found[0], names), text)
     return replaced(text, ipv4=ipv4)
 
 

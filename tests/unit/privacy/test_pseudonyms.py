@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from clickstream.errors import SettingsError
 from clickstream.privacy.pseudonyms import PseudonymKeys, all_pseudonyms, pseudonym, storable_id
+from clickstream.settings import Settings
 
 OPERATOR = "0123456789abcdef"
 OLD = "the first secret is long"
@@ -86,3 +88,12 @@ def test_a_problem_is_told_without_the_secret(text: str, problem: str) -> None:
 
 def test_keys_are_not_shown() -> None:
     assert OLD not in repr(ROTATED)
+
+
+def test_keys_that_cannot_be_used_are_a_problem_of_the_settings() -> None:
+    env = {"EventHubConnection": "Endpoint=x", "Lake": "AccountName=x", "VISITOR_ID_KEY": OPERATOR}
+    assert Settings.from_env(env).pseudonym_keys == ""
+    settings = Settings.from_env({**env, "PSEUDONYM_KEYS": f"1:{OLD}"})
+    assert OLD not in repr(settings)
+    with pytest.raises(SettingsError, match="PSEUDONYM_KEYS must be version:secret pairs"):
+        Settings.from_env({**env, "PSEUDONYM_KEYS": OLD})
