@@ -4,9 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from clickstream.collecting import jitsu, plain, segment, snowplow
+from clickstream.collecting import ga4, jitsu, matomo, plain, plausible, posthog, segment, snowplow, umami
 from clickstream.collecting.dialect import Dialect
 
 DIALECTS: Mapping[str, Dialect] = {
-    dialect.name: dialect for dialect in (plain.DIALECT, jitsu.DIALECT, segment.DIALECT, snowplow.DIALECT)
+    dialect.name: dialect
+    for dialect in (
+        plain.DIALECT,
+        ga4.DIALECT,
+        jitsu.DIALECT,
+        matomo.DIALECT,
+        plausible.DIALECT,
+        posthog.DIALECT,
+        segment.DIALECT,
+        snowplow.DIALECT,
+        umami.DIALECT,
+    )
 }
