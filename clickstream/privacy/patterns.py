@@ -45,7 +45,8 @@ _AFTER_LINE = re.compile(r"_(?:(?:live|test)_|pat_|(?<=gh[opsur]_)|(?<=npm_)|(?<
 _AFTER_DASH = re.compile(
     r"-(?:(?<=xox[a-z]-)|(?<=xapp-)|(?<=glpat-)|(?<=pypi-)|(?<=sk-)|(?<=GOCSPX-)|----B|\d{4}-\d{4}-\d)"
 )
-_AFTER_COLON = re.compile(r":(?::|(?:[0-9A-Fa-f]{1,4}:){3})")
+# A network of IPv6 ends in two colons, and nothing is cut off of one.
+_AFTER_COLON = re.compile(r":(?::(?!\"|\Z)|(?:[0-9A-Fa-f]{1,4}:){3})")
 _AFTER_A = re.compile(r"A(?:KIA|SIA|Iza)")
 _AFTER_SPACE = re.compile(r" \d{4} \d{4} \d")
 _AFTER_EQUALS = re.compile(r"=(?:(?<=Key=)|(?<=Signature=))")
@@ -116,7 +117,8 @@ def cut_address(text: str) -> str | None:
     if isinstance(address, IPv6Address):
         address = address.ipv4_mapped or IPv6Address(int(address))
     prefix = 48 if isinstance(address, IPv6Address) else 24
-    return str(ip_network(f"{address}/{prefix}", strict=False).network_address)
+    network = ip_network(f"{address}/{prefix}", strict=False).network_address
+    return text if network == address else str(network)
 
 
 def _replaced(text: str, ipv4: bool) -> str:
@@ -153,6 +155,8 @@ def _without_emails(text: str) -> str:
 def _without_address(found: re.Match[str]) -> str:
     text = found[0]
     groups = sum(1 for group in text.split(":") if group)
+    if groups == 3 and text.endswith("::") and text.count("::") == 1:
+        return text
     return REDACTED if groups >= 3 and ("::" in text or text.count(":") >= 5) else text
 
 

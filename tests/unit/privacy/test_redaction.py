@@ -28,6 +28,7 @@ CANARIES = (
     STRIPE,
     "ghp_0123456789abcdefghijABCDEFGHIJ",
     "xoxb-123456789012-abcdefghijkl",
+    "2001:db8:1:2::",
     "AKIAIOSFODNN7EXAMPLE",
     "AIzaSyA0123456789abcdefghijklmnopqrstu",
 )
@@ -130,6 +131,9 @@ def test_a_text_is_redacted(text: str, kept: str) -> None:
         "1 234 567.89",
         "1234 5678 9012 3456",
         "Release 120.0.0.0",
+        "2001:db8:1::",
+        "2001:DB8::",
+        "from 2001:db8:1::",
         "a%20b%2Fc",
     ],
 )
@@ -312,3 +316,19 @@ def test_a_long_hostile_text_is_answered(unit: str) -> None:
     for redact in (redact_url, redact_text, redact_agent):
         redact(text)
     redact_bytes(text.encode())
+
+
+@pytest.mark.parametrize("network", ["203.0.113.0", "2001:db8:85a3::"])
+def test_an_ordinary_event_is_spared_the_walk(network: str) -> None:
+    event = {
+        "event_id": "0192f0c1-1111-7aaa-8bbb-1234567890ab",
+        "received_at": "2026-11-21T07:14:41.123456Z",
+        "session_id": "7",
+        "page_url": "https://shop.example/shirts/blue?utm_source=news&gclid=Cj0K",
+        "page_title": "Blue shirt & more: 12.5 EUR",
+        "user_agent": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/120.0.0.0 Safari/537.36",
+        "ip": network,
+        "properties": {"code": "SAVE10", "price": 12.5, "items": [{"sku": "A-1"}]},
+    }
+    assert not may_need_redaction(orjson.dumps(event))
+    assert redact_json(event) == event
