@@ -119,8 +119,10 @@ class LakeTable:
         with self._writable():
             self._commit([self._write(day, part) for day, part in self._parts(rows)], counts, transactions)
 
-    def remove(self, column: str, ids: Mapping[date, Collection[str]], counts: Mapping[str, Any]) -> int:
+    def remove(self, column: str, ids: Mapping[date, Collection[str]], counted_as: str) -> int:
         """Take the rows of these ids, told by the date they stand under, out of the table. Returns how many.
+
+        The commit counts them under the name `counted_as`.
 
         Every file that holds one is replaced by a file without it, so that any reader of Delta sees the same; all in
         one commit, and none where there is nothing to remove. Files that are there no more stay for readers of older
@@ -140,7 +142,7 @@ class LakeTable:
                 if kept.num_rows:
                     actions.append(self._write(day, kept))
             if actions:
-                self._commit(actions, counts, [])
+                self._commit(actions, {counted_as: count}, [])
         return count
 
     def commit_counts(self) -> Sequence[Mapping[str, Any]]:

@@ -79,7 +79,7 @@ class FailedRows:
         for _ in range(TRIES_AFTER_CONFLICT):
             try:
                 table = LakeTable.open_or_create(FAILED_TABLE, self._account, self._container)
-                return table.remove("failed_event_id", ids, {"repaired": len(rows)})
+                return table.remove("failed_event_id", ids, "repaired")
             except Conflict:
                 log.info("the table of failed events was changed meanwhile; looking again")
         raise Unavailable(f"others changed the table of failed events {TRIES_AFTER_CONFLICT} times")

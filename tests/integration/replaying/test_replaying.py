@@ -147,7 +147,7 @@ def test_a_body_that_failed_at_compaction_is_sent_once_compaction_reads_it(world
     assert world.replay()["still_failed"] == 1
     # As if a later version of compaction read what this one does not.
     table = LakeTable.open_or_create(FAILED_TABLE, world.lake.account, world.lake.settings.lake_container)
-    table.remove("failed_event_id", {row["failed_date"]: {row["failed_event_id"]}}, {})
+    table.remove("failed_event_id", {row["failed_date"]: {row["failed_event_id"]}}, "repaired")
     repairable = {**row, "payload": event("late")}
     table = LakeTable.open_or_create(FAILED_TABLE, world.lake.account, world.lake.settings.lake_container)
     table.append(pa.Table.from_pylist([repairable], schema=FAILED_TABLE.schema), {}, {})
@@ -173,6 +173,7 @@ def test_when_the_hub_fails_halfway_what_is_durable_is_removed_and_the_rest_stay
     with pytest.raises(Unavailable):
         world.replay()
     assert len(world.sink.messages) == 100
+    assert open_failed(world).commit_counts()[0] == {"repaired": 100}
     assert len(world.failed_ids()) == 50
 
 
@@ -249,13 +250,13 @@ def test_a_removal_made_on_an_older_version_conflicts_with_removals_and_not_with
     world.fail(sale(4))
     world.compact()
     day = START.date()
-    assert first.remove("failed_event_id", {day: {"f1"}}, {}) == 1
+    assert first.remove("failed_event_id", {day: {"f1"}}, "repaired") == 1
     with pytest.raises(Conflict):
-        second.remove("failed_event_id", {day: {"f2"}}, {})
+        second.remove("failed_event_id", {day: {"f2"}}, "repaired")
     with pytest.raises(Conflict):  # so a compactor that was overtaken looks again
         third.append(FAILED_TABLE.schema.empty_table(), {"app": 1}, {})
     assert world.failed_ids() == ["f2", "f3", "f4"]
-    assert open_failed(world).remove("failed_event_id", {day: {"f1", "f'2", "f\\2"}}, {}) == 0
+    assert open_failed(world).remove("failed_event_id", {day: {"f1", "f'2", "f\\2"}}, "repaired") == 0
 
 
 def test_plain_readers_need_nothing_new_and_watermarks_stay(world: World) -> None:
