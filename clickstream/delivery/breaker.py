@@ -25,6 +25,7 @@ class Breaker:
         self._failures = 0
         self._pause_seconds = 0.0
         self._next_probe_at = 0.0
+        self._probing = False
 
     @property
     def state(self) -> State:
@@ -37,6 +38,7 @@ class Breaker:
         """Whether the caller may try now. A caller that is let through while half open is the probe."""
         state = self.state
         if state == "half_open":
+            self._probing = True
             self._next_probe_at = self._clock() + PROBE_SECONDS
         return state != "open"
 
@@ -44,10 +46,19 @@ class Breaker:
         """An attempt succeeded: the peer is well."""
         self._failures = 0
         self._pause_seconds = 0.0
+        self._probing = False
 
     def failed(self, *, hung: bool = False) -> None:
-        """An attempt failed. `hung` is one that used up its whole deadline: nobody else shall wait as long."""
+        """An attempt failed. `hung` is one that used up its whole deadline: nobody else shall wait as long.
+
+        While open, a failure of one that was let through before says nothing new; only a probe's makes the pause grow.
+        """
         self._failures += 1
-        if self._pause_seconds or hung or self._failures >= FAILURES_TO_OPEN:
-            self._pause_seconds = min(max(self._pause_seconds * 2, FIRST_PAUSE_SECONDS), LONGEST_PAUSE_SECONDS)
-            self._next_probe_at = self._clock() + self._pause_seconds
+        if self._pause_seconds:
+            if not self._probing:
+                return
+        elif not hung and self._failures < FAILURES_TO_OPEN:
+            return
+        self._probing = False
+        self._pause_seconds = min(max(self._pause_seconds * 2, FIRST_PAUSE_SECONDS), LONGEST_PAUSE_SECONDS)
+        self._next_probe_at = self._clock() + self._pause_seconds

@@ -14,6 +14,8 @@ from clickstream.errors import Unavailable
 
 log = logging.getLogger(__name__)
 
+# What one blob takes at most, of bodies, unless one alone is larger: more might not be written within the deadline.
+MAX_BLOB_BYTES = 8_388_608
 # A failure says something of storage for as long; afterwards its reachability counts again.
 REMEMBERED = timedelta(seconds=10)
 
@@ -63,6 +65,7 @@ class Spill:
 
     async def _write(self, lane: int, messages: Sequence[Message]) -> int:
         now = self._now()
+        messages = messages[: count_within(messages, MAX_BLOB_BYTES)]
         try:
             async with asyncio.timeout(self._deadline_seconds):
                 path = await self._files.write(self._hub, messages, now)
@@ -73,3 +76,13 @@ class Spill:
         log.warning("%d events of %s were spilled to %s", len(messages), self._hub, path)
         self.spilled_at, self.failed_at = now, None
         return len(messages)
+
+
+def count_within(messages: Sequence[Message], max_bytes: int) -> int:
+    """How many of the first messages have bodies of no more than `max_bytes` together; at least one."""
+    size = 0
+    for count, message in enumerate(messages):
+        size += len(message.body)
+        if count and size > max_bytes:
+            return count
+    return len(messages)

@@ -100,7 +100,10 @@ class SpillFiles:
 
         path = f"{hub}/{at:%Y/%m/%d/%H}/{uuid4()}.avro"
         try:
-            await obstore.put_async(self._container, path, encode_spill(messages, at), mode="create")
+            # In one request however large: an upload in parts cannot be create-only.
+            await obstore.put_async(
+                self._container, path, encode_spill(messages, at), mode="create", use_multipart=False
+            )
         except (AlreadyExistsError, PreconditionError):
             return path
         except (BaseError, OSError) as error:

@@ -89,7 +89,7 @@ class Clients:
             thread.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *error: object) -> None:
         for _ in self.threads:
             self.allowed.put(None)
         for thread in self.threads:

@@ -109,6 +109,17 @@ async def test_concurrent_requests_share_blobs(
     assert len(spilled()) - blobs <= 5
 
 
+async def test_more_than_one_blob_takes_is_split(
+    emulator: EventHubsEmulator, sink: DurableSink, spilled: Callable[[], list[list[bytes]]]
+) -> None:
+    emulator.fault("connect", "drop")
+    sent = messages(20, size=1_000_000)
+    assert await sink.send(sent) == Delivery(spilled=20)
+    blobs = spilled()
+    assert sorted(len(blob) for blob in blobs) == [4, 8, 8]
+    assert {body for blob in blobs for body in blob} == set(bodies(sent))
+
+
 async def test_a_part_that_was_acknowledged_is_not_spilled(
     emulator: EventHubsEmulator, sink: DurableSink, spilled: Callable[[], list[list[bytes]]]
 ) -> None:

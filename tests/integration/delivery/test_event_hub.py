@@ -17,7 +17,7 @@ from clickstream.delivery.hub_state import EventHubStates
 from clickstream.delivery.message import Message
 from clickstream.settings import Connection
 from local.event_hubs.process import EventHubsEmulator
-from tests.integration.delivery.conftest import DEADLINE_SECONDS, connection, messages, now
+from tests.integration.delivery.conftest import DEADLINE_SECONDS, connection, connections_to, messages, now
 
 # The SDK leaves a socket to the garbage collector when it is interrupted while it opens one.
 pytestmark = [
@@ -205,6 +205,18 @@ async def test_a_hub_that_is_gone_is_told_in_time(tmp_path: Path) -> None:
         assert len(await hub.deliver(messages(1))) == 1
     assert time.monotonic() - began < 2 * DEADLINE_SECONDS + 0.5
     await hub.close()
+
+
+async def test_after_the_hub_ended_an_idle_connection_the_first_request_succeeds(tmp_path: Path) -> None:
+    with EventHubsEmulator(tmp_path, {"events": 1}, env={"EVENT_HUBS_IDLE_MS": "1000"}) as emulator:
+        hub = EventHub(connection(emulator), "events", 1.5, now)
+        assert await hub.deliver(messages(1)) == []
+        deadline = time.monotonic() + 10
+        while connections_to(emulator.port):
+            assert time.monotonic() < deadline, "the hub never ended the connection"
+            await asyncio.sleep(0.05)
+        assert await hub.deliver(messages(5)) == []
+        await hub.close()
 
 
 async def test_a_cancelled_request_harms_no_other(emulator: EventHubsEmulator, hub: EventHub) -> None:

@@ -61,6 +61,15 @@ def test_the_pause_grows_with_each_failed_probe_up_to_a_limit() -> None:
     assert pauses[-1] == LONGEST_PAUSE_SECONDS
 
 
+def test_failures_of_those_let_through_before_do_not_make_the_pause_grow() -> None:
+    clock = Clock()
+    breaker = opened(clock)
+    for _ in range(20):
+        breaker.failed(hung=True)
+    clock.seconds += FIRST_PAUSE_SECONDS
+    assert breaker.state == "half_open"
+
+
 def test_a_probe_that_never_tells_its_outcome_keeps_nobody_out_for_ever() -> None:
     clock = Clock()
     breaker = opened(clock)
