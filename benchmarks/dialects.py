@@ -21,10 +21,11 @@ from clickstream.collecting.dialect import Dialect, Endpoint
 from clickstream.collecting.dialects import DIALECTS
 from clickstream.collecting.judging import Judge
 from clickstream.collecting.request import Request
-from clickstream.collecting.seeing import Watcher
+from clickstream.settings import Settings
 from clickstream.sites.directory import WriteAccess
 from clickstream.sites.document import KeyKind, parse_site
 
+SALT = b"0" * 32
 RECEIVED = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HEADERS = {
     "content-type": "application/json",
@@ -148,12 +149,12 @@ class Case:
 def case(dialect: Dialect, endpoint: Endpoint, count: int, body: Any) -> Case:
     """What the collector does between reading a request and sending its messages. Raise ValueError when it fails."""
     site = parse_site(b"site: demo\nkeys: [{kind: public, key: demo}]", expected="demo")
-    access, watcher = WriteAccess(site, KeyKind.PUBLIC), Watcher("0123456789abcdef", 1)
-    judge = Judge(watcher, 1_000_000)
+    settings = Settings.from_env({"EventHubConnection": "-", "Lake": "-", "VISITOR_ID_KEY": "0123456789abcdef"})
+    access, judge = WriteAccess(site, KeyKind.PUBLIC), Judge.from_settings(settings, 1_000_000)
     request = Request(HEADERS, {}, orjson.dumps(body), RECEIVED, route={"call": "batch", "type": "track"})
 
     def run() -> int:
-        sender = watcher.sender(request, "demo")
+        sender = judge.watcher.sender(request, "demo", SALT)
         items = endpoint.split(request).items
         for item in items:
             outcome = judge.judge(item, dialect, access, sender, RECEIVED, lambda: "id")

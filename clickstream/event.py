@@ -64,9 +64,11 @@ class Event:
     viewport_height: int | None = _column("Pixels.", default=None)
     time_zone: str | None = _column("The device's IANA time zone.", default=None)
     ip: str | None = _column("The client's address cut to /24 (IPv4) or /48 (IPv6).", default=None)
-    consent: Consent | None = _column("denied, anonymous or full, where it was stated.", default=None)
+    consent: Consent = _column("denied, anonymous or full: what may be kept of the visitor.")
+    advertising: bool = _column("False for who opted out of the sale of data or of advertising.", default=True)
     properties: Mapping[str, Any] = _column("What the site chose to say about the event.", default_factory=dict)
     context: Mapping[str, Any] = _column("What the tracker said about the circumstances.", default_factory=dict)
+    definition_version: str | None = _column("Version of its event definition that the event states.", default=None)
     violations: Sequence[Mapping[str, Any]] | None = _column(
         "Where it departs from its event definition: a JSON array of pointer, code and message.", default=None
     )

@@ -67,6 +67,8 @@ def answer_of(request: Request, endpoint: Endpoint, collected: Collected) -> fun
     Either way all are stored, the failed ones as failed events.
     """
     headers = {**cors(request), "X-Collector-Path": "spill" if collected.delivery.spilled else "hub"}
+    if collected.set_cookie is not None:
+        headers["Set-Cookie"] = collected.set_cookie
     if wants_verdicts(request):
         status = HTTPStatus.BAD_REQUEST if _all_failed(collected) else HTTPStatus.OK
         return json_answer(_told(collected.verdicts), status, headers)

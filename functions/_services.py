@@ -14,9 +14,11 @@ from clickstream.delivery.durable import DurableSink
 from clickstream.delivery.event_hub import EventHub
 from clickstream.delivery.spill import Spill
 from clickstream.ids import uuid7
+from clickstream.lake.salt_files import BlobSalts
 from clickstream.lake.site_documents import BlobSiteDocuments
 from clickstream.lake.spill_files import SpillFiles
 from clickstream.lake.storage import StorageAccount
+from clickstream.privacy.salts import DailySalts
 from clickstream.settings import Settings
 from clickstream.sites.directory import SiteDirectory
 
@@ -52,6 +54,10 @@ class Services:
         return SiteDirectory(BlobSiteDocuments(container), self.settings.sites_refresh_seconds, time.monotonic)
 
     @cached_property
+    def salts(self) -> DailySalts:
+        return DailySalts(BlobSalts(self.storage.container(self.settings.salt_container)), now)
+
+    @cached_property
     def event_sink(self) -> DurableSink:
         return self._sink(self.settings.event_hub_name)
 
@@ -61,7 +67,7 @@ class Services:
 
     @cached_property
     def collector(self) -> Collector:
-        return Collector(self.settings, self.sites, self.event_sink, self.failed_event_sink, new_id)
+        return Collector(self.settings, self.sites, self.salts, self.event_sink, self.failed_event_sink, new_id)
 
     def _sink(self, hub: str) -> DurableSink:
         settings = self.settings

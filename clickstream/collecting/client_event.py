@@ -60,6 +60,11 @@ class ClientEvent(BaseModel):
     page_url: Text | None = None
     page_title: Text | None = None
     referrer: Text | None = None
+    utm_source: Text | None = None
+    utm_medium: Text | None = None
+    utm_campaign: Text | None = None
+    utm_term: Text | None = None
+    utm_content: Text | None = None
     language: Text | None = None
     screen_width: Pixels | None = None
     screen_height: Pixels | None = None
@@ -77,6 +82,8 @@ class ClientEvent(BaseModel):
 
 
 FIELDS = frozenset(ClientEvent.model_fields)
+# Parameters by which consent platforms tell, in whichever protocol they stand: they are no properties.
+CONSENT_SIGNALS = frozenset({"gcs", "gdpr", "gdpr_consent", "gpp", "us_privacy"})
 
 
 def check(fields: Mapping[str, Any]) -> ClientEvent:
@@ -87,6 +94,9 @@ def check(fields: Mapping[str, Any]) -> ClientEvent:
     known = bounded_fields(fields)
     if not FIELDS.issuperset(known):
         unknown = {name: known.pop(name) for name in list(known) if name not in FIELDS}
+        signals = {name: unknown.pop(name) for name in CONSENT_SIGNALS & unknown.keys()}
+        if signals and not known.get("consent_signals"):
+            known["consent_signals"] = signals
         stated = known.get("properties") or {}
         if isinstance(stated, dict):
             known["properties"] = {**unknown, **stated}

@@ -14,9 +14,10 @@ from clickstream.collecting.dialect import Dialect, Endpoint, Item, Reading, Ver
 from clickstream.collecting.judging import Judge
 from clickstream.collecting.rate_limit import RateLimit
 from clickstream.collecting.request import Request, wants_verdicts, write_key
-from clickstream.collecting.seeing import Watcher
+from clickstream.collecting.visitor_cookie import visitor_cookie
 from clickstream.delivery.message import Delivery, Message
 from clickstream.errors import Forbidden, InvalidRequest, RequestTooLarge, Unavailable
+from clickstream.privacy.salts import DailySalts
 from clickstream.settings import Settings
 from clickstream.sites.directory import SiteDirectory, WriteAccess
 from clickstream.sites.document import KeyKind
@@ -40,6 +41,7 @@ class Collected:
 
     verdicts: Sequence[Verdict]
     delivery: Delivery
+    set_cookie: str | None = None
 
     @property
     def failed(self) -> Sequence[Verdict]:
@@ -51,16 +53,22 @@ class Collector:
     """Takes requests in, in any number at once."""
 
     def __init__(
-        self, settings: Settings, sites: SiteDirectory, events: Sink, failed_events: Sink, new_id: Callable[[], str]
+        self,
+        settings: Settings,
+        sites: SiteDirectory,
+        salts: DailySalts,
+        events: Sink,
+        failed_events: Sink,
+        new_id: Callable[[], str],
     ) -> None:
         self._settings = settings
         self._sites = sites
+        self._salts = salts
         self._events = events
         self._failed_events = failed_events
         self._new_id = new_id
-        self._watcher = Watcher(settings.visitor_id_key, settings.trusted_proxy_hops)
         self._rates = RateLimit(time.monotonic)
-        self.judge = Judge(self._watcher, events.max_message_bytes)
+        self.judge = Judge.from_settings(settings, events.max_message_bytes)
 
     async def collect(self, request: Request, dialect: Dialect, endpoint: Endpoint) -> Collected:
         """Take the events of a request. Every verdict is of something durable.
@@ -97,9 +105,14 @@ class Collector:
             raise Forbidden("this site takes no events from pages of this origin", code="origin_not_allowed")
 
     async def _take(self, request: Request, dialect: Dialect, access: WriteAccess, items: Sequence[Item]) -> Collected:
-        sender = self._watcher.sender(request, access.site.site) if access.kind is KeyKind.PUBLIC else None
+        salt = await self._salts.current()
+        cookie = visitor_cookie(request, access, self._new_id)
+        sender = None
+        if access.kind is KeyKind.PUBLIC:
+            known = cookie.network_user_id if cookie else None
+            sender = self.judge.watcher.sender(request, access.site.site, salt, known)
         outcomes = [
-            self.judge.judge(item, dialect, access, sender, request.received_at, self._new_id) for item in items
+            self.judge.judge(item, dialect, access, sender, request.received_at, self._new_id, salt) for item in items
         ]
         accepted = [outcome.message for outcome in outcomes if outcome.verdict.status == "accepted"]
         failed = [outcome.message for outcome in outcomes if outcome.verdict.status == "failed"]
@@ -107,7 +120,7 @@ class Collector:
         verdicts = [outcome.verdict for outcome in outcomes]
         if wants_verdicts(request):
             verdicts = [replace(outcome.verdict, bot=is_bot(outcome.user_agent)) for outcome in outcomes]
-        return Collected(verdicts, delivery)
+        return Collected(verdicts, delivery, cookie.header_for(verdicts) if cookie else None)
 
     async def _deliver(self, accepted: Sequence[Message], failed: Sequence[Message]) -> Delivery:
         """Events first: when they are refused the client sends all again, and no failure must count twice by that.

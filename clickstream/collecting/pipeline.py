@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from clickstream.collecting import clocks, pages
 from clickstream.collecting.client_event import ClientEvent
 from clickstream.errors import InvalidRequest
-from clickstream.event import Event, fingerprint
 from clickstream.sites.directory import WriteAccess
 from clickstream.sites.document import KeyKind
 from clickstream.sites.judging import Definitions
@@ -21,12 +20,17 @@ TYPES = frozenset({"page_view", "page_ping", "identify", "group", "alias", "scre
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What the server saw of who sent a request, already made harmless: `ip` is cut, `visitor_id` a keyed hash."""
+    """What the server saw of who sent a request, already made harmless: `ip` is cut, `visitor_id` a keyed hash.
+
+    `signals` are the headers that speak of consent.
+    """
 
     visitor_id: str | None = None
     ip: str | None = None
     user_agent: str | None = None
     language: str | None = None
+    network_user_id: str | None = None
+    signals: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,21 +90,21 @@ def identify(envelope: Envelope) -> Mapping[str, Any]:
     """Who it was."""
     event, seen = envelope.event, envelope.seen
     return {
-        "anonymous_id": event.anonymous_id or seen.visitor_id,
+        "anonymous_id": event.anonymous_id or seen.network_user_id or seen.visitor_id,
         "user_id": event.user_id,
         "previous_id": event.previous_id,
         "group_id": event.group_id,
         "session_id": event.session_id,
         "session_index": event.session_index,
         "ip": seen.ip,
-        "consent": event.consent,
     }
 
 
 def describe_page(envelope: Envelope) -> Mapping[str, Any]:
-    """Page, referrer and campaign."""
+    """Page, referrer and campaign. What the page's query says of the campaign goes before what the client says."""
     event = envelope.event
     found: dict[str, Any] = {"page_title": event.page_title}
+    found |= {name: stated for name in pages.UTM if (stated := getattr(event, name))}
     if event.page_url:
         page = pages.parse_address(event.page_url)
         found |= {"page_url": page.url, "page_host": page.host, "page_path": page.path, "page_query": page.query}
@@ -113,25 +117,29 @@ def describe_page(envelope: Envelope) -> Mapping[str, Any]:
 
 def keep_the_rest(envelope: Envelope) -> Mapping[str, Any]:
     """What the site and the tracker said freely."""
-    event = envelope.event
-    return {"properties": event.properties, "context": event.context, "tracker": event.tracker}
+    event, network_user_id = envelope.event, envelope.seen.network_user_id
+    context = event.context
+    if network_user_id is not None:
+        context = {"network_user_id": network_user_id, **context}
+    return {
+        "properties": event.properties,
+        "context": context,
+        "tracker": event.tracker,
+        "definition_version": event.schema_version,
+    }
 
 
 STEPS: tuple[Step, ...] = (name_it, set_clocks, describe_device, identify, describe_page, keep_the_rest)
 
-# Content that says whether two events with one id are copies: no ids and clocks of transport, nothing the server saw.
-CONTENT = ("event_type", "event_name", "created_at", "user_id", "page_url", "referrer", "properties")
 
-
-def canonical(envelope: Envelope) -> Event:
-    """The canonical event. Raise InvalidRequest (definition_violation) where the site's definitions block it."""
+def described(envelope: Envelope) -> dict[str, Any]:
+    """The canonical event's fields, before privacy. Raise InvalidRequest (definition_violation) where it is blocked."""
     site = envelope.access.site
     fields: dict[str, Any] = {"site": site.site, "dialect": envelope.dialect}
     for step in STEPS:
         fields |= step(envelope)
     fields |= hold_to_definition(fields, site.definitions, envelope.event.schema_version)
-    content = {name: value for name in CONTENT if (value := fields.get(name)) is not None}
-    return Event(**fields, fingerprint=fingerprint(content))
+    return fields
 
 
 def hold_to_definition(fields: Mapping[str, Any], definitions: Definitions, version: str | None) -> Mapping[str, Any]:

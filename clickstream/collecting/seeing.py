@@ -2,51 +2,53 @@
 
 from __future__ import annotations
 
-import hmac
-from datetime import datetime
-from hashlib import sha256
-
 from clickstream.collecting.client_event import ClientEvent
 from clickstream.collecting.pipeline import Seen
 from clickstream.collecting.request import Request, client_address, parse_address, truncated
+from clickstream.privacy.redaction import redact_agent
+from clickstream.privacy.salts import visitor_id
 
 MAX_USER_AGENT = 1024
 MAX_LANGUAGE = 35
+# Headers by which a browser or a tracker says how far its visitor may be measured.
+SIGNALS = ("sec-gpc", "dnt", "sp-anonymous")
 
 
 class Watcher:
-    """Sees senders of one process."""
+    """Sees senders of one process. `salt` is the day's; without it nobody gets an id."""
 
     def __init__(self, visitor_id_key: str, trusted_proxy_hops: int) -> None:
         self._key = visitor_id_key.encode()
         self._trusted_proxy_hops = trusted_proxy_hops
 
-    def sender(self, request: Request, site: str) -> Seen:
-        """The device that sent the request itself."""
-        address = client_address(request.headers, self._trusted_proxy_hops)
-        agent = request.headers.get("user-agent")
-        return self._seen(site, request.received_at, address, agent, request.headers.get("accept-language"))
-
-    def spoken_for(self, event: ClientEvent, received_at: datetime, site: str) -> Seen:
-        """The device that a server speaks for: what it states of that device counts, its own address does not."""
-        address = parse_address(event.ip) if event.ip else None
-        return self._seen(site, received_at, address, event.user_agent, None)
-
-    def _seen(
-        self, site: str, received_at: datetime, address: str | None, agent: str | None, accepted: str | None
-    ) -> Seen:
-        day = received_at.date().isoformat()
+    def sender(self, request: Request, site: str, salt: bytes | None, network_user_id: str | None = None) -> Seen:
+        """The device that sent the request itself. `network_user_id` is the id in the collector's own cookie."""
+        headers = request.headers
+        address = client_address(headers, self._trusted_proxy_hops)
+        agent = headers.get("user-agent") or ""
         return Seen(
-            visitor_id=None if address is None else _visitor_id(self._key, day, site, address, agent or ""),
+            visitor_id=self._visitor_id(site, salt, address, agent),
             ip=None if address is None else truncated(address),
-            user_agent=agent[:MAX_USER_AGENT] if agent else None,
-            language=_first_language(accepted),
+            user_agent=redact_agent(agent[:MAX_USER_AGENT]) or None,
+            language=_first_language(headers.get("accept-language")),
+            network_user_id=network_user_id,
+            signals={name: headers[name][:10] for name in SIGNALS if name in headers},
         )
 
+    def spoken_for(self, event: ClientEvent, site: str, salt: bytes | None) -> Seen:
+        """The device that a server speaks for: what it states of that device counts, its own address does not."""
+        address = parse_address(event.ip) if event.ip else None
+        agent = event.user_agent or ""
+        return Seen(
+            visitor_id=self._visitor_id(site, salt, address, agent),
+            ip=None if address is None else truncated(address),
+            user_agent=redact_agent(agent[:MAX_USER_AGENT]) or None,
+        )
 
-def _visitor_id(key: bytes, day: str, site: str, address: str, agent: str) -> str:
-    """128 bits in hex that hold for one day and one site; without the key nobody can find the address by trying."""
-    return hmac.new(key, "\n".join((day, site, address, agent)).encode(), sha256).hexdigest()[:32]
+    def _visitor_id(self, site: str, salt: bytes | None, address: str | None, agent: str) -> str | None:
+        if salt is None or address is None:
+            return None
+        return visitor_id(salt, self._key, site, address, agent)
 
 
 def _first_language(accepted: str | None) -> str | None:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+import orjson
+
 from clickstream.event import Consent
 
 # Of who denied: what happened, when, on which page, from which site. Whatever is not named here is dropped.
@@ -39,6 +41,18 @@ DROPPED_OF_ANONYMOUS = frozenset(
 # Events that are about a person: their properties are that person's traits.
 ABOUT_PERSONS = frozenset({"identify", "group", "alias"})
 
+# Names of ids in the originals of all dialects, without case and marks (`$device_id` is `deviceid`).
+ID_NAMES = frozenset(
+    {
+        *("anonymousid", "userid", "previousid", "groupid", "distinctid", "anondistinctid", "deviceid", "clientid"),
+        *("sessionid", "windowid", "networkuserid", "appinstanceid", "alias", "duid", "uid", "sid", "vid", "nuid"),
+        *("tnuid", "fp", "id", "cid", "visitorid", "advertisingid", "sessionindex", "sessionnumber", "clickid"),
+    }
+)
+# Documents about a device or a person as a whole.
+ABOUT_DEVICES = frozenset({"co", "cx", "device", "traits", "userproperties", "set", "setonce", "cvar", "cookies"})
+MAX_DEPTH = 64
+
 
 def minimised(fields: Mapping[str, Any], consent: Consent, visitor_id: str | None) -> dict[str, Any]:
     """The canonical fields that may be kept, with the consent itself.
@@ -65,3 +79,31 @@ def _without_query(url: str, *, path: bool) -> str | None:
     if not parts.netloc:
         return parts.path if path and url.startswith("/") else None
     return f"{parts.scheme}://{parts.netloc}{parts.path if path else '/'}"
+
+
+def without_ids(value: Any, visitor_id: str | None, depth: int = 0) -> Any:
+    """An original of any dialect whose ids are `visitor_id`, or gone, and that tells nothing of device and person.
+
+    Texts that are JSON documents are looked into. What is nested too deep is gone.
+    """
+    if depth > MAX_DEPTH:
+        return None
+    if isinstance(value, list):
+        return [without_ids(item, visitor_id, depth + 1) for item in value]
+    if isinstance(value, str) and value.lstrip().startswith(("{", "[")):
+        try:
+            document = orjson.loads(value)
+        except ValueError:
+            return value
+        return orjson.dumps(without_ids(document, visitor_id, depth + 1)).decode()
+    if not isinstance(value, dict):
+        return value
+    left: dict[str, Any] = {}
+    for name, item in value.items():
+        plain = "".join(filter(str.isalnum, name)).lower()
+        if plain in ID_NAMES:
+            if visitor_id is not None:
+                left[name] = visitor_id
+        elif plain not in ABOUT_DEVICES:
+            left[name] = without_ids(item, visitor_id, depth + 1)
+    return left

@@ -13,7 +13,6 @@ from typing import Any
 from pydantic import ValidationError
 
 from clickstream.collecting.judging import Judge
-from clickstream.collecting.seeing import Watcher
 from clickstream.delivery.durable import DurableSink
 from clickstream.delivery.event_hub import EventHub
 from clickstream.delivery.spill import Spill
@@ -74,7 +73,7 @@ async def replay(settings: Settings, request: ReplayRequest, everything: bool) -
     account = StorageAccount.from_connection(settings.lake)
     site = _site(settings, account, request.site_id)
     sink = _sink(settings, account)
-    judge = Judge(Watcher(settings.visitor_id_key, settings.trusted_proxy_hops), sink.max_message_bytes)
+    judge = Judge.from_settings(settings, sink.max_message_bytes)
     replayer = Replayer(FailedRows(account, settings.lake_container), judge, sink)
     try:
         answer = await replayer.replay(request, site)

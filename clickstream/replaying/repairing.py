@@ -23,7 +23,7 @@ from clickstream.sites.document import KeyKind, Site
 
 Outcome = Literal["repaired", "still_failed", "not_replayable"]
 OUTCOMES: tuple[Outcome, ...] = ("repaired", "still_failed", "not_replayable")
-_SEEN = frozenset(field.name for field in fields(Seen))
+_SEEN = frozenset(field.name for field in fields(Seen)) - {"signals"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,16 +133,24 @@ def seen_of(row: FailedRow, kind: KeyKind) -> Seen | None:
     kept: Any = orjson.loads(row.seen) if row.seen else None
     if not kept and kind is not KeyKind.PUBLIC:
         return None
-    stated = kept if isinstance(kept, dict) else {}
-    return Seen(**{name: value for name, value in stated.items() if name in _SEEN})
+    stated = _texts(kept)
+    signals = _texts(kept.get("signals")) if isinstance(kept, dict) else {}
+    return Seen(**{name: value for name, value in stated.items() if name in _SEEN}, signals=signals)
 
 
 def _truncated() -> _NotReplayable:
-    return _NotReplayable("payload_truncated", "only the first 32 KiB of it were kept")
+    return _NotReplayable(
+        "payload_truncated", "the original was not kept whole: it is over 32 KiB, or its sender denied consent"
+    )
 
 
 def _refused(row: FailedRow, problem: _NotReplayable) -> Repair:
     return Repair(row=row, outcome="not_replayable", code=problem.code, pointer="", reason=problem.reason)
+
+
+def _texts(value: object) -> dict[str, str]:
+    """The members that are texts; whatever else stands there was not written by this product."""
+    return {name: text for name, text in value.items() if isinstance(text, str)} if isinstance(value, dict) else {}
 
 
 def _text(value: object) -> str | None:

@@ -125,7 +125,9 @@ def _lint(arguments: argparse.Namespace) -> int:
     period = _last_days(arguments.days, ZoneInfo(site.time_zone), datetime.now(UTC))
     linter = Linter(site)
     lake = (account, settings.lake_container, site.site, period)
-    for rows in site_rows(EVENTS_TABLE, *lake, "occurred_at", ["event_type", "event_name", "properties"]):
+    for rows in site_rows(
+        EVENTS_TABLE, *lake, "occurred_at", ["event_type", "event_name", "properties", "definition_version"]
+    ):
         linter.take_events(rows)
     for rows in site_rows(FAILED_TABLE, *lake, "received_at", ["failure_class", "pointer", "message"]):
         linter.take_failed_events(rows)

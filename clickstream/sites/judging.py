@@ -94,10 +94,12 @@ class Definitions:
             unjudged = Violation("/properties", "the properties cannot be judged: they are not JSON", "not_json")
             return Judgement((unjudged,), self._mode is Mode.BLOCK)
 
-    def definition_of(self, event_type: str, event_name: str, properties: Mapping[str, Any]) -> tuple[str, str] | None:
+    def definition_of(
+        self, event_type: str, event_name: str, properties: Mapping[str, Any], version: str | None = None
+    ) -> tuple[str, str] | None:
         """Name and version of the definition that such an event is judged by; None where there is none."""
         newest = self._newest.get(event_name if event_type == "custom" else event_type)
-        definition = newest and self._stated(newest, properties, None)
+        definition = newest and self._stated(newest, properties, version)
         return (definition.name, definition.version) if definition else None
 
     def _judge(self, event_type: str, event_name: str, properties: Mapping[str, Any], version: str | None) -> Judgement:

@@ -104,11 +104,12 @@ class Linter:
         self._failures = _Tallies((OTHERS, "", ""))
 
     def take_events(self, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Rows of `events`: event_type, event_name, properties (JSON text), occurred_at."""
+        """Rows of `events`: event_type, event_name, properties (JSON text), definition_version, occurred_at."""
         for row in rows:
             self._events += 1
             properties = orjson.loads(row["properties"] or "{}")
-            self._take(row["event_type"], row["event_name"], properties, row["occurred_at"])
+            kind = (row["event_type"], row["event_name"])
+            self._take(kind, properties, row["definition_version"], row["occurred_at"])
 
     def take_failed_events(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Rows of `failed_events`: failure_class, pointer, message, received_at."""
@@ -122,14 +123,17 @@ class Linter:
         totals = tuple(DefinitionTotal(*kind, *counts) for kind, counts in self._versions.items())
         return LintReport(self._site.site, self._events, totals, tuple(findings))
 
-    def _take(self, event_type: str, event_name: str, properties: dict[str, Any], moment: datetime) -> None:
+    def _take(
+        self, kind_of_event: tuple[str, str], properties: dict[str, Any], stated: str | None, moment: datetime
+    ) -> None:
+        event_type, event_name = kind_of_event
         name = event_name if event_type == "custom" else event_type
-        judgement = self._definitions.check(event_type, event_name, properties)
+        judgement = self._definitions.check(event_type, event_name, properties, stated)
         if any(violation.code == "unknown_event" for violation in judgement.violations):
             self._undefined.add((name,), moment)
             return
         self._arrived.add(name)
-        kind = self._definitions.definition_of(event_type, event_name, properties)
+        kind = self._definitions.definition_of(event_type, event_name, properties, stated)
         if kind is not None:
             counts = self._versions[kind]
             counts[0] += 1

@@ -56,3 +56,25 @@ class Clock:
 
     def __call__(self) -> float:
         return self.seconds
+
+
+@dataclass
+class MemorySalts:
+    """Salts by name; unreadable while `down`."""
+
+    salts: dict[str, bytes] = field(default_factory=dict)
+    down: bool = False
+
+    async def read(self, name: str) -> bytes | None:
+        if self.down:
+            raise Unavailable("down")
+        return self.salts.get(name)
+
+    async def create(self, name: str, salt: bytes) -> bool:
+        return self.salts.setdefault(name, salt) is salt
+
+    async def names(self) -> Sequence[str]:
+        return list(self.salts)
+
+    async def delete(self, name: str) -> None:
+        self.salts.pop(name, None)

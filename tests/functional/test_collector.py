@@ -17,9 +17,10 @@ from clickstream.collecting import plain
 from clickstream.collecting.collector import Collector
 from clickstream.collecting.request import Request
 from clickstream.errors import InvalidRequest, RequestTooLarge, Unauthorized, Unavailable
+from clickstream.privacy.salts import DailySalts
 from clickstream.settings import Settings
 from clickstream.sites.directory import SiteDirectory
-from tests.functional.memory import Clock, MemoryDocuments, MemorySink
+from tests.functional.memory import Clock, MemoryDocuments, MemorySalts, MemorySink
 
 RECEIVED = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 SITE = b"""
@@ -56,9 +57,10 @@ class Bench:
 
     def __post_init__(self) -> None:
         numbers = count(1)
+        self.salts = DailySalts(MemorySalts(), lambda: RECEIVED)
         sites = SiteDirectory(MemoryDocuments({"sites/shop.yaml": SITE}), 30, Clock())
         settings = replace(SETTINGS, max_request_bytes=self.max_request_bytes)
-        self.collector = Collector(settings, sites, self.events, self.failed, lambda: f"id-{next(numbers)}")
+        self.collector = Collector(settings, sites, self.salts, self.events, self.failed, lambda: f"id-{next(numbers)}")
 
     async def collect(
         self, body: Any, received_at: datetime = RECEIVED, **headers: str
@@ -104,6 +106,8 @@ async def test_one_event_becomes_the_canonical_row(bench: Bench) -> None:
         "created_at": "2026-03-01T11:59:30Z",
         "sent_at": "2026-03-01T12:00:00Z",
         "clock_clamped": False,
+        "consent": "full",
+        "advertising": True,
         "anonymous_id": "a1",
         "user_id": "42",
         "page_url": "https://shop.example/cart?utm_source=news",

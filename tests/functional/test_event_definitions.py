@@ -10,8 +10,9 @@ import pytest
 from clickstream.collecting import plain
 from clickstream.collecting.collector import Collector
 from clickstream.collecting.request import Request
+from clickstream.privacy.salts import DailySalts
 from clickstream.sites.directory import SiteDirectory
-from tests.functional.memory import Clock, MemoryDocuments, MemorySink
+from tests.functional.memory import Clock, MemoryDocuments, MemorySalts, MemorySink
 from tests.functional.test_collector import RECEIVED, SETTINGS
 
 SITE = """
@@ -34,8 +35,9 @@ class Shop:
         self.events, self.failed = MemorySink(), MemorySink()
         self.documents = MemoryDocuments({"sites/shop.yaml": SITE.format(mode=mode, unknown=unknown).encode()})
         numbers = count(1)
+        self.salts = DailySalts(MemorySalts(), lambda: RECEIVED)
         sites = SiteDirectory(self.documents, 30, Clock())
-        self.collector = Collector(SETTINGS, sites, self.events, self.failed, lambda: f"id-{next(numbers)}")
+        self.collector = Collector(SETTINGS, sites, self.salts, self.events, self.failed, lambda: f"id-{next(numbers)}")
 
     async def send(self, *events: object) -> list[tuple[str, str | None, str | None]]:
         request = Request({"x-write-key": "public-key"}, {}, orjson.dumps(events), RECEIVED)

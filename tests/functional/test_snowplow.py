@@ -17,9 +17,10 @@ from clickstream.collecting.dialect import Endpoint
 from clickstream.collecting.request import Request
 from clickstream.collecting.snowplow import DIALECT
 from clickstream.errors import NotFound, Unauthorized
+from clickstream.privacy.salts import DailySalts
 from clickstream.settings import Settings
 from clickstream.sites.directory import SiteDirectory
-from tests.functional.memory import Clock, MemoryDocuments, MemorySink
+from tests.functional.memory import Clock, MemoryDocuments, MemorySalts, MemorySink
 
 RECEIVED = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 SITE = b"""
@@ -45,8 +46,9 @@ class Bench:
 
     def __post_init__(self) -> None:
         numbers = count(1)
+        self.salts = DailySalts(MemorySalts(), lambda: RECEIVED)
         sites = SiteDirectory(MemoryDocuments({"sites/shop.yaml": SITE}), 30, Clock())
-        self.collector = Collector(SETTINGS, sites, self.events, self.failed, lambda: f"id-{next(numbers)}")
+        self.collector = Collector(SETTINGS, sites, self.salts, self.events, self.failed, lambda: f"id-{next(numbers)}")
 
     async def collect(self, endpoint: Endpoint, query: str = "", *events: object, **headers: str) -> list[str]:
         named = {name.replace("_", "-"): value for name, value in headers.items()}

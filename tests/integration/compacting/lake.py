@@ -107,6 +107,7 @@ class Lake:
 def event(event_id: str, *, occurred_at: datetime = START, **fields: Any) -> bytes:
     return Event(
         event_id=event_id,
+        consent="full",
         site="shop",
         event_type="page_view",
         event_name="page_view",

@@ -30,6 +30,8 @@ def event(event_id: str, site: str, occurred_at: datetime, **fields: Any) -> dic
         "received_at": occurred_at,
         "occurred_at": occurred_at,
         "clock_clamped": False,
+        "consent": "full",
+        "advertising": True,
         "properties": "{}",
         "context": "{}",
         "dialect": "plain",

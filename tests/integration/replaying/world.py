@@ -13,12 +13,12 @@ from clickstream.collecting.dialect import Item
 from clickstream.collecting.dialects import DIALECTS
 from clickstream.collecting.judging import Judge
 from clickstream.collecting.pipeline import Seen
-from clickstream.collecting.seeing import Watcher
 from clickstream.delivery.message import Message
 from clickstream.lake.storage import StorageAccount
 from clickstream.replaying.failed_rows import FailedRows
 from clickstream.replaying.replayer import Replayer
 from clickstream.replaying.request import ReplayRequest
+from clickstream.settings import Settings
 from clickstream.sites.directory import WriteAccess
 from clickstream.sites.document import KeyKind, Site, parse_site
 from local.azurite import Azurite
@@ -37,7 +37,8 @@ events:
 """
 BROKEN = parse_site((DOCUMENT % "string").encode(), expected="shop")
 FIXED = parse_site((DOCUMENT % "number").encode(), expected="shop")
-JUDGE = Judge(Watcher("0123456789abcdef", 1), 1_000_000)
+SETTINGS = Settings.from_env({"EventHubConnection": "x", "Lake": "x", "VISITOR_ID_KEY": "0123456789abcdef"})
+JUDGE = Judge.from_settings(SETTINGS, 1_000_000)
 PLAIN = DIALECTS["plain"]
 SEEN = Seen(visitor_id="v" * 32, ip="203.0.113.0", user_agent="agent", language="en")
 

@@ -22,6 +22,8 @@ GOOD: dict[str, Any] = {
     "received_at": "2026-03-10T12:00:00.123456Z",
     "occurred_at": "2026-03-10T12:00:00.123456Z",
     "clock_clamped": False,
+    "consent": "full",
+    "advertising": True,
     "dialect": "plain",
     "fingerprint": "f",
     "properties": {"a": 1},
@@ -36,6 +38,7 @@ def body(**changes: Any) -> bytes:
 def test_an_event_survives_its_way_over_the_hub() -> None:
     event = Event(
         event_id="e1",
+        consent="full",
         site="shop",
         event_type="custom",
         event_name="kauf ü",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64decode
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
@@ -14,20 +15,20 @@ from hypothesis import strategies as st
 
 from clickstream.collecting.dialect import Item
 from clickstream.collecting.dialects import DIALECTS
-from clickstream.collecting.failures import kept
-from clickstream.collecting.judging import Judge
+from clickstream.collecting.judging import Judge, Outcome
 from clickstream.collecting.pipeline import Seen
-from clickstream.collecting.seeing import Watcher
 from clickstream.event import Event
 from clickstream.replaying.failed_row import FailedRow
 from clickstream.replaying.repairing import Repair, event_name_of, repair, repair_bodies
+from clickstream.settings import Settings
 from clickstream.sites.directory import WriteAccess
-from clickstream.sites.document import KeyKind, parse_site
+from clickstream.sites.document import KeyKind, Site, parse_site
 
 SITE = parse_site(b"site: shop\nkeys:\n- {kind: public, key: shop-key}\n", expected="shop")
-JUDGE = Judge(Watcher("0123456789abcdef", 1), 100_000)
+SETTINGS = Settings.from_env({"EventHubConnection": "x", "Lake": "x", "VISITOR_ID_KEY": "0123456789abcdef"})
+JUDGE = Judge.from_settings(SETTINGS, 100_000)
 AT = datetime(2026, 3, 10, 12, 0, 0, 123456, tzinfo=UTC)
-SEEN = {"visitor_id": "v" * 32, "ip": "203.0.113.0", "user_agent": "agent", "language": "en"}
+SEEN: dict[str, Any] = {"visitor_id": "v" * 32, "ip": "203.0.113.0", "user_agent": "agent", "language": "en"}
 
 
 def row(payload: object, **fields: Any) -> FailedRow:
@@ -87,7 +88,7 @@ def test_a_server_speaks_for_another_as_it_did_then() -> None:
 
 
 def test_what_is_kept_of_a_sender_that_is_no_more_known_here_does_no_harm() -> None:
-    seen = json.dumps({**SEEN, "of_an_older_version": True})
+    seen = json.dumps({**SEEN, "of_an_older_version": "x", "language": 5, "signals": {"dnt": True}})
     assert body_of(repair(row({"name": "x"}, seen=seen), SITE, JUDGE))["ip"] == "203.0.113.0"
 
 
@@ -135,9 +136,46 @@ JSON = st.recursive(
 def test_any_payload_of_any_protocol_has_an_outcome_and_the_same_every_time(
     original: object, dialect: str, kind: str
 ) -> None:
-    failed = row(kept(original), dialect=dialect, key_kind=kind)
+    failed = row(original, dialect=dialect, key_kind=kind)
     event_name_of(failed)
     assert repair(failed, SITE, JUDGE) == repair(failed, SITE, JUDGE)
+
+
+CANARIES = ("203.0.113.77", "jane.doe@example.com", "canary-token-0123456789")
+DEFINED = """
+site: shop
+keys: [{kind: public, key: shop-key}]
+events:
+  mode: block
+  definitions: [{name: sale, properties: {price: {type: %s}}}]
+"""
+
+
+@pytest.mark.parametrize("consent", ["full", "anonymous"])
+def test_what_was_redacted_for_keeping_stays_so_and_the_event_is_the_one_it_would_have_been(consent: str) -> None:
+    broken, fixed = (parse_site((DEFINED % kind).encode(), expected="shop") for kind in ("string", "number"))
+    original = {
+        "name": "sale",
+        "event_id": "e1",
+        "ip": "203.0.113.77",
+        "consent": consent,
+        "anonymous_id": "device-1",
+        "user_id": "u1",
+        "page_url": "https://shop.example/p?mail=jane.doe@example.com&access_token=canary-token-0123456789",
+        "properties": {"price": 5, "mail": "jane.doe@example.com"},
+    }
+    seen = Seen(**SEEN)
+    plain = DIALECTS["plain"]
+
+    def judged(site: Site) -> Outcome:
+        return JUDGE.judge(Item(original), plain, WriteAccess(site, KeyKind.PUBLIC), seen, AT, lambda: "f1")
+
+    failed = orjson.loads(judged(broken).message.body)
+    kept = row(b64decode(failed["payload"]), seen=json.dumps(failed["seen"]))
+    replayed = repair(kept, fixed, JUDGE)
+    at_once = orjson.loads(judged(fixed).message.body)
+    assert body_of(replayed) == at_once
+    assert [canary for canary in CANARIES if canary in json.dumps([failed, kept.payload.decode(), at_once])] == []
 
 
 def body(**fields: Any) -> bytes:
@@ -150,6 +188,7 @@ def body(**fields: Any) -> bytes:
         occurred_at=AT,
         dialect="plain",
         fingerprint="f",
+        consent="full",
         anonymous_id="a1",
     )
     return replace(event, **fields).to_json()

@@ -36,7 +36,13 @@ SITE = Site.model_validate(
 
 def row(name: str, hour: int = 0, event_type: str = "custom", **properties: Any) -> dict[str, Any]:
     moment = START + timedelta(hours=hour)
-    return {"event_type": event_type, "event_name": name, "properties": json.dumps(properties), "occurred_at": moment}
+    return {
+        "event_type": event_type,
+        "event_name": name,
+        "properties": json.dumps(properties),
+        "definition_version": None,
+        "occurred_at": moment,
+    }
 
 
 def test_what_never_arrives_what_nothing_defines_and_what_drifts() -> None:
