@@ -9,6 +9,9 @@ from typing import Any
 from clickstream.collecting.dialect import KEY_NAMES
 from clickstream.errors import InvalidRequest
 
+# Of `context.campaign`; the campaign itself is called its name there.
+CAMPAIGN_NAMES = frozenset({"source", "medium", "name", "term", "content"})
+CAMPAIGN = {"name": "campaign"}
 EVENT_TYPES = {
     "track": "custom",
     "identify": "identify",
@@ -79,6 +82,7 @@ def read_message(original: Mapping[str, Any]) -> dict[str, Any]:
         "ip": original["ip"] if isinstance(original.get("ip"), str) else None,
         "consent_signals": {name: context[name] for name in ("consent", "consentManagement") if context.get(name)},
         **_device(context),
+        **_campaign(context),
         **_page(properties if kind == "page" else {}, context),
     }
     if kind == "group" and fields["group_id"] is None:
@@ -140,6 +144,18 @@ def _device(context: dict[str, Any]) -> dict[str, Any]:
         fields |= {sizes[name]: screen[name] for name in taken}
         _keep_the_rest(context, "screen", screen, taken)
     return fields
+
+
+def _campaign(context: Mapping[str, Any]) -> dict[str, Any]:
+    """The campaign as the client tells it, which counts where the page's address tells none."""
+    stated = context.get("campaign")
+    if not isinstance(stated, dict):
+        return {}
+    return {
+        f"utm_{CAMPAIGN.get(name, name)}": text
+        for name, text in stated.items()
+        if name in CAMPAIGN_NAMES and isinstance(text, str)
+    }
 
 
 def _page(properties: dict[str, Any], context: dict[str, Any]) -> dict[str, Any]:

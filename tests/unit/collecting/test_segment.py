@@ -498,3 +498,12 @@ def test_bytes_that_are_no_json_are_refused(body: bytes) -> None:
         split("batch", body)
     except InvalidRequest as refusal:
         assert refusal.code in ("empty", "payload_format")
+
+
+def test_a_campaign_that_the_client_tells_is_the_campaign() -> None:
+    campaign = {"name": "spring", "source": "mail", "medium": 5, "colour": "red"}
+    fields = segment.read({"type": "track", "event": "x", "userId": "u", "context": {"campaign": campaign}})
+    assert {name: fields[name] for name in fields if name.startswith("utm_")} == {
+        "utm_campaign": "spring",
+        "utm_source": "mail",
+    }
