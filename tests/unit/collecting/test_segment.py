@@ -143,6 +143,7 @@ def test_a_browsers_page_call_is_a_page_view_with_what_the_library_saw() -> None
         "tracker": "analytics.js/npm:next-1.84.3",
         "user_agent": "Mozilla/5.0",
         "properties": {"x": 1, "category": "Docs", "name": "Home"},
+        "utm_source": "mail",
         "context": {"userAgentData": {"mobile": False, "platform": "Linux"}, "campaign": {"source": "mail"}},
     }
 
@@ -202,7 +203,13 @@ def test_rudderstacks_identify_tells_its_traits_its_session_and_its_screen_in_th
         ),
         (
             track(context={"groupId": "g-2", "campaign": {"name": "spring"}}),
-            {"name": "Order Done", "type": "custom", "group_id": "g-2", "context": {"campaign": {"name": "spring"}}},
+            {
+                "name": "Order Done",
+                "type": "custom",
+                "group_id": "g-2",
+                "utm_campaign": "spring",
+                "context": {"campaign": {"name": "spring"}},
+            },
         ),
     ],
 )
