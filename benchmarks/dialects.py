@@ -124,7 +124,7 @@ def batches(count: int) -> Mapping[str, tuple[str, Any]]:
         "segment": ("", {"batch": [MESSAGE] * count, "sentAt": EVENT["sent_at"]}),
         "posthog": ("", {"api_key": "demo", "batch": [POSTHOG] * count}),
         "ga4": ("", {"client_id": DEVICE, "events": [GA4] * count}),
-        "umami": ("", [UMAMI] * count if count > 1 else UMAMI),
+        "umami": ("collect_umami_batch" if count > 1 else "", [UMAMI] * count if count > 1 else UMAMI),
         "matomo": ("", {"requests": [MATOMO] * count}),
         "plausible": ("", {"n": "pageview", "u": URL, "d": "demo", "r": REFERRER}),
         "jitsu": ("", MESSAGE),
