@@ -86,9 +86,7 @@ def read(original: Mapping[str, Any]) -> dict[str, Any]:
         "screen_height": height,
         "user_agent": text(original.get("user_agent")),
         "ip": text(original.get("ip")),
-        "consent_signals": {"google": dict(consent)}
-        if (consent := mapping(original.get("consent"), "/consent"))
-        else {},
+        "consent_signals": mapping(original.get("consent"), "/consent"),
         "tracker": TRACKER,
         "properties": {name: value for name, value in parameters.items() if name not in PARAMETERS_OF_COLUMNS},
         "context": _context(original, device),

@@ -93,6 +93,7 @@ def flags(request: Request) -> Answer:
 
 
 def _config(request: Request) -> dict[str, Any]:
+    # Surveys are not named at all: posthog-js loads their script though they are said to be none.
     return {
         "token": request.route.get("token", ""),
         "supportedCompression": ["gzip", "gzip-js", "base64"],
@@ -102,9 +103,6 @@ def _config(request: Request) -> dict[str, Any]:
         "captureDeadClicks": False,
         "autocaptureExceptions": False,
         "heatmaps": False,
-        "surveys": False,
-        "productTours": False,
-        "conversations": False,
         "toolbarParams": {},
         "isAuthenticated": False,
         "siteApps": [],

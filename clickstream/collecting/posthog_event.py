@@ -29,6 +29,8 @@ TYPES = {
 }
 PROFILE = frozenset({"$set", "$set_once"})
 NO_REFERRER = "$direct"
+# What posthog-js calls everybody in its mode without cookies.
+NOBODY = "$posthog_cookieless"
 # Property -> field, and how it is read; what cannot be read so stays in the context.
 COLUMNS = {
     "$current_url": ("page_url", text),
@@ -131,7 +133,8 @@ def _persons(original: Mapping[str, Any], stated: Mapping[str, Any], name: str) 
     false says that there is no person. Server libraries say nothing: what they are given is a known person.
     """
     distinct_id = _distinct_id(original, stated)
-    device_id = text(stated.get("$device_id"))
+    device_id = identity(stated.get("$device_id"), "/properties/$device_id")
+    device_id = None if device_id == NOBODY else device_id
     persons: dict[str, Any] = {"anonymous_id": device_id}
     if name == "$identify":
         persons["user_id"] = distinct_id
@@ -152,10 +155,12 @@ def _persons(original: Mapping[str, Any], stated: Mapping[str, Any], name: str) 
 
 
 def _distinct_id(original: Mapping[str, Any], stated: Mapping[str, Any]) -> str | None:
-    for name in ("distinct_id", "$distinct_id"):
-        if found := identity(original.get(name), f"/{name}"):
-            return found
-    return identity(stated.get("distinct_id"), "/properties/distinct_id")
+    found = (
+        identity(original.get("distinct_id"), "/distinct_id")
+        or identity(original.get("$distinct_id"), "/$distinct_id")
+        or identity(stated.get("distinct_id"), "/properties/distinct_id")
+    )
+    return None if found == NOBODY else found
 
 
 def _is_known(distinct_id: str | None, device_id: str | None, stated: Mapping[str, Any]) -> bool:

@@ -153,6 +153,13 @@ def recover(stack: Stack, clients: Clients) -> None:
         time.sleep(0.2)  # batches are few
 
 
+def readiness(stack: Stack) -> tuple[int, str, bool]:
+    """The status of `/health/ready`, the breaker of the hub of events, and whether events can become durable."""
+    answer = httpx.get(f"{stack.base_url}/health/ready", timeout=30)
+    events = answer.json()["sinks"]["events"]
+    return answer.status_code, events["hub"], events["works"]
+
+
 def spilled_blobs(service: BlobServiceClient) -> int:
     return len(list(service.get_container_client("spill").list_blob_names()))
 
@@ -176,6 +183,7 @@ def test_fifty_thousand_events_through_every_fault_are_in_the_table_exactly_once
         assert {answer.status for answer in clients.answers} == {httpx.codes.OK}
         assert (storage.seen, stack.event_hubs.stored("events")) == (0, 100 * BATCH)
         storage.die_at(None)
+        assert readiness(stack) == (httpx.codes.OK, "closed", True)
 
         # The hub fails in every way; the spill takes what it does not.
         for name, rule in FAULTS.items():
@@ -197,6 +205,7 @@ def test_fifty_thousand_events_through_every_fault_are_in_the_table_exactly_once
             clients.release(40)
             refused = len(clients.answers) + 2 * CLIENTS
             wait_until(lambda refused=refused: len(clients.answers) >= refused, 60, "no answers")  # type: ignore[misc]
+            assert readiness(stack)[::2] == (httpx.codes.SERVICE_UNAVAILABLE, False)
             dead_until = time.monotonic()
             meanwhile = [
                 answer.status

@@ -30,6 +30,8 @@ MASKS: tuple[tuple[str, re.Pattern[str]], ...] = (
 JSON_COLUMNS = frozenset({"properties", "context", "violations"})
 # Versions of what the machine happens to have; the client's own version stays.
 OF_THE_MACHINE = re.compile(r"(browser|python|node|runtime|kernel|distro|os)[a-z_$]*version$", re.IGNORECASE)
+# What a client measures of its own run.
+MEASURED = re.compile(r"^engagement_ms$|_init_time_ms$|pageview_duration$|_remaining_tokens$")
 SHORTEST_ID = 8  # characters; a shorter event id was chosen by the test, and its text may stand in other words
 
 
@@ -38,8 +40,8 @@ def assert_golden(package: str, rows: Sequence[Mapping[str, Any]], scenario: str
 
     The order of the rows counts. Columns without a value are left out, `properties` and `context` are compared as JSON.
     What differs on each run is replaced: event ids, UUIDs and long hexadecimal ids by `<id-1>`, `<id-2>`, ..., the same
-    for the same id; clocks, ports and versions of the machine's programs by a word. `known` names what only the test
-    knows: `session=run.told["session"]` replaces that text by `<session>` wherever it stands.
+    for the same id; clocks, ports, what was measured and versions of the machine's programs by a word. `known` names
+    what only the test knows: `session=run.told["session"]` replaces that text by `<session>` wherever it stands.
     """
     name = "-".join(
         part for part in (package.lstrip("@").replace("/", "-"), installed_version(package), scenario) if part
@@ -100,7 +102,9 @@ class Masking:
         return value
 
     def _of_key(self, key: str, value: Any) -> Any:
-        return "<version>" if OF_THE_MACHINE.search(key) else self.value(value)
+        if OF_THE_MACHINE.search(key):
+            return "<version>"
+        return "<measured>" if MEASURED.search(key) else self.value(value)
 
     def text(self, text: str) -> str:
         """A text with all that differs replaced."""

@@ -27,7 +27,6 @@ pytestmark = [
 ]
 FAULTS = [
     ("send", "black_hole"),
-    ("send", "no_ack"),
     ("send", "reject"),
     ("send", "detach"),
     ("send", "drop_before_store"),
@@ -35,7 +34,6 @@ FAULTS = [
     ("attach", "refuse"),
     ("attach", "black_hole"),
     ("cbs", "reject"),
-    ("cbs", "black_hole"),
     ("connect", "drop"),
     ("connect", "black_hole"),
 ]

@@ -76,11 +76,11 @@ def messages(body: Any, parameters: dict[str, str] | None = None) -> list[dict[s
 
 def test_events_carry_what_the_request_says_of_all() -> None:
     purchase, view = split(REQUEST)
-    shared = {
+    shared: dict[str, Any] = {
         "created_at": NOW,
         "anonymous_id": "client.1",
         "user_id": "ada",
-        "consent_signals": {"google": {"ad_user_data": "DENIED", "ad_personalization": "GRANTED"}},
+        "consent_signals": {"ad_user_data": "DENIED", "ad_personalization": "GRANTED"},
         "tracker": "ga4-measurement-protocol",
         "context": {"user_properties": {"plan": "pro"}},
     }

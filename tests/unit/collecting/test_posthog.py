@@ -74,7 +74,7 @@ def read_one(event: dict[str, Any]) -> ClientEvent:
     return found
 
 
-def of_server(event: str, distinct_id: str, library: str = "posthog-node", **properties: Any) -> dict[str, Any]:
+def of_server(event: str, distinct_id: str, library: str = "posthog-node", /, **properties: Any) -> dict[str, Any]:
     stated = {**properties, "$lib": library, "$lib_version": "5.70.0", "$is_server": True}
     return {"api_key": "demo", "event": event, "distinct_id": distinct_id, "properties": stated}
 
@@ -161,6 +161,12 @@ def test_who_is_known_is_a_user_and_who_is_not_is_a_device() -> None:
     assert [
         (event.user_id, event.anonymous_id) for event in map(read_one, (known, older, nobody, of_server("x", "ada")))
     ] == [("ada", device), (None, device), (None, "some-id"), ("ada", None)]
+
+
+def test_nobody_is_known_by_the_id_that_stands_for_everybody() -> None:
+    cookieless = {"$device_id": "$posthog_cookieless", "$is_identified": False, "$cookieless_mode": True}
+    event = read_one(of_server("$pageview", "$posthog_cookieless", "web", **cookieless))
+    assert (event.user_id, event.anonymous_id, event.context["cookieless_mode"]) == (None, None, True)
 
 
 def test_an_identify_joins_the_person_to_the_device() -> None:
