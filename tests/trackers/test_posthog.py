@@ -37,7 +37,9 @@ def runs(stack: Stack, browser: Browser) -> dict[str, Run]:
 def rows(runs: Mapping[str, Run], stack: Stack) -> dict[str, Row]:
     """The rows by event id, after one compaction for all."""
     with httpx.Client(base_url=stack.base_url, timeout=60) as client:
-        return {row["event_id"]: row for row in landed(stack, client, "dialect = 'posthog'")}
+        found = landed(stack, client, "dialect = 'posthog'")
+    assert len(found) == len({row["event_id"] for row in found}), "one row for each event"
+    return {row["event_id"]: row for row in found}
 
 
 def of(row: Row, column: str) -> Any:
@@ -45,22 +47,22 @@ def of(row: Row, column: str) -> Any:
 
 
 def sent_events(run: Run) -> list[dict[str, Any]]:
-    """The events that a run really sent."""
-    found: list[dict[str, Any]] = []
+    """The events that a run really sent, each once: a page that is left while it sends may send again by beacon."""
+    found: dict[str, dict[str, Any]] = {}
     for request in run.posted():
         if request.path in ("/e/", "/batch/"):
             body = gzip.decompress(request.body) if request.body.startswith(b"\x1f\x8b") else request.body
-            found += json.loads(body)["batch"]
-    return found
+            found |= {event["uuid"]: event for event in json.loads(body)["batch"]}
+    return list(found.values())
 
 
 @pytest.mark.parametrize("client", ["node", "python", "python-gzip", "browser"])
-def test_every_event_is_sent_once_and_lands_once(runs: Mapping[str, Run], rows: Mapping[str, Row], client: str) -> None:
+def test_every_event_that_is_sent_lands_once(runs: Mapping[str, Run], rows: Mapping[str, Row], client: str) -> None:
     run = runs[client]
     assert [(r.method, r.path) for r in run.requests if r.status not in (200, 204)] == []
     assert {request.status for request in run.posted()} == {200}
-    sent = [event["uuid"] for event in sent_events(run)]
-    assert len(sent) == len(set(sent)) and set(sent) <= rows.keys()
+    sent = {event["uuid"] for event in sent_events(run)}
+    assert sent and sent <= rows.keys()
 
 
 def test_what_node_tells_is_in_the_table(runs: Mapping[str, Run], rows: Mapping[str, Row]) -> None:
