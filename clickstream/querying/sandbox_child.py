@@ -70,7 +70,8 @@ def run(job: Mapping[str, Any]) -> Mapping[str, Any]:
         raise LimitExceeded(f"the statement ran longer than {job['seconds']} s") from None
     except (duckdb.OutOfMemoryException, MemoryError, RecursionError):
         raise LimitExceeded("the statement needed too much memory") from None
-    except duckdb.IOException as error:
+    except (duckdb.IOException, OSError) as error:
+        # Storage that fails while rows are read reaches this side as whichever library was reading puts it.
         raise Unavailable(f"the tables cannot be read: {error}") from None
     except (duckdb.Error, pa.ArrowException, TypeError, ValueError) as error:
         raise InvalidRequest(str(error)[:MESSAGE_CHARACTERS]) from None
