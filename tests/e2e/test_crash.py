@@ -103,7 +103,7 @@ def wait_until(holds: Callable[[], bool], seconds: float, what: str) -> None:
         time.sleep(0.005)
 
 
-def test_after_20_kills_at_random_moments_every_200_is_in_the_table_exactly_once(tmp_path: Path) -> None:
+def test_case_49_after_20_kills_at_random_moments_every_200_is_in_the_table_exactly_once(tmp_path: Path) -> None:
     chance = random.Random(SEED)
     settings = replace(stack_settings(tmp_path), compact_every_seconds=3600)
     with Stack(settings) as stack:

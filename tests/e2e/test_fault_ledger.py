@@ -164,7 +164,9 @@ def spilled_blobs(service: BlobServiceClient) -> int:
     return len(list(service.get_container_client("spill").list_blob_names()))
 
 
-def test_fifty_thousand_events_through_every_fault_are_in_the_table_exactly_once(tmp_path: Path) -> None:
+def test_cases_41_to_44_and_48_fifty_thousand_events_through_every_fault_are_in_the_table_exactly_once(
+    tmp_path: Path,
+) -> None:
     settings = replace(stack_settings(tmp_path), compact_every_seconds=3600)
     azurite = f"http://127.0.0.1:{settings.azurite_blob_port}/devstoreaccount1"
     with (

@@ -333,7 +333,7 @@ async def test_every_event_of_a_batch_has_one_verdict_and_one_message(batch: lis
     assert [status for status, _, _ in verdicts].count("failed") == len(bench.failed.messages)
 
 
-async def test_on_request_the_verdict_tells_a_bot_which_is_kept_all_the_same(bench: Bench) -> None:
+async def test_case_65_on_request_the_verdict_tells_a_bot_which_is_kept_all_the_same(bench: Bench) -> None:
     for agent, bot in (("Mozilla/5.0 (compatible; Googlebot/2.1)", True), ("Mozilla/5.0 Firefox/140.0", False)):
         request = Request({**HEADERS, "user-agent": agent}, {"verdict": "1"}, b'{"name":"a"}', RECEIVED)
         collected = await bench.collector.collect(request, plain.DIALECT, plain.DIALECT.endpoints[0])

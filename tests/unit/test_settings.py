@@ -27,7 +27,7 @@ def test_defaults_hold_where_nothing_is_said() -> None:
     assert settings.send_deadline_ms == 1500
 
 
-def test_every_problem_is_reported_at_once() -> None:
+def test_case_64_every_problem_is_reported_at_once() -> None:
     with pytest.raises(SettingsError) as caught:
         Settings.from_env({"VISITOR_ID_KEY": "short", "MAX_REQUEST_BYTES": "many", "SEND_DEADLINE_MS": "1"})
     assert [problem.split(" ")[0] for problem in caught.value.problems] == [
@@ -54,7 +54,7 @@ def test_an_identity_is_taken_in_place_of_a_connection_string() -> None:
     assert settings.lake == Connection("Lake", None, "lake")
 
 
-def test_two_ways_to_one_service_contradict() -> None:
+def test_case_64_two_ways_to_one_service_contradict() -> None:
     with pytest.raises(SettingsError, match="Lake and Lake__accountName exclude one another"):
         Settings.from_env({**REQUIRED, "Lake__accountName": "lake"})
 

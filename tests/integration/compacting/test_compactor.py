@@ -59,7 +59,7 @@ def test_an_empty_file_is_normal(lake: Lake, empty: bytes | None) -> None:
     assert (report.files, report.rows, report.quarantined) == (2, 1, [])
 
 
-def test_copies_are_dropped_within_a_run_between_runs_and_over_midnight(lake: Lake) -> None:
+def test_case_39_copies_are_dropped_within_a_run_between_runs_and_over_midnight(lake: Lake) -> None:
     late = datetime(2026, 3, 9, 23, 59, 59, tzinfo=UTC)
     lake.capture(0, [event("a"), event("a"), event("m", occurred_at=late)])
     assert lake.compact().duplicates == 1

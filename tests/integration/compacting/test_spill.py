@@ -106,7 +106,7 @@ def test_spilled_events_become_rows_with_their_lineage_and_the_blob_goes(lake: L
     assert lake.spilled() == []
 
 
-def test_an_event_in_the_hub_and_in_the_spill_is_one_row(lake: Lake) -> None:
+def test_case_43_an_event_in_the_hub_and_in_the_spill_is_one_row(lake: Lake) -> None:
     lake.capture(0, [event("a"), event("b")])
     lake.spill([event("b"), event("c"), event("c")])
     lake.compact()

@@ -136,7 +136,7 @@ async def test_a_part_that_was_acknowledged_is_not_spilled(
 @pytest.mark.parametrize(
     ("status", "stall_seconds"), [(403, 0.0), (500, 0.0), (403, 30.0)], ids=["403", "500", "hangs"]
 )
-async def test_with_both_dead_the_caller_is_told_in_time_and_both_recover(
+async def test_cases_47_and_48_with_both_dead_the_caller_is_told_in_time_and_both_recover(
     emulator: EventHubsEmulator, storage: FailingStorage, sink: DurableSink, status: int, stall_seconds: float
 ) -> None:
     emulator.fault("connect", "black_hole")
@@ -159,7 +159,7 @@ async def test_with_both_dead_the_caller_is_told_in_time_and_both_recover(
     assert (state.works, state.hub_reachable, state.spill_reachable) == (True, False, True)
 
 
-async def test_a_blob_that_stands_there_already_is_the_answer_that_was_lost(
+async def test_case_47_a_blob_that_stands_there_already_is_the_answer_that_was_lost(
     emulator: EventHubsEmulator, storage: FailingStorage, sink: DurableSink, spilled: Callable[[], list[list[bytes]]]
 ) -> None:
     emulator.fault("connect", "drop")

@@ -148,7 +148,7 @@ async def test_a_hub_that_fails_for_a_moment_is_tried_again_within_the_deadline(
 
 
 @pytest.mark.parametrize(("point", "action"), FAULTS)
-async def test_a_hub_that_fails_is_told_in_time_then_spared_and_taken_up_again(
+async def test_cases_41_to_46_a_hub_that_fails_is_told_in_time_then_spared_and_taken_up_again(
     emulator: EventHubsEmulator, hub: EventHub, point: str, action: str
 ) -> None:
     if point == "send":
@@ -182,7 +182,7 @@ async def test_a_slow_connection_is_made_in_the_background_and_serves_a_later_re
     assert connections <= [4], "the connection that was slow is the one that was used"
 
 
-async def test_a_hub_that_acknowledges_late_has_its_events_twice_rather_than_never(
+async def test_case_43_a_hub_that_acknowledges_late_has_its_events_twice_rather_than_never(
     emulator: EventHubsEmulator, hub: EventHub
 ) -> None:
     await hub.deliver(messages(1))
@@ -205,7 +205,7 @@ async def test_a_hub_that_is_gone_is_told_in_time(tmp_path: Path) -> None:
     await hub.close()
 
 
-async def test_after_the_hub_ended_an_idle_connection_the_first_request_succeeds(tmp_path: Path) -> None:
+async def test_case_45_after_the_hub_ended_an_idle_connection_the_first_request_succeeds(tmp_path: Path) -> None:
     with EventHubsEmulator(tmp_path, {"events": 1}, env={"EVENT_HUBS_IDLE_MS": "1000"}) as emulator:
         hub = EventHub(connection(emulator), "events", 1.5, now)
         assert await hub.deliver(messages(1)) == []

@@ -30,7 +30,7 @@ def test_a_key_over_its_rate_is_told_when_to_come_back_and_others_are_not_touche
     limit.take("a", 1, 10)
 
 
-def test_a_million_keys_take_no_more_memory_than_the_limit_of_keys() -> None:
+def test_case_22_a_million_keys_take_no_more_memory_than_the_limit_of_keys() -> None:
     limit = RateLimit(Clock(), max_keys=100)
     for number in range(10_000):
         limit.take(number, 1, 1)

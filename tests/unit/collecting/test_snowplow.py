@@ -358,7 +358,7 @@ def test_what_is_empty_is_absent() -> None:
     assert (event.user_id, event.page_url, event.screen_width, event.created_at) == (None, None, None, None)
 
 
-def test_who_asks_for_anonymity_leaves_no_address_and_no_id_of_the_network() -> None:
+def test_case_29_who_asks_for_anonymity_leaves_no_address_and_no_id_of_the_network() -> None:
     event = {"e": "pv", "ip": "203.0.113.7", "nuid": "n", "tnuid": "t", "fp": "f", "aid": "demo"}
     (original,) = originals(split(payload(event), **{"sp-anonymous": "*"}))
     assert original == {"e": "pv", "SP-Anonymous": "*"}

@@ -30,7 +30,9 @@ PRODUCT = {"schema": "iglu:com.acme/product/jsonschema/1-0-2", "data": {"sku": "
     ],
 )
 @pytest.mark.parametrize("method", ["POST", "GET"])
-def test_anonymity_ends_the_cookie_of_an_earlier_request(headers: dict[str, str], expired: bool, method: str) -> None:
+def test_case_29_anonymity_ends_the_cookie_of_an_earlier_request(
+    headers: dict[str, str], expired: bool, method: str
+) -> None:
     answer = snowplow.answer(Request(headers, {}, b"", RECEIVED, method), [])
     assert ("Set-Cookie" in answer.headers) == expired
     if expired:
@@ -95,7 +97,7 @@ def target(address: str) -> tuple[str, str]:
         "https://" + "a" * 70 + ".example",
     ],
 )
-def test_an_address_that_is_written_to_be_misread_leads_nowhere(address: str) -> None:
+def test_case_27_an_address_that_is_written_to_be_misread_leads_nowhere(address: str) -> None:
     with pytest.raises(NotFound):
         target(address)
 
@@ -113,7 +115,7 @@ def test_an_address_that_is_written_to_be_misread_leads_nowhere(address: str) ->
         ("https://shop.example/%C3%A9%0d%0a", "https://shop.example/%C3%A9%0d%0a", "shop.example"),
     ],
 )
-def test_an_address_is_written_as_every_browser_reads_it(address: str, written: str, host: str) -> None:
+def test_case_27_an_address_is_written_as_every_browser_reads_it(address: str, written: str, host: str) -> None:
     assert target(address) == (written, host)
 
 

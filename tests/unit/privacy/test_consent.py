@@ -97,7 +97,7 @@ def test_a_signal_of_an_event_is_understood(signals: dict[str, Any], consent: Co
 
 
 @pytest.mark.parametrize("text", [*BROKEN[1:]])
-def test_a_string_that_cannot_be_read_denies(text: str) -> None:
+def test_case_30_a_string_that_cannot_be_read_denies(text: str) -> None:
     assert decide(Signals(tc_string=text, stated="full"), Policy()).consent == "denied"
     assert decide(Signals(gpp_string=text, stated="full"), Policy()).consent == "denied"
     with pytest.raises(Malformed):
@@ -123,7 +123,7 @@ POLICIES = tuple(product(STRICTNESS, ("denied", "anonymous", "ignore"), ("denied
 
 
 @pytest.mark.parametrize("stated", STATED)
-def test_the_whole_matrix(stated: Consent | None) -> None:
+def test_case_30_the_whole_matrix(stated: Consent | None) -> None:
     of_tcf = {"broken": "denied", TCF[2]: "denied", TCF[3]: "anonymous", TCF[4]: "full"}
     for google, tcf, (gpc, dnt, sp_anonymous), (unknown, of_gpc, of_dnt) in product(GOOGLE, TCF, FLAGS, POLICIES):
         signals = Signals(stated, gpc, dnt, sp_anonymous, google, tc_string=tcf)
