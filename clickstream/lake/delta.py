@@ -42,6 +42,9 @@ NO_STATISTICS = frozenset({"properties", "context", "payload", "message", "user_
 STATISTICS_TEXT = 32
 # Every commit of a compactor carries this, so that of two at once, one fails and looks again.
 COMPACTOR = "compactor"
+# Every commit that takes files away carries this: delta-rs sees no conflict between two that take the same file away
+# when the first of them changed no rows, as maintenance does, and the second would bring the file's rows in twice.
+REWRITER = "rewriter"
 COUNTS = "clickstream"
 
 
@@ -172,6 +175,9 @@ class LakeTable:
         counts: Mapping[str, Any],
         transactions: list[Transaction],
     ) -> None:
+        if any(isinstance(action, RemoveAction) for action in actions):
+            rewriting = (self._table.transaction_version(REWRITER) or 0) + 1
+            transactions = [*transactions, Transaction(REWRITER, rewriting)]
         properties = CommitProperties(
             custom_metadata={COUNTS: json.dumps(counts, separators=(",", ":"))}, app_transactions=transactions
         )
