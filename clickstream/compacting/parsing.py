@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from clickstream.event import EVENT_TYPES
-from clickstream.lake.schema import EVENT_COLUMNS, TIMESTAMP, Column
+from clickstream.lake.schema import BODY_COLUMNS, TIMESTAMP, Column
 
 # duckdb keeps one parsed document per row of a batch; larger ones leave the cache and run at half the speed.
 BATCH_ROWS = 512
@@ -27,11 +27,7 @@ EARLIEST, LATEST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=
 # duckdb reads these two liberties as JSON, other readers of the table do not. Found in a string they mean nothing.
 _MAYBE_NO_JSON = r"[:,\[]\s*-?(?i:nan|inf)|,\s*[}\]]"
 _QUOTED = 200
-_OF_THE_BODY = tuple(
-    column
-    for column in EVENT_COLUMNS
-    if column.name not in ("event_date", "hub_partition", "sequence_number", "enqueued_at", "capture_file")
-)
+_OF_THE_BODY = BODY_COLUMNS
 _REQUIRED = tuple(column.name for column in _OF_THE_BODY if not column.nullable)
 
 

@@ -53,8 +53,9 @@ def _arrow_type(hint: Any) -> tuple[pa.DataType, bool]:
     return {str: pa.string(), int: pa.int64(), bool: pa.bool_(), bytes: pa.binary(), datetime: TIMESTAMP}[hint], False
 
 
+BODY_COLUMNS = _columns_of(Event)
 EVENT_COLUMNS: tuple[Column, ...] = (
-    *_columns_of(Event),
+    *BODY_COLUMNS,
     Column(EVENT_PARTITION, pa.date32(), False, "UTC date of `occurred_at`; the table is partitioned by it."),
     *_LINEAGE,
 )
