@@ -18,6 +18,10 @@ EVENT_TYPES: frozenset[str] = frozenset(get_args(EventType))
 CONSENTS: frozenset[str] = frozenset(get_args(Consent))
 
 
+REQUEST_ACCEPTED = "How many events of its request were accepted; told by the first row of a request alone."
+REQUEST_FAILED = "How many events of its request failed; told by the first row of a request alone."
+
+
 def _column(doc: str, **kwargs: Any) -> Any:
     return field(metadata={"doc": doc}, **kwargs)
 
@@ -75,6 +79,8 @@ class Event:
     dialect: str = _column("The protocol it arrived in.")
     tracker: str | None = _column("The tracker's name and version.", default=None)
     fingerprint: str = _column("Hash of the content without ids and clocks of transport, 32 hex digits.")
+    request_accepted: int | None = _column(REQUEST_ACCEPTED, default=None)
+    request_failed: int | None = _column(REQUEST_FAILED, default=None)
 
     def to_json(self) -> bytes:
         """The compact body on the hub: absent fields are left out, datetimes are RFC 3339 in UTC."""
@@ -111,6 +117,8 @@ class FailedEvent:
         "The original without its write key, cut at 32 KiB: one event as JSON, or bytes that are none."
     )
     payload_truncated: bool = _column("True where `payload` was cut.", default=False)
+    request_accepted: int | None = _column(REQUEST_ACCEPTED, default=None)
+    request_failed: int | None = _column(REQUEST_FAILED, default=None)
 
     def to_json(self) -> bytes:
         """The body on the hub; `payload` is base64."""
@@ -122,6 +130,14 @@ class FailedEvent:
 
 _EVENT_FIELDS = tuple(f.name for f in fields(Event))
 _FAILED_FIELDS = tuple(f.name for f in fields(FailedEvent))
+
+
+def with_request_counts(body: bytes, accepted: int, failed: int) -> bytes:
+    """The body of an event or failed event that also tells what became of all events of its request.
+
+    The counts travel with the events they count, so they are durable together; each request has one body that tells.
+    """
+    return body[:-1] + b',"request_accepted":%d,"request_failed":%d}' % (accepted, failed)
 
 
 def fingerprint(content: Mapping[str, Any]) -> str:

@@ -17,6 +17,7 @@ from clickstream.collecting.request import Request, wants_verdicts, write_key
 from clickstream.collecting.visitor_cookie import visitor_cookie
 from clickstream.delivery.message import Delivery, Message
 from clickstream.errors import Forbidden, InvalidRequest, RequestTooLarge, Unavailable
+from clickstream.event import with_request_counts
 from clickstream.privacy.salts import DailySalts
 from clickstream.settings import Settings
 from clickstream.sites.directory import SiteDirectory, WriteAccess
@@ -116,7 +117,7 @@ class Collector:
         ]
         accepted = [outcome.message for outcome in outcomes if outcome.verdict.status == "accepted"]
         failed = [outcome.message for outcome in outcomes if outcome.verdict.status == "failed"]
-        delivery = await self._deliver(accepted, failed)
+        delivery = await self._deliver(*_counted(accepted, failed))
         verdicts = [outcome.verdict for outcome in outcomes]
         if wants_verdicts(request):
             verdicts = [replace(outcome.verdict, bot=is_bot(outcome.user_agent)) for outcome in outcomes]
@@ -136,3 +137,12 @@ class Collector:
         except TimeoutError:
             raise Unavailable("neither hub nor spill took the failed events in time") from None
         return Delivery(events.acknowledged + failures.acknowledged, events.spilled + failures.spilled)
+
+
+def _counted(accepted: Sequence[Message], failed: Sequence[Message]) -> tuple[Sequence[Message], Sequence[Message]]:
+    """The messages of a request, the first of which tells how many there are of each."""
+    if not accepted and not failed:
+        return (), ()
+    first, *rest = accepted or failed
+    counted = replace(first, body=with_request_counts(first.body, len(accepted), len(failed)))
+    return ([counted, *rest], failed) if accepted else ([], [counted, *rest])

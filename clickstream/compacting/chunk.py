@@ -141,6 +141,9 @@ def _read_failed(body: bytes) -> dict[str, Any]:
     for name in ("site", "dialect", "pointer", "key_kind"):
         if not isinstance(row[name], str | None):
             raise TypeError(f"{name} must be text")
+    for name in ("request_accepted", "request_failed"):
+        if not isinstance(row[name], int | None) or isinstance(row[name], bool) or not 0 <= (row[name] or 0) < 2**31:
+            raise TypeError(f"{name} must be a count")
     return row
 
 

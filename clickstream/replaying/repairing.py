@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
 import orjson
@@ -16,7 +16,7 @@ from clickstream.collecting.judging import Judge
 from clickstream.collecting.pipeline import NAMES_OF_TYPES, Seen
 from clickstream.delivery.message import Message
 from clickstream.errors import InvalidRequest
-from clickstream.event import SCHEMA_VERSION
+from clickstream.event import SCHEMA_VERSION, with_request_counts
 from clickstream.replaying.failed_row import FailedRow
 from clickstream.sites.directory import WriteAccess
 from clickstream.sites.document import KeyKind, Site
@@ -73,7 +73,8 @@ def repair(row: FailedRow, site: Site, judge: Judge) -> Repair:
             pointer=verdict.pointer,
             reason=verdict.message,
         )
-    return Repair(row=row, outcome="repaired", message=judged.message, event_id=verdict.event_id)
+    counted = replace(judged.message, body=with_request_counts(judged.message.body, 1, 0))
+    return Repair(row=row, outcome="repaired", message=counted, event_id=verdict.event_id)
 
 
 def repair_bodies(rows: Sequence[FailedRow], site: Site) -> Sequence[Repair]:

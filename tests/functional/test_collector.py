@@ -123,6 +123,8 @@ async def test_one_event_becomes_the_canonical_row(bench: Bench) -> None:
         "properties": {"order_value": 12.5, "colour": "red"},
         "context": {},
         "dialect": "plain",
+        "request_accepted": 1,
+        "request_failed": 0,
     }
     (message,) = bench.events.messages
     assert message.key == "a1"
@@ -181,6 +183,16 @@ async def test_bad_events_fail_alone_with_their_place_and_their_neighbours_land(
     assert [event["event_name"] for event in bench.events.bodies()] == ["good", "fine"]
     assert len(bench.failed.messages) == 7
     assert json.loads(b64decode(bench.failed.bodies()[4]["payload"])) == {"name": "x", "screen_width": "wide"}
+
+
+@given(st.lists(st.booleans(), min_size=1, max_size=10))
+async def test_the_first_message_of_a_request_tells_how_many_were_accepted_and_failed(goods: list[bool]) -> None:
+    bench = Bench()
+    await bench.collect([{"name": "a"} if good else {"no": "name"} for good in goods])
+    events, failed = bench.events.bodies(), bench.failed.bodies()
+    told = [(body.get("request_accepted"), body.get("request_failed")) for body in events + failed]
+    assert (len(events), len(failed)) == (sum(goods), len(goods) - sum(goods)) == told[0]
+    assert set(told[1:]) <= {(None, None)}
 
 
 async def test_a_bad_line_fails_alone(bench: Bench) -> None:

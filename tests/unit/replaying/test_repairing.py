@@ -17,7 +17,7 @@ from clickstream.collecting.dialect import Item
 from clickstream.collecting.dialects import DIALECTS
 from clickstream.collecting.judging import Judge, Outcome
 from clickstream.collecting.pipeline import Seen
-from clickstream.event import Event
+from clickstream.event import Event, with_request_counts
 from clickstream.replaying.failed_row import FailedRow
 from clickstream.replaying.repairing import Repair, event_name_of, repair, repair_bodies
 from clickstream.settings import Settings
@@ -59,7 +59,8 @@ def test_an_event_is_what_it_would_have_been_had_it_passed_at_once() -> None:
     original = {"name": "sale", "event_id": "e1", "created_at": "2026-03-10T11:00:00Z", "properties": {"price": 1}}
     access = WriteAccess(SITE, KeyKind.PUBLIC)
     at_once = JUDGE.judge(Item(original), DIALECTS["plain"], access, Seen(**SEEN), AT, lambda: "another")
-    assert repair(row(original), SITE, JUDGE).message == at_once.message
+    body = with_request_counts(at_once.message.body, 1, 0)
+    assert repair(row(original), SITE, JUDGE).message == replace(at_once.message, body=body)
 
 
 def test_the_clients_id_stays_and_else_the_failed_events_id_is_taken_every_time() -> None:
@@ -174,7 +175,7 @@ def test_what_was_redacted_for_keeping_stays_so_and_the_event_is_the_one_it_woul
     kept = row(b64decode(failed["payload"]), seen=json.dumps(failed["seen"]))
     replayed = repair(kept, fixed, JUDGE)
     at_once = orjson.loads(judged(fixed).message.body)
-    assert body_of(replayed) == at_once
+    assert body_of(replayed) == {**at_once, "request_accepted": 1, "request_failed": 0}
     assert [canary for canary in CANARIES if canary in json.dumps([failed, kept.payload.decode(), at_once])] == []
 
 
