@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any
 
@@ -10,6 +11,14 @@ from clickstream.errors import SettingsError
 from clickstream.privacy.pseudonyms import parse_keys
 
 KeyList = str  # pairs of version and secret, checked by `parse_keys`
+Schedule = str  # as the Functions host's timers take it
+DEFAULT_COMPACT_SCHEDULE = "0 */5 * * * *"
+# What would be mixed up beyond repair if two of one group had one name.
+KEPT_APART = (
+    ("event_hub_name", "failed_event_hub_name"),
+    ("capture_container", "spill_container", "salt_container", "lake_container"),
+)
+_SCHEDULE = re.compile(r"\S+(\s+\S+){4,5}|\d+:\d\d:\d\d")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +61,9 @@ class Settings:
     spill_container: str = _setting("Container that keeps what Event Hubs did not take.", "spill")
     salt_container: str = _setting("Container that keeps the daily salts of visitor ids.", "salts")
     lake_container: str = _setting("Container that holds the Delta tables.", "lake")
-    compact_schedule: str = _setting("When `compact` runs: NCRONTAB of six fields, in UTC.", "0 */5 * * * *")
+    compact_schedule: Schedule = _setting(
+        "When `compact` runs: NCRONTAB of six fields, in UTC.", DEFAULT_COMPACT_SCHEDULE
+    )
     send_deadline_ms: int = _setting("Milliseconds a request waits for Event Hubs before it is spilled.", 1500, 50)
     spill_deadline_ms: int = _setting("Milliseconds a request waits for the spill before it is refused.", 1500, 50)
     max_request_bytes: int = _setting("Bytes of a request's body, at most.", 4_194_304, 1024)
@@ -85,6 +96,9 @@ class Settings:
                 values[setting.name] = _PARSERS[str(setting.type)](text, setting.metadata["minimum"])
             except ValueError as error:
                 problems.append(f"{name} {error}")
+        problems += _one_name_twice(
+            {setting.name: values.get(setting.name, setting.default) for setting in fields(cls)}
+        )
         if problems:
             raise SettingsError(problems)
         return cls(**values)
@@ -102,6 +116,14 @@ def _connection(env: Mapping[str, str], prefix: str, target: str, problems: list
     if connection.connection_string is not None and connection.target is not None:
         problems.append(f"{prefix} and {prefix}__{target} exclude one another")
     return connection
+
+
+def _one_name_twice(values: Mapping[str, Any]) -> Iterator[str]:
+    for group in KEPT_APART:
+        for position, name in enumerate(group):
+            for earlier in group[:position]:
+                if values[name] == values[earlier]:
+                    yield f"{name.upper()} must be another than {earlier.upper()}, not {values[name]!r} as well"
 
 
 def _text(text: str, minimum: int | None) -> str:
@@ -125,4 +147,15 @@ def _key_list(text: str, minimum: int | None) -> str:
     return text
 
 
-_PARSERS: dict[str, Callable[[str, int | None], Any]] = {"str": _text, "int": _number, "KeyList": _key_list}
+def _schedule(text: str, minimum: int | None) -> str:
+    if _SCHEDULE.fullmatch(text) is None:
+        raise ValueError(f"must be NCRONTAB of six fields, not {text!r}")
+    return text
+
+
+_PARSERS: dict[str, Callable[[str, int | None], Any]] = {
+    "str": _text,
+    "int": _number,
+    "KeyList": _key_list,
+    "Schedule": _schedule,
+}

@@ -8,6 +8,7 @@ from http import HTTPStatus
 
 import azure.functions as func
 
+from clickstream.errors import Unavailable
 from functions._http import RETRY_AFTER_SECONDS, answers_problems, json_answer
 from functions._services import services
 
@@ -27,7 +28,8 @@ async def health(req: func.HttpRequest) -> func.HttpResponse:
 async def health_ready(req: func.HttpRequest) -> func.HttpResponse:
     """200 while settings are right, the sites' documents are read and of each hub and its spill one works; else 503.
 
-    Tells the state of both. Nothing is sent to know it.
+    Tells the state of both, and how often this process had no salt, so that its visitors had no id. Nothing is sent to
+    know it.
     """
     shared = services()
     sites = await shared.sites.names()
@@ -40,9 +42,11 @@ async def health_ready(req: func.HttpRequest) -> func.HttpResponse:
             shared.settings.event_hub_name: {**asdict(events), "works": events.works},
             shared.settings.failed_event_hub_name: {**asdict(failed), "works": failed.works},
         },
+        "salts": {"missing_count": shared.salts.missing_count},
     }
     if works:
         return json_answer(body)
+    body |= {"code": Unavailable.code, "message": "of a hub and its spill neither takes events"}
     return json_answer(body, HTTPStatus.SERVICE_UNAVAILABLE, {"Retry-After": str(RETRY_AFTER_SECONDS)})
 
 

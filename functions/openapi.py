@@ -95,6 +95,42 @@ REPLAYED: Schema = {
         },
     },
 }
+READY: Schema = {
+    "type": "object",
+    "required": ["status", "sites", "sinks", "salts"],
+    "properties": {
+        "status": {"const": "ok"},
+        "sites": {"type": "array", "items": {"type": "string"}, "description": "The names of those in force."},
+        "sinks": {
+            "type": "object",
+            "description": "The state of each hub and its spill, by the hub's name.",
+            "additionalProperties": {
+                "type": "object",
+                "required": ["hub", "hub_reachable", "spill_reachable", "works"],
+                "properties": {
+                    "hub": {"enum": ["closed", "open", "half_open"], "description": "The circuit breaker."},
+                    "hub_reachable": {"type": "boolean"},
+                    "acknowledged_at": {"type": ["string", "null"], "format": "date-time"},
+                    "spill_reachable": {"type": "boolean"},
+                    "spilled_at": {"type": ["string", "null"], "format": "date-time"},
+                    "spill_failed_at": {"type": ["string", "null"], "format": "date-time"},
+                    "works": {"type": "boolean", "description": "Whether events can become durable."},
+                },
+            },
+        },
+        "salts": {
+            "type": "object",
+            "required": ["missing_count"],
+            "properties": {
+                "missing_count": {
+                    "type": "integer",
+                    "minimum": 0,
+                    "description": "Requests to this process that found no salt for ids of the day.",
+                }
+            },
+        },
+    },
+}
 READING = (InvalidRequest, Unauthorized, Forbidden, RequestTooLarge, LimitExceeded, Unavailable)
 JOBS = (InvalidRequest, Unauthorized, Forbidden, RequestTooLarge, Unavailable)
 COLLECTING = (
@@ -157,7 +193,7 @@ def operations() -> Mapping[str, Operation]:
     """By the name of the function."""
     found = {
         "health": Operation("health", "Whether the process answers."),
-        "health_ready": Operation("health", "Whether it can work.", BROKEN_SETTINGS),
+        "health_ready": Operation("health", "Whether it can work.", BROKEN_SETTINGS, answer=READY),
         "robots": Operation("health", "Asks crawlers to stay away.", media_types=("text/plain",)),
         "openapi": Operation("health", "This description."),
         "replay": Operation(

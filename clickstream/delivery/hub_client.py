@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from clickstream.delivery.message import Message
+from clickstream.errors import SettingsError
 from clickstream.settings import Connection
 
 if TYPE_CHECKING:
@@ -30,6 +31,9 @@ class HubClients:
     """
 
     def __init__(self, connection: Connection, hub: str) -> None:
+        """Raise SettingsError when the connection string names no endpoint."""
+        if connection.connection_string is not None and "endpoint=sb://" not in connection.connection_string.lower():
+            raise SettingsError([f"{connection.prefix} must be a connection string with Endpoint=sb://"])
         self._connection = connection
         self._hub = hub
         self._credential: Any = None

@@ -40,4 +40,5 @@ def test_health_is_cheap_and_ready_tells_the_sites(client: httpx.Client) -> None
         ("events", "closed", True),
         ("failed-events", "closed", True),
     }
+    assert ready["salts"] == {"missing_count": 0}
     assert client.get("/robots.txt").text == "User-agent: *\nDisallow: /\n"

@@ -28,7 +28,7 @@ def environment(azurite: Azurite) -> Iterator[None]:
         keys = "".join(f"- {{kind: {kind}, key: {site}-{kind}}}\n" for kind in ("public", "server", "read", "admin"))
         lake.put(f"sites/{site}.yaml", f"site: {site}\nkeys:\n{keys}".encode())
     env = {
-        "EventHubConnection": "unused",
+        "EventHubConnection": "Endpoint=sb://unused.invalid;",
         "Lake": azurite.connection_string,
         "VISITOR_ID_KEY": "0123456789abcdef",
         "LAKE_CONTAINER": lake.settings.lake_container,

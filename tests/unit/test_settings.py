@@ -59,6 +59,32 @@ def test_case_64_two_ways_to_one_service_contradict() -> None:
         Settings.from_env({**REQUIRED, "Lake__accountName": "lake"})
 
 
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({"FAILED_EVENT_HUB_NAME": "events"}, ["FAILED_EVENT_HUB_NAME"]),
+        ({"EVENT_HUB_NAME": "failed-events"}, ["FAILED_EVENT_HUB_NAME"]),
+        ({"SALT_CONTAINER": "lake"}, ["LAKE_CONTAINER"]),
+        ({"CAPTURE_CONTAINER": "x", "SPILL_CONTAINER": "x"}, ["SPILL_CONTAINER"]),
+    ],
+)
+def test_case_64_what_must_be_kept_apart_has_two_names(settings: dict[str, str], named: list[str]) -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_env({**REQUIRED, **settings})
+    assert [problem.split(" ")[0] for problem in caught.value.problems] == named
+
+
+@pytest.mark.parametrize("schedule", ["often", "0 */5", "5m", "0 0 0 0 0 0 0"])
+def test_case_64_a_schedule_that_the_host_cannot_read_is_refused(schedule: str) -> None:
+    with pytest.raises(SettingsError, match="COMPACT_SCHEDULE"):
+        Settings.from_env({**REQUIRED, "COMPACT_SCHEDULE": schedule})
+
+
+@pytest.mark.parametrize("schedule", ["*/10 * * * * *", "*/5 * * * *", "0 0 9-17 * * MON-FRI", "00:05:00"])
+def test_a_schedule_is_one_of_the_hosts_forms(schedule: str) -> None:
+    assert Settings.from_env({**REQUIRED, "COMPACT_SCHEDULE": schedule}).compact_schedule == schedule
+
+
 def test_the_visitor_key_is_not_shown() -> None:
     assert "0123456789abcdef" not in repr(Settings.from_env(REQUIRED))
 
