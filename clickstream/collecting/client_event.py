@@ -84,14 +84,18 @@ class ClientEvent(BaseModel):
 FIELDS = frozenset(ClientEvent.model_fields)
 # Parameters by which consent platforms tell, in whichever protocol they stand: they are no properties.
 CONSENT_SIGNALS = frozenset({"gcs", "gdpr", "gdpr_consent", "gpp", "us_privacy"})
+# Visitors arrive by addresses that no site wrote; their length must cost no event.
+ADDRESSES = ("page_url", "referrer")
+ENDS_OF_PARTS = "/?&;#"
 
 
 def check(fields: Mapping[str, Any]) -> ClientEvent:
     """The checked event; what is no field of ours goes to `properties`, unless it is said there already.
 
+    An address that is too long is cut, and named in the context's `truncated`.
     Raise InvalidRequest (schema_violation) that names the first problem and counts the others.
     """
-    known = bounded_fields(fields)
+    known = bounded_fields(_with_short_addresses(fields))
     if not FIELDS.issuperset(known):
         unknown = {name: known.pop(name) for name in list(known) if name not in FIELDS}
         signals = {name: unknown.pop(name) for name in CONSENT_SIGNALS & unknown.keys()}
@@ -111,3 +115,18 @@ def check(fields: Mapping[str, Any]) -> ClientEvent:
             code="schema_violation",
             pointer="".join(f"/{escape(str(step))}" for step in path),
         ) from None
+
+
+def _with_short_addresses(fields: Mapping[str, Any]) -> Mapping[str, Any]:
+    stated = {name: fields.get(name) for name in ADDRESSES}
+    cut = {name: _cut(url) for name, url in stated.items() if isinstance(url, str) and len(url) > MAX_STRING}
+    context = fields.get("context") or {}
+    if not cut or not isinstance(context, dict):
+        return fields
+    return {**fields, **cut, "context": {**context, "truncated": list(cut)}}
+
+
+def _cut(url: str) -> str:
+    """Its first parts that are whole: half an e-mail address or token would not be recognised, and kept."""
+    kept = url[:MAX_STRING]
+    return kept[: max(0, *map(kept.rfind, ENDS_OF_PARTS))]

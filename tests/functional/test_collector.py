@@ -54,11 +54,13 @@ class Bench:
     events: MemorySink = field(default_factory=MemorySink)
     failed: MemorySink = field(default_factory=MemorySink)
     max_request_bytes: int = 65_536
+    site: bytes = SITE
+    salt_store: MemorySalts = field(default_factory=MemorySalts)
 
     def __post_init__(self) -> None:
         numbers = count(1)
-        self.salts = DailySalts(MemorySalts(), lambda: RECEIVED)
-        sites = SiteDirectory(MemoryDocuments({"sites/shop.yaml": SITE}), 30, Clock())
+        self.salts = DailySalts(self.salt_store, lambda: RECEIVED)
+        sites = SiteDirectory(MemoryDocuments({"sites/shop.yaml": self.site}), 30, Clock())
         settings = replace(SETTINGS, max_request_bytes=self.max_request_bytes)
         self.collector = Collector(settings, sites, self.salts, self.events, self.failed, lambda: f"id-{next(numbers)}")
 
