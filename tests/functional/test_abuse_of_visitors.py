@@ -69,7 +69,7 @@ async def test_case_30_signals_of_consent_decide_what_is_kept(
     headers: dict[str, str], stated: dict[str, Any], site: bytes, consent: str
 ) -> None:
     bench = Bench(site=SITE + site)
-    assert await bench.collect({**EVENT, **stated}, **headers) == [ACCEPTED]
+    assert await bench.collect({**EVENT, **stated}, RECEIVED, **headers) == [ACCEPTED]
     (event,) = bench.events.bodies()
     assert event["consent"] == consent
     assert IDENTITY & event.keys() == {"full": IDENTITY, "anonymous": {"anonymous_id"}, "denied": set()}[consent]
