@@ -247,9 +247,11 @@ def statistics(rows: pa.Table) -> str:
         if high is not None:
             highest[field.name] = high
     nulls = {name: rows[name].null_count for name in rows.column_names if name not in NO_STATISTICS}
+    # As they are: delta-rs misreads the escapes of characters beyond the basic plane, and would prune too much.
     return json.dumps(
         {"numRecords": rows.num_rows, "minValues": lowest, "maxValues": highest, "nullCount": nulls},
         separators=(",", ":"),
+        ensure_ascii=False,
     )
 
 
