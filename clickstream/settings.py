@@ -13,6 +13,7 @@ from clickstream.privacy.pseudonyms import parse_keys
 KeyList = str  # pairs of version and secret, checked by `parse_keys`
 Schedule = str  # as the Functions host's timers take it
 DEFAULT_COMPACT_SCHEDULE = "0 */5 * * * *"
+DEFAULT_MAINTAIN_SCHEDULE = "0 17 * * * *"
 # What would be mixed up beyond repair if two of one group had one name.
 KEPT_APART = (
     ("event_hub_name", "failed_event_hub_name"),
@@ -64,6 +65,11 @@ class Settings:
     compact_schedule: Schedule = _setting(
         "When `compact` runs: NCRONTAB of six fields, in UTC.", DEFAULT_COMPACT_SCHEDULE
     )
+    maintain_schedule: Schedule = _setting(
+        "When `maintain` runs: NCRONTAB of six fields, in UTC.", DEFAULT_MAINTAIN_SCHEDULE
+    )
+    vacuum_retention_days: int = _setting("Days that files of old table versions are kept.", 7, 1)
+    capture_retention_days: int = _setting("Days that captured files are kept once they are compacted.", 7, 1)
     send_deadline_ms: int = _setting("Milliseconds a request waits for Event Hubs before it is spilled.", 1500, 50)
     spill_deadline_ms: int = _setting("Milliseconds a request waits for the spill before it is refused.", 1500, 50)
     max_request_bytes: int = _setting("Bytes of a request's body, at most.", 4_194_304, 1024)

@@ -24,6 +24,7 @@ from clickstream.sites.directory import SiteDirectory
 
 if TYPE_CHECKING:
     from clickstream.compacting.compactor import Compactor
+    from clickstream.maintaining.maintainer import Maintainer
     from clickstream.querying.engine import QueryEngine
     from clickstream.replaying.replayer import Replayer
 
@@ -83,6 +84,12 @@ class Services:
         from clickstream.delivery.hub_state import EventHubStates
 
         return Compactor(self.storage, self.settings, EventHubStates(self.settings.event_hub_connection), now)
+
+    @cached_property
+    def maintainer(self) -> Maintainer:
+        from clickstream.maintaining.maintainer import Maintainer
+
+        return Maintainer(self.storage, self.settings, now)
 
     @cached_property
     def queries(self) -> QueryEngine:

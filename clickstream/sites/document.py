@@ -118,6 +118,9 @@ class Site(_Strict):
     rate_limit_per_second: Annotated[StrictInt, Field(ge=1, le=1_000_000)] | None = Field(
         default=None, description="Events per second that one key may send to one process; none: no limit."
     )
+    retention_days: Annotated[StrictInt, Field(ge=1, le=36_500)] | None = Field(
+        default=None, description="Whole UTC days that events and failed events are kept; none: for ever."
+    )
     privacy: Privacy = Field(default_factory=Privacy, description="What is kept of visitors.")
     events: EventDefinitions = Field(default_factory=EventDefinitions, description="The events that the site expects.")
 

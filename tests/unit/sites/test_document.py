@@ -40,6 +40,7 @@ keys: [{kind: public, key: a b}, {kind: king, key: abcd}]
 origins: [https://shop.example/]
 redirect_hosts: [https://pay.example]
 rate_limit_per_second: 0
+retention_days: 0
 privacy: {gpc: maybe, cookie: "yes", colour: red}
 events:
   mode: loud
@@ -53,6 +54,7 @@ events:
         "/origins/0",
         "/redirect_hosts/0",
         "/rate_limit_per_second",
+        "/retention_days",
         "/privacy/gpc",
         "/privacy/cookie",
         "/privacy/colour",

@@ -77,6 +77,7 @@ def test_every_field_in_the_schema_has_a_description() -> None:
         {"events": {"definitions": [{}]}},
         {"events": {"definitions": [{"name": "a", "properties": {"b": {"type": "strnig"}}}]}},
         {"rate_limit_per_second": 0},
+        {"retention_days": 0},
         {"colour": "red"},
     ],
 )

@@ -1,0 +1,53 @@
+"""`python -m clickstream.maintaining`: all that is due, with the settings of the environment."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+
+from clickstream.errors import ClickstreamError
+from clickstream.lake.storage import StorageAccount
+from clickstream.maintaining.maintainer import Maintainer
+from clickstream.settings import Settings
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def say(line: str) -> None:
+    """One line that is written over on a terminal; lines elsewhere."""
+    if sys.stderr.isatty():
+        print(f"\r\x1b[K{line}", end="", file=sys.stderr, flush=True)
+    else:
+        print(line, file=sys.stderr, flush=True)
+
+
+def main() -> int:
+    """Returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m clickstream.maintaining", description=__doc__)
+    parser.add_argument("--minutes", type=int, default=24 * 60, help="begin nothing after so many")
+    arguments = parser.parse_args()
+    try:
+        settings = Settings.from_env(os.environ)
+        account = StorageAccount.from_connection(settings.lake)
+        report = Maintainer(account, settings, now, say).run(now() + timedelta(minutes=arguments.minutes))
+    except ClickstreamError as error:
+        print(error.message, file=sys.stderr)
+        return 1
+    if sys.stderr.isatty():
+        print(file=sys.stderr)
+    result = asdict(report)
+    for table, done in result.pop("tables").items():
+        for name, value in done.items():
+            print(f"{table + ' ' + name:<32} {value}")
+    for name, value in result.items():
+        print(f"{name:<32} {value}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

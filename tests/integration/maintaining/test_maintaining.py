@@ -1,0 +1,352 @@
+"""Maintenance on real tables in Azurite: the same rows before and after, whoever writes beside it."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import pyarrow as pa
+import pytest
+from deltalake import DeltaTable
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from clickstream.compacting.compactor import Compactor
+from clickstream.errors import Conflict
+from clickstream.lake.delta import EVENTS_TABLE, FAILED_TABLE, LakeTable
+from clickstream.lake.maintenance import MaintainedTable
+from clickstream.lake.storage import table_uri
+from clickstream.maintaining.maintainer import Maintainer, Report
+from clickstream.maintaining.planning import MANY_FILES, Expired
+from local.azurite import Azurite
+from tests.integration.compacting.lake import START, Lake, event, failed_event
+
+pytestmark = pytest.mark.integration
+DAY = START.date()
+LATER = START + timedelta(days=30)
+
+
+class MaintainedLake(Lake):
+    """A lake with a container for the sites' documents, too."""
+
+    def __init__(self, azurite: Azurite) -> None:
+        super().__init__(azurite)
+        config = f"config-{uuid4().hex[:12]}"
+        self.service.create_container(config)
+        self.settings = replace(self.settings, config_container=config)
+
+    def site(self, name: str, retention_days: int | None) -> None:
+        text = f"site: {name}\nkeys: [{{kind: public, key: {name}-key}}]\n"
+        text += "" if retention_days is None else f"retention_days: {retention_days}\n"
+        container = self.service.get_container_client(self.settings.config_container)
+        container.upload_blob(f"sites/{name}.yaml", text, overwrite=True)
+
+    def maintain(self, now: datetime = LATER, minutes: int = 10) -> Report:
+        return Maintainer(self.account, self.settings, lambda: now).run(now + timedelta(minutes=minutes))
+
+    def captured(self) -> list[str]:
+        return sorted(self.service.get_container_client(self.settings.capture_container).list_blob_names())
+
+    def delta(self, table: str = "events") -> DeltaTable:
+        uri = table_uri(self.settings.lake_container, table)
+        return DeltaTable(uri, storage_options=self.account.delta_options())
+
+    def events(self) -> MaintainedTable:
+        table = MaintainedTable.open(EVENTS_TABLE, self.account, self.settings.lake_container)
+        assert table is not None
+        return table
+
+    def writer(self) -> LakeTable:
+        return LakeTable.open_or_create(EVENTS_TABLE, self.account, self.settings.lake_container)
+
+
+@pytest.fixture
+def lake(azurite: Azurite) -> Iterator[MaintainedLake]:
+    lake = MaintainedLake(azurite)
+    yield lake
+    lake.service.close()
+
+
+def row(event_id: str, occurred_at: datetime = START, **fields: Any) -> dict[str, Any]:
+    required: dict[str, Any] = {
+        "event_id": event_id,
+        "site": "shop",
+        "event_type": "page_view",
+        "event_name": "page_view",
+        "received_at": occurred_at,
+        "occurred_at": occurred_at,
+        "enqueued_at": occurred_at,
+        "event_date": occurred_at.date(),
+        "consent": "full",
+        "dialect": "plain",
+        "fingerprint": "f",
+        "hub_partition": "0",
+        "capture_file": "a.avro",
+    }
+    for field in EVENTS_TABLE.schema:
+        if not field.nullable and field.name not in required:
+            required[field.name] = False if pa.types.is_boolean(field.type) else 0
+    return {**required, **fields}
+
+
+def rows(*made: dict[str, Any]) -> pa.Table:
+    return pa.Table.from_pylist(list(made), schema=EVENTS_TABLE.schema)
+
+
+def multiset(lake: MaintainedLake, table: str = "events") -> Counter[str]:
+    return Counter(repr(sorted(each.items())) for each in lake.rows(table))
+
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
+ROWS = st.lists(
+    st.builds(
+        lambda number, site, name, title, seconds, width, bot: row(
+            str(number),
+            START + timedelta(microseconds=seconds),
+            site=site,
+            event_name=name,
+            page_title=title,
+            screen_width=width,
+            clock_clamped=bot,
+        ),
+        st.integers(),
+        st.sampled_from(["a", "shop", "Ünï"]),
+        TEXTS,
+        st.none() | TEXTS,
+        st.integers(-(10**12), 10**12),
+        st.none() | st.integers(-(2**63), 2**63 - 1),
+        st.booleans(),
+    ),
+    min_size=1,
+    max_size=8,
+)
+
+
+@given(st.lists(ROWS, min_size=2, max_size=4))
+@settings(max_examples=12, suppress_health_check=list(HealthCheck), phases=[Phase.explicit, Phase.generate])
+def test_merging_keeps_every_row_and_tells_true_bounds(azurite: Azurite, commits: list[list[dict[str, Any]]]) -> None:
+    lake = MaintainedLake(azurite)
+    try:
+        for commit in commits:
+            lake.writer().append(rows(*commit), {}, {})
+        before = multiset(lake)
+        report = lake.maintain(datetime(2027, 1, 1, tzinfo=UTC))
+        assert multiset(lake) == before
+        assert report.finished
+        assert report.tables["events"].conflicts == 0
+        files = pa.table(lake.delta().get_add_actions(flatten=True)).to_pylist()
+        assert len({file["partition.event_date"] for file in files}) == len(files)
+        for file in files:
+            found = [each for each in lake.rows() if each["event_date"] == file["partition.event_date"]]
+            assert file["num_records"] == len(found)
+            for name in ("event_name", "occurred_at", "screen_width", "site", "page_title"):
+                values = [each[name] for each in found if each[name] is not None]
+                assert file.get(f"null_count.{name}") == len(found) - len(values)
+                low, high = file.get(f"min.{name}"), file.get(f"max.{name}")
+                assert not values or low is None or low <= min(values)
+                assert not values or high is None or high >= max(values)
+    finally:
+        lake.service.close()
+
+
+def test_a_merged_file_is_sorted_by_site_name_and_time(lake: MaintainedLake) -> None:
+    for number in range(MANY_FILES):
+        at = START + timedelta(seconds=-number)
+        lake.writer().append(rows(row(f"a{number}", at, site="b"), row(f"b{number}", at, site="a")), {}, {})
+    report = lake.maintain(START)
+    assert (report.tables["events"].merged_files, report.tables["events"].written_files) == (MANY_FILES, 1)
+    found = [(each["site"], each["event_name"], each["occurred_at"]) for each in lake.rows()]
+    assert found == sorted(found)
+
+
+def test_a_merge_and_an_append_come_through_both_whichever_is_first(lake: MaintainedLake) -> None:
+    for name in "ab":
+        lake.writer().append(rows(row(name)), {"p": 1}, {})
+    merging, appending = lake.events(), lake.writer()
+    appending.append(rows(row("c")), {"p": 2}, {})
+    merging.merge(merging.files())
+    merging, appending = lake.events(), lake.writer()
+    merging.merge(merging.files())
+    appending.append(rows(row("d")), {"p": 3}, {})
+    assert lake.ids() == ["a", "b", "c", "d"]
+    assert lake.writer().application_version("p") == 3
+
+
+def test_of_a_merge_and_a_removal_of_rows_only_one_comes_through(lake: MaintainedLake) -> None:
+    for name in "abc":
+        lake.writer().append(rows(row(name)), {}, {})
+    merging, removing = lake.events(), lake.writer()
+    merging.merge(merging.files())
+    with pytest.raises(Conflict):
+        removing.remove("event_id", {DAY: ["a"]}, "replayed")
+    assert lake.ids() == ["a", "b", "c"]
+    lake.writer().append(rows(row("d")), {}, {})
+    merging, deleting = lake.events(), lake.events()
+    assert lake.writer().remove("event_id", {DAY: ["a"]}, "replayed") == 1
+    with pytest.raises(Conflict):
+        merging.merge(merging.files())
+    with pytest.raises(Conflict):
+        deleting.delete(Expired(DAY, frozenset({"shop"}), deleting.files()))
+    assert lake.ids() == ["b", "c", "d"]
+
+
+def test_compactors_that_run_beside_maintenance_lose_and_double_nothing(lake: MaintainedLake) -> None:
+    lake.site("shop", 3650)
+    expected = []
+    stop = threading.Event()
+    failures: list[BaseException] = []
+
+    def maintain() -> None:
+        while not stop.is_set():
+            try:
+                lake.maintain()
+            except BaseException as error:
+                failures.append(error)
+                return
+
+    thread = threading.Thread(target=maintain)
+    thread.start()
+    try:
+        for number in range(25):
+            name = f"e{number:02}"
+            expected.append(name)
+            lake.capture(number, [event(name), event("shared"), b"no event"], first_sequence=number * 3)
+            lake.compact()
+    finally:
+        stop.set()
+        thread.join()
+    assert failures == []
+    assert lake.ids() == [*expected, "shared"]
+    assert len(lake.rows("failed_events")) == 25
+    assert lake.compact().captured == 0
+
+
+def test_watermarks_outlive_merging_checkpoints_and_the_log(lake: MaintainedLake) -> None:
+    for second in range(12):
+        lake.capture(second, [event(f"e{second}")], first_sequence=second)
+        lake.compact()
+    before = lake.ids()
+    report = lake.maintain()
+    assert report.tables["events"].merged_files == 12
+    assert not report.tables["events"].checkpointed
+    table = lake.events()
+    assert table.checkpoint(after_commits=1)
+    container = lake.service.get_container_client(lake.settings.lake_container)
+    for name in list(container.list_blob_names(name_starts_with="events/_delta_log/")):
+        if name.endswith(".json") and int(name.rpartition("/")[2][:20]) < lake.delta().version():
+            container.delete_blob(name)
+    assert lake.compact().captured == 0
+    lake.capture(20, [event("e0"), event("new")], first_sequence=12)
+    done = lake.compact()
+    assert (done.captured, done.rows, done.duplicates, done.gaps) == (2, 1, 1, [])
+    assert lake.ids() == sorted([*before, "new"])
+
+
+def test_a_checkpoint_is_written_once_enough_was_committed(lake: MaintainedLake) -> None:
+    lake.writer().append(rows(row("a")), {}, {})
+    assert lake.events().checkpoint(after_commits=1)
+    assert not lake.events().checkpoint(after_commits=1)
+
+
+def test_vacuum_keeps_what_is_young_and_what_a_version_needs(lake: MaintainedLake) -> None:
+    for name in "ab":
+        lake.writer().append(rows(row(name)), {}, {})
+    lake.account.container(lake.settings.lake_container).put("events/event_date=2026-03-10/orphan.parquet", b"never")
+    table = lake.events()
+    table.merge(table.files())
+    version = lake.delta().version()
+    assert lake.events().vacuum(timedelta(days=7)) == 0
+    assert lake.delta().version() == version
+    assert lake.events().vacuum(timedelta(0)) == 3
+    assert lake.ids() == ["a", "b"]
+
+
+def test_rows_past_their_sites_limit_are_deleted_and_counted(lake: MaintainedLake) -> None:
+    lake.site("shop", 10)
+    lake.site("blog", None)
+    now = datetime.now(UTC)
+    old, edge = now - timedelta(days=11), now - timedelta(days=10)
+    lake.writer().append(rows(row("shop old", old), row("blog old", old, site="blog"), row("edge", edge)), {}, {})
+    lake.writer().append(rows(row("alone", old)), {}, {})
+    lake.capture(0, [failed_event("f")], hub="failed-events")
+    lake.compact()
+    report = lake.maintain(now)
+    assert {name: table.expired_rows for name, table in report.tables.items()} == {"events": 2, "failed_events": 1}
+    assert lake.ids() == ["blog old", "edge"]
+    assert lake.rows("failed_events") == []
+    counts = [commit["expired"] for commit in lake.writer().commit_counts() if "expired" in commit]
+    assert counts == [2]
+    lake.maintain(now + timedelta(hours=2))
+    version = lake.delta().version()
+    assert lake.maintain(now + timedelta(hours=4)).tables["events"].expired_rows == 0
+    assert lake.delta().version() == version
+
+
+def test_old_rows_that_come_late_are_deleted_too(lake: MaintainedLake) -> None:
+    now = datetime.now(UTC)
+    lake.site("shop", 10)
+    lake.writer().append(rows(row("new", now)), {}, {})
+    lake.maintain(now)
+    lake.writer().append(rows(row("imported", now - timedelta(days=400))), {}, {})
+    assert lake.maintain(now).tables["events"].expired_rows == 1
+    assert lake.ids() == ["new"]
+
+
+def test_a_site_whose_document_is_broken_keeps_its_rows(lake: MaintainedLake) -> None:
+    lake.site("shop", 10)
+    lake.service.get_blob_client(lake.settings.config_container, "sites/shop.yaml").upload_blob(
+        "site: shop\nretention_days: 10", overwrite=True
+    )
+    lake.writer().append(rows(row("a")), {}, {})
+    assert lake.maintain().tables["events"].expired_rows == 0
+
+
+def test_captured_files_are_deleted_when_they_are_old_and_compacted_but_the_last(lake: MaintainedLake) -> None:
+    committed = [lake.capture(second, [event(f"e{second}")], first_sequence=second) for second in range(3)]
+    lake.capture(0, [failed_event("f")], hub="failed-events")
+    lake.compact()
+    waiting = lake.capture(3, [event("e3")], first_sequence=3)
+    other = lake.capture(0, [event("e4")], partition="1")
+    assert lake.maintain(START + timedelta(days=6)).capture_files == 0
+    assert lake.maintain().capture_files == 2
+    left = [path for path in lake.captured() if "failed" not in path]
+    assert left == sorted([committed[2], waiting, other])
+    assert lake.compact().rows == 2
+    assert lake.ids() == ["e0", "e1", "e2", "e3", "e4"]
+
+
+def test_how_far_the_table_is_complete_stays_known_when_a_quiet_partitions_files_are_deleted(
+    lake: MaintainedLake,
+) -> None:
+    lake.capture(0, [event("a")])
+    lake.hubs.last = {"events": {"0": 0}}
+    known = lake.compact().complete_until
+    lake.maintain()
+    later = Compactor(lake.account, lake.settings, lake.hubs, lambda: LATER).run(LATER + timedelta(hours=1))
+    assert known is not None and later.complete_until is not None
+    assert later.complete_until > known + timedelta(days=29)
+
+
+def test_a_run_whose_time_is_up_says_so_and_the_next_goes_on(lake: MaintainedLake) -> None:
+    lake.site("shop", 10)
+    for second in range(2):
+        lake.capture(second, [event(f"e{second}")], first_sequence=second)
+        lake.compact()
+    report = lake.maintain(minutes=0)
+    assert not report.finished
+    assert report.capture_files == 0
+    assert lake.ids() == ["e0", "e1"]
+    assert lake.maintain().finished
+    assert lake.ids() == []
+
+
+def test_a_lake_without_tables_or_files_has_nothing_to_maintain(lake: MaintainedLake) -> None:
+    report = lake.maintain()
+    assert report.finished
+    assert report.capture_files == 0
+    assert MaintainedTable.open(replace(FAILED_TABLE, name="none"), lake.account, lake.settings.lake_container) is None
