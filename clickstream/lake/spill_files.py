@@ -93,7 +93,8 @@ class SpillFiles:
     async def write(self, hub: str, messages: Sequence[Message], at: datetime) -> str:
         """Store the messages as one new blob. Returns its path. Raise Unavailable when storage does not take it.
 
-        The name is new, so a blob that is there already is this one, of a try whose answer was lost.
+        The name is new, so a blob that is there already is this one, of a try whose answer was lost. Storage is not
+        believed unseen: a container that is being deleted refuses in the same way.
         """
         import obstore
         from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
@@ -105,10 +106,19 @@ class SpillFiles:
                 self._container, path, encode_spill(messages, at), mode="create", use_multipart=False
             )
         except (AlreadyExistsError, PreconditionError):
-            return path
+            await self._find(path)
         except (BaseError, OSError) as error:
             raise Unavailable(f"the spill cannot be written: {error}") from error
         return path
+
+    async def _find(self, path: str) -> None:
+        import obstore
+        from obstore.exceptions import BaseError
+
+        try:
+            await obstore.head_async(self._container, path)
+        except (BaseError, OSError) as error:
+            raise Unavailable(f"the spill has no {path}: {error}") from error
 
     async def check(self, hub: str) -> None:
         """Return when the container can be read. Raise Unavailable. Writes nothing."""
