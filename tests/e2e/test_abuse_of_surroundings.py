@@ -74,6 +74,7 @@ def send(client: httpx.Client) -> httpx.Response:
                 "FAILED_EVENT_HUB_NAME": "events",
                 "SALT_CONTAINER": "lake",
                 "COMPACT_SCHEDULE": "",
+                "AzureWebJobs__compact__Disabled": "",
                 "MAX_REQUEST_BYTES": "many",
             },
             [
