@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from base64 import b64decode
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import accumulate
 from typing import Any
 
+import numpy as np
 import orjson
 import pyarrow as pa
 
 from clickstream.compacting.decode import Captured
 from clickstream.compacting.files import CaptureFile, HubPartition, Watermark
-from clickstream.compacting.parsing import Failure, parse_events, read_moment
+from clickstream.compacting.odd_bodies import Failure, read_moment
+from clickstream.compacting.parsing import parse_events
 from clickstream.event import FailedEvent
 from clickstream.lake.schema import FAILED_COLUMNS, TIMESTAMP, arrow_schema
 
@@ -21,49 +24,49 @@ MAX_PAYLOAD_BYTES = 32_768
 _FAILED_FIELDS = tuple(name for name in FailedEvent.__dataclass_fields__)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Chunk:
-    """Captured files that were read together, in order."""
+    """Captured files that were read together, in order, and their events."""
 
-    files: list[tuple[CaptureFile, Captured]] = field(default_factory=list)
+    files: Sequence[CaptureFile] = ()
+    captured: Captured = field(default_factory=Captured)
 
     @property
     def event_count(self) -> int:
         """Events in all files."""
-        return sum(len(captured.bodies) for _, captured in self.files)
-
-    def bodies(self) -> list[bytes]:
-        """Every event's body, in order."""
-        return [body for _, captured in self.files for body in captured.bodies]
+        return len(self.captured.bodies)
 
     def lineage(self) -> pa.Table:
-        """Where every event came from, in the order of `bodies`; `hub` is no column of events."""
-        columns: dict[str, list[Any]] = {"hub": [], "hub_partition": [], "capture_file": []}
-        numbers: list[int] = []
-        enqueued: list[int] = []
-        for file, captured in self.files:
-            count = len(captured.bodies)
-            columns["hub"] += [file.source.hub] * count
-            columns["hub_partition"] += [file.source.partition] * count
-            columns["capture_file"] += [file.path] * count
-            numbers += captured.sequence_numbers
-            enqueued += captured.enqueued_us
+        """Where every event came from, in the order of the bodies; `hub` is no column of events."""
+        places = pa.array(np.repeat(np.arange(len(self.files), dtype=np.int32), self.captured.counts))
+
+        def per_event(values: Sequence[str]) -> pa.Array:
+            return pa.array(values, pa.string()).take(places)
+
         return pa.table(
             {
-                **{name: pa.array(values, pa.string()) for name, values in columns.items()},
-                "sequence_number": pa.array(numbers, pa.int64()),
-                "enqueued_at": pa.array(enqueued, pa.int64()).cast(TIMESTAMP),
+                "hub": per_event([file.source.hub for file in self.files]),
+                "hub_partition": per_event([file.source.partition for file in self.files]),
+                "capture_file": per_event([file.path for file in self.files]),
+                "sequence_number": self.captured.sequence_numbers,
+                "enqueued_at": pa.array(self.captured.enqueued_us).cast(TIMESTAMP),
             }
         )
+
+    def per_file(self) -> Iterator[tuple[CaptureFile, slice]]:
+        """Every file, and which of the events are its own."""
+        ends = list(accumulate(self.captured.counts))
+        for file, count, end in zip(self.files, self.captured.counts, ends, strict=True):
+            yield file, slice(end - count, end)
 
     def watermarks(self, before: Mapping[HubPartition, Watermark]) -> dict[HubPartition, Watermark]:
         """Where each partition stands once this chunk is committed."""
         after = dict(before)
-        for file, captured in self.files:
-            last = captured.sequence_numbers[-1] if captured.sequence_numbers else None
-            reached = after.get(file.source, Watermark()).sequence_number if last is None else last
+        for file, events in self.per_file():
+            numbers = self.captured.sequence_numbers[events]
+            reached = int(numbers[-1]) if len(numbers) else after.get(file.source, Watermark()).sequence_number
             after[file.source] = Watermark(file.started_at, reached)
-        return {source: after[source] for source in {file.source for file, _ in self.files}}
+        return {source: after[source] for source in {file.source for file in self.files}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +82,14 @@ def gaps(chunk: Chunk, before: Mapping[HubPartition, Watermark]) -> Sequence[Gap
     """Holes in the sequence numbers. Numbers that start over are no hole: the hub was made anew."""
     found: list[Gap] = []
     last = {source: watermark.sequence_number for source, watermark in before.items()}
-    for file, captured in chunk.files:
-        numbers = captured.sequence_numbers
-        if not numbers:
+    for file, events in chunk.per_file():
+        numbers = chunk.captured.sequence_numbers[events]
+        if not len(numbers):
             continue
-        previous = last.get(file.source, numbers[0])
-        pairs = zip([previous, *numbers], numbers, strict=False)
-        found += [Gap(file.source, earlier, later) for earlier, later in pairs if later > earlier + 1]
-        last[file.source] = numbers[-1]
+        earlier = np.concatenate([[last.get(file.source, int(numbers[0]))], numbers[:-1]])
+        for hole in np.flatnonzero(numbers > earlier + 1).tolist():
+            found.append(Gap(file.source, int(earlier[hole]), int(numbers[hole])))
+        last[file.source] = int(numbers[-1])
     return found
 
 
@@ -100,7 +103,7 @@ class Rows:
 
 def event_rows(chunk: Chunk) -> Rows:
     """The rows of the hub of events: typed events, and what is none."""
-    bodies = chunk.bodies()
+    bodies = chunk.captured.bodies
     lineage = chunk.lineage()
     parsed = parse_events(bodies)
     events = _beside(parsed.events, lineage.take(parsed.events["row"])).drop_columns(["row", "hub"])
@@ -110,12 +113,12 @@ def event_rows(chunk: Chunk) -> Rows:
 
 def failed_event_rows(chunk: Chunk) -> pa.Table:
     """The rows of the hub of failed events; a body that is no failed event is one itself, of this stage."""
-    bodies = chunk.bodies()
+    bodies = chunk.captured.bodies
     lineage = chunk.lineage()
     good: list[dict[str, Any]] = []
     at: list[int] = []
     failures: list[Failure] = []
-    for row, body in enumerate(bodies):
+    for row, body in enumerate(bodies.to_pylist()):
         try:
             good.append(_read_failed(body))
             at.append(row)
@@ -147,12 +150,12 @@ def _read_failed(body: bytes) -> dict[str, Any]:
     return row
 
 
-def _failed_at_compaction(failures: Sequence[Failure], bodies: Sequence[bytes], lineage: pa.Table) -> pa.Table:
+def _failed_at_compaction(failures: Sequence[Failure], bodies: pa.ChunkedArray, lineage: pa.Table) -> pa.Table:
     """Failures found here. Their id says where they were found, so that finding them again is the same failure."""
     found = lineage.take(pa.array([failure.row for failure in failures], pa.int64()))
     rows = []
     for failure, origin in zip(failures, found.to_pylist(), strict=True):
-        body = bodies[failure.row]
+        body = bodies[failure.row].as_py()
         rows.append(
             {
                 "failed_event_id": f"{origin['capture_file']}#{origin['sequence_number']}",
@@ -194,7 +197,9 @@ def _beside(left: pa.Table, right: pa.Table) -> pa.Table:
 def last_enqueued(chunk: Chunk) -> dict[tuple[str, str], datetime]:
     """By hub and partition, when the chunk's last event was enqueued."""
     return {
-        (file.source.hub, file.source.partition): datetime.fromtimestamp(captured.enqueued_us[-1] / 1_000_000, UTC)
-        for file, captured in chunk.files
-        if captured.enqueued_us
+        (file.source.hub, file.source.partition): datetime.fromtimestamp(
+            int(chunk.captured.enqueued_us[events][-1]) / 1_000_000, UTC
+        )
+        for file, events in chunk.per_file()
+        if events.stop > events.start
     }

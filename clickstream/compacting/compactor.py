@@ -22,7 +22,7 @@ from datetime import UTC, datetime, timedelta
 import pyarrow as pa
 
 from clickstream.compacting.chunk import Chunk, Gap, event_rows, failed_event_rows, gaps, last_enqueued
-from clickstream.compacting.decode import Captured, Unreadable, decode_file
+from clickstream.compacting.decode import Content, decode_files
 from clickstream.compacting.dedupe import drop_copies
 from clickstream.compacting.files import CaptureFile, HubPartition, Watermark, plan, prefixes_to_list
 from clickstream.compacting.progress import Compacted, HubState, HubStates, complete_until
@@ -169,8 +169,8 @@ class Compactor:
     def _append_failed(self, failed: pa.Table, chunk: Chunk) -> None:
         """Commit failures of the hub of events, but those that a run before this one has committed."""
         table = self._open(FAILED_TABLE)
-        marks = {file.source: read_watermark(table, file.source) for file, _ in chunk.files}
-        known = {file.path for file, _ in chunk.files if marks[file.source].covers(file)}
+        marks = {file.source: read_watermark(table, file.source) for file in chunk.files}
+        known = {file.path for file in chunk.files if marks[file.source].covers(file)}
         fresh = failed.filter(pa.array([path not in known for path in failed["capture_file"].to_pylist()], pa.bool_()))
         if fresh.num_rows:
             table.append(fresh, versions(chunk.watermarks(marks)), {})
@@ -220,18 +220,15 @@ class Compactor:
             table.append(fresh, {}, _counts(done))
         return done
 
-    def _read(self, files: Sequence[tuple[CaptureFile, bytes]]) -> tuple[Chunk, list[str]]:
-        chunk, quarantined = Chunk(), []
-        for file, data in files:
-            try:
-                captured = decode_file(data)
-            except Unreadable as problem:
-                log.error("%s cannot be read and is put aside: %s", file.path, problem)
-                self._files.quarantine(file, data, str(problem))
-                quarantined.append(file.path)
-                captured = Captured()
-            chunk.files.append((file, captured))
-        return chunk, quarantined
+    def _read(self, files: Sequence[tuple[CaptureFile, Content]]) -> tuple[Chunk, list[str]]:
+        captured = decode_files([content for _, content in files])
+        quarantined = []
+        for index, problem in captured.unreadable.items():
+            file, content = files[index]
+            log.error("%s cannot be read and is put aside: %s", file.path, problem)
+            self._files.quarantine(file, content, problem)
+            quarantined.append(file.path)
+        return Chunk([file for file, _ in files], captured), quarantined
 
     # --- progress --------------------------------------------------------------------------------------------------
 

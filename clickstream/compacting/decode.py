@@ -1,16 +1,50 @@
-"""Avro files of Capture to their events' bodies."""
+"""Avro files of Capture to their events' bodies, in columns.
+
+Files that hold many blocks are walked by numpy (see `walk`), small ones joined for it; fastavro reads what is left:
+another codec, another order of fields, few blocks, and whatever surprises the walk.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from io import BytesIO
+from itertools import accumulate
 from typing import Any
 
 import fastavro
+import numpy as np
+import pyarrow as pa
 
-# A quarter of the work of reading all fields; the rest is skipped by the reader.
+from clickstream.compacting.walk import Bytes, Longs, Surprise, read_enqueued_text, walk
+
+Content = bytes | memoryview
+_MAGIC = b"Obj\x01"
+_SYNC_BYTES = 16
+# Files are joined, up to about this size, so that one walk covers many blocks.
+_JOINED_BYTES = 64 * 2**20
+# With fewer blocks at once, the calls to numpy cost more than they save.
+_BLOCKS_AT_ONCE = 50
+# With so many of its own a file gains nothing from being joined, and need not be copied.
+_BLOCKS_ALONE = 500
+# A view of a body holds a body of up to so many bytes itself.
+INLINE_BYTES = 12
+_VALUES = ["long", "double", "string", "bytes"]
+_FIELDS = [
+    ("SequenceNumber", "long"),
+    ("Offset", "string"),
+    ("EnqueuedTimeUtc", "string"),
+    ("SystemProperties", {"type": "map", "values": _VALUES}),
+    ("Properties", {"type": "map", "values": [*_VALUES, "null"]}),
+    ("Body", ["null", "bytes"]),
+]
+# Years ago properties could not be null.
+_FIELDS_OF_OLD = [(name, _FIELDS[3][1] if name == "Properties" else kind) for name, kind in _FIELDS]
+# What is read of any file that has these fields, whatever else it has. fastavro takes the first type of a union that
+# the written one can be read as: of text and bytes that must be the one that holds both.
 _SCHEMA = fastavro.parse_schema(
     {
         "type": "record",
@@ -19,10 +53,7 @@ _SCHEMA = fastavro.parse_schema(
         "fields": [
             {"name": "SequenceNumber", "type": "long"},
             {"name": "EnqueuedTimeUtc", "type": "string"},
-            {
-                "name": "SystemProperties",
-                "type": {"type": "map", "values": ["long", "double", "string", "bytes"]},
-            },
+            {"name": "SystemProperties", "type": {"type": "map", "values": ["long", "double", "bytes", "string"]}},
             {"name": "Body", "type": ["null", "bytes"]},
         ],
     }
@@ -33,29 +64,243 @@ class Unreadable(Exception):
     """A file that is no capture file, or is damaged; the message says where."""
 
 
-@dataclass(slots=True)
+def _no_bodies() -> pa.ChunkedArray:
+    return pa.chunked_array([], pa.binary_view())
+
+
+def _no_longs() -> Longs:
+    return np.empty(0, np.int64)
+
+
+@dataclass(frozen=True, slots=True)
 class Captured:
-    """A file's events, column by column; `enqueued_us` are microseconds since 1970."""
+    """The events of files that were read together, in order; `enqueued_us` are microseconds since 1970.
 
-    sequence_numbers: list[int] = field(default_factory=list)
-    enqueued_us: list[int] = field(default_factory=list)
-    bodies: list[bytes] = field(default_factory=list)
+    `counts` has the number of events of each file, `unreadable` by a file's index why none of it could be read.
+    `bodies` are views into the files' bytes.
+    """
+
+    counts: Sequence[int] = ()
+    sequence_numbers: Longs = field(default_factory=_no_longs)
+    enqueued_us: Longs = field(default_factory=_no_longs)
+    bodies: pa.ChunkedArray = field(default_factory=_no_bodies)
+    unreadable: Mapping[int, str] = field(default_factory=dict)
 
 
-def decode_file(data: bytes) -> Captured:
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A file whose container is sound: where its blocks' data begin and end, and their numbers of records."""
+
+    content: Content
+    walkable: bool
+    starts: Longs
+    ends: Longs
+    counts: Longs
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Events of files that follow one another."""
+
+    counts: Sequence[int]
+    sequence_numbers: Longs
+    enqueued_us: Longs
+    bodies: pa.Array
+
+
+def decode_file(content: Content) -> Captured:
     """All events of one file; none for an empty one. Raise Unreadable where any part of it cannot be read."""
-    captured = Captured()
-    if not data:
-        return captured
-    try:
-        for record in fastavro.reader(BytesIO(data), reader_schema=_SCHEMA):
-            assert isinstance(record, dict)
-            captured.sequence_numbers.append(record["SequenceNumber"])
-            captured.enqueued_us.append(_enqueued_us(record))
-            captured.bodies.append(record["Body"] or b"")
-    except Exception as error:  # fastavro raises what its parsers raise: a dozen types for damaged bytes
-        raise Unreadable(f"after {len(captured.bodies)} events: {type(error).__name__}: {error}") from error
+    captured = decode_files([content])
+    if captured.unreadable:
+        raise Unreadable(captured.unreadable[0])
     return captured
+
+
+def decode_files(contents: Sequence[Content]) -> Captured:
+    """All events of the files. One that cannot be read has none, and harms no other."""
+    unreadable: dict[int, str] = {}
+    files: list[_File] = []
+    for index, content in enumerate(contents):
+        try:
+            files.append(_open(content))
+        except Unreadable as problem:
+            unreadable[index] = str(problem)
+            files.append(_open(b""))
+    parts: list[_Part] = []
+    for first, group in _groups(files):
+        try:
+            parts.append(_walk(group))
+        except Surprise:
+            for index, file in enumerate(group, first):
+                try:
+                    parts.append(_read(file))
+                except Unreadable as problem:
+                    unreadable[index] = str(problem)
+                    parts.append(_read(_open(b"")))
+    return Captured(
+        [count for part in parts for count in part.counts],
+        np.concatenate([_no_longs(), *(part.sequence_numbers for part in parts)]),
+        np.concatenate([_no_longs(), *(part.enqueued_us for part in parts)]),
+        pa.chunked_array([part.bodies for part in parts if len(part.bodies)], pa.binary_view()),
+        unreadable,
+    )
+
+
+# --- the container ---------------------------------------------------------------------------------------------------
+
+
+def _open(content: Content) -> _File:
+    """Read the header and hop over the blocks. Raise Unreadable unless they end where the file does."""
+    if not len(content):
+        return _File(content, True, _no_longs(), _no_longs(), _no_longs())
+    try:
+        metadata, at = _metadata(content)
+        sync = bytes(content[at : at + _SYNC_BYTES])
+        starts: list[int] = []
+        ends: list[int] = []
+        counts: list[int] = []
+        if len(sync) < _SYNC_BYTES:
+            raise ValueError("the header is cut")
+        at += _SYNC_BYTES
+        while at < len(content):
+            count, at = _long(content, at)
+            size, at = _long(content, at)
+            if count < 0 or size < 0 or content[at + size : at + size + _SYNC_BYTES] != sync:
+                raise ValueError(f"no block ends {size} bytes after byte {at}")
+            starts.append(at)
+            ends.append(at + size)
+            counts.append(count)
+            at += size + _SYNC_BYTES
+        walkable = metadata.get(b"avro.codec", b"null") == b"null" and _is_capture(metadata[b"avro.schema"])
+    except (ValueError, LookupError) as error:
+        raise Unreadable(f"{type(error).__name__}: {error}") from error
+    return _File(content, walkable, *(np.array(values, np.int64) for values in (starts, ends, counts)))
+
+
+def _metadata(content: Content) -> tuple[Mapping[bytes, bytes], int]:
+    """The header's pairs, and the place behind them."""
+    if content[: len(_MAGIC)] != _MAGIC:
+        raise ValueError("no Avro file")
+    found: dict[bytes, bytes] = {}
+    at = len(_MAGIC)
+    while True:
+        count, at = _long(content, at)
+        if not count:
+            return found, at
+        if count < 0:
+            _, at = _long(content, at)
+        for _ in range(abs(count)):
+            key, at = _bytes(content, at)
+            found[key], at = _bytes(content, at)
+
+
+def _bytes(content: Content, at: int) -> tuple[bytes, int]:
+    length, at = _long(content, at)
+    if not 0 <= length <= len(content) - at:
+        raise ValueError(f"a length of {length} before byte {at}")
+    return bytes(content[at : at + length]), at + length
+
+
+def _long(content: Content, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        octet = content[at]
+        at += 1
+        value |= (octet & 127) << shift
+        shift += 7
+        if octet < 128:
+            return (value >> 1) ^ -(value & 1), at
+
+
+@lru_cache(maxsize=16)
+def _is_capture(schema: bytes) -> bool:
+    """Whether records have Capture's fields in its order."""
+    try:
+        told = [(each["name"], each["type"]) for each in json.loads(schema)["fields"]]
+    except (ValueError, LookupError, TypeError):
+        return False
+    return told in (_FIELDS, _FIELDS_OF_OLD)
+
+
+# --- numpy -----------------------------------------------------------------------------------------------------------
+
+
+def _groups(files: Sequence[_File]) -> Iterator[tuple[int, Sequence[_File]]]:
+    """Files to walk together, in order, and the index of the first of them; what cannot or need not is alone."""
+    group: list[_File] = []
+    size, closed = 0, False
+    for index, file in enumerate(files):
+        alone = not file.walkable or len(file.counts) >= _BLOCKS_ALONE
+        if group and (alone or closed or size + len(file.content) > _JOINED_BYTES):
+            yield index - len(group), group
+            group, size = [], 0
+        group.append(file)
+        size += len(file.content)
+        closed = alone
+    if group:
+        yield len(files) - len(group), group
+
+
+def _walk(group: Sequence[_File]) -> _Part:
+    counts = np.concatenate([file.counts for file in group])
+    blocks_at_once = int(counts.sum()) // max(int(counts.max(initial=0)), 1)
+    if not group[0].walkable or blocks_at_once < _BLOCKS_AT_ONCE:
+        raise Surprise("not worth a walk")
+    joined = group[0].content if len(group) == 1 else b"".join(file.content for file in group)
+    if len(joined) >= 2**31:
+        raise Surprise("views do not reach that far")
+    buffer = np.frombuffer(joined, np.uint8)
+    offsets = list(accumulate((len(file.content) for file in group), initial=0))
+    starts = np.concatenate([file.starts + offset for file, offset in zip(group, offsets, strict=False)])
+    ends = np.concatenate([file.ends + offset for file, offset in zip(group, offsets, strict=False)])
+    walked = walk(buffer, starts, ends, counts)
+    bodies = _views(buffer, pa.py_buffer(joined), walked.body_starts, walked.body_lengths)
+    return _Part([int(file.counts.sum()) for file in group], walked.sequence_numbers, walked.enqueued_us, bodies)
+
+
+def _views(buffer: Bytes, data: pa.Buffer, starts: Longs, lengths: Longs) -> pa.Array:
+    """An array over the buffer, without a copy: per element length, first four bytes, number of the buffer, offset."""
+    views = np.zeros((len(starts), 4), np.int32)
+    views[:, 0] = lengths
+    views[:, 3] = starts
+    words = np.ndarray((max(len(buffer) - 3, 0),), "<i4", buffer, 0, (1,))
+    views[:, 1] = words[np.minimum(starts, len(words) - 1)]
+    short = np.flatnonzero(lengths <= INLINE_BYTES)
+    if len(short):
+        within = np.arange(INLINE_BYTES)
+        there = within < lengths[short, None]
+        inline = np.where(there, buffer[np.where(there, starts[short, None] + within, 0)], 0)
+        views[short, 1:] = inline.astype(np.uint8).view(np.int32)
+    return pa.Array.from_buffers(pa.binary_view(), len(starts), [None, pa.py_buffer(views), data])
+
+
+# --- fastavro --------------------------------------------------------------------------------------------------------
+
+
+def _read(file: _File) -> _Part:
+    """Every record of a file. Raise Unreadable, also where a block does not end with the last of its records."""
+    sequence_numbers: list[int] = []
+    enqueued_us: list[int] = []
+    bodies: list[bytes] = []
+    try:
+        for block in fastavro.block_reader(BytesIO(file.content), reader_schema=_SCHEMA) if len(file.starts) else ():
+            for record in block:
+                assert isinstance(record, dict)
+                sequence_numbers.append(record["SequenceNumber"])
+                enqueued_us.append(_enqueued_us(record))
+                bodies.append(record["Body"] or b"")
+            if block.bytes_.read(1):  # type: ignore[attr-defined]
+                raise ValueError("a block is longer than its records")
+        if len(bodies) != int(file.counts.sum()):
+            raise ValueError("blocks have fewer records than they say")
+    except Exception as error:  # fastavro raises what its parsers raise: a dozen types for damaged bytes
+        raise Unreadable(f"after {len(bodies)} events: {type(error).__name__}: {error}") from error
+    return _Part(
+        [len(bodies)],
+        np.array(sequence_numbers, np.int64),
+        np.array(enqueued_us, np.int64),
+        pa.array(bodies, pa.binary()).cast(pa.binary_view()),  # over one buffer
+    )
 
 
 def _enqueued_us(record: Mapping[str, Any]) -> int:
@@ -63,5 +308,4 @@ def _enqueued_us(record: Mapping[str, Any]) -> int:
     if isinstance(exact, int):
         datetime.fromtimestamp(exact / 1000, UTC)  # raises for what is no moment
         return exact * 1000
-    moment = datetime.strptime(record["EnqueuedTimeUtc"], "%m/%d/%Y %I:%M:%S %p").replace(tzinfo=UTC)
-    return int(moment.timestamp()) * 1_000_000
+    return read_enqueued_text(record["EnqueuedTimeUtc"].encode())

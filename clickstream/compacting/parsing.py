@@ -1,251 +1,248 @@
-"""Bodies to typed rows, in columns: no Python object per event, and a bad body fails alone."""
+"""Bodies to typed rows, in columns: no Python object per event, and a bad body fails alone.
+
+Nearly every body is plainly an event: JSON as the collector writes it. duckdb takes its fields out as text, and whole
+columns are typed at once. A body with anything else about it is odd, and is looked at with every rule (`odd_bodies`).
+"""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 import duckdb
+import numpy as np
+import numpy.typing as npt
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from clickstream.compacting.liberties import suspects
+from clickstream.compacting.odd_bodies import BATCH_ROWS, EARLIEST, JSON_COLUMNS, LATEST, Failure, parse_odd
 from clickstream.event import EVENT_TYPES
 from clickstream.lake.schema import BODY_COLUMNS, TIMESTAMP, Column
 
-# duckdb keeps one parsed document per row of a batch; larger ones leave the cache and run at half the speed.
-BATCH_ROWS = 512
-# What is kept as the text of a JSON document, and which kind of document that is.
-JSON_COLUMNS: Mapping[str, type] = {"properties": dict, "context": dict, "violations": list}
-_DUCKDB_KINDS: Mapping[type, str] = {dict: "OBJECT", list: "ARRAY"}
-_KINDS: Mapping[type, str] = {dict: "an object", list: "an array"}
-# Moments outside cannot be told in every zone, or a day around them cannot: they are clocks gone wrong.
-EARLIEST, LATEST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
-# duckdb reads these two liberties as JSON, other readers of the table do not. Found in a string they mean nothing.
-_MAYBE_NO_JSON = r"[:,\[]\s*-?(?i:nan|inf)|,\s*[}\]]"
-_QUOTED = 200
-_OF_THE_BODY = BODY_COLUMNS
-_REQUIRED = tuple(column.name for column in _OF_THE_BODY if not column.nullable)
+# What is typed at once; so much text is in memory, twice.
+GROUP_BYTES = 16 * 2**20
+GROUPS_AT_ONCE = 2
+_SHAPE = orjson.dumps({c.name: "JSON" if c.name in JSON_COLUMNS else "VARCHAR" for c in BODY_COLUMNS}).decode()
+_FIELDS = ", ".join(f"e.{column.name}" for column in BODY_COLUMNS)
+_TYPES = pa.array(sorted(EVENT_TYPES))
+# Lengths of moments from whole seconds to microseconds: 2026-03-10T12:00:00Z and 2026-03-10T12:00:00.123456Z.
+_WHOLE_SECONDS, _MICROSECONDS = 20, 27
+# Whole numbers of so many digits fit, whatever they are.
+_SAFE_DIGITS = 18
+_ZERO, _NINE, _ZED = (ord(letter) for letter in "09Z")
 
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """Why the body of one row is no event."""
-
-    row: int
-    failure_class: str
-    pointer: str
-    message: str
+Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """`events` has the columns of the body and `row`, the index of the body it came from."""
+    """`events` has the columns of the body and `row`, the index of the body it came from; both are in order of it."""
 
     events: pa.Table
     failures: Sequence[Failure]
 
 
-def parse_events(bodies: Sequence[bytes]) -> Parsed:
+def parse_events(bodies: pa.ChunkedArray) -> Parsed:
     """Type every body. What is not JSON, lacks a required field or holds a value of another type is a Failure.
 
-    Fields that no column is named for go to `properties`, unless they are said there already.
+    `bodies` are binary, or views of binary. Fields that no column is named for go to `properties`, unless they are
+    said there already.
     """
-    texts, unreadable = _as_text(bodies)
-    rows = pa.array(range(len(bodies)), pa.int64())
-    table = pa.table({"row": rows, "body": texts})
-    source = pa.Table.from_batches(table.to_batches(max_chunksize=BATCH_ROWS), table.schema)
-    with duckdb.connect() as connection:
-        connection.register("source", source)
-        try:
-            result = connection.sql(_statement("body")).to_arrow_table()
-        except duckdb.Error:  # one body that is no JSON fails the whole statement, so each is looked at first
-            result = connection.sql(_statement("CASE WHEN json_valid(body) THEN body END")).to_arrow_table()
-    bad = pc.invert(result["good"])
-    failures = [_explain(row, bodies[row], row in unreadable) for row in result.filter(bad)["row"].to_pylist()]
-    events = result.filter(result["good"])
-    failures += _no_json(texts, bodies, frozenset(failure.row for failure in failures))
-    events, more = _keep_unknown(_without(events, failures), bodies)
-    failures += more
-    return Parsed(_typed(_without(events, more)), sorted(failures, key=lambda failure: failure.row))
+    with duckdb.connect() as connection, ThreadPoolExecutor(GROUPS_AT_ONCE) as pool:
+        groups = list(_groups(bodies.cast(pa.binary_view())))
+        parsed = list(pool.map(lambda group: _parse(group[0], group[1], connection.cursor()), groups))
+    schema = pa.schema([("row", pa.int64()), *((column.name, column.type) for column in BODY_COLUMNS)])
+    events = pa.concat_tables([schema.empty_table(), *(each.events for each in parsed)])
+    return Parsed(events, [failure for each in parsed for failure in each.failures])
 
 
-def _without(events: pa.Table, failures: Sequence[Failure]) -> pa.Table:
-    if not failures:
-        return events
-    rows = pa.array([failure.row for failure in failures], pa.int64())
-    return events.filter(pc.invert(pc.is_in(events["row"], rows)))
-
-
-def _no_json(texts: pa.Array, bodies: Sequence[bytes], failed: frozenset[int]) -> list[Failure]:
-    """Failures among rows that duckdb took for JSON: those that have not `failed` yet."""
-    suspects: list[int] = pc.indices_nonzero(pc.match_substring_regex(texts, _MAYBE_NO_JSON)).to_pylist()
-    found: list[Failure] = []
-    for row in suspects:
-        if row in failed:
+def _groups(bodies: pa.ChunkedArray) -> Iterator[tuple[int, pa.Array]]:
+    """The bodies in groups of about GROUP_BYTES, each with the row of its first."""
+    row = 0
+    for chunk in bodies.chunks:
+        if not len(chunk):
             continue
-        try:
-            _strict(bodies[row])
-        except (ValueError, RecursionError) as error:
-            found.append(Failure(row, "payload_format", "", f"not JSON: {error}"))
-    return found
+        views = np.frombuffer(chunk.buffers()[1], np.int32).reshape(-1, 4)[chunk.offset :][: len(chunk)]
+        mean = max(int(views[:, 0].astype(np.int64).sum()) // len(chunk), 1)
+        step = max(GROUP_BYTES // mean // BATCH_ROWS, 1) * BATCH_ROWS
+        for start in range(0, len(chunk), step):
+            yield row + start, chunk.slice(start, step)
+        row += len(chunk)
 
 
-def _strict(body: bytes) -> Any:
-    """Whole numbers stay exact, however long; orjson makes them floats, and refuses depth alike on every Python."""
-    orjson.loads(body)
-    return json.loads(body, parse_constant=_refuse_constant)
+def _parse(first: int, bodies: pa.Array, connection: duckdb.DuckDBPyConnection) -> Parsed:
+    """One group."""
+    texts, plain = _as_text(bodies)
+    plain &= ~suspects(bodies)
+    text = _fields(texts, connection)
+    columns: dict[str, pa.Array] = {}
+    present = np.zeros(len(bodies), np.int64)
+    for column in BODY_COLUMNS:
+        values = text.pop(column.name)
+        there = _valid(values)
+        present += there
+        columns[column.name] = _typed(column, values, there, plain)
+    # Fields of other names, fields said twice, and nulls, which the collector does not write.
+    plain &= pc.fill_null(text.pop("keys"), -1).to_numpy() == present
+    events = pa.table({"row": pa.array(np.arange(first, first + len(bodies))), **columns})
+    if plain.all():
+        return Parsed(events, [])
+    odd = np.flatnonzero(~plain)
+    more, failures = parse_odd([bodies[place].as_py() for place in odd.tolist()], connection)
+    rows = pa.array(odd + first).take(more["row"])
+    both = pa.concat_tables([events.filter(pa.array(plain)), more.set_column(0, "row", rows)])
+    failures = [replace(failure, row=first + int(odd[failure.row])) for failure in failures]
+    return Parsed(both.sort_by("row"), sorted(failures, key=lambda failure: failure.row))
 
 
-def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON")
-
-
-def _as_text(bodies: Sequence[bytes]) -> tuple[pa.Array, frozenset[int]]:
-    """The bodies as text; one that is not UTF-8 becomes null."""
-    raw = pa.array(bodies, pa.binary())
+def _as_text(bodies: pa.Array) -> tuple[pa.Array, Mask]:
+    """The bodies as text, and which of them are text; one that is not UTF-8 is null."""
     try:
-        return raw.cast(pa.string()), frozenset()
+        return bodies.cast(pa.string_view()), np.ones(len(bodies), np.bool_)
     except pa.ArrowInvalid:
         texts: list[str | None] = []
-        for body in bodies:
+        for body in bodies.to_pylist():
             try:
                 texts.append(body.decode())
             except UnicodeDecodeError:
                 texts.append(None)
-        return pa.array(texts, pa.string()), frozenset(row for row, text in enumerate(texts) if text is None)
+        array = pa.array(texts, pa.string_view())
+        return array, _valid(array)
+
+
+def _fields(texts: pa.Array, connection: duckdb.DuckDBPyConnection) -> dict[str, pa.Array]:
+    """The number of each body's keys, and its fields as text; a JSON document keeps its form. null for no JSON."""
+    table = pa.table({"body": texts})
+    connection.register("bodies", pa.Table.from_batches(table.to_batches(max_chunksize=BATCH_ROWS), table.schema))
+    try:
+        result = connection.sql(_statement("body")).to_arrow_table()
+    except duckdb.Error:  # one body that is no JSON fails the whole statement, so each is looked at first
+        result = connection.sql(_statement("CASE WHEN json_valid(body) THEN body END")).to_arrow_table()
+    connection.unregister("bodies")
+    return {name: _whole(result[name]) for name in result.column_names}
 
 
 def _statement(body: str) -> str:
-    shape = orjson.dumps({c.name: "JSON" if c.name in JSON_COLUMNS else "VARCHAR" for c in _OF_THE_BODY}).decode()
-    known = ", ".join(f"'{column.name}'" for column in _OF_THE_BODY)
-    typed = ", ".join(f"{_cast(column)} AS {column.name}" for column in _OF_THE_BODY)
-    present = [f"coalesce(e.{name}, '') <> ''" for name in _REQUIRED]
-    castable = [
-        f"(e.{column.name} IS NULL OR {_cast(column)} IS NOT NULL)"
-        for column in _OF_THE_BODY
-        if column.type != pa.string()
-    ]
-    documents = [
-        f"(e.{name} IS NULL OR json_type(e.{name}) IN ('{_DUCKDB_KINDS[kind]}', 'NULL'))"
-        for name, kind in JSON_COLUMNS.items()
-    ]
-    kinds = ", ".join(f"'{kind}'" for kind in sorted(EVENT_TYPES))
-    good = " AND ".join([*present, *castable, *documents, f"e.event_type IN ({kinds})"])
     return f"""
-        WITH parsed AS (
-            SELECT row, {body} AS text, json_transform({body}, '{shape}') AS e FROM source
+        SELECT len(json_keys(text)) AS keys, {_FIELDS} FROM (
+            SELECT {body} AS text, json_transform(text, '{_SHAPE}') AS e FROM bodies
         )
-        SELECT row, coalesce({good}, false) AS good,
-            list_filter(json_keys(text), lambda k: k NOT IN ({known})) AS unknown, {typed}
-        FROM parsed ORDER BY row
     """
 
 
-def _cast(column: Column) -> str:
-    value = f"e.{column.name}"
-    if column.type == TIMESTAMP:
-        moment = f"try_cast({value} AS TIMESTAMPTZ)"
-        zoned = f"(ends_with({value}, 'Z') OR regexp_full_match({value}, '.*[0-9][+-][0-9]{{2}}:[0-9]{{2}}'))"
-        sane = f"{moment} BETWEEN TIMESTAMPTZ '{EARLIEST}' AND TIMESTAMPTZ '{LATEST}'"
-        return f"CASE WHEN {zoned} AND {sane} THEN epoch_us({moment}) END"
-    if column.type == pa.int64():
-        return f"CASE WHEN regexp_full_match({value}, '-?[0-9]{{1,19}}') THEN try_cast({value} AS BIGINT) END"
-    if column.type == pa.bool_():
-        return f"CASE {value} WHEN 'true' THEN true WHEN 'false' THEN false END"
+def _whole(column: pa.ChunkedArray) -> pa.Array:
+    combined = column.combine_chunks()
+    return pa.concat_arrays(combined.chunks) if isinstance(combined, pa.ChunkedArray) else combined
+
+
+# --- columns ---------------------------------------------------------------------------------------------------------
+
+
+def _typed(column: Column, values: pa.Array, there: Mask, plain: Mask) -> pa.Array:
+    """The column's values in its type. Rows that have another than it plainly takes are taken out of `plain`."""
+    if not column.nullable:
+        plain &= there
+    if values.null_count == len(values):
+        return pa.nulls(len(values), column.type)
+    return _typing(column)(column, values, there, plain)
+
+
+def _typing(column: Column) -> Callable[[Column, pa.Array, Mask, Mask], pa.Array]:
     if column.name in JSON_COLUMNS:
-        return f"CAST({value} AS VARCHAR)"
-    return value
+        return _documents
+    return _TYPINGS.get(column.type, _texts)
 
 
-def _typed(events: pa.Table) -> pa.Table:
-    columns: dict[str, pa.ChunkedArray] = {"row": events["row"]}
-    for column in _OF_THE_BODY:
-        values = events[column.name]
-        columns[column.name] = values.cast(column.type)
-    return pa.table(columns)
+def _texts(column: Column, values: pa.Array, there: Mask, plain: Mask) -> pa.Array:
+    if not column.nullable:
+        plain &= _lengths(values) > 0
+    if column.name == "event_type":
+        plain &= pc.is_in(values, _TYPES).to_numpy(zero_copy_only=False)
+    return values
 
 
-def _keep_unknown(events: pa.Table, bodies: Sequence[bytes]) -> tuple[pa.Table, list[Failure]]:
-    """Move fields that have no column into `properties`; rare, so one event at a time.
-
-    One that cannot be written again as it was is a Failure, and its row is still there.
-    """
-    having = pc.greater(pc.fill_null(pc.list_value_length(events["unknown"]), 0), 0)
-    if not pc.any(having).as_py():
-        return events, []
-    failures: list[Failure] = []
-    properties = events["properties"].to_pylist()
-    for index, names in enumerate(events["unknown"].to_pylist()):
-        if not names:
-            continue
-        row = events["row"][index].as_py()
-        try:
-            body = _strict(bodies[row])
-            kept = {**{name: body[name] for name in names}, **(body.get("properties") or {})}
-            properties[index] = json.dumps(kept, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-        except (ValueError, RecursionError) as error:
-            failures.append(Failure(row, "schema_violation", "", f"fields without a column cannot be kept: {error}"))
-    at = events.schema.get_field_index("properties")
-    return events.set_column(at, "properties", pa.array(properties, pa.string())), failures
+def _documents(column: Column, values: pa.Array, there: Mask, plain: Mask) -> pa.Array:
+    """Text that duckdb wrote, so its first character tells what it is."""
+    opening = ord("{" if JSON_COLUMNS[column.name] is dict else "[")
+    plain &= ~there | (_octets(values, first=True) == opening)
+    return values
 
 
-def _explain(row: int, body: bytes, not_text: bool) -> Failure:
-    """Why a body was refused, found one by one, for bad bodies are few."""
-    if not_text:
-        return Failure(row, "payload_format", "", "the body is not UTF-8")
+def _booleans(column: Column, values: pa.Array, there: Mask, plain: Mask) -> pa.Array:
+    yes = pc.equal(values, "true")
+    plain &= ~there | pc.or_(pc.fill_null(yes, False), pc.equal(values, "false")).fill_null(False).to_numpy(False)
+    return yes
+
+
+def _integers(column: Column, values: pa.Array, there: Mask, plain: Mask) -> pa.Array:
+    lengths = _lengths(values)
+    data = _data(values)
+    fine = ~there | ((lengths > 0) & (lengths <= _SAFE_DIGITS))
+    if ((data < _ZERO) | (data > _NINE)).any():
+        fine &= ~there | pc.fill_null(pc.ascii_is_decimal(values), False).to_numpy(False)
+    return _cast(column, values, fine, plain)
+
+
+def _moments(column: Column, values: pa.Array, there: Mask, plain: Mask) -> pa.Array:
+    lengths = _lengths(values)
+    fine = (lengths >= _WHOLE_SECONDS) & (lengths <= _MICROSECONDS) & (_octets(values, first=False) == _ZED)
+    moments = _cast(column, values, fine | ~there, plain)
+    since_1970 = pc.fill_null(moments.cast(pa.int64()), 0).to_numpy()
+    plain &= (since_1970 >= _us(EARLIEST)) & (since_1970 <= _us(LATEST))
+    return moments
+
+
+_TYPINGS: Mapping[pa.DataType, Callable[[Column, pa.Array, Mask, Mask], pa.Array]] = {
+    TIMESTAMP: _moments,
+    pa.int64(): _integers,
+    pa.bool_(): _booleans,
+}
+
+
+def _cast(column: Column, values: pa.Array, fine: Mask, plain: Mask) -> pa.Array:
+    """Cast the values that are fine; where Arrow refuses one of them all the same, none is plain."""
+    plain &= fine
+    if not fine.all():
+        values = pc.if_else(pa.array(fine), values, pa.scalar(None, values.type))
     try:
-        value: Any = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        return Failure(row, "payload_format", "", f"not JSON: {error}")
-    if not isinstance(value, dict):
-        return Failure(row, "schema_violation", "", f"an event is an object, not {type(value).__name__}")
-    for column in _OF_THE_BODY:
-        problem = _problem(column, value)
-        if problem is not None:
-            return Failure(row, "schema_violation", f"/{column.name}", f"{column.name}: {problem}"[:_QUOTED])
-    return Failure(row, "schema_violation", "", "the body is no event")
+        return values.cast(column.type)
+    except pa.ArrowInvalid:
+        plain[:] = False
+        return pa.nulls(len(values), column.type)
 
 
-def _is_int64(given: object) -> bool:
-    text = str(given)
-    digits = text.removeprefix("-")
-    if isinstance(given, bool) or not digits.isdecimal() or len(digits) > 19:
-        return False
-    return -(2**63) <= int(text) < 2**63
+def _us(moment: datetime) -> int:
+    return int(moment.timestamp()) * 1_000_000
 
 
-def _problem(column: Column, value: Mapping[str, Any]) -> str | None:
-    given = value.get(column.name)
-    if given is None or given == "":
-        return None if column.nullable else "is required"
-    if column.name == "event_type" and str(given) not in EVENT_TYPES:
-        return f"{given!r} is no type of event"
-    if column.type == pa.int64() and not _is_int64(given):
-        return f"must be a whole number of 64 bits, not {given!r}"
-    if column.type == pa.bool_() and not isinstance(given, bool):
-        return f"must be true or false, not {given!r}"
-    kind = JSON_COLUMNS.get(column.name)
-    if kind is not None and not isinstance(given, kind):
-        return f"must be {_KINDS[kind]}, not {type(given).__name__}"
-    if column.type == TIMESTAMP:
-        try:
-            read_moment(given)
-        except ValueError as error:
-            return str(error)
-    return None
+def _valid(values: pa.Array) -> Mask:
+    if not values.null_count:
+        return np.ones(len(values), np.bool_)
+    return values.is_valid().to_numpy(False)  # type: ignore[no-any-return]
 
 
-def read_moment(given: object) -> datetime:
-    """A moment of RFC 3339, in UTC. Raise ValueError for anything else, a moment without its zone among it."""
-    refusal = ValueError(f"must be a moment in RFC 3339 with its zone, not {given!r}")
-    try:
-        moment = datetime.fromisoformat(str(given))
-        if moment.tzinfo is None or not EARLIEST <= moment <= LATEST:
-            raise refusal
-        return moment.astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise refusal from None
+def _ends(values: pa.Array) -> npt.NDArray[np.int32]:
+    """Where each string begins in the data, and where the last one ends."""
+    return np.frombuffer(values.buffers()[1], np.int32)[values.offset :][: len(values) + 1]
+
+
+def _lengths(values: pa.Array) -> npt.NDArray[np.int32]:
+    """Bytes of each; of a null, none."""
+    return np.diff(_ends(values))
+
+
+def _data(values: pa.Array) -> npt.NDArray[np.uint8]:
+    ends = _ends(values)
+    return np.frombuffer(values.buffers()[2] or b"", np.uint8)[ends[0] : ends[-1]]
+
+
+def _octets(values: pa.Array, *, first: bool) -> npt.NDArray[np.uint8]:
+    """The first or the last byte of each; any where there is none."""
+    ends = _ends(values)
+    places = ends[:-1] if first else ends[1:] - 1
+    data = np.frombuffer(values.buffers()[2] or b"\0", np.uint8)
+    return data[np.clip(places, 0, len(data) - 1)]

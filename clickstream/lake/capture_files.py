@@ -13,6 +13,8 @@ from clickstream.errors import Unavailable
 if TYPE_CHECKING:
     from obstore.store import AzureStore
 
+    from clickstream.compacting.decode import Content
+
 PARALLEL_READS = 16
 QUARANTINE = "quarantine"
 
@@ -48,13 +50,13 @@ class CaptureFiles:
             raise Unavailable(f"captured files cannot be listed: {error}") from error
         return [file for file in found if file is not None]
 
-    def read(self, files: Sequence[CaptureFile]) -> Sequence[bytes]:
+    def read(self, files: Sequence[CaptureFile]) -> Sequence[Content]:
         """The files' bytes, in order. Raise Unavailable."""
         import obstore
         from obstore.exceptions import BaseError
 
-        def read_one(file: CaptureFile) -> bytes:
-            return bytes(obstore.get(self._capture, file.path).bytes())
+        def read_one(file: CaptureFile) -> Content:
+            return memoryview(obstore.get(self._capture, file.path).bytes())
 
         try:
             with ThreadPoolExecutor(PARALLEL_READS) as pool:
@@ -62,7 +64,7 @@ class CaptureFiles:
         except (BaseError, OSError) as error:
             raise Unavailable(f"a captured file cannot be read: {error}") from error
 
-    def quarantine(self, file: CaptureFile, data: bytes, reason: str) -> None:
+    def quarantine(self, file: CaptureFile, data: Content, reason: str) -> None:
         """Keep a copy and the reason, for the captured file itself is deleted some day. Raise Unavailable."""
         import obstore
         from obstore.exceptions import BaseError

@@ -22,6 +22,8 @@ from clickstream.errors import Unavailable
 if TYPE_CHECKING:
     from obstore.store import AzureStore
 
+    from clickstream.compacting.decode import Content
+
 PARTITION = "spill"
 PARALLEL_READS = 16
 # The schema that Capture writes, with its container's codec.
@@ -148,14 +150,14 @@ class SpillFiles:
             raise Unavailable(f"the spill cannot be listed: {error}") from error
         return sorted((file for file in found if file is not None), key=lambda file: file.path)
 
-    def read(self, files: Sequence[CaptureFile]) -> Sequence[tuple[CaptureFile, bytes]]:
+    def read(self, files: Sequence[CaptureFile]) -> Sequence[tuple[CaptureFile, Content]]:
         """The blobs and their bytes, but for those that another compactor has taken in meanwhile. Raise Unavailable."""
         import obstore
         from obstore.exceptions import BaseError
 
-        def read_one(file: CaptureFile) -> bytes | None:
+        def read_one(file: CaptureFile) -> Content | None:
             try:
-                return bytes(obstore.get(self._container, file.path).bytes())
+                return memoryview(obstore.get(self._container, file.path).bytes())
             except FileNotFoundError:
                 return None
 

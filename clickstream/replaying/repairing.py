@@ -82,11 +82,13 @@ def repair_bodies(rows: Sequence[FailedRow], site: Site) -> Sequence[Repair]:
 
     What compaction now reads as an event of this site goes to the hub as it is, with the id it states.
     """
+    import pyarrow as pa
+
     from clickstream.compacting.parsing import parse_events
 
     repairs = {row.failed_event_id: _refused(row, _truncated()) for row in rows if row.payload_truncated}
     whole = [row for row in rows if not row.payload_truncated]
-    parsed = parse_events([row.payload for row in whole])
+    parsed = parse_events(pa.chunked_array([[row.payload for row in whole]], pa.binary()))
     for failure in parsed.failures:
         row = whole[failure.row]
         outcome: Outcome = "not_replayable" if failure.failure_class == "payload_format" else "still_failed"

@@ -15,7 +15,7 @@ import fastavro
 import pytest
 
 from clickstream.compacting.compactor import Compactor
-from clickstream.compacting.decode import decode_file
+from clickstream.compacting.decode import decode_files
 from clickstream.compacting.totals import Totals, read_totals
 from clickstream.delivery.message import Message
 from clickstream.errors import Unavailable
@@ -81,7 +81,10 @@ def test_a_spilled_blob_is_what_capture_would_have_written(hour: int) -> None:
         json.loads(SCHEMA)
     )
     assert records[0]["EnqueuedTimeUtc"] == enqueued_text(enqueued_ms)
-    assert decode_file(ours) == decode_file(captured)
+    both = decode_files([ours, captured])
+    assert both.sequence_numbers.tolist() == [0, 1, 0, 1]
+    assert both.enqueued_us.tolist() == [enqueued_ms * 1000] * 4
+    assert both.bodies.to_pylist() == [b"one", b"", b"one", b""]
 
 
 @pytest.mark.parametrize(

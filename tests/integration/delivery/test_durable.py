@@ -62,7 +62,8 @@ def spilled(azurite: Azurite, spill_container: str) -> Callable[[], list[list[by
 
     def read() -> list[list[bytes]]:
         return [
-            decode_file(container.download_blob(name).readall()).bodies for name in sorted(container.list_blob_names())
+            decode_file(container.download_blob(name).readall()).bodies.to_pylist()
+            for name in sorted(container.list_blob_names())
         ]
 
     return read

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import orjson
+import pyarrow as pa
 import pytest
 
 from clickstream.compacting.chunk import Chunk, Gap, failed_event_rows, gaps
@@ -16,17 +18,17 @@ SOURCE = HubPartition("ns", "events", "0")
 START = datetime(2026, 3, 10, 12, 0, 0, tzinfo=UTC)
 
 
-def chunk(*files: Sequence[int]) -> Chunk:
+def chunk(*files: Sequence[int], bodies: Sequence[bytes] = ()) -> Chunk:
     """A chunk of files with events of these numbers."""
-    return Chunk(
-        [
-            (
-                CaptureFile(f"f{second}", SOURCE, START + timedelta(seconds=second), 100),
-                Captured(list(numbers), [1_773_144_000_000_000] * len(numbers), [b"x"] * len(numbers)),
-            )
-            for second, numbers in enumerate(files)
-        ]
+    numbers = [number for file in files for number in file]
+    captured = Captured(
+        [len(file) for file in files],
+        np.array(numbers, np.int64),
+        np.full(len(numbers), 1_773_144_000_000_000),
+        pa.chunked_array([bodies or [b"x"] * len(numbers)], pa.binary()),
     )
+    moments = [START + timedelta(seconds=second) for second in range(len(files))]
+    return Chunk([CaptureFile(f"f{n}", SOURCE, moment, 100) for n, moment in enumerate(moments)], captured)
 
 
 @pytest.mark.parametrize(
@@ -80,8 +82,7 @@ GOOD = {
     ],
 )
 def test_a_body_that_is_no_failed_event_is_kept_as_one(bad: bytes) -> None:
-    both = chunk([7, 8])
-    both.files[0][1].bodies[:] = [orjson.dumps(GOOD), bad]
+    both = chunk([7, 8], bodies=[orjson.dumps(GOOD), bad])
     first, second = failed_event_rows(both).to_pylist()
     assert (first["failed_event_id"], first["payload"], first["stage"]) == ("f1", b"\xff\x00", "collect")
     assert (second["failed_event_id"], second["payload"], second["stage"]) == ("f0#8", bad, "compact")

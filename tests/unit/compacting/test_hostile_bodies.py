@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clickstream.compacting.parsing import EARLIEST, LATEST, parse_events, read_moment
-from tests.unit.compacting.test_parsing import GOOD, body
+from clickstream.compacting.odd_bodies import EARLIEST, LATEST, read_moment
+from tests.unit.compacting.test_parsing import GOOD, body, parse
 
 
 def with_text(text: bytes) -> bytes:
@@ -41,7 +41,7 @@ def with_properties(text: bytes) -> bytes:
     ],
 )
 def test_a_hostile_body_fails_alone(bad: bytes, failure_class: str) -> None:
-    parsed = parse_events([body(event_id="before"), bad, body(event_id="after")])
+    parsed = parse([body(event_id="before"), bad, body(event_id="after")])
     assert parsed.events["event_id"].to_pylist() == ["before", "after"]
     assert [(failure.row, failure.failure_class) for failure in parsed.failures] == [(1, failure_class)]
     assert 0 < len(parsed.failures[0].message) <= 300
@@ -65,7 +65,7 @@ def test_a_hostile_body_fails_alone(bad: bytes, failure_class: str) -> None:
 )
 @pytest.mark.parametrize("name", ["occurred_at", "created_at"])
 def test_what_is_no_moment_with_its_zone_is_refused(name: str, moment: object) -> None:
-    (failure,) = parse_events([body(**{name: moment})]).failures
+    (failure,) = parse([body(**{name: moment})]).failures
     assert (failure.failure_class, failure.pointer) == ("schema_violation", f"/{name}")
     with pytest.raises(ValueError, match="RFC 3339"):
         read_moment(moment)
@@ -74,20 +74,20 @@ def test_what_is_no_moment_with_its_zone_is_refused(name: str, moment: object) -
 @given(st.datetimes(EARLIEST.replace(tzinfo=None), LATEST.replace(tzinfo=None)))
 def test_every_moment_that_can_be_told_everywhere_survives(moment: datetime) -> None:
     aware = moment.replace(tzinfo=UTC)
-    (row,) = parse_events([body(created_at=aware.isoformat())]).events.to_pylist()
+    (row,) = parse([body(created_at=aware.isoformat())]).events.to_pylist()
     assert row["created_at"] == aware == read_moment(aware.isoformat())
 
 
 def test_words_that_look_like_liberties_inside_strings_are_text() -> None:
     title = '[nan, Infinity], {"a": 1,}'
-    (row,) = parse_events([body(page_title=title, properties={"note": title})]).events.to_pylist()
+    (row,) = parse([body(page_title=title, properties={"note": title})]).events.to_pylist()
     assert (row["page_title"], orjson.loads(row["properties"])) == (title, {"note": title})
 
 
 @pytest.mark.parametrize("number", [10**40, -(2**70), 2**63])
 def test_long_whole_numbers_stay_exact(number: int) -> None:
     texts = [with_text(b'"n":%d' % number), with_properties(b'{"n":%d}' % number)]
-    for row in parse_events(texts).events.to_pylist():
+    for row in parse(texts).events.to_pylist():
         assert json.loads(row["properties"])["n"] == number
 
 
@@ -101,5 +101,5 @@ _JSON: st.SearchStrategy[Any] = st.recursive(
 @given(st.dictionaries(st.text(max_size=6).filter(lambda name: name not in GOOD), _JSON, max_size=4), _JSON)
 def test_any_field_without_a_column_is_found_in_properties_as_it_was(more: dict[str, Any], value: Any) -> None:
     text = json.dumps({**GOOD, **more, "properties": {"value": value}}).encode()
-    (row,) = parse_events([text]).events.to_pylist()
+    (row,) = parse([text]).events.to_pylist()
     assert json.loads(row["properties"]) == {**more, "value": value}

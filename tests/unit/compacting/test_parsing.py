@@ -6,11 +6,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clickstream.compacting.parsing import parse_events
+from clickstream.compacting.parsing import Parsed, parse_events
 from clickstream.event import Event
 
 MOMENT = datetime(2026, 3, 10, 12, 0, 0, 123456, tzinfo=UTC)
@@ -35,6 +36,10 @@ def body(**changes: Any) -> bytes:
     return orjson.dumps({name: value for name, value in {**GOOD, **changes}.items() if value is not ...})
 
 
+def parse(bodies: list[bytes]) -> Parsed:
+    return parse_events(pa.chunked_array([bodies], pa.binary()))
+
+
 def test_an_event_survives_its_way_over_the_hub() -> None:
     event = Event(
         event_id="e1",
@@ -51,7 +56,7 @@ def test_an_event_survives_its_way_over_the_hub() -> None:
         dialect="plain",
         fingerprint="f",
     )
-    (row,) = parse_events([event.to_json()]).events.to_pylist()
+    (row,) = parse([event.to_json()]).events.to_pylist()
     assert (row["event_name"], row["created_at"], row["session_index"]) == ("kauf ü", MOMENT, 3)
     assert row["page_title"] == '"quoted"\n'
     assert orjson.loads(row["properties"]) == {"price": 1.5, "nested": {"x": [1, None]}}
@@ -82,7 +87,7 @@ def test_an_event_survives_its_way_over_the_hub() -> None:
     ],
 )
 def test_a_body_that_is_no_event_fails_alone_with_its_place(bad: bytes, failure_class: str, pointer: str) -> None:
-    parsed = parse_events([body(event_id="before"), bad, body(event_id="after")])
+    parsed = parse([body(event_id="before"), bad, body(event_id="after")])
     assert parsed.events["event_id"].to_pylist() == ["before", "after"]
     assert parsed.events["row"].to_pylist() == [0, 2]
     (failure,) = parsed.failures
@@ -91,17 +96,17 @@ def test_a_body_that_is_no_event_fails_alone_with_its_place(bad: bytes, failure_
 
 
 def test_fields_without_a_column_survive_in_properties() -> None:
-    (row,) = parse_events([body(colour="red", a={"b": [1]}, properties={"a": "said"})]).events.to_pylist()
+    (row,) = parse([body(colour="red", a={"b": [1]}, properties={"a": "said"})]).events.to_pylist()
     assert orjson.loads(row["properties"]) == {"colour": "red", "a": "said"}
 
 
 def test_a_moment_of_another_zone_is_the_same_moment() -> None:
-    (row,) = parse_events([body(occurred_at="2026-03-10T14:00:00.123456+02:00")]).events.to_pylist()
+    (row,) = parse([body(occurred_at="2026-03-10T14:00:00.123456+02:00")]).events.to_pylist()
     assert row["occurred_at"] == MOMENT
 
 
 def test_no_bodies_are_no_rows() -> None:
-    parsed = parse_events([])
+    parsed = parse([])
     assert (parsed.events.num_rows, list(parsed.failures)) == (0, [])
 
 
@@ -120,7 +125,7 @@ def test_no_bodies_are_no_rows() -> None:
     )
 )
 def test_every_body_is_a_row_or_a_failure_and_rows_keep_their_order(bodies: list[bytes]) -> None:
-    parsed = parse_events(bodies)
+    parsed = parse(bodies)
     rows = parsed.events["row"].to_pylist()
     failed = [failure.row for failure in parsed.failures]
     assert sorted(rows + failed) == list(range(len(bodies)))

@@ -1,0 +1,220 @@
+"""Bodies that are not plainly events, looked at with every rule: few, so what a look costs matters little."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import duckdb
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from clickstream.compacting.liberties import suspects
+from clickstream.event import EVENT_TYPES
+from clickstream.lake.schema import BODY_COLUMNS, TIMESTAMP, Column
+
+# What is kept as the text of a JSON document, and which kind of document that is.
+JSON_COLUMNS: Mapping[str, type] = {"properties": dict, "context": dict, "violations": list}
+_DUCKDB_KINDS: Mapping[type, str] = {dict: "OBJECT", list: "ARRAY"}
+_KINDS: Mapping[type, str] = {dict: "an object", list: "an array"}
+# Moments outside cannot be told in every zone, or a day around them cannot: they are clocks gone wrong.
+EARLIEST, LATEST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
+# duckdb keeps one parsed document per row of a batch; larger ones leave the cache and run at half the speed.
+BATCH_ROWS = 512
+_QUOTED = 200
+_REQUIRED = tuple(column.name for column in BODY_COLUMNS if not column.nullable)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why the body of one row is no event."""
+
+    row: int
+    failure_class: str
+    pointer: str
+    message: str
+
+
+def parse_odd(bodies: Sequence[bytes], connection: duckdb.DuckDBPyConnection) -> tuple[pa.Table, Sequence[Failure]]:
+    """Type every body; a row for each that is an event, with `row`, its index, and a Failure for each that is none."""
+    texts = [_as_text(body) for body in bodies]
+    source = pa.table({"row": pa.array(range(len(bodies)), pa.int64()), "body": pa.array(texts, pa.string())})
+    connection.register("odd", pa.Table.from_batches(source.to_batches(max_chunksize=BATCH_ROWS), source.schema))
+    result = connection.sql(_statement()).to_arrow_table()
+    connection.unregister("odd")
+    failures = [_explain(row, bodies[row]) for row in result.filter(pc.invert(result["good"]))["row"].to_pylist()]
+    events = result.filter(result["good"])
+    failures += _no_json(events["row"].to_pylist(), bodies)
+    events, more = _keep_unknown(_without(events, failures), bodies)
+    failures += more
+    return _typed(_without(events, more)), failures
+
+
+def _as_text(body: bytes) -> str | None:
+    try:
+        return body.decode()
+    except UnicodeDecodeError:
+        return None
+
+
+def _without(events: pa.Table, failures: Sequence[Failure]) -> pa.Table:
+    if not failures:
+        return events
+    rows = pa.array([failure.row for failure in failures], pa.int64())
+    return events.filter(pc.invert(pc.is_in(events["row"], rows)))
+
+
+def _no_json(rows: Sequence[int], bodies: Sequence[bytes]) -> list[Failure]:
+    """Failures among rows that duckdb took for JSON."""
+    found: list[Failure] = []
+    taking = suspects(pa.array([bodies[row] for row in rows], pa.binary()).cast(pa.binary_view()))
+    for place in taking.nonzero()[0].tolist():
+        try:
+            _strict(bodies[rows[place]])
+        except (ValueError, RecursionError) as error:
+            found.append(Failure(rows[place], "payload_format", "", f"not JSON: {error}"))
+    return found
+
+
+def _strict(body: bytes) -> Any:
+    """Whole numbers stay exact, however long; orjson makes them floats, and refuses depth alike on every Python."""
+    orjson.loads(body)
+    return json.loads(body, parse_constant=_refuse_constant)
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _statement() -> str:
+    # One body that is no JSON would fail the whole statement, so each is looked at first.
+    body = "CASE WHEN json_valid(body) THEN body END"
+    shape = orjson.dumps({c.name: "JSON" if c.name in JSON_COLUMNS else "VARCHAR" for c in BODY_COLUMNS}).decode()
+    known = ", ".join(f"'{column.name}'" for column in BODY_COLUMNS)
+    typed = ", ".join(f"{_cast(column)} AS {column.name}" for column in BODY_COLUMNS)
+    present = [f"coalesce(e.{name}, '') <> ''" for name in _REQUIRED]
+    castable = [
+        f"(e.{column.name} IS NULL OR {_cast(column)} IS NOT NULL)"
+        for column in BODY_COLUMNS
+        if column.type != pa.string()
+    ]
+    documents = [
+        f"(e.{name} IS NULL OR json_type(e.{name}) IN ('{_DUCKDB_KINDS[kind]}', 'NULL'))"
+        for name, kind in JSON_COLUMNS.items()
+    ]
+    kinds = ", ".join(f"'{kind}'" for kind in sorted(EVENT_TYPES))
+    good = " AND ".join([*present, *castable, *documents, f"e.event_type IN ({kinds})"])
+    return f"""
+        WITH parsed AS (
+            SELECT row, {body} AS text, json_transform({body}, '{shape}') AS e FROM odd
+        )
+        SELECT row, coalesce({good}, false) AS good,
+            list_filter(json_keys(text), lambda k: k NOT IN ({known})) AS unknown, {typed}
+        FROM parsed ORDER BY row
+    """
+
+
+def _cast(column: Column) -> str:
+    value = f"e.{column.name}"
+    if column.type == TIMESTAMP:
+        moment = f"try_cast({value} AS TIMESTAMPTZ)"
+        zoned = f"(ends_with({value}, 'Z') OR regexp_full_match({value}, '.*[0-9][+-][0-9]{{2}}:[0-9]{{2}}'))"
+        sane = f"{moment} BETWEEN TIMESTAMPTZ '{EARLIEST}' AND TIMESTAMPTZ '{LATEST}'"
+        return f"CASE WHEN {zoned} AND {sane} THEN epoch_us({moment}) END"
+    if column.type == pa.int64():
+        return f"CASE WHEN regexp_full_match({value}, '-?[0-9]{{1,19}}') THEN try_cast({value} AS BIGINT) END"
+    if column.type == pa.bool_():
+        return f"CASE {value} WHEN 'true' THEN true WHEN 'false' THEN false END"
+    if column.name in JSON_COLUMNS:
+        return f"CAST({value} AS VARCHAR)"
+    return value
+
+
+def _typed(events: pa.Table) -> pa.Table:
+    return pa.table({"row": events["row"], **{c.name: events[c.name].cast(c.type) for c in BODY_COLUMNS}})
+
+
+def _keep_unknown(events: pa.Table, bodies: Sequence[bytes]) -> tuple[pa.Table, list[Failure]]:
+    """Move fields that have no column into `properties`; rare, so one event at a time.
+
+    One that cannot be written again as it was is a Failure, and its row is still there.
+    """
+    having = pc.greater(pc.fill_null(pc.list_value_length(events["unknown"]), 0), 0)
+    if not pc.any(having).as_py():
+        return events, []
+    failures: list[Failure] = []
+    properties = events["properties"].to_pylist()
+    for index, names in enumerate(events["unknown"].to_pylist()):
+        if not names:
+            continue
+        row = events["row"][index].as_py()
+        try:
+            body = _strict(bodies[row])
+            kept = {**{name: body[name] for name in names}, **(body.get("properties") or {})}
+            properties[index] = json.dumps(kept, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        except (ValueError, RecursionError) as error:
+            failures.append(Failure(row, "schema_violation", "", f"fields without a column cannot be kept: {error}"))
+    at = events.schema.get_field_index("properties")
+    return events.set_column(at, "properties", pa.array(properties, pa.string())), failures
+
+
+def _explain(row: int, body: bytes) -> Failure:
+    """Why a body was refused, found one by one, for bad bodies are few."""
+    if _as_text(body) is None:
+        return Failure(row, "payload_format", "", "the body is not UTF-8")
+    try:
+        value: Any = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        return Failure(row, "payload_format", "", f"not JSON: {error}")
+    if not isinstance(value, dict):
+        return Failure(row, "schema_violation", "", f"an event is an object, not {type(value).__name__}")
+    for column in BODY_COLUMNS:
+        problem = _problem(column, value)
+        if problem is not None:
+            return Failure(row, "schema_violation", f"/{column.name}", f"{column.name}: {problem}"[:_QUOTED])
+    return Failure(row, "schema_violation", "", "the body is no event")
+
+
+def _is_int64(given: object) -> bool:
+    text = str(given)
+    digits = text.removeprefix("-")
+    if isinstance(given, bool) or not digits.isdecimal() or len(digits) > 19:
+        return False
+    return -(2**63) <= int(text) < 2**63
+
+
+def _problem(column: Column, value: Mapping[str, Any]) -> str | None:
+    given = value.get(column.name)
+    if given is None or given == "":
+        return None if column.nullable else "is required"
+    if column.name == "event_type" and str(given) not in EVENT_TYPES:
+        return f"{given!r} is no type of event"
+    if column.type == pa.int64() and not _is_int64(given):
+        return f"must be a whole number of 64 bits, not {given!r}"
+    if column.type == pa.bool_() and not isinstance(given, bool):
+        return f"must be true or false, not {given!r}"
+    kind = JSON_COLUMNS.get(column.name)
+    if kind is not None and not isinstance(given, kind):
+        return f"must be {_KINDS[kind]}, not {type(given).__name__}"
+    if column.type == TIMESTAMP:
+        try:
+            read_moment(given)
+        except ValueError as error:
+            return str(error)
+    return None
+
+
+def read_moment(given: object) -> datetime:
+    """A moment of RFC 3339, in UTC. Raise ValueError for anything else, a moment without its zone among it."""
+    refusal = ValueError(f"must be a moment in RFC 3339 with its zone, not {given!r}")
+    try:
+        moment = datetime.fromisoformat(str(given))
+        if moment.tzinfo is None or not EARLIEST <= moment <= LATEST:
+            raise refusal
+        return moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise refusal from None
