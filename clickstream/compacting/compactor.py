@@ -29,6 +29,7 @@ from clickstream.compacting.progress import Compacted, HubState, HubStates, comp
 from clickstream.errors import Conflict, Unavailable
 from clickstream.lake.capture_files import CaptureFiles
 from clickstream.lake.delta import EVENTS_TABLE, FAILED_TABLE, LakeTable, TableSpec
+from clickstream.lake.enrichment_files import Enrichment
 from clickstream.lake.progress_file import Progress, read_progress, write_progress
 from clickstream.lake.spill_files import SpillFiles
 from clickstream.lake.storage import StorageAccount
@@ -78,6 +79,7 @@ class Compactor:
         self._lake = account.container(settings.lake_container)
         self._files = CaptureFiles(account.container(settings.capture_container), self._lake)
         self._spill = SpillFiles(account.container(settings.spill_container))
+        self._enrichment = self._latest_enrichment()
 
     def run(self, deadline: datetime) -> Report:
         """Compact all that waits; begin no chunk after `deadline`, which leaves the rest to the next run.
@@ -85,6 +87,7 @@ class Compactor:
         Raise Unavailable when storage fails; what was committed until then stays.
         """
         report = Report()
+        self._enrichment = self._latest_enrichment()
         asked_at = self._now()
         states = self._ask_hubs()
         enqueued: dict[tuple[str, str], datetime] = {}
@@ -102,6 +105,9 @@ class Compactor:
             self._settings.failed_event_hub_name: FAILED_TABLE,
             self._settings.event_hub_name: EVENTS_TABLE,
         }
+
+    def _latest_enrichment(self) -> Enrichment:
+        return Enrichment(self._account.container(self._settings.config_container))
 
     def _open(self, spec: TableSpec) -> LakeTable:
         return LakeTable.open_or_create(spec, self._account, self._settings.lake_container)
@@ -148,7 +154,7 @@ class Compactor:
         done = Report(files=len(files), captured=chunk.event_count, quarantined=quarantined)
         if table.spec is EVENTS_TABLE:
             made = event_rows(chunk)
-            rows = drop_copies(made.events, "event_id", table)
+            rows = self._enrichment.enrich(drop_copies(made.events, "event_id", table))
             done.duplicates = made.events.num_rows - rows.num_rows
             done.rows = rows.num_rows
             done.failed = made.failed.num_rows
@@ -198,7 +204,7 @@ class Compactor:
         done = Report(files=len(chunk.files), captured=count, spilled=count, quarantined=quarantined)
         if table.spec is EVENTS_TABLE:
             made = event_rows(chunk)
-            rows = drop_copies(made.events, "event_id", table)
+            rows = self._enrichment.enrich(drop_copies(made.events, "event_id", table))
             done.rows = rows.num_rows
             if made.failed.num_rows:
                 report.add(again := self._append_spilled_failures(made.failed))

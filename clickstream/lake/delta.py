@@ -76,7 +76,10 @@ class LakeTable:
 
     @classmethod
     def open_or_create(cls, spec: TableSpec, account: StorageAccount, container: str) -> Self:
-        """The table as it is now; an empty one is made where there is none. Raise Unavailable."""
+        """The table as it is now; an empty one is made where there is none, columns are added that it lacks.
+
+        Raise Unavailable.
+        """
         uri, options = table_uri(container, spec.name), account.delta_options()
         try:
             try:
@@ -86,6 +89,10 @@ class LakeTable:
                     DeltaTable.create(
                         uri, spec.schema, mode="ignore", partition_by=[spec.partition], storage_options=options
                     )
+                table = DeltaTable(uri, storage_options=options)
+            if missing := _missing(spec, table):
+                with contextlib.suppress(CommitFailedError):  # another one added them at this moment
+                    table.alter.add_columns(list(deltalake.Schema.from_arrow(pa.schema(missing)).fields))
                 table = DeltaTable(uri, storage_options=options)
         except (DeltaError, OSError) as error:
             raise Unavailable(f"the table {spec.name} cannot be opened: {error}") from error
@@ -226,6 +233,12 @@ class LakeTable:
         data = sink.getvalue()
         obstore.put(self._files, f"{self.spec.name}/{path}", data.to_pybytes())
         return AddAction(path, data.size, {self.spec.partition: day.isoformat()}, _now_ms(), True, statistics(rows))
+
+
+def _missing(spec: TableSpec, table: DeltaTable) -> Sequence[pa.Field]:
+    """Columns that a table made by an earlier version lacks. Only those that may be null can be added."""
+    there = {field.name for field in table.schema().fields}
+    return [field for field in spec.schema if field.nullable and field.name not in there]
 
 
 def _now_ms() -> int:

@@ -14,6 +14,7 @@ import pyarrow as pa
 from clickstream.event import Event, FailedEvent
 
 TIMESTAMP = pa.timestamp("us", "UTC")
+_TEXT = pa.string()
 EVENTS, FAILED_EVENTS = "events", "failed_events"
 EVENT_PARTITION, FAILED_PARTITION = "event_date", "failed_date"
 
@@ -54,8 +55,35 @@ def _arrow_type(hint: Any) -> tuple[pa.DataType, bool]:
 
 
 BODY_COLUMNS = _columns_of(Event)
+VERSION_COLUMN = "enrichment_version"
+
+
+def _derived(name: str, doc: str, kind: pa.DataType = _TEXT) -> Column:
+    # All may be null: rows of tables that were made before such a column was have none.
+    return Column(name, kind, True, doc)
+
+
+DERIVED_COLUMNS = (
+    _derived("browser", "The browser that `user_agent` names, as uap-core calls it."),
+    _derived("browser_version", "Its version: major, and minor where there is one."),
+    _derived("os", "The operating system that `user_agent` names, as uap-core calls it."),
+    _derived("os_version", "Its version: major, and minor where there is one."),
+    _derived("device_class", "desktop, mobile, tablet, tv, bot or other."),
+    _derived("is_bot", "True where `user_agent` is that of a crawler, a headless browser or a script.", pa.bool_()),
+    _derived("click_id_kind", "The parameter that `click_id` came in."),
+    _derived("source", "Where the visitor came from: a known name, else utm_source or the host; (direct) for none."),
+    _derived("medium", "By which way: utm_medium, else organic, social, ai, video, email, referral, internal, (none)."),
+    _derived("channel", "Class of the two, as in Google Analytics, with AI Assistants and Internal."),
+    _derived("country", "ISO 3166-1 code, by `ip`; only with a database of the operator's, as the next two."),
+    _derived("region", "ISO 3166-2 code."),
+    _derived("city", "English name."),
+    _derived("primary_language", "Language of `language` without its region, ISO 639."),
+    _derived("screen_class", "xs, sm, md, lg or xl: width of screen, else of viewport, from 1, 576, 768, 992, 1200."),
+    _derived(VERSION_COLUMN, "By which versions of steps and lists the columns from `browser` on were made."),
+)
 EVENT_COLUMNS: tuple[Column, ...] = (
     *BODY_COLUMNS,
+    *DERIVED_COLUMNS,
     Column(EVENT_PARTITION, pa.date32(), False, "UTC date of `occurred_at`; the table is partitioned by it."),
     *_LINEAGE,
 )

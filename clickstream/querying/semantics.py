@@ -70,7 +70,7 @@ DIMENSIONS: Mapping[str, Dimension] = {
             "visit:source",
             "Where the visit came from: the referring host of its first event; `(direct)` without one, or where it "
             "is the page's own host.",
-            "source",
+            "visit_source",
             of_visits=True,
         ),
         Dimension(
@@ -118,6 +118,6 @@ visited AS (
             THEN row(event_id, session_id, run) END AS visit,
         CASE WHEN coalesce(visitor, session_id) IS NULL THEN referred_by
             ELSE first_value(referred_by) OVER (PARTITION BY visitor, session_id, run ORDER BY occurred_at, event_id)
-            END AS source
+            END AS visit_source
     FROM runs
 )""".strip()

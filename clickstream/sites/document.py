@@ -17,6 +17,7 @@ from clickstream.sites.hosts import Host, Origin, any_of
 from clickstream.sites.judging import Definitions
 from clickstream.sites.privacy import Privacy
 from clickstream.sites.problems import Place, refuse, told
+from clickstream.sites.source_rules import SourceRule
 
 if TYPE_CHECKING:
     import re
@@ -111,6 +112,9 @@ class Site(_Strict):
     )
     internal_hosts: tuple[Host, ...] = Field(
         default=(), description="Hosts that are the site's own, so that a visit from one to another has no new source."
+    )
+    sources: tuple[SourceRule, ...] = Field(
+        default=(), description="Rules of where visits come from, before every list; of several that hold the first."
     )
     redirect_hosts: tuple[Host, ...] = Field(
         default=(), description="Hosts that a counted click may lead to; empty: none."

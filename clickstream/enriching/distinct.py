@@ -1,0 +1,39 @@
+"""Distinct values of columns, so that work is done once for each of them and not once per row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+
+@dataclass(frozen=True, slots=True)
+class Distinct:
+    """`rows` holds every combination of values once; `of_row` says for each original row which one is its own."""
+
+    rows: pa.Table
+    of_row: pa.Array
+
+
+def distinct(table: pa.Table, columns: Sequence[str]) -> Distinct:
+    """The combinations of values that these columns, at least one, hold; null is a value like others."""
+    first, *others = (_encoded(table[name]) for name in columns)
+    codes, values = first.indices, [first.dictionary]
+    for encoded in others:
+        count = pa.scalar(len(encoded.dictionary), pa.int64())
+        # Codes number what occurs, so a product never exceeds the square of the count of rows.
+        pairs = pc.add(pc.multiply(codes.cast(pa.int64()), count), encoded.indices.cast(pa.int64())).dictionary_encode()
+        left = pc.divide(pairs.dictionary, count) if len(pairs) else pairs.dictionary
+        right = pc.subtract(pairs.dictionary, pc.multiply(left, count))
+        values = [*(value.take(left) for value in values), encoded.dictionary.take(right)]
+        codes = pairs.indices
+    return Distinct(pa.table(values, names=list(columns)), codes)
+
+
+def _encoded(column: pa.ChunkedArray) -> pa.DictionaryArray:
+    whole = column.combine_chunks()
+    if pa.types.is_dictionary(whole.type):
+        whole = whole.cast(whole.type.value_type)
+    return whole.dictionary_encode(null_encoding="encode")
