@@ -22,6 +22,7 @@ from datetime import UTC, datetime, timedelta
 import pyarrow as pa
 
 from clickstream.compacting.chunk import Chunk, Gap, event_rows, failed_event_rows, gaps, last_enqueued
+from clickstream.compacting.counting import HourCounts, dropped, redelivered
 from clickstream.compacting.decode import Content, decode_files
 from clickstream.compacting.dedupe import drop_copies
 from clickstream.compacting.files import CaptureFile, HubPartition, Watermark, plan, prefixes_to_list
@@ -30,6 +31,7 @@ from clickstream.errors import Conflict, Unavailable
 from clickstream.lake.capture_files import CaptureFiles
 from clickstream.lake.delta import EVENTS_TABLE, FAILED_TABLE, LakeTable, TableSpec
 from clickstream.lake.enrichment_files import Enrichment
+from clickstream.lake.pipeline_hours import gather_hours, hours_to_json
 from clickstream.lake.progress_file import Progress, read_progress, write_progress
 from clickstream.lake.spill_files import SpillFiles
 from clickstream.lake.storage import StorageAccount
@@ -39,7 +41,8 @@ log = logging.getLogger(__name__)
 TRIES_AFTER_CONFLICT = 20
 # How long a request may hold an event after its receipt, beyond the wait for the hub and for the spill.
 HOLDING = timedelta(seconds=4)
-COUNTED = ("captured", "spilled", "rows", "failed", "duplicates")
+ID_COLUMNS = {EVENTS_TABLE.name: "event_id", FAILED_TABLE.name: "failed_event_id"}
+ADDED_AS = {EVENTS_TABLE.name: "compacted", FAILED_TABLE.name: "failed"}
 EPOCH = datetime.fromtimestamp(0, UTC)
 
 
@@ -60,7 +63,7 @@ class Report:
 
     def add(self, done: Report) -> None:
         """Add what one commit did."""
-        for name in ("files", *COUNTED):
+        for name in ("files", "captured", "spilled", "rows", "failed", "duplicates"):
             setattr(self, name, getattr(self, name) + getattr(done, name))
         self.quarantined += done.quarantined
         self.gaps += done.gaps
@@ -151,26 +154,47 @@ class Compactor:
         enqueued: dict[tuple[str, str], datetime],
     ) -> None:
         chunk, quarantined = self._read(list(zip(files, self._files.read(files), strict=True)))
-        done = Report(files=len(files), captured=chunk.event_count, quarantined=quarantined)
+        done = Report(files=len(files), captured=chunk.event_count, quarantined=[file.path for file in quarantined])
+        done.gaps += gaps(chunk, {source: mark for source, mark in watermarks.items() if mark.file_started_at})
+        counts = HourCounts(files[0].source.hub)
+        counts.add_gaps(done.gaps, files[0].started_at)
+        counts.add_quarantined(quarantined)
         if table.spec is EVENTS_TABLE:
             made = event_rows(chunk)
-            rows = self._enrichment.enrich(drop_copies(made.events, "event_id", table))
+            rows = self._enrichment.enrich(self._new(made.events, table, counts))
             done.duplicates = made.events.num_rows - rows.num_rows
             done.rows = rows.num_rows
             done.failed = made.failed.num_rows
             if made.failed.num_rows:
+                counts.add("captured", made.failed)
+                counts.add("failed", made.failed)
                 self._append_failed(made.failed, chunk)
         else:
             made_failed = failed_event_rows(chunk)
-            rows = drop_copies(made_failed, "failed_event_id", table)
+            rows = self._new(made_failed, table, counts)
             done.duplicates = made_failed.num_rows - rows.num_rows
             done.failed = rows.num_rows
-        table.append(rows, versions(chunk.watermarks(watermarks)), _counts(done))
-        done.gaps += gaps(chunk, {source: mark for source, mark in watermarks.items() if mark.file_started_at})
+        table.append(rows, versions(chunk.watermarks(watermarks)), hours_to_json(counts.hours()))
         for gap in done.gaps:
             log.warning("%s: no file holds the events between %d and %d", gap.source.prefix, gap.after, gap.before)
         report.add(done)
         enqueued |= last_enqueued(chunk)
+
+    def _new(self, rows: pa.Table, table: LakeTable, counts: HourCounts) -> pa.Table:
+        """The rows that the table has not yet, each once; all are counted."""
+        id_column = ID_COLUMNS[table.spec.name]
+        kept = drop_copies(rows, id_column, table)
+        copies = dropped(rows, kept)
+        again = redelivered(copies, kept, id_column, table)
+        for name, counted in {
+            "captured": rows,
+            ADDED_AS[table.spec.name]: kept,
+            "duplicates": copies,
+            "redelivered": again,
+        }.items():
+            counts.add(name, counted)
+        counts.add_claims(rows, again)
+        return kept
 
     def _append_failed(self, failed: pa.Table, chunk: Chunk) -> None:
         """Commit failures of the hub of events, but those that a run before this one has committed."""
@@ -201,39 +225,39 @@ class Compactor:
     def _compact_spilled(self, table: LakeTable, files: Sequence[CaptureFile], report: Report) -> None:
         chunk, quarantined = self._read(self._spill.read(files))
         count = chunk.event_count
-        done = Report(files=len(chunk.files), captured=count, spilled=count, quarantined=quarantined)
+        paths = [file.path for file in quarantined]
+        done = Report(files=len(chunk.files), captured=count, spilled=count, quarantined=paths)
+        counts = HourCounts(files[0].source.hub)
+        counts.add_quarantined(quarantined)
         if table.spec is EVENTS_TABLE:
             made = event_rows(chunk)
-            rows = self._enrichment.enrich(drop_copies(made.events, "event_id", table))
+            rows = self._enrichment.enrich(self._new(made.events, table, counts))
             done.rows = rows.num_rows
             if made.failed.num_rows:
-                report.add(again := self._append_spilled_failures(made.failed))
-                done.captured -= again.captured
-                done.spilled -= again.spilled
+                done.failed = self._append_spilled_failures(made.failed)
         else:
-            rows = drop_copies(failed_event_rows(chunk), "failed_event_id", table)
+            rows = self._new(failed_event_rows(chunk), table, counts)
             done.failed = rows.num_rows
         done.duplicates = done.captured - done.rows - done.failed
-        table.append(rows, {}, _counts(done))
+        table.append(rows, {}, hours_to_json(counts.hours()))
         report.add(done)
 
-    def _append_spilled_failures(self, failed: pa.Table) -> Report:
+    def _append_spilled_failures(self, failed: pa.Table) -> int:
         """Commit failures of the hub of events that no run before this one has committed; counted by that commit."""
         table = self._open(FAILED_TABLE)
-        fresh = drop_copies(failed, "failed_event_id", table)
-        done = Report(captured=fresh.num_rows, spilled=fresh.num_rows, failed=fresh.num_rows)
-        if fresh.num_rows:
-            table.append(fresh, {}, _counts(done))
-        return done
+        counts = HourCounts(self._settings.event_hub_name)
+        fresh = self._new(failed, table, counts)
+        table.append(fresh, {}, hours_to_json(counts.hours()))
+        return int(fresh.num_rows)
 
-    def _read(self, files: Sequence[tuple[CaptureFile, Content]]) -> tuple[Chunk, list[str]]:
+    def _read(self, files: Sequence[tuple[CaptureFile, Content]]) -> tuple[Chunk, list[CaptureFile]]:
         captured = decode_files([content for _, content in files])
         quarantined = []
         for index, problem in captured.unreadable.items():
             file, content = files[index]
             log.error("%s cannot be read and is put aside: %s", file.path, problem)
             self._files.quarantine(file, content, problem)
-            quarantined.append(file.path)
+            quarantined.append(file)
         return Chunk([file for file, _ in files], captured), quarantined
 
     # --- progress --------------------------------------------------------------------------------------------------
@@ -245,12 +269,15 @@ class Compactor:
         enqueued: Mapping[tuple[str, str], datetime],
     ) -> datetime | None:
         before = read_progress(self._lake)
+        tables = {hub: self._open(spec) for hub, spec in self._tables().items()}
+        counted = {table.spec.name: table.version for table in tables.values()}
+        fresh = [table for table in tables.values() if before.gathered.get(table.spec.name) != table.version]
+        gather_hours(fresh, self._account, self._settings.lake_container)
         latest = {**before.enqueued_at, **{f"{hub}/{partition}": at for (hub, partition), at in enqueued.items()}}
         until = before.complete_until
         if states is not None:
             compacted: dict[tuple[str, str], Compacted] = {}
-            for hub, spec in self._tables().items():
-                table = self._open(spec)
+            for hub, table in tables.items():
                 marks = [(read_watermark(table, source), source) for source in self._files.sources(hub)]
                 # Of namespaces that had a hub of this name the one captured last is the one that was asked.
                 for mark, source in sorted(marks, key=lambda pair: (pair[0].file_started_at or EPOCH, pair[1])):
@@ -258,7 +285,7 @@ class Compactor:
             waited_ms = self._settings.send_deadline_ms + self._settings.spill_deadline_ms
             delivery = HOLDING + timedelta(milliseconds=waited_ms)
             until = complete_until(asked_at, delivery, states, compacted, before.complete_until)
-        write_progress(self._lake, Progress(until, self._now(), latest))
+        write_progress(self._lake, Progress(until, self._now(), latest, counted))
         return until
 
 
@@ -279,8 +306,3 @@ def versions(watermarks: Mapping[HubPartition, Watermark]) -> dict[str, int]:
             found[f"{source.prefix}/file"] = int(watermark.file_started_at.timestamp())
             found[f"{source.prefix}/sequence"] = watermark.sequence_number
     return found
-
-
-def _counts(done: Report) -> Mapping[str, int]:
-    counts = {name: getattr(done, name) for name in ("files", *COUNTED)}
-    return {**counts, "quarantined_files": len(done.quarantined)}

@@ -27,6 +27,9 @@ from clickstream.lake.schema import (
     FAILED_COLUMNS,
     FAILED_EVENTS,
     FAILED_PARTITION,
+    PIPELINE_COLUMNS,
+    PIPELINE_HOURS,
+    PIPELINE_PARTITION,
     Column,
     arrow_schema,
 )
@@ -64,6 +67,7 @@ class TableSpec:
 
 EVENTS_TABLE = TableSpec(EVENTS, EVENT_COLUMNS, EVENT_PARTITION, (EVENT_PARTITION, "site", "event_name", "occurred_at"))
 FAILED_TABLE = TableSpec(FAILED_EVENTS, FAILED_COLUMNS, FAILED_PARTITION, (FAILED_PARTITION, "received_at"))
+PIPELINE_TABLE = TableSpec(PIPELINE_HOURS, PIPELINE_COLUMNS, PIPELINE_PARTITION, (PIPELINE_PARTITION, "hour", "site"))
 
 
 class LakeTable:
@@ -118,6 +122,20 @@ class LakeTable:
             dataset = self._table.to_pyarrow_dataset(file_pruning_predicate=[(self.spec.partition, "in", values)])
             return dataset.scanner(columns=[column]).to_reader()
 
+    def rows_with(
+        self, column: str, values: pa.Array, dates: Sequence[date], columns: Sequence[str]
+    ) -> pa.Table | None:
+        """Columns of the rows under these dates whose `column` has one of the values; None where no file is theirs.
+
+        Raise Unavailable.
+        """
+        days = [(self.spec.partition, "in", [day.isoformat() for day in dates])]
+        with self._readable():
+            if not dates or not self._table.file_uris(file_pruning_predicate=days):
+                return None
+            dataset = self._table.to_pyarrow_dataset(file_pruning_predicate=days)
+            return dataset.to_table(columns=list(columns), filter=pc.field(column).isin(values))
+
     def append(self, rows: pa.Table, versions: Mapping[str, int], counts: Mapping[str, Any]) -> None:
         """Commit rows, application versions and counts as one, or nothing at all.
 
@@ -155,10 +173,16 @@ class LakeTable:
                 self._commit(actions, {counted_as: count}, [])
         return count
 
-    def commit_counts(self) -> Sequence[Mapping[str, Any]]:
-        """The counts of every commit that the log still holds. Raise Unavailable."""
+    @property
+    def version(self) -> int:
+        """The version that this handle reads."""
+        return self._table.version()
+
+    def counts_since(self, version: int) -> Sequence[Mapping[str, Any]]:
+        """The counts of every commit after a version, newest first, as far as the log goes back. Raise Unavailable."""
         with self._readable():
-            return [json.loads(commit[COUNTS]) for commit in self._table.history() if COUNTS in commit]
+            commits = self._table.history(self.version - version) if self.version > version else []
+            return [json.loads(commit[COUNTS]) for commit in commits if COUNTS in commit]
 
     @contextlib.contextmanager
     def _readable(self) -> Iterator[None]:

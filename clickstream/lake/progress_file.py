@@ -18,11 +18,15 @@ PATH = "state/progress.json"
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """`enqueued_at` is, by `hub/partition`, when the last compacted event was enqueued."""
+    """`enqueued_at` is, by `hub/partition`, when the last compacted event was enqueued.
+
+    `gathered` is, by table, up to which version its counts stand in `pipeline_hours`.
+    """
 
     complete_until: datetime | None = None
     updated_at: datetime | None = None
     enqueued_at: Mapping[str, datetime] = field(default_factory=dict)
+    gathered: Mapping[str, int] = field(default_factory=dict)
 
 
 def read_progress(container: AzureStore) -> Progress:
@@ -40,6 +44,7 @@ def read_progress(container: AzureStore) -> Progress:
         _moment(value.get("complete_until")),
         _moment(value.get("updated_at")),
         {name: datetime.fromisoformat(text) for name, text in value.get("enqueued_at", {}).items()},
+        value.get("gathered", {}),
     )
 
 
@@ -52,6 +57,7 @@ def write_progress(container: AzureStore, progress: Progress) -> None:
         "complete_until": progress.complete_until.isoformat() if progress.complete_until else None,
         "updated_at": progress.updated_at.isoformat() if progress.updated_at else None,
         "enqueued_at": {name: moment.isoformat() for name, moment in progress.enqueued_at.items()},
+        "gathered": dict(progress.gathered),
     }
     try:
         obstore.put(container, PATH, json.dumps(value).encode())

@@ -12,11 +12,12 @@ from typing import Any, Literal
 import pyarrow as pa
 
 from clickstream.event import Event, FailedEvent
+from clickstream.pipeline_hour import PipelineHour
 
 TIMESTAMP = pa.timestamp("us", "UTC")
 _TEXT = pa.string()
-EVENTS, FAILED_EVENTS = "events", "failed_events"
-EVENT_PARTITION, FAILED_PARTITION = "event_date", "failed_date"
+EVENTS, FAILED_EVENTS, PIPELINE_HOURS = "events", "failed_events", "pipeline_hours"
+EVENT_PARTITION, FAILED_PARTITION, PIPELINE_PARTITION = "event_date", "failed_date", "hour_date"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +96,15 @@ FAILED_COLUMNS: tuple[Column, ...] = (
 )
 
 
+PIPELINE_COLUMNS: tuple[Column, ...] = (
+    *_columns_of(PipelineHour),
+    Column(PIPELINE_PARTITION, pa.date32(), False, "UTC date of `hour`; the table is partitioned by it."),
+)
+
+
 def arrow_schema(columns: tuple[Column, ...]) -> pa.Schema:
     """The Arrow schema of a table's columns."""
     return pa.schema([pa.field(column.name, column.type, column.nullable) for column in columns])
 
 
-EVENTS_AND_FAILED = {EVENTS: EVENT_COLUMNS, FAILED_EVENTS: FAILED_COLUMNS}
+TABLES = {EVENTS: EVENT_COLUMNS, FAILED_EVENTS: FAILED_COLUMNS, PIPELINE_HOURS: PIPELINE_COLUMNS}

@@ -21,13 +21,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from clickstream.errors import InvalidRequest, LimitExceeded, Unavailable
-from clickstream.lake.delta import EVENTS_TABLE, FAILED_TABLE
+from clickstream.lake.delta import EVENTS_TABLE, FAILED_TABLE, PIPELINE_TABLE
 from clickstream.lake.reading import TableReader
 from clickstream.lake.storage import StorageAccount
 from clickstream.querying.deadline import deadline
 from clickstream.querying.json_rows import json_rows
 
-TABLES = {spec.name: spec for spec in (EVENTS_TABLE, FAILED_TABLE)}
+TABLES = {spec.name: spec for spec in (EVENTS_TABLE, FAILED_TABLE, PIPELINE_TABLE)}
 TABLE_FUNCTIONS = frozenset({"range", "generate_series", "unnest", "json_each", "json_tree"})
 # Those that tell of the machine or reach past the statement.
 REFUSED_FUNCTIONS = frozenset({"current_setting", "getvariable", "getenv", "query", "query_table"})

@@ -8,7 +8,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
@@ -94,7 +94,7 @@ def lake_of(stack: Stack) -> StorageAccount:
 
 def run(log: Path | None, host: str) -> int:
     """The whole job. Returns the exit code: 0 when the numbers add up, 1 when they do not."""
-    from clickstream.compacting.totals import read_totals
+    from clickstream.compacting.totals import Totals, read_totals
 
     settings = StackSettings.from_env(os.environ)
     print("starting the local stack", flush=True)
@@ -121,18 +121,14 @@ def run(log: Path | None, host: str) -> int:
             if counts.malformed:
                 print(f"  first malformed: {counts.first_malformed}")
         captured = stack.event_hubs.captured() - hub_before
-        rows, failed, duplicates = (
-            after.rows - before.rows,
-            after.failed - before.failed,
-            after.duplicates - before.duplicates,
-        )
+        counts_of_run = after.since(before)
         print_table(
             "Reconciliation of this run",
-            ["sent", "captured", "rows", "failed", "duplicates"],
-            [[sent.events, captured, rows, failed, duplicates]],
+            ["sent", "captured by the hub", *Totals.__dataclass_fields__, "difference"],
+            [[sent.events, captured, *astuple(counts_of_run), counts_of_run.difference]],
         )
-        adds_up = sent.events == captured == rows + failed + duplicates
-        print(f"  sent = captured = rows + failed + duplicates: {'yes' if adds_up else 'NO'}", flush=True)
+        adds_up = sent.events == counts_of_run.received == captured and not counts_of_run.difference
+        print(f"  sent = received = captured, and every event accounted for: {'yes' if adds_up else 'NO'}", flush=True)
     return 0 if adds_up else 1
 
 

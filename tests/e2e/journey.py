@@ -8,7 +8,8 @@ from typing import Any
 
 import httpx
 
-from clickstream.compacting.totals import Totals, read_totals
+from clickstream.lake.pipeline_hours import read_hours
+from clickstream.lake.spill_files import PARTITION as SPILL
 from clickstream.lake.spill_files import SpillFiles
 from clickstream.lake.storage import StorageAccount
 from clickstream.settings import Connection
@@ -38,14 +39,15 @@ def compact_everything(stack: Stack, seconds: float = 120) -> None:
     account = StorageAccount.from_connection(Connection("Lake", stack.azurite.connection_string))
     deadline = time.monotonic() + seconds
     spill = SpillFiles(account.container("spill"))
-    while not _is_compacted(stack, read_totals(account, "lake")) or any(map(spill.list, ("events", "failed-events"))):
+    while not _is_compacted(stack, account) or any(map(spill.list, ("events", "failed-events"))):
         assert time.monotonic() < deadline, "compaction did not come to its end"
         stack.compact()
         time.sleep(0.2)
 
 
-def _is_compacted(stack: Stack, totals: Totals) -> bool:
-    return totals.captured - totals.spilled >= stack.event_hubs.captured()
+def _is_compacted(stack: Stack, account: StorageAccount) -> bool:
+    taken = sum(hour.captured for hour in read_hours(account, "lake") if hour.hub_partition != SPILL)
+    return taken >= stack.event_hubs.captured()
 
 
 def select(client: httpx.Client, sql: str, *parameters: object) -> list[list[Any]]:

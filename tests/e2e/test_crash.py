@@ -17,6 +17,7 @@ import orjson
 import pytest
 from deltalake import DeltaTable
 
+from clickstream.compacting.totals import read_totals
 from clickstream.lake.storage import StorageAccount, table_uri
 from clickstream.settings import Connection
 from local.functions_host.process import FunctionsHost
@@ -132,3 +133,5 @@ def test_case_49_after_20_kills_at_random_moments_every_200_is_in_the_table_exac
         found = table.to_pyarrow_table(columns=["event_id"])["event_id"].to_pylist()
         assert len(found) == len(set(found)), "none twice"
         assert set(found) == sent, "none lost"
+        totals = read_totals(account, "lake")
+        assert (totals.difference, totals.rows) == (0, len(sent)), totals

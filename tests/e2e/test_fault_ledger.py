@@ -21,6 +21,7 @@ import pytest
 from azure.storage.blob import BlobServiceClient
 from deltalake import DeltaTable
 
+from clickstream.compacting.totals import read_totals
 from clickstream.lake.storage import StorageAccount, table_uri
 from clickstream.settings import Connection
 from local.stack import Stack, StackSettings
@@ -233,3 +234,6 @@ def test_cases_41_to_44_and_48_fifty_thousand_events_through_every_fault_are_in_
         found = table.to_pyarrow_table(columns=["event_id"])["event_id"].to_pylist()
         assert len(found) == len(set(found)), "none twice"
         assert set(found) == {event_id(number) for number in range(EVENTS)}, "none lost"
+        totals = read_totals(account, "lake")
+        assert (totals.difference, totals.rows) == (0, EVENTS), totals
+        assert totals.spilled > 0 and totals.redelivered > 0

@@ -111,11 +111,10 @@ def event(event_id: str, *, occurred_at: datetime = START, **fields: Any) -> byt
         site="shop",
         event_type="page_view",
         event_name="page_view",
-        received_at=START,
         occurred_at=occurred_at,
         dialect="plain",
         fingerprint="f",
-        **fields,
+        **{"received_at": START, "request_accepted": 1, "request_failed": 0, **fields},
     ).to_json()
 
 
@@ -128,4 +127,6 @@ def failed_event(failed_event_id: str) -> bytes:
         failure_class="schema_violation",
         message="wrong",
         payload=b"\xff\x00",
+        request_accepted=0,
+        request_failed=1,
     ).to_json()

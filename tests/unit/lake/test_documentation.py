@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from clickstream.lake.schema import EVENTS_AND_FAILED, TIMESTAMP, Column
+from clickstream.lake.schema import TABLES, TIMESTAMP, Column
 
 DOCUMENT = (Path(__file__).parents[3] / "docs" / "events.md").read_text()
 WORDS = {
@@ -25,8 +25,8 @@ def line(column: Column) -> tuple[str, str, str]:
     return column.name, WORDS[column.type] + ("" if column.nullable else ", never null"), column.doc
 
 
-@pytest.mark.parametrize("table", EVENTS_AND_FAILED)
+@pytest.mark.parametrize("table", TABLES)
 def test_every_column_is_documented_in_order_with_its_type_and_meaning(table: str) -> None:
     section = DOCUMENT.split(f"\n## {table}\n")[1].split("\n## ")[0]
     documented = re.findall(r"^\| `(\w+)` \| ([^|]+) \| ([^|]+) \|$", section, re.MULTILINE)
-    assert documented == [line(column) for column in EVENTS_AND_FAILED[table]]
+    assert documented == [line(column) for column in TABLES[table]]
