@@ -44,7 +44,9 @@ class ClickId(_Strict):
     medium: Text | None = None
 
 
-class _Document(_Strict):
+class Document(_Strict):
+    """One list, as it is written."""
+
     version: Text
     sources: tuple[Source, ...] = ()
     click_ids: Mapping[str, ClickId] = Field(default_factory=dict)
@@ -78,7 +80,7 @@ def read_sources(operators: bytes | None = None) -> SourceList:
 
     Raise Unusable with every problem of the operator's.
     """
-    documents = [_packaged()] if operators is None else [_packaged(), _parse(operators)]
+    documents = [packaged()] if operators is None else [packaged(), _parse(operators)]
     sources = [source for document in documents for source in document.sources]
     digest = "" if operators is None else f"+{blake2b(operators, digest_size=4).hexdigest()}"
     return SourceList(
@@ -90,17 +92,18 @@ def read_sources(operators: bytes | None = None) -> SourceList:
 
 
 @lru_cache(maxsize=1)
-def _packaged() -> _Document:
+def packaged() -> Document:
+    """The list that comes with the product."""
     return _parse((files("clickstream.enriching") / "data" / "sources.yaml").read_bytes())
 
 
-def _parse(text: bytes) -> _Document:
+def _parse(text: bytes) -> Document:
     try:
         document: Any = yaml.safe_load(text)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise Unusable([f"not YAML: {' '.join(str(error).split())}"]) from None
     try:
-        return _Document.model_validate(document)
+        return Document.model_validate(document)
     except ValidationError as error:
         raise Unusable(told(error)) from None
 
