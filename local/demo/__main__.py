@@ -124,7 +124,7 @@ def run(log: Path | None, host: str) -> int:
         counts_of_run = after.since(before)
         print_table(
             "Reconciliation of this run",
-            ["sent", "captured by the hub", *Totals.__dataclass_fields__, "difference"],
+            ["sent", "hub", *Totals.__dataclass_fields__, "difference"],
             [[sent.events, captured, *astuple(counts_of_run), counts_of_run.difference]],
         )
         adds_up = sent.events == counts_of_run.received == captured and not counts_of_run.difference

@@ -134,4 +134,7 @@ def test_case_49_after_20_kills_at_random_moments_every_200_is_in_the_table_exac
         assert len(found) == len(set(found)), "none twice"
         assert set(found) == sent, "none lost"
         totals = read_totals(account, "lake")
-        assert (totals.difference, totals.rows) == (0, len(sent)), totals
+        # A kill may leave a part of a request, which told of all its events and was answered nothing.
+        cut = totals.received - totals.acknowledged - totals.spilled
+        assert 0 <= cut <= clients.unanswered * BATCH
+        assert (totals.difference - cut, totals.rows) == (0, len(sent)), totals
