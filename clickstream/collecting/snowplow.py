@@ -17,6 +17,7 @@ from clickstream.collecting.json_values import parse_json
 from clickstream.collecting.request import Request, write_key
 from clickstream.collecting.snowplow_fields import ANONYMOUS, PACKED, read
 from clickstream.errors import InvalidRequest, NotFound, RequestTooLarge, UnsupportedEncoding
+from clickstream.privacy.cookie import SNOWPLOW, is_secure
 from clickstream.sites.document import Site
 
 PAYLOAD_DATA = "iglu:com.snowplowanalytics.snowplow/payload_data/jsonschema/1-0-"
@@ -29,8 +30,6 @@ NOT_OF_THE_EVENT = frozenset({*KEY_NAMES, "verdict"})
 # What a request that asks for anonymity says of the network and the device is dropped before anything is kept.
 IDENTIFYING = ("nuid", "tnuid", "ip", "fp")
 NOT_QUOTED = "/?#%&=:;,+$@!*'()[]~"
-COOKIE = "sp"
-EXPIRED = f"{COOKIE}=; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Path=/; Secure; HttpOnly; SameSite=None"
 # Every tracker gives up on 400, 401, 403, 410 and 422, and sends again, some for ever, on anything else.
 STATUSES = {RequestTooLarge: HTTPStatus.BAD_REQUEST, UnsupportedEncoding: HTTPStatus.BAD_REQUEST}
 
@@ -162,8 +161,10 @@ def _app_id(events: Sequence[object]) -> str | None:
 
 def _cookie(request: Request) -> Mapping[str, str]:
     """Anonymity ends what an earlier request may have begun."""
-    held = any(part.strip().startswith(f"{COOKIE}=") for part in request.headers.get("cookie", "").split(";"))
-    return {"Set-Cookie": EXPIRED} if held and ANONYMOUS.lower() in request.headers else {}
+    if ANONYMOUS.lower() not in request.headers:
+        return {}
+    held = any(part.strip().startswith(f"{SNOWPLOW.name}=") for part in request.headers.get("cookie", "").split(";"))
+    return {"Set-Cookie": SNOWPLOW.expiring(secure=is_secure(request.headers))} if held else {}
 
 
 DIALECT = Dialect(
