@@ -33,7 +33,7 @@ def distinct(table: pa.Table, columns: Sequence[str]) -> Distinct:
 
 
 def _encoded(column: pa.ChunkedArray) -> pa.DictionaryArray:
-    whole = column.combine_chunks()
+    whole = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
     if pa.types.is_dictionary(whole.type):
         whole = whole.cast(whole.type.value_type)
     return whole.dictionary_encode(null_encoding="encode")

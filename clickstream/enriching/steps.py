@@ -167,7 +167,7 @@ def enrich(rows: pa.Table, knowledge: Knowledge, steps: Iterable[Step] = STEPS) 
 
     def version(values: Values) -> Values:
         site, before = values
-        return (version_text(before, {step.name: step.version_for(knowledge, site) for step in steps}),)
+        return (current_version(before, site, knowledge, steps),)
 
     return _made(rows, ("site", VERSION_COLUMN), (VERSION_COLUMN,), version)
 
@@ -176,11 +176,11 @@ def _make(step: Step, knowledge: Knowledge, values: Values) -> Values:
     return step.make(values, knowledge)
 
 
-def version_text(before: str | None, versions: Mapping[str, str]) -> str:
-    """The text of `enrichment_version`, once these steps were done again on rows that had the text `before`."""
+def current_version(before: str | None, site: str, knowledge: Knowledge, steps: Iterable[Step]) -> str:
+    """The text of `enrichment_version`, once these steps were done on a site's rows that had the text `before`."""
     known = dict(token.split(":", 1) for token in (before or "").split() if ":" in token)
-    merged = {**known, **versions}
-    return " ".join(f"{step.name}:{merged[step.name]}" for step in STEPS if step.name in merged)
+    known.update({step.name: step.version_for(knowledge, site) for step in steps})
+    return " ".join(f"{step.name}:{known[step.name]}" for step in STEPS if step.name in known)
 
 
 def _made(rows: pa.Table, reads: tuple[str, ...], makes: tuple[str, ...], make: Callable[[Values], Values]) -> pa.Table:
