@@ -120,7 +120,9 @@ class Collector:
         delivery = await self._deliver(*_counted(accepted, failed))
         verdicts = [outcome.verdict for outcome in outcomes]
         if wants_verdicts(request):
-            verdicts = [replace(outcome.verdict, bot=is_bot(outcome.user_agent)) for outcome in outcomes]
+            verdicts = [
+                replace(outcome.verdict, bot=is_bot(outcome.user_agent, outcome.tracker)) for outcome in outcomes
+            ]
         return Collected(verdicts, delivery, cookie.header_for(verdicts) if cookie else None)
 
     async def _deliver(self, accepted: Sequence[Message], failed: Sequence[Message]) -> Delivery:

@@ -28,6 +28,7 @@ class Outcome:
     message: Message
     verdict: Verdict
     user_agent: str | None = None
+    tracker: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,4 +101,4 @@ class Judge:
             "schema_version": SCHEMA_VERSION,
         }
         verdict = Verdict("accepted", event.event_id, consent=event.consent, violations=tuple(event.violations or ()))
-        return Outcome(Message(body, event.visitor, properties), verdict, event.user_agent)
+        return Outcome(Message(body, event.visitor, properties), verdict, event.user_agent, event.tracker)

@@ -28,7 +28,9 @@ _TELEVISION = re.compile(
 _TABLET = re.compile(
     r"ipad|tablet|kindle|silk/|playbook|nexus (?:7|9|10)\b|sm-[txp]\d|gt-p\d|kf[a-z]{2,4}\b", re.IGNORECASE
 )
-_MOBILE = re.compile(r"mobi|iphone|ipod|opera mini|opera mobi|phone|midp|\bwap\b|fennec", re.IGNORECASE)
+_MOBILE = re.compile(
+    r"mobi|iphone|ipod|opera mini|phone|midp|cldc|\bwap\b|fennec|nokia|sm-[agjn]\d|pixel \d", re.IGNORECASE
+)
 _DESKTOP = re.compile(r"windows nt|macintosh|x11;|cros ", re.IGNORECASE)
 
 
@@ -86,7 +88,7 @@ def device_class(agent: str, system: str | None) -> str:
         return "tablet"
     if _MOBILE.search(agent):
         return "mobile"
-    if system == "Android":  # Google asks makers to leave `Mobile` out of the agents of tablets
+    if "android" in agent.lower():  # Google asks makers to leave `Mobile` out of the agents of tablets
         return "tablet"
     if system in MOBILES:
         return "mobile"

@@ -1,0 +1,15 @@
+"""What is made of user agents agrees with public lists as far as docs/enrichment.md says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from benchmarks.agreement import rates
+
+PAGE = Path(__file__).parents[2] / "docs" / "enrichment.md"
+
+
+def test_the_rates_are_those_that_the_page_states() -> None:
+    stated = PAGE.read_text()
+    found = [f"| {rate.name} | {rate.agree} | {rate.cases} | {rate.agree / rate.cases:.1%} |" for rate in rates()]
+    assert [line for line in found if line not in stated] == []
