@@ -39,7 +39,7 @@ JSON_COLUMNS = frozenset({"properties", "context", "violations"})
 # Versions of what the machine happens to have; the client's own version stays.
 OF_THE_MACHINE = re.compile(r"(browser|python|node|runtime|kernel|distro|os)[a-z_$]*version$", re.IGNORECASE)
 # What a client measures of its own run.
-MEASURED = re.compile(r"^engagement_ms$|_init_time_ms$|pageview_duration$|_remaining_tokens$")
+MEASURED = re.compile(r"^engagement_ms$|_init_time_ms$|pageview_duration$|_remaining_tokens$|_retry_queue_size$")
 SHORTEST_ID = 8  # characters; a shorter event id was chosen by the test, and its text may stand in other words
 
 
