@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 import uuid
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, Self
 
 import deltalake
+import numpy as np
 import obstore
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -20,6 +22,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 from deltalake.transaction import AddAction, RemoveAction
 
 from clickstream.errors import Conflict, Unavailable
+from clickstream.lake.data_files import ROW_GROUP_ROWS, Places, sorted_order, write_file
 from clickstream.lake.schema import (
     EVENT_COLUMNS,
     EVENT_PARTITION,
@@ -38,11 +41,7 @@ from clickstream.lake.storage import StorageAccount, table_uri
 if TYPE_CHECKING:
     from obstore.store import AzureStore
 
-ROW_GROUP_ROWS = 122_880
-# Dictionaries of values that hardly repeat cost more than they save.
-NO_DICTIONARY = frozenset({"event_id", "failed_event_id", "fingerprint", "payload", "properties", "sequence_number"})
-NO_STATISTICS = frozenset({"properties", "context", "payload", "message", "user_agent", "page_url", "referrer"})
-STATISTICS_TEXT = 32
+PARALLEL_WRITES = 2
 # Every commit of a compactor carries this, so that of two at once, one fails and looks again.
 COMPACTOR = "compactor"
 # Every commit that takes files away carries this: delta-rs sees no conflict between two that take the same file away
@@ -145,7 +144,9 @@ class LakeTable:
         generation = (self.application_version(COMPACTOR) or 0) + 1
         transactions = [Transaction(app_id, version) for app_id, version in {**versions, COMPACTOR: generation}.items()]
         with self._writable():
-            self._commit([self._write(day, part) for day, part in self._parts(rows)], counts, transactions)
+            with ThreadPoolExecutor(PARALLEL_WRITES) as pool:
+                actions: list[AddAction | RemoveAction] = list(pool.map(self._write_part, self._parts(rows)))
+            self._commit(actions, counts, transactions)
 
     def remove(self, column: str, ids: Mapping[date, Collection[str]], counted_as: str) -> int:
         """Take the rows of these ids, told by the date they stand under, out of the table. Returns how many.
@@ -235,28 +236,36 @@ class LakeTable:
         """A file does not hold the column that the table is partitioned by."""
         return self.spec.schema.remove(self.spec.schema.get_field_index(self.spec.partition))
 
-    def _parts(self, rows: pa.Table) -> Sequence[tuple[date, pa.Table]]:
-        ordered = rows.select([column.name for column in self.spec.columns]).cast(self.spec.schema)
-        ordered = ordered.sort_by([(name, "ascending") for name in self.spec.sort_by])
-        days = pc.unique(ordered[self.spec.partition]).to_pylist()
-        parts = [(day, ordered.filter(pc.equal(ordered[self.spec.partition], pa.scalar(day)))) for day in days]
-        return [(day, part.drop_columns([self.spec.partition])) for day, part in parts]
+    def _parts(self, rows: pa.Table) -> Sequence[tuple[date, pa.Table, Places]]:
+        """By date, the rows and which of them are its own, in the order in which they stand in a file."""
+        rows = rows.select(self.spec.schema.names).cast(self.spec.schema)
+        dates = rows[self.spec.partition]
+        order = sorted_order(rows, self.spec.sort_by)
+        days = dates.cast(pa.int32()).to_numpy()[order]
+        rows = rows.drop_columns([self.spec.partition])
+        parts = np.split(order, np.flatnonzero(np.diff(days)) + 1)
+        return [(dates[int(part[0])].as_py(), rows, part) for part in parts if len(part)]
 
     def _write(self, day: date, rows: pa.Table) -> AddAction:
+        return self._write_groups(day, [rows])
+
+    def _write_part(self, part: tuple[date, pa.Table, Places]) -> AddAction:
+        day, rows, places = part
+        return self._write_groups(day, _row_groups(rows, places))
+
+    def _write_groups(self, day: date, groups: Iterable[pa.Table]) -> AddAction:
         path = f"{self.spec.partition}={day.isoformat()}/part-{uuid.uuid4()}.zstd.parquet"
         sink = pa.BufferOutputStream()
-        dictionary = [name for name in rows.column_names if name not in NO_DICTIONARY]
-        pq.write_table(
-            rows,
-            sink,
-            compression="zstd",
-            compression_level=1,
-            use_dictionary=dictionary,
-            row_group_size=ROW_GROUP_ROWS,
-        )
+        told = write_file(groups, self._schema_of_files, sink)
         data = sink.getvalue()
         obstore.put(self._files, f"{self.spec.name}/{path}", data.to_pybytes())
-        return AddAction(path, data.size, {self.spec.partition: day.isoformat()}, _now_ms(), True, statistics(rows))
+        return AddAction(path, data.size, {self.spec.partition: day.isoformat()}, _now_ms(), True, told)
+
+
+def _row_groups(rows: pa.Table, places: Places) -> Iterator[pa.Table]:
+    """The rows at these places, a row group at a time, so that no more than one is copied at once."""
+    for start in range(0, len(places), ROW_GROUP_ROWS):
+        yield rows.take(pa.array(places[start : start + ROW_GROUP_ROWS]))
 
 
 def _missing(spec: TableSpec, table: DeltaTable) -> Sequence[pa.Field]:
@@ -267,49 +276,3 @@ def _missing(spec: TableSpec, table: DeltaTable) -> Sequence[pa.Field]:
 
 def _now_ms() -> int:
     return int(datetime.now(UTC).timestamp() * 1000)
-
-
-def statistics(rows: pa.Table) -> str:
-    """A file's statistics as the Delta protocol asks for them: bounds may be wide, never narrow."""
-    lowest: dict[str, object] = {}
-    highest: dict[str, object] = {}
-    for field in rows.schema:
-        if field.name in NO_STATISTICS or pa.types.is_boolean(field.type) or pa.types.is_binary(field.type):
-            continue
-        bounds = pc.min_max(rows[field.name]).as_py()
-        if bounds["min"] is None:
-            continue
-        low, high = _low(bounds["min"]), _high(bounds["max"])
-        lowest[field.name] = low
-        if high is not None:
-            highest[field.name] = high
-    nulls = {name: rows[name].null_count for name in rows.column_names if name not in NO_STATISTICS}
-    # As they are: delta-rs misreads the escapes of characters beyond the basic plane, and would prune too much.
-    return json.dumps(
-        {"numRecords": rows.num_rows, "minValues": lowest, "maxValues": highest, "nullCount": nulls},
-        separators=(",", ":"),
-        ensure_ascii=False,
-    )
-
-
-def _low(value: object) -> object:
-    if isinstance(value, str):
-        return value[:STATISTICS_TEXT]
-    return _moment(value) if isinstance(value, datetime) else value
-
-
-def _high(value: object) -> object:
-    """The bound above: a cut string must not sort below the whole one. None where no such string is at hand."""
-    if isinstance(value, str):
-        if len(value) <= STATISTICS_TEXT:
-            return value
-        for end in range(STATISTICS_TEXT, 0, -1):
-            if ord(value[end - 1]) < 0xD7FF:
-                return value[: end - 1] + chr(ord(value[end - 1]) + 1)
-        return None
-    # Readers keep milliseconds of a bound, so it must lie on one, and not below.
-    return _moment(value + timedelta(microseconds=999)) if isinstance(value, datetime) else value
-
-
-def _moment(value: datetime) -> str:
-    return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Self
@@ -21,13 +22,13 @@ import obstore
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
-import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, Transaction
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction, RemoveAction
 
 from clickstream.errors import Conflict, Unavailable
-from clickstream.lake.delta import COUNTS, NO_DICTIONARY, REWRITER, ROW_GROUP_ROWS, TableSpec, statistics
+from clickstream.lake.data_files import ROW_GROUP_ROWS, write_file
+from clickstream.lake.delta import COUNTS, REWRITER, TableSpec
 from clickstream.lake.storage import StorageAccount, table_uri
 from clickstream.maintaining.planning import Cleaned, DataFile, Expired
 
@@ -204,25 +205,15 @@ class MaintainedTable:
         self, day: date, batches: Iterable[pa.RecordBatch], local: Path, *, changes_rows: bool
     ) -> AddAction | None:
         """Write the rows, in their order, as one file and upload it; None where there are none."""
-        parts: list[str] = []
-        schema = self._schema
-        with pq.ParquetWriter(
-            local,
-            schema,
-            compression="zstd",
-            compression_level=1,
-            use_dictionary=[name for name in schema.names if name not in NO_DICTIONARY],
-        ) as writer:
-            for rows in _row_groups(batches):
-                rows = rows.cast(schema)
-                writer.write_table(rows, row_group_size=ROW_GROUP_ROWS)
-                parts.append(statistics(rows))
-        if not parts:
+        groups = _row_groups(batches)
+        if (first := next(groups, None)) is None:
             return None
+        with local.open("wb") as target:
+            told = write_file((rows.cast(self._schema) for rows in chain([first], groups)), self._schema, target)
         partition = {self.spec.partition: day.isoformat()}
         path = f"{self.spec.partition}={day.isoformat()}/part-{uuid4()}.zstd.parquet"
         obstore.put(self._files, f"{self.spec.name}/{path}", local)
-        return AddAction(path, local.stat().st_size, partition, _now_ms(), changes_rows, joined_statistics(parts))
+        return AddAction(path, local.stat().st_size, partition, _now_ms(), changes_rows, told)
 
     def _removal(self, file: DataFile, *, changes_rows: bool) -> RemoveAction:
         return RemoveAction(
@@ -259,34 +250,6 @@ class MaintainedTable:
             raise Conflict(f"a file of {self.spec.name} is there no more: {error}") from error
         except (DeltaError, OSError, obstore.exceptions.BaseError, duckdb.Error, pa.ArrowException) as error:
             raise Unavailable(f"{self.spec.name} cannot be maintained: {error}") from error
-
-
-def joined_statistics(parts: Sequence[str]) -> str:
-    """Statistics of a file from those of its row groups. A bound that one of them lacks is none of the whole."""
-    found = [json.loads(part) for part in parts]
-    nulls: dict[str, int] = {}
-    for part in found:
-        for name, count in part["nullCount"].items():
-            nulls[name] = nulls.get(name, 0) + count
-    lowest: dict[str, Any] = {}
-    highest: dict[str, Any] = {}
-    for name in nulls:
-        # A group without a lower bound holds nulls alone; one without an upper bound holds what cannot be bounded.
-        bounded = [part for part in found if name in part["minValues"]]
-        if bounded:
-            lowest[name] = min(part["minValues"][name] for part in bounded)
-        if bounded and all(name in part["maxValues"] for part in bounded):
-            highest[name] = max(part["maxValues"][name] for part in bounded)
-    return json.dumps(
-        {
-            "numRecords": sum(part["numRecords"] for part in found),
-            "minValues": lowest,
-            "maxValues": highest,
-            "nullCount": nulls,
-        },
-        separators=(",", ":"),
-        ensure_ascii=False,  # as `statistics` does
-    )
 
 
 def _row_groups(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
