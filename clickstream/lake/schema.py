@@ -28,19 +28,29 @@ class Column:
     type: pa.DataType
     nullable: bool
     doc: str
+    source: str
+    """Who says it: client, server, site, hub or compact; or the columns it follows from."""
+    example: str
 
 
 _LINEAGE = (
-    Column("hub_partition", pa.string(), False, "The hub's partition that carried it."),
-    Column("sequence_number", pa.int64(), False, "Its number in that partition."),
-    Column("enqueued_at", TIMESTAMP, False, "When the hub took it."),
-    Column("capture_file", pa.string(), False, "The captured file it was read from."),
+    Column("hub_partition", pa.string(), False, "The hub's partition that carried it.", "hub", "3"),
+    Column("sequence_number", pa.int64(), False, "Its number in that partition.", "hub", "20481"),
+    Column("enqueued_at", TIMESTAMP, False, "When the hub took it.", "hub", "2026-03-01 12:00:00.2"),
+    Column(
+        "capture_file",
+        pa.string(),
+        False,
+        "The captured file it was read from.",
+        "compact",
+        "ns/events/3/2026/03/01/12/00/00.avro",
+    ),
 )
 
 
 def _columns_of(record: type) -> tuple[Column, ...]:
     hints = typing.get_type_hints(record)
-    return tuple(Column(field.name, *_arrow_type(hints[field.name]), field.metadata["doc"]) for field in fields(record))
+    return tuple(Column(field.name, *_arrow_type(hints[field.name]), **field.metadata) for field in fields(record))
 
 
 def _arrow_type(hint: Any) -> tuple[pa.DataType, bool]:
@@ -59,46 +69,100 @@ BODY_COLUMNS = _columns_of(Event)
 VERSION_COLUMN = "enrichment_version"
 
 
-def _derived(name: str, doc: str, kind: pa.DataType = _TEXT) -> Column:
+def _derived(name: str, doc: str, source: str, example: str, kind: pa.DataType = _TEXT) -> Column:
     # All may be null: rows of tables that were made before such a column was have none.
-    return Column(name, kind, True, doc)
+    return Column(name, kind, True, doc, source, example)
 
 
 DERIVED_COLUMNS = (
-    _derived("browser", "The browser that `user_agent` names, as uap-core calls it."),
-    _derived("browser_version", "Its version: major, and minor where there is one."),
-    _derived("os", "The operating system that `user_agent` names, as uap-core calls it."),
-    _derived("os_version", "Its version: major, and minor where there is one."),
-    _derived("device_class", "desktop, mobile, tablet, tv, bot or other."),
-    _derived("is_bot", "True where `user_agent` is that of a crawler, a headless browser or a script.", pa.bool_()),
-    _derived("click_id_kind", "The parameter that `click_id` came in."),
-    _derived("source", "Where the visitor came from: a known name, else utm_source or the host; (direct) for none."),
-    _derived("medium", "By which way: utm_medium, else organic, social, ai, video, email, referral, internal, (none)."),
-    _derived("channel", "Class of the two, as in Google Analytics, with AI Assistants and Internal."),
-    _derived("country", "ISO 3166-1 code, by `ip`; only with a database of the operator's, as the next two."),
-    _derived("region", "ISO 3166-2 code."),
-    _derived("city", "English name."),
-    _derived("primary_language", "Language of `language` without its region, ISO 639."),
-    _derived("screen_class", "xs, sm, md, lg or xl: width of screen, else of viewport, from 1, 576, 768, 992, 1200."),
-    _derived(VERSION_COLUMN, "By which versions of steps and lists the columns from `browser` on were made."),
+    _derived("browser", "The browser that `user_agent` names, as uap-core calls it.", "user_agent", "Firefox"),
+    _derived("browser_version", "Its version: major, and minor where there is one.", "user_agent", "128.0"),
+    _derived("os", "The operating system that `user_agent` names, as uap-core calls it.", "user_agent", "Windows"),
+    _derived("os_version", "Its version: major, and minor where there is one.", "user_agent", "10"),
+    _derived("device_class", "desktop, mobile, tablet, tv, bot or other.", "user_agent", "desktop"),
+    _derived(
+        "is_bot",
+        "True where `user_agent` is that of a crawler, a headless browser or a script.",
+        "user_agent",
+        "false",
+        pa.bool_(),
+    ),
+    _derived("click_id_kind", "The parameter that `click_id` came in.", "click_id", "gclid"),
+    _derived(
+        "source",
+        "Where the visitor came from: a known name, else utm_source or the host; (direct) for none.",
+        "referrer_host, utm_*, click_id",
+        "Google",
+    ),
+    _derived(
+        "medium",
+        "By which way: utm_medium, else organic, social, ai, video, email, referral, internal, (none).",
+        "referrer_host, utm_*, click_id",
+        "organic",
+    ),
+    _derived(
+        "channel",
+        "Class of the two, as in Google Analytics, with AI Assistants and Internal.",
+        "source, medium",
+        "Organic Search",
+    ),
+    _derived(
+        "country", "ISO 3166-1 code, by `ip`; only with a database of the operator's, as the next two.", "ip", "CH"
+    ),
+    _derived("region", "ISO 3166-2 code.", "ip", "CH-ZH"),
+    _derived("city", "English name.", "ip", "Zurich"),
+    _derived("primary_language", "Language of `language` without its region, ISO 639.", "language", "de"),
+    _derived(
+        "screen_class",
+        "xs, sm, md, lg or xl: width of screen, else of viewport, from 1, 576, 768, 992, 1200.",
+        "screen_width, viewport_width",
+        "xl",
+    ),
+    _derived(
+        VERSION_COLUMN,
+        "By which versions of steps and lists the columns from `browser` on were made.",
+        "compact",
+        "agents=1",
+    ),
 )
 EVENT_COLUMNS: tuple[Column, ...] = (
     *BODY_COLUMNS,
     *DERIVED_COLUMNS,
-    Column(EVENT_PARTITION, pa.date32(), False, "UTC date of `occurred_at`; the table is partitioned by it."),
+    Column(
+        EVENT_PARTITION,
+        pa.date32(),
+        False,
+        "UTC date of `occurred_at`; the table is partitioned by it.",
+        "occurred_at",
+        "2026-03-01",
+    ),
     *_LINEAGE,
 )
 FAILED_COLUMNS: tuple[Column, ...] = (
     *_columns_of(FailedEvent),
-    Column(FAILED_PARTITION, pa.date32(), False, "UTC date of `received_at`; the table is partitioned by it."),
-    Column("hub", pa.string(), False, "The hub that carried it."),
+    Column(
+        FAILED_PARTITION,
+        pa.date32(),
+        False,
+        "UTC date of `received_at`; the table is partitioned by it.",
+        "received_at",
+        "2026-03-01",
+    ),
+    Column("hub", pa.string(), False, "The hub that carried it.", "hub", "failed-events"),
     *_LINEAGE,
 )
 
 
 PIPELINE_COLUMNS: tuple[Column, ...] = (
     *_columns_of(PipelineHour),
-    Column(PIPELINE_PARTITION, pa.date32(), False, "UTC date of `hour`; the table is partitioned by it."),
+    Column(
+        PIPELINE_PARTITION,
+        pa.date32(),
+        False,
+        "UTC date of `hour`; the table is partitioned by it.",
+        "hour",
+        "2026-03-01",
+    ),
 )
 
 

@@ -21,12 +21,13 @@ WORDS = {
 }
 
 
-def line(column: Column) -> tuple[str, str, str]:
-    return column.name, WORDS[column.type] + ("" if column.nullable else ", never null"), column.doc
+def line(column: Column) -> tuple[str, ...]:
+    kind = WORDS[column.type] + ("" if column.nullable else ", never null")
+    return column.name, kind, column.source, column.example, column.doc
 
 
 @pytest.mark.parametrize("table", TABLES)
-def test_every_column_is_documented_in_order_with_its_type_and_meaning(table: str) -> None:
+def test_every_column_is_documented_in_order_with_its_type_source_example_and_meaning(table: str) -> None:
     section = DOCUMENT.split(f"\n## {table}\n")[1].split("\n## ")[0]
-    documented = re.findall(r"^\| `(\w+)` \| ([^|]+) \| ([^|]+) \|$", section, re.MULTILINE)
+    documented = re.findall(r"^\| `(\w+)` \| ([^|]+) \| ([^|]+) \| `([^|]+)` \| ([^|]+) \|$", section, re.MULTILINE)
     assert documented == [line(column) for column in TABLES[table]]
