@@ -40,6 +40,14 @@ class Dimension:
     of_visits: bool = False
 
 
+def _of_visit(name: str, description: str, part: str) -> Dimension:
+    return Dimension(name, description, f"coalesce(visit_arrival.{part}, '(not set)')", of_visits=True)
+
+
+def _derived(name: str, description: str, column: str) -> Dimension:
+    return Dimension(name, f"{description}; `(not set)` where it is not known.", f"coalesce({column}, '(not set)')")
+
+
 METRICS: Mapping[str, Metric] = {
     metric.name: metric
     for metric in (
@@ -73,6 +81,25 @@ DIMENSIONS: Mapping[str, Dimension] = {
             "visit_source",
             of_visits=True,
         ),
+        _of_visit(
+            "visit:source_name",
+            "Name of where the visit came from: `source` of its first event that has one, `(direct)` where that came "
+            "from the site itself; `(not set)` without one.",
+            "source",
+        ),
+        _of_visit("visit:medium", "`medium` of the same event; `(none)` where that came from the site.", "medium"),
+        _of_visit("visit:channel", "`channel` of the same event; `Direct` where that came from the site.", "channel"),
+        _derived("visit:browser", "The event's `browser`", "browser"),
+        _derived("visit:browser_version", "The event's `browser_version`", "browser_version"),
+        _derived("visit:os", "The event's `os`", "os"),
+        _derived("visit:os_version", "The event's `os_version`", "os_version"),
+        _derived("visit:device", "The event's `device_class`", "device_class"),
+        _derived("visit:screen", "The event's `screen_class`", "screen_class"),
+        _derived("visit:language", "The event's `primary_language`", "primary_language"),
+        _derived("visit:country", "The event's `country`", "country"),
+        _derived("visit:region", "The event's `region`", "region"),
+        _derived("visit:city", "The event's `city`", "city"),
+        _derived("event:bot", "`true` or `false`: the event's `is_bot`", "CAST(is_bot AS VARCHAR)"),
         Dimension(
             "time:day",
             "Date in the site's time zone.",
@@ -104,7 +131,10 @@ pauses AS (
     SELECT *, CASE WHEN referrer_host <> coalesce(page_host, '') THEN referrer_host ELSE '(direct)' END AS referred_by,
         session_id IS NULL AND NOT coalesce(
             occurred_at - lag(occurred_at) OVER (PARTITION BY visitor, session_id ORDER BY occurred_at, event_id)
-                <= INTERVAL 30 MINUTE, false) AS begins
+                <= INTERVAL 30 MINUTE, false) AS begins,
+        CASE WHEN channel = 'Internal' THEN struct_pack(source := '(direct)', medium := '(none)', channel := 'Direct')
+            WHEN channel IS NOT NULL THEN struct_pack(source := source, medium := medium, channel := channel)
+            END AS arrival
     FROM of_site
 ),
 runs AS (
@@ -118,6 +148,11 @@ visited AS (
             THEN row(event_id, session_id, run) END AS visit,
         CASE WHEN coalesce(visitor, session_id) IS NULL THEN referred_by
             ELSE first_value(referred_by) OVER (PARTITION BY visitor, session_id, run ORDER BY occurred_at, event_id)
-            END AS visit_source
+            END AS visit_source,
+        CASE WHEN coalesce(visitor, session_id) IS NULL THEN arrival
+            ELSE first_value(arrival IGNORE NULLS) OVER (
+                PARTITION BY visitor, session_id, run ORDER BY occurred_at, event_id
+                ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
+            ) END AS visit_arrival
     FROM runs
 )""".strip()

@@ -53,9 +53,34 @@ def visitor_of(row: Row) -> str | None:
     return row.get("anonymous_id") or row.get("user_id")
 
 
-def visits_of(rows: Sequence[Row]) -> dict[str, tuple[Any, str]]:
-    """By event id: the visit, and its source."""
+# The visit, the host it came from, and source, medium and channel of its arrival.
+Visit = tuple[Any, str, Sequence[str]]
+UNKNOWN = ("(not set)", "(not set)", "(not set)")
+OF_THE_EVENT = {
+    "visit:browser": "browser",
+    "visit:browser_version": "browser_version",
+    "visit:os": "os",
+    "visit:os_version": "os_version",
+    "visit:device": "device_class",
+    "visit:screen": "screen_class",
+    "visit:language": "primary_language",
+    "visit:country": "country",
+    "visit:region": "region",
+    "visit:city": "city",
+}
+
+
+def arrival_of(row: Row) -> Sequence[str] | None:
+    if row.get("channel") == "Internal":
+        return ("(direct)", "(none)", "Direct")
+    return (row["source"], row["medium"], row["channel"]) if row.get("channel") else None
+
+
+def visits_of(rows: Sequence[Row]) -> dict[str, Visit]:
+    """By event id."""
     found: dict[str, tuple[Any, str]] = {}
+    own: dict[str, Sequence[str]] = {}
+    arrivals: dict[Any, Sequence[str]] = {}
     sources: dict[Any, str] = {}
     last: dict[str, tuple[datetime, int]] = {}
     for row in sorted(rows, key=lambda row: (row["occurred_at"], row["event_id"])):
@@ -69,6 +94,7 @@ def visits_of(rows: Sequence[Row]) -> dict[str, tuple[Any, str]]:
             entered = row["event_type"] == "page_view" and host != row.get("page_host")
             denied = row.get("consent") == "denied"
             found[row["event_id"]] = (row["event_id"] if denied and entered else None, source)
+            own[row["event_id"]] = arrival_of(row) or UNKNOWN
             continue
         else:
             before, number = last.get(visitor, (datetime.min.replace(tzinfo=UTC), 0))
@@ -76,16 +102,24 @@ def visits_of(rows: Sequence[Row]) -> dict[str, tuple[Any, str]]:
             last[visitor] = (row["occurred_at"], number)
             visit = (visitor, None, number)
         found[row["event_id"]] = (visit, sources.setdefault(visit, source))
-    return found
+        if (arrival := arrival_of(row)) is not None:
+            arrivals.setdefault(visit, arrival)
+    return {
+        event_id: (visit, source, own.get(event_id) or arrivals.get(visit, UNKNOWN))
+        for event_id, (visit, source) in found.items()
+    }
 
 
-def values_of(row: Row, visit: tuple[Any, str], zone: ZoneInfo) -> dict[str, Any]:
+def values_of(row: Row, visit: Visit, zone: ZoneInfo) -> dict[str, Any]:
     local = row["occurred_at"].astimezone(zone)
     past = timedelta(minutes=local.minute, seconds=local.second, microseconds=local.microsecond)
     return {
         "event:page": row.get("page_path") or "(none)",
         "event:name": row["event_name"],
         "visit:source": visit[1],
+        **dict(zip(("visit:source_name", "visit:medium", "visit:channel"), visit[2], strict=True)),
+        **{name: row.get(column) or "(not set)" for name, column in OF_THE_EVENT.items()},
+        "event:bot": {None: "(not set)", True: "true", False: "false"}[row.get("is_bot")],
         "time:day": local.date().isoformat(),
         "time:hour": row["occurred_at"] - past,
     }
@@ -95,7 +129,7 @@ def label(value: Any, zone: ZoneInfo) -> str:
     return value if isinstance(value, str) else str(value.astimezone(zone).isoformat())
 
 
-def metric(name: str, rows: Sequence[Row], visits: Mapping[str, tuple[Any, str]]) -> int:
+def metric(name: str, rows: Sequence[Row], visits: Mapping[str, Visit]) -> int:
     if name == "visitors":
         return len({visitor_of(row) for row in rows} - {None})
     if name == "visits":

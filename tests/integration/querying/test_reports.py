@@ -20,6 +20,7 @@ from clickstream.errors import InvalidRequest, LimitExceeded
 from clickstream.lake.schema import EVENT_COLUMNS, arrow_schema
 from clickstream.querying.engine import QueryEngine
 from clickstream.querying.request import SiteScope, parse_query
+from clickstream.querying.semantics import DIMENSIONS, Kind
 from local.azurite import Azurite
 from tests.integration.querying.lake import NOW, Lake, event, make_lake
 from tests.integration.querying.plain_report import report
@@ -27,12 +28,26 @@ from tests.integration.querying.plain_report import report
 pytestmark = pytest.mark.integration
 
 METRICS = ["visitors", "visits", "pageviews", "events"]
-TEXTS = ["event:page", "event:name", "visit:source"]
+USUAL = ["event:page", "event:name", "visit:source"]
+# The usual ones as often as all others.
+TEXTS = [*(name for name, dimension in DIMENSIONS.items() if dimension.kind is Kind.TEXT), *USUAL * 4]
 TIMES = ["time:day", "time:hour"]
 # Clocks go back on 25 October in Europe and forward by half an hour on 4 October on Lord Howe; Kolkata is at 5:30.
 ZONES = ["UTC", "Europe/Berlin", "Asia/Kolkata", "America/New_York", "Australia/Lord_Howe"]
 PAGES = ["/", "/a", "/a/b", "/Ünïcode", "/100%", "/it's", None]
 HOSTS = ["search.example", "news.example", "shop.example", None]
+ARRIVALS = [
+    {"source": "Search", "medium": "organic", "channel": "Organic Search"},
+    {"source": "(direct)", "medium": "(none)", "channel": "Direct"},
+    {"source": "shop.example", "medium": "internal", "channel": "Internal"},
+    {},
+]
+DEVICES: list[dict[str, Any]] = [
+    {"browser": "Chrome", "browser_version": "120.0", "os": "Windows", "os_version": "10", "device_class": "desktop"},
+    {"browser": "Bot", "device_class": "bot", "is_bot": True, "country": "DE", "region": "DE-BE", "city": "Berlin"},
+    {"is_bot": False, "screen_class": "xs", "primary_language": "de"},
+    {},
+]
 GAPS = [0, 1, 600, 1799, 1800, 1801, 3600, 30_000, 90_000]
 
 
@@ -59,7 +74,7 @@ def random_rows(seed: int) -> list[dict[str, Any]]:
                     page_path=chance.choice(PAGES),
                     page_host=chance.choice(["shop.example", None]),
                     referrer_host=chance.choice(HOSTS),
-                    **{**ids, **session},
+                    **{**ids, **session, **chance.choice(ARRIVALS), **chance.choice(DEVICES)},
                 )
             )
     return rows
@@ -93,7 +108,20 @@ def values(answer: dict[str, Any]) -> list[tuple[list[str], list[int]]]:
 
 def comparisons() -> st.SearchStrategy[list[Any]]:
     texts = st.sampled_from(
-        [*(page for page in PAGES if page), "(none)", "buy", "page", "a", "(direct)", "news.example"]
+        [
+            *(page for page in PAGES if page),
+            "(none)",
+            "buy",
+            "page",
+            "a",
+            "(direct)",
+            "news.example",
+            "(not set)",
+            "Direct",
+            "Search",
+            "true",
+            "DE",
+        ]
     )
     return st.tuples(
         st.sampled_from(["is", "is_not", "contains", "contains_not"]),
