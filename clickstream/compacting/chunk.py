@@ -60,13 +60,15 @@ class Chunk:
             yield file, slice(end - count, end)
 
     def watermarks(self, before: Mapping[HubPartition, Watermark]) -> dict[HubPartition, Watermark]:
-        """Where each partition stands once this chunk is committed."""
-        after = dict(before)
+        """Where each partition stands once this chunk is committed: never before where it stood."""
+        after = {file.source: before.get(file.source, Watermark()) for file in self.files}
         for file, events in self.per_file():
+            if after[file.source].covers(file):
+                continue
             numbers = self.captured.sequence_numbers[events]
-            reached = int(numbers[-1]) if len(numbers) else after.get(file.source, Watermark()).sequence_number
+            reached = int(numbers[-1]) if len(numbers) else after[file.source].sequence_number
             after[file.source] = Watermark(file.started_at, reached)
-        return {source: after[source] for source in {file.source for file in self.files}}
+        return after
 
 
 @dataclass(frozen=True, slots=True)

@@ -153,7 +153,7 @@ class Compactor:
         report: Report,
         enqueued: dict[tuple[str, str], datetime],
     ) -> None:
-        chunk, quarantined = self._read(list(zip(files, self._files.read(files), strict=True)))
+        chunk, quarantined = read_chunk(self._files, list(zip(files, self._files.read(files), strict=True)))
         done = Report(files=len(files), captured=chunk.event_count, quarantined=[file.path for file in quarantined])
         done.gaps += gaps(chunk, {source: mark for source, mark in watermarks.items() if mark.file_started_at})
         counts = HourCounts(files[0].source.hub)
@@ -161,7 +161,7 @@ class Compactor:
         counts.add_quarantined(quarantined)
         if table.spec is EVENTS_TABLE:
             made = event_rows(chunk)
-            rows = self._enrichment.enrich(self._new(made.events, table, counts))
+            rows = self._enrichment.enrich(new_rows(made.events, table, counts))
             done.duplicates = made.events.num_rows - rows.num_rows
             done.rows = rows.num_rows
             done.failed = made.failed.num_rows
@@ -171,7 +171,7 @@ class Compactor:
                 self._append_failed(made.failed, chunk)
         else:
             made_failed = failed_event_rows(chunk)
-            rows = self._new(made_failed, table, counts)
+            rows = new_rows(made_failed, table, counts)
             done.duplicates = made_failed.num_rows - rows.num_rows
             done.failed = rows.num_rows
         table.append(rows, versions(chunk.watermarks(watermarks)), hours_to_json(counts.hours()))
@@ -179,22 +179,6 @@ class Compactor:
             log.warning("%s: no file holds the events between %d and %d", gap.source.prefix, gap.after, gap.before)
         report.add(done)
         enqueued |= last_enqueued(chunk)
-
-    def _new(self, rows: pa.Table, table: LakeTable, counts: HourCounts) -> pa.Table:
-        """The rows that the table has not yet, each once; all are counted."""
-        id_column = ID_COLUMNS[table.spec.name]
-        kept = drop_copies(rows, id_column, table)
-        copies = dropped(rows, kept)
-        again = redelivered(copies, kept, id_column, table)
-        for name, counted in {
-            "captured": rows,
-            ADDED_AS[table.spec.name]: kept,
-            "duplicates": copies,
-            "redelivered": again,
-        }.items():
-            counts.add(name, counted)
-        counts.add_claims(rows, again)
-        return kept
 
     def _append_failed(self, failed: pa.Table, chunk: Chunk) -> None:
         """Commit failures of the hub of events, but those that a run before this one has committed."""
@@ -223,7 +207,7 @@ class Compactor:
         raise Unavailable(f"other compactors were first {TRIES_AFTER_CONFLICT} times")
 
     def _compact_spilled(self, table: LakeTable, files: Sequence[CaptureFile], report: Report) -> None:
-        chunk, quarantined = self._read(self._spill.read(files))
+        chunk, quarantined = read_chunk(self._files, self._spill.read(files))
         count = chunk.event_count
         paths = [file.path for file in quarantined]
         done = Report(files=len(chunk.files), captured=count, spilled=count, quarantined=paths)
@@ -231,12 +215,12 @@ class Compactor:
         counts.add_quarantined(quarantined)
         if table.spec is EVENTS_TABLE:
             made = event_rows(chunk)
-            rows = self._enrichment.enrich(self._new(made.events, table, counts))
+            rows = self._enrichment.enrich(new_rows(made.events, table, counts))
             done.rows = rows.num_rows
             if made.failed.num_rows:
                 done.failed = self._append_spilled_failures(made.failed)
         else:
-            rows = self._new(failed_event_rows(chunk), table, counts)
+            rows = new_rows(failed_event_rows(chunk), table, counts)
             done.failed = rows.num_rows
         done.duplicates = done.captured - done.rows - done.failed
         table.append(rows, {}, hours_to_json(counts.hours()))
@@ -246,19 +230,9 @@ class Compactor:
         """Commit failures of the hub of events that no run before this one has committed; counted by that commit."""
         table = self._open(FAILED_TABLE)
         counts = HourCounts(self._settings.event_hub_name)
-        fresh = self._new(failed, table, counts)
+        fresh = new_rows(failed, table, counts)
         table.append(fresh, {}, hours_to_json(counts.hours()))
         return int(fresh.num_rows)
-
-    def _read(self, files: Sequence[tuple[CaptureFile, Content]]) -> tuple[Chunk, list[CaptureFile]]:
-        captured = decode_files([content for _, content in files])
-        quarantined = []
-        for index, problem in captured.unreadable.items():
-            file, content = files[index]
-            log.error("%s cannot be read and is put aside: %s", file.path, problem)
-            self._files.quarantine(file, content, problem)
-            quarantined.append(file)
-        return Chunk([file for file, _ in files], captured), quarantined
 
     # --- progress --------------------------------------------------------------------------------------------------
 
@@ -287,6 +261,37 @@ class Compactor:
             until = complete_until(asked_at, delivery, states, compacted, before.complete_until)
         write_progress(self._lake, Progress(until, self._now(), latest, counted))
         return until
+
+
+def read_chunk(
+    capture: CaptureFiles, files: Sequence[tuple[CaptureFile, Content]]
+) -> tuple[Chunk, Sequence[CaptureFile]]:
+    """What the files hold, and those that cannot be read and are put aside. Raise Unavailable."""
+    captured = decode_files([content for _, content in files])
+    quarantined = []
+    for index, problem in captured.unreadable.items():
+        file, content = files[index]
+        log.error("%s cannot be read and is put aside: %s", file.path, problem)
+        capture.quarantine(file, content, problem)
+        quarantined.append(file)
+    return Chunk([file for file, _ in files], captured), quarantined
+
+
+def new_rows(rows: pa.Table, table: LakeTable, counts: HourCounts) -> pa.Table:
+    """The rows that the table has not yet, each once; all are counted. Raise Unavailable."""
+    id_column = ID_COLUMNS[table.spec.name]
+    kept = drop_copies(rows, id_column, table)
+    copies = dropped(rows, kept)
+    again = redelivered(copies, kept, id_column, table)
+    for name, counted in {
+        "captured": rows,
+        ADDED_AS[table.spec.name]: kept,
+        "duplicates": copies,
+        "redelivered": again,
+    }.items():
+        counts.add(name, counted)
+    counts.add_claims(rows, again)
+    return kept
 
 
 def read_watermark(table: LakeTable, source: HubPartition) -> Watermark:

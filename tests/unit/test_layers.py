@@ -39,7 +39,7 @@ def within(name: str, packages: tuple[str, ...]) -> bool:
 
 @pytest.mark.parametrize("path", sources("clickstream"), ids=lambda path: str(path.relative_to(ROOT)))
 def test_the_core_imports_no_shell_and_no_tool(path: Path) -> None:
-    forbidden = ("azure.functions", "functions", "function_app", "local", "tests", "benchmarks")
+    forbidden = ("azure.functions", "functions", "function_app", "local", "tests", "benchmarks", "distributed")
     assert [name for name in imports(path) if within(name, forbidden)] == []
 
 

@@ -48,7 +48,17 @@ def test_nothing_of_development_is_deployed() -> None:
         return not any(fnmatch(name, pattern) for pattern in ignored)
 
     assert all(map(is_deployed, ("clickstream", "functions", "function_app.py", "host.json", "requirements.txt")))
-    left_behind = ("local", "tests", "benchmarks", "docs", ".venv", "local.settings.json", "node_modules", "README.md")
+    left_behind = (
+        "local",
+        "tests",
+        "benchmarks",
+        "distributed",
+        "docs",
+        ".venv",
+        "local.settings.json",
+        "node_modules",
+        "README.md",
+    )
     assert not any(map(is_deployed, left_behind))
 
 

@@ -57,6 +57,11 @@ def test_the_watermark_is_the_last_file_and_the_last_number_that_was_read() -> N
     assert chunk([]).watermarks({SOURCE: Watermark(START, 7)}) == {SOURCE: Watermark(START, 7)}
 
 
+def test_a_watermark_does_not_move_back_over_what_is_committed() -> None:
+    ahead = Watermark(START + timedelta(seconds=9), 50)
+    assert chunk([0, 1], [2]).watermarks({SOURCE: ahead}) == {SOURCE: ahead}
+
+
 GOOD = {
     "failed_event_id": "f1",
     "received_at": "2026-03-10T12:00:00Z",

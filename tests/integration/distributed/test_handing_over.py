@@ -1,0 +1,236 @@
+"""The hand-over to Sail, a Spark Connect engine: the compactor's rows, and the functions' answers."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import warnings
+from ast import literal_eval
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
+from datetime import timedelta
+from itertools import product
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from clickstream.compacting.compactor import read_watermark
+from clickstream.compacting.files import Watermark
+from clickstream.errors import Conflict
+from clickstream.lake.capture_files import CaptureFiles
+from clickstream.lake.delta import EVENTS_TABLE, FAILED_TABLE, LakeTable
+from clickstream.lake.pipeline_hours import added_up
+from clickstream.pipeline_hour import PipelineHour
+from clickstream.querying.engine import QueryEngine
+from clickstream.querying.request import SiteScope, parse_query
+from distributed.backlog import Backlog
+from distributed.reports import answer
+from local.azurite import Azurite
+from local.processes import free_port
+from local.stack import ROOT
+from tests.integration.compacting.lake import NOW as NOW_OF_CAPTURE
+from tests.integration.compacting.lake import START, Lake, event
+from tests.integration.distributed.sail import Sail
+from tests.integration.querying.lake import NOW, make_lake
+from tests.integration.querying.lake import Lake as QueryLake
+from tests.integration.querying.test_reports import ROWS
+
+pytestmark = pytest.mark.integration
+AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["one process", "workers"])
+def sail(azurite: Azurite, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Sail]:
+    with Sail(tmp_path_factory.mktemp("sail"), free_port(), azurite, request.param) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def spark(sail: Sail) -> Iterator[Any]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the client's own imports
+        from pyspark.sql import SparkSession
+
+        session = SparkSession.builder.remote(sail.remote).getOrCreate()
+    yield session
+    session.stop()
+
+
+@pytest.fixture(scope="module")
+def reported(azurite: Azurite) -> QueryLake:
+    lake = make_lake(azurite)
+    lake.append(*ROWS)
+    return lake
+
+
+def distributed(
+    sail: Sail, azurite: Azurite, settings: dict[str, str], *arguments: str
+) -> subprocess.CompletedProcess[str]:
+    env = {
+        **os.environ,
+        "SPARK_REMOTE": sail.remote,
+        "EventHubConnection": "none",
+        "Lake": azurite.connection_string,
+        "VISITOR_ID_KEY": "0123456789abcdef",
+        **settings,
+    }
+    return subprocess.run(
+        [sys.executable, "-m", "distributed", *arguments],
+        cwd=ROOT,
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=180,
+    )
+
+
+def compact(sail: Sail, azurite: Azurite, lake: Lake) -> dict[str, str]:
+    """Hand the lake's backlog over. Returns what was printed, by name."""
+    settings = {
+        "CAPTURE_CONTAINER": lake.settings.capture_container,
+        "LAKE_CONTAINER": lake.settings.lake_container,
+        "CONFIG_CONTAINER": lake.settings.config_container,
+    }
+    done = distributed(sail, azurite, settings, "compact")
+    assert done.returncode == 0, done.stderr + sail.log()
+    return {name: value.strip() for name, _, value in (line.partition(" ") for line in done.stdout.splitlines())}
+
+
+class ConfiguredLake(Lake):
+    """A lake with a container of its own for documents and lists."""
+
+    def __init__(self, azurite: Azurite) -> None:
+        super().__init__(azurite, max_bytes=100_000_000)
+        config = f"config-{uuid4().hex[:12]}"
+        self.service.create_container(config)
+        self.settings = replace(self.settings, config_container=config)
+
+    def all_rows(self, table: str) -> list[dict[str, Any]]:
+        return sorted(self.rows(table), key=lambda row: (row["capture_file"], row["sequence_number"]))
+
+    def hours(self) -> Sequence[PipelineHour]:
+        """The books, closed by a compactor."""
+        self.compact()
+        rows = self.rows("pipeline_hours")
+        return added_up(PipelineHour(**{name: row[name] for name in PipelineHour.__slots__}) for row in rows)
+
+
+def fill(lake: Lake, first: int) -> None:
+    """Files of two partitions over days: events, copies within and across files, what is none, holes, damage."""
+    for number in range(first, first + 6):
+        at = START + timedelta(hours=9 * number)
+        bodies: list[bytes] = [
+            event(f"e{number}-{n}", occurred_at=at + timedelta(seconds=n), user_agent=AGENT, page_path=f"/{n}")
+            for n in range(40)
+        ]
+        bodies += [event("shared", occurred_at=at), event(f"e{number}-1", occurred_at=at), b"no event", b'{"site":"x"}']
+        lake.capture(number * 2, bodies, first_sequence=number * 50, partition=str(number % 2))
+    lake.capture(first * 2 + 1, [], partition="0")
+    lake.capture(first * 2 + 3, [], partition="1", raw=b"no avro")
+
+
+def test_what_is_handed_over_becomes_the_rows_and_the_books_that_the_compactor_makes(
+    azurite: Azurite, sail: Sail
+) -> None:
+    ours, theirs = ConfiguredLake(azurite), ConfiguredLake(azurite)
+    for first in (0, 10):  # the second time into tables that hold most copies already
+        fill(ours, first)
+        fill(theirs, first)
+        report = ours.compact()
+        told = compact(sail, azurite, theirs)
+        assert {name: int(told[name]) for name in ("files", "captured", "rows", "failed", "duplicates")} == {
+            "files": report.files,
+            "captured": report.captured,
+            "rows": report.rows,
+            "failed": report.failed,
+            "duplicates": report.duplicates,
+        }
+        assert literal_eval(told["gaps"]) == [asdict(gap) for gap in report.gaps]
+        assert literal_eval(told["quarantined"]) == report.quarantined
+        assert theirs.all_rows("events") == ours.all_rows("events")
+        assert theirs.all_rows("failed_events") == ours.all_rows("failed_events")
+        assert watermarks(theirs) == watermarks(ours)
+    assert theirs.compact().captured == 0
+    assert theirs.hours() == ours.hours()
+    again = compact(sail, azurite, theirs)
+    assert (again["commits"], again["captured"]) == ("0", "0")
+    ours.service.close()
+    theirs.service.close()
+
+
+def watermarks(lake: Lake) -> Sequence[Watermark]:
+    table = LakeTable.open_or_create(EVENTS_TABLE, lake.account, lake.settings.lake_container)
+    containers = (lake.settings.capture_container, lake.settings.lake_container)
+    return [
+        read_watermark(table, source)
+        for source in CaptureFiles(*map(lake.account.container, containers)).sources("events")
+    ]
+
+
+def test_a_commit_that_a_compactor_forestalled_leaves_nothing_behind(azurite: Azurite, spark: Any) -> None:
+    lake = ConfiguredLake(azurite)
+    fill(lake, 0)
+
+    def forestall(line: str) -> None:
+        if "tasks" in line:
+            lake.compact()
+
+    with pytest.raises(Conflict):
+        Backlog(lake.account, lake.settings, lambda: NOW_OF_CAPTURE, forestall).run(spark, 10**9, 10**6)
+    assert len(lake.ids()) == 241
+    report = Backlog(lake.account, lake.settings, lambda: NOW_OF_CAPTURE, lambda line: None).run(spark, 10**9, 10**6)
+    assert report.captured == 0
+    assert len(lake.rows("failed_events")) == 12
+    lake.service.close()
+
+
+def test_failures_that_were_committed_before_a_crash_are_not_committed_again(azurite: Azurite, spark: Any) -> None:
+    lake = ConfiguredLake(azurite)
+    fill(lake, 0)
+    failed = LakeTable.open_or_create(FAILED_TABLE, lake.account, lake.settings.lake_container)
+    marks = {"ns/events/0/file": 2_000_000_000, "ns/events/0/sequence": 1}
+    failed.append(failed.spec.schema.empty_table(), marks, {})
+    report = Backlog(lake.account, lake.settings, lambda: NOW_OF_CAPTURE, lambda line: None).run(spark, 1_000, 1_000)
+    assert (report.commits, report.failed) == (6, 12)
+    assert {row["hub_partition"] for row in lake.rows("failed_events")} == {"1"}
+    assert len(set(lake.ids())) == 241
+    lake.service.close()
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "Australia/Lord_Howe"])
+def test_reports_are_answered_as_the_functions_answer_them(
+    azurite: Azurite, spark: Any, reported: QueryLake, zone: str
+) -> None:
+    engine = QueryEngine(reported.account, reported.settings, lambda: NOW)
+    filters = [[], [["contains", "event:page", ["/a", "%", "'"]]], [["not", ["is", "visit:source", ["(direct)"]]]]]
+    dimensions = [[], ["event:page"], ["visit:source"], ["time:day"], ["time:hour", "event:name"]]
+    for dimension, filter in product(dimensions, filters):
+        query = {
+            "site_id": "shop",
+            "metrics": ["visitors", "visits", "pageviews", "events"],
+            "date_range": ["2026-10-01", "2026-10-28"],
+            "dimensions": dimension,
+            "filters": filter,
+            "pagination": {"limit": 1000},
+        }
+        request = parse_query(json.dumps(query).encode())
+        expected = engine.query(request, SiteScope("shop", zone))["results"]
+        assert expected
+        assert answer(spark, reported.settings.lake_container, request, zone, NOW)["results"] == expected
+
+
+def test_the_command_prints_an_answer(azurite: Azurite, sail: Sail, reported: QueryLake) -> None:
+    query = {"site_id": "shop", "metrics": ["events"], "date_range": ["2026-09-01", "2026-11-30"]}
+    settings = {"LAKE_CONTAINER": reported.settings.lake_container}
+    done = distributed(sail, azurite, settings, "report", json.dumps(query))
+    assert done.returncode == 0, done.stderr
+    [row] = json.loads(done.stdout)["results"]
+    assert row == {"dimensions": [], "metrics": [sum(row["site"] == "shop" for row in ROWS)]}
+    everything = distributed(sail, azurite, settings, "report", json.dumps({**query, "date_range": "all"}))
+    assert (everything.returncode, everything.stderr) == (1, "/date_range: name its first and its last day\n")
+    nowhere = distributed(sail, azurite, {**settings, "SPARK_REMOTE": ""}, "compact")
+    assert nowhere.returncode == 1
+    assert "SPARK_REMOTE" in nowhere.stderr
