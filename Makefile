@@ -31,6 +31,7 @@ format: install  ## rewrite the code in the project's format
 bench: install  ## print the ratios against the named baselines
 	@$(BIN)/python -m benchmarks.dialects
 	@$(BIN)/python -m benchmarks.collect
+	@$(BIN)/python -m benchmarks.enriching
 	@$(BIN)/python -m benchmarks.compaction
 
 # What is installed is remembered by stamps, so a second run starts at once.

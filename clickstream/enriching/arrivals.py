@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Protocol
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
 
 from clickstream.enriching.sources import Kind, SourceList
 from clickstream.sites.source_rules import SourceRule
@@ -83,8 +83,7 @@ class Arrival:
     click_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Traffic:
+class Traffic(NamedTuple):
     """Source, medium and channel; all None of an event that is no arrival."""
 
     source: str | None = None
@@ -106,7 +105,7 @@ def traffic(arrival: Arrival, known: SourceList, rules: Rules | None) -> Traffic
     for rule in rules.sources if rules is not None else ():
         if rule.when.hold(parts):
             said = {**rule.model_dump(exclude={"when"}, exclude_none=True), **said}
-    return replace(by_lists, **said)
+    return by_lists._replace(**said) if said else by_lists
 
 
 def _by_lists(arrival: Arrival, known: SourceList, rules: Rules | None) -> Traffic:

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import maxminddb
 
 from clickstream.enriching.unusable import Unusable
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where a network is: ISO 3166-1 country, ISO 3166-2 region, the city's English name."""
 
     country: str | None = None
     region: str | None = None
     city: str | None = None
+
+
+NOWHERE = Place()
 
 
 class Places:
@@ -42,9 +43,9 @@ class Places:
         try:
             found: Any = self._reader.get(address)
         except (ValueError, maxminddb.InvalidDatabaseError):  # no address, or a damaged entry
-            return Place()
+            return NOWHERE
         if not isinstance(found, Mapping):
-            return Place()
+            return NOWHERE
         country = _text(found, "country", "iso_code")
         regions = found.get("subdivisions")
         region = _text(regions[0], "iso_code") if isinstance(regions, list) and regions else None

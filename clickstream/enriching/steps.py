@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import astuple, dataclass, field
+from dataclasses import dataclass, field
 from functools import partial
 from hashlib import blake2b
 from typing import Any
@@ -15,7 +15,7 @@ import pyarrow as pa
 from clickstream.enriching import agents
 from clickstream.enriching.arrivals import Arrival, Rules, traffic
 from clickstream.enriching.distinct import distinct
-from clickstream.enriching.places import Place, Places
+from clickstream.enriching.places import NOWHERE, Places
 from clickstream.enriching.sources import SourceList, read_sources
 from clickstream.lake.schema import DERIVED_COLUMNS, VERSION_COLUMN
 
@@ -80,7 +80,7 @@ def _click(values: Values, knowledge: Knowledge) -> Values:
 
 def _source(values: Values, knowledge: Knowledge) -> Values:
     site, *rest = values
-    return astuple(traffic(Arrival(*rest), knowledge.sources, knowledge.sites.get(site)))
+    return traffic(Arrival(*rest), knowledge.sources, knowledge.sites.get(site))
 
 
 def _source_lists(knowledge: Knowledge, site: str) -> str:
@@ -93,7 +93,7 @@ def _source_lists(knowledge: Knowledge, site: str) -> str:
 
 def _place(values: Values, knowledge: Knowledge) -> Values:
     (ip,) = values
-    return astuple(knowledge.places.of(ip) if knowledge.places is not None and ip else Place())
+    return knowledge.places.of(ip) if knowledge.places is not None and ip else NOWHERE
 
 
 def _place_lists(knowledge: Knowledge, site: str) -> str:
