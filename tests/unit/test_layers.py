@@ -14,7 +14,17 @@ ROOT = Path(__file__).parents[2]
 # Azure's SDKs, and the libraries that reach storage: only these parts may name them.
 EDGES = ("clickstream/delivery", "clickstream/lake")
 SDKS = ("azure.eventhub", "azure.identity", "azure.storage", "azure.core", "obstore", "deltalake")
-HEAVY = ("pyarrow", "numpy", "duckdb", "deltalake", "fastavro", "jsonschema_rs", "ua_parser", "ua_parser_rs", "maxminddb")
+HEAVY = (
+    "pyarrow",
+    "numpy",
+    "duckdb",
+    "deltalake",
+    "fastavro",
+    "jsonschema_rs",
+    "ua_parser",
+    "ua_parser_rs",
+    "maxminddb",
+)
 
 
 def sources(folder: str) -> list[Path]:
