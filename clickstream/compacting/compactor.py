@@ -22,11 +22,12 @@ from datetime import UTC, datetime, timedelta
 import pyarrow as pa
 
 from clickstream.compacting.chunk import Chunk, Gap, event_rows, failed_event_rows, gaps, last_enqueued
-from clickstream.compacting.counting import HourCounts, dropped, redelivered
+from clickstream.compacting.counting import HourCounts
 from clickstream.compacting.decode import Content, decode_files
-from clickstream.compacting.dedupe import drop_copies
+from clickstream.compacting.dedupe import separate
 from clickstream.compacting.files import CaptureFile, HubPartition, Watermark, plan, prefixes_to_list
 from clickstream.compacting.progress import Compacted, HubState, HubStates, complete_until
+from clickstream.erasing.late import LateEvents
 from clickstream.errors import Conflict, Unavailable
 from clickstream.lake.capture_files import CaptureFiles
 from clickstream.lake.delta import EVENTS_TABLE, FAILED_TABLE, LakeTable, TableSpec
@@ -56,6 +57,7 @@ class Report:
     rows: int = 0
     failed: int = 0
     duplicates: int = 0
+    erased: int = 0
     quarantined: list[str] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)
     complete_until: datetime | None = None
@@ -63,7 +65,7 @@ class Report:
 
     def add(self, done: Report) -> None:
         """Add what one commit did."""
-        for name in ("files", "captured", "spilled", "rows", "failed", "duplicates"):
+        for name in ("files", "captured", "spilled", "rows", "failed", "duplicates", "erased"):
             setattr(self, name, getattr(self, name) + getattr(done, name))
         self.quarantined += done.quarantined
         self.gaps += done.gaps
@@ -82,6 +84,7 @@ class Compactor:
         self._lake = account.container(settings.lake_container)
         self._files = CaptureFiles(account.container(settings.capture_container), self._lake)
         self._spill = SpillFiles(account.container(settings.spill_container))
+        self._late = LateEvents.of(account, settings)
         self._enrichment = self._latest_enrichment()
 
     def run(self, deadline: datetime) -> Report:
@@ -153,7 +156,7 @@ class Compactor:
         report: Report,
         enqueued: dict[tuple[str, str], datetime],
     ) -> None:
-        chunk, quarantined = read_chunk(self._files, list(zip(files, self._files.read(files), strict=True)))
+        chunk, quarantined = self._read(list(zip(files, self._files.read(files), strict=True)))
         done = Report(files=len(files), captured=chunk.event_count, quarantined=[file.path for file in quarantined])
         done.gaps += gaps(chunk, {source: mark for source, mark in watermarks.items() if mark.file_started_at})
         counts = HourCounts(files[0].source.hub)
@@ -161,18 +164,15 @@ class Compactor:
         counts.add_quarantined(quarantined)
         if table.spec is EVENTS_TABLE:
             made = event_rows(chunk)
-            rows = self._enrichment.enrich(new_rows(made.events, table, counts))
-            done.duplicates = made.events.num_rows - rows.num_rows
+            rows = self._enrichment.enrich(self._new(made.events, table, counts, done))
+            done.duplicates = made.events.num_rows - rows.num_rows - done.erased
             done.rows = rows.num_rows
-            done.failed = made.failed.num_rows
             if made.failed.num_rows:
-                counts.add("captured", made.failed)
-                counts.add("failed", made.failed)
-                self._append_failed(made.failed, chunk)
+                done.failed = self._append_failed(made.failed, chunk, counts, done)
         else:
             made_failed = failed_event_rows(chunk)
-            rows = new_rows(made_failed, table, counts)
-            done.duplicates = made_failed.num_rows - rows.num_rows
+            rows = self._new(made_failed, table, counts, done)
+            done.duplicates = made_failed.num_rows - rows.num_rows - done.erased
             done.failed = rows.num_rows
         table.append(rows, versions(chunk.watermarks(watermarks)), hours_to_json(counts.hours()))
         for gap in done.gaps:
@@ -180,14 +180,43 @@ class Compactor:
         report.add(done)
         enqueued |= last_enqueued(chunk)
 
-    def _append_failed(self, failed: pa.Table, chunk: Chunk) -> None:
-        """Commit failures of the hub of events, but those that a run before this one has committed."""
+    def _wanted(self, rows: pa.Table, table: LakeTable, counts: HourCounts, done: Report) -> pa.Table:
+        """The rows but those of erased persons, which are only counted."""
+        split = self._late.split_events(rows) if table.spec is EVENTS_TABLE else self._late.split_failed(rows)
+        counts.add("captured", split.erased)
+        counts.add("erased", split.erased)
+        counts.add_claims(split.erased, split.erased.slice(0, 0))
+        done.erased += split.erased.num_rows
+        return split.kept
+
+    def _new(self, rows: pa.Table, table: LakeTable, counts: HourCounts, done: Report) -> pa.Table:
+        """The rows that are wanted and that the table has not yet, each once; all are counted."""
+        rows = self._wanted(rows, table, counts, done)
+        separated = separate(rows, ID_COLUMNS[table.spec.name], table)
+        for name, counted in {
+            "captured": rows,
+            ADDED_AS[table.spec.name]: separated.new,
+            "duplicates": separated.copies,
+            "redelivered": separated.again,
+        }.items():
+            counts.add(name, counted)
+        counts.add_claims(rows, separated.again)
+        return separated.new
+
+    def _append_failed(self, failed: pa.Table, chunk: Chunk, counts: HourCounts, done: Report) -> int:
+        """Commit failures of the hub of events, but those that a run before this one has committed. Returns how many
+        there are, with those.
+        """
         table = self._open(FAILED_TABLE)
+        failed = self._wanted(failed, table, counts, done)
+        counts.add("captured", failed)
+        counts.add("failed", failed)
         marks = {file.source: read_watermark(table, file.source) for file in chunk.files}
         known = {file.path for file in chunk.files if marks[file.source].covers(file)}
         fresh = failed.filter(pa.array([path not in known for path in failed["capture_file"].to_pylist()], pa.bool_()))
         if fresh.num_rows:
             table.append(fresh, versions(chunk.watermarks(marks)), {})
+        return int(failed.num_rows)
 
     # --- the spill ---------------------------------------------------------------------------------------------------
 
@@ -207,7 +236,7 @@ class Compactor:
         raise Unavailable(f"other compactors were first {TRIES_AFTER_CONFLICT} times")
 
     def _compact_spilled(self, table: LakeTable, files: Sequence[CaptureFile], report: Report) -> None:
-        chunk, quarantined = read_chunk(self._files, self._spill.read(files))
+        chunk, quarantined = self._read(self._spill.read(files))
         count = chunk.event_count
         paths = [file.path for file in quarantined]
         done = Report(files=len(chunk.files), captured=count, spilled=count, quarantined=paths)
@@ -215,24 +244,34 @@ class Compactor:
         counts.add_quarantined(quarantined)
         if table.spec is EVENTS_TABLE:
             made = event_rows(chunk)
-            rows = self._enrichment.enrich(new_rows(made.events, table, counts))
+            rows = self._enrichment.enrich(self._new(made.events, table, counts, done))
             done.rows = rows.num_rows
             if made.failed.num_rows:
-                done.failed = self._append_spilled_failures(made.failed)
+                done.failed = self._append_spilled_failures(made.failed, done)
         else:
-            rows = new_rows(failed_event_rows(chunk), table, counts)
+            rows = self._new(failed_event_rows(chunk), table, counts, done)
             done.failed = rows.num_rows
-        done.duplicates = done.captured - done.rows - done.failed
+        done.duplicates = done.captured - done.rows - done.failed - done.erased
         table.append(rows, {}, hours_to_json(counts.hours()))
         report.add(done)
 
-    def _append_spilled_failures(self, failed: pa.Table) -> int:
+    def _append_spilled_failures(self, failed: pa.Table, done: Report) -> int:
         """Commit failures of the hub of events that no run before this one has committed; counted by that commit."""
         table = self._open(FAILED_TABLE)
         counts = HourCounts(self._settings.event_hub_name)
-        fresh = new_rows(failed, table, counts)
+        fresh = self._new(failed, table, counts, done)
         table.append(fresh, {}, hours_to_json(counts.hours()))
         return int(fresh.num_rows)
+
+    def _read(self, files: Sequence[tuple[CaptureFile, Content]]) -> tuple[Chunk, list[CaptureFile]]:
+        captured = decode_files([content for _, content in files])
+        quarantined = []
+        for index, problem in captured.unreadable.items():
+            file, content = files[index]
+            log.error("%s cannot be read and is put aside: %s", file.path, problem)
+            self._files.quarantine(file, content, problem)
+            quarantined.append(file)
+        return Chunk([file for file, _ in files], captured), quarantined
 
     # --- progress --------------------------------------------------------------------------------------------------
 
@@ -261,37 +300,6 @@ class Compactor:
             until = complete_until(asked_at, delivery, states, compacted, before.complete_until)
         write_progress(self._lake, Progress(until, self._now(), latest, counted))
         return until
-
-
-def read_chunk(
-    capture: CaptureFiles, files: Sequence[tuple[CaptureFile, Content]]
-) -> tuple[Chunk, Sequence[CaptureFile]]:
-    """What the files hold, and those that cannot be read and are put aside. Raise Unavailable."""
-    captured = decode_files([content for _, content in files])
-    quarantined = []
-    for index, problem in captured.unreadable.items():
-        file, content = files[index]
-        log.error("%s cannot be read and is put aside: %s", file.path, problem)
-        capture.quarantine(file, content, problem)
-        quarantined.append(file)
-    return Chunk([file for file, _ in files], captured), quarantined
-
-
-def new_rows(rows: pa.Table, table: LakeTable, counts: HourCounts) -> pa.Table:
-    """The rows that the table has not yet, each once; all are counted. Raise Unavailable."""
-    id_column = ID_COLUMNS[table.spec.name]
-    kept = drop_copies(rows, id_column, table)
-    copies = dropped(rows, kept)
-    again = redelivered(copies, kept, id_column, table)
-    for name, counted in {
-        "captured": rows,
-        ADDED_AS[table.spec.name]: kept,
-        "duplicates": copies,
-        "redelivered": again,
-    }.items():
-        counts.add(name, counted)
-    counts.add_claims(rows, again)
-    return kept
 
 
 def read_watermark(table: LakeTable, source: HubPartition) -> Watermark:

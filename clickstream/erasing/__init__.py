@@ -1,0 +1,1 @@
+"""Erasing: one person's data found and removed in every copy, or handed over to that person."""

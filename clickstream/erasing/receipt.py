@@ -1,0 +1,43 @@
+"""The receipt of an erasure: what was done, signed, so that it can be shown that nobody has changed it since."""
+
+from __future__ import annotations
+
+import hmac
+import json
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Any
+
+from clickstream.erasing.erased import ErasureKeys
+
+SIGNATURE = "signature"
+
+
+def canonical(document: Mapping[str, Any]) -> bytes:
+    """The one way to write a document: names in order, no spaces, ASCII."""
+    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
+
+
+def signed(receipt: Mapping[str, Any], keys: ErasureKeys) -> dict[str, Any]:
+    """The receipt with its signature: HMAC-SHA-256 of its canonical form, and which key made it."""
+    told = {**receipt, "key": key_name(keys)}
+    return {**told, SIGNATURE: _signature(told, keys)}
+
+
+def problem_of(receipt: Mapping[str, Any], keys: ErasureKeys) -> str | None:
+    """Why a receipt is not ours as it was signed; None where it is."""
+    if receipt.get("key") != key_name(keys):
+        return "it was signed with another key: VISITOR_ID_KEY was another then, or this is no receipt of ours"
+    unsigned = {name: value for name, value in receipt.items() if name != SIGNATURE}
+    if not hmac.compare_digest(str(receipt.get(SIGNATURE)), _signature(unsigned, keys)):
+        return "its signature does not match: it was changed since"
+    return None
+
+
+def key_name(keys: ErasureKeys) -> str:
+    """What tells one key from another without telling it."""
+    return sha256(b"name of " + keys.receipts).hexdigest()[:8]
+
+
+def _signature(receipt: Mapping[str, Any], keys: ErasureKeys) -> str:
+    return hmac.digest(keys.receipts, canonical(receipt), sha256).hex()
