@@ -4,22 +4,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from datetime import UTC, datetime
 
-import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from clickstream.compacting.chunk import Gap
 from clickstream.compacting.files import CaptureFile
-from clickstream.lake.delta import LakeTable
 from clickstream.lake.schema import TIMESTAMP
 from clickstream.pipeline_hour import PipelineHour
 
 _KEY = ("site", "hub_partition", "hour")
 _CLAIMS = ("request_accepted", "request_failed")
-_LINEAGE = ("capture_file", "sequence_number")
 
 
 class HourCounts:
@@ -75,47 +71,3 @@ def _by_hour(rows: pa.Table, columns: Sequence[str]) -> pa.Table:
 
 def _floored(moment: datetime) -> datetime:
     return moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
-
-
-def dropped(rows: pa.Table, kept: pa.Table) -> pa.Table:
-    """The rows that are not among those kept."""
-    if rows.num_rows == kept.num_rows:
-        return rows.slice(0, 0)
-    with duckdb.connect() as connection:
-        connection.register("all_rows", _numbered(rows, _LINEAGE))
-        connection.register("kept", kept.select(list(_LINEAGE)))
-        at = connection.sql(f"SELECT _at FROM all_rows ANTI JOIN kept USING ({', '.join(_LINEAGE)}) ORDER BY _at")
-        return rows.take(at.to_arrow_table()["_at"])
-
-
-def redelivered(copies: pa.Table, kept: pa.Table, id_column: str, table: LakeTable) -> pa.Table:
-    """Those of the copies that are the very message which was kept, now or before: the id was received at that moment.
-
-    A client that sends an event again is received again, so its copy is none of them. Raise Unavailable.
-    """
-    if not copies.num_rows:
-        return copies
-    key = (id_column, "received_at")
-    known = [kept.select(list(key))]
-    ids = pc.unique(copies[id_column])
-    if (stored := table.rows_with(id_column, ids, _dates_around(copies[table.spec.partition]), key)) is not None:
-        known.append(stored)
-    with duckdb.connect() as connection:
-        connection.register("copies", _numbered(copies, key))
-        connection.register("known", pa.concat_tables(known, promote_options="default"))
-        columns = ", ".join(key)
-        at = connection.sql(f"""
-            SELECT _at FROM (
-                SELECT *, row_number() OVER (PARTITION BY {columns} ORDER BY _at) AS nth FROM copies
-            ) WHERE nth > 1 OR ({columns}) IN (SELECT ({columns}) FROM known) ORDER BY _at
-        """)
-        return copies.take(at.to_arrow_table()["_at"])
-
-
-def _numbered(rows: pa.Table, columns: Sequence[str]) -> pa.Table:
-    return rows.select(list(columns)).append_column("_at", pa.array(range(rows.num_rows), pa.int64()))
-
-
-def _dates_around(column: Any) -> Sequence[date]:
-    touched: list[date] = pc.unique(column).to_pylist()
-    return sorted({day + timedelta(days) for day in touched for days in (-1, 0, 1) if date.min < day < date.max})

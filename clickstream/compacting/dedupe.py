@@ -1,49 +1,133 @@
-"""Copies of an event: one row per id, the earliest."""
+"""Copies of an event: one row per id and content, the earliest."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 
-import duckdb
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from clickstream.errors import Unavailable
 from clickstream.lake.delta import LakeTable
+from clickstream.lake.schema import REUSED_COLUMN
+
+HOUR_US = 3_600_000_000
+DAY_US = 24 * HOUR_US
+# How far back a first copy is looked for where an event's clocks disagree.
+LOOK_BACK_US = 35 * DAY_US
+EPOCH = date(1970, 1, 1)
+Longs = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
 
 
-def drop_copies(rows: pa.Table, id_column: str, table: LakeTable) -> pa.Table:
-    """The rows whose id is new: once among themselves, and not yet in the table.
+@dataclass(frozen=True, slots=True)
+class Separated:
+    """`new` are rows that the table has not; `copies` are copies of these or of stored ones.
 
-    Of copies among the rows the earliest enqueued stays. The table is searched in the dates that the rows touch and
-    one day around each: a copy's `occurred_at` may lie some seconds off, over midnight. A copy that was clamped to
-    another date than its first is not found. Raise Unavailable.
+    `again` are those of the copies that are the very message which was taken before: received at the same moment. A
+    client that sends an event again is received again.
     """
-    ordered = rows.append_column("_at", pa.array(range(rows.num_rows), pa.int64()))
-    with duckdb.connect() as connection:
-        connection.register("fresh", ordered.select([id_column, "enqueued_at", "hub_partition", "_at"]))
-        first = f"""
-            SELECT _at, {id_column} AS id FROM (
-                SELECT *, row_number() OVER (
-                    PARTITION BY {id_column} ORDER BY enqueued_at, hub_partition, _at
-                ) AS nth FROM fresh
-            ) WHERE nth = 1
-        """
-        existing = table.ids(id_column, _dates_around(rows[table.spec.partition]))
-        if existing is None:
-            kept = connection.sql(f"SELECT _at FROM ({first}) ORDER BY _at")
-        else:
-            connection.register("existing", existing)
-            kept = connection.sql(
-                f"SELECT _at FROM ({first}) f ANTI JOIN existing e ON f.id = e.{id_column} ORDER BY _at"
-            )
-        try:
-            return rows.take(kept.to_arrow_table()["_at"])
-        except (duckdb.Error, OSError) as error:  # duckdb passes on what the reader raises as its own
-            raise Unavailable(f"the table {table.spec.name} cannot be read: {error}") from error
+
+    new: pa.Table
+    copies: pa.Table
+    again: pa.Table
 
 
-def _dates_around(column: pa.ChunkedArray) -> Sequence[date]:
-    touched: list[date] = pc.unique(column).to_pylist()
-    return sorted({day + timedelta(days) for day in touched for days in (-1, 0, 1) if date.min < day < date.max})
+@dataclass(slots=True)
+class _Known:
+    """What is known of one id: the contents and moments of receipt it came with."""
+
+    contents: set[str | None] = field(default_factory=set)
+    received: set[int] = field(default_factory=set)
+
+
+def separate(rows: pa.Table, id_column: str, table: LakeTable) -> Separated:
+    """Tell new rows from copies, among themselves and in the table. Raise Unavailable.
+
+    Of copies the earliest enqueued stays. A row is a copy where another one has its id and its fingerprint; one that
+    has the id alone is new, and is marked in the column `id_reused`. Failed events have no fingerprint: of them the id
+    tells all. See `dates_to_search` for where the table is searched.
+    """
+    content = "fingerprint" if "fingerprint" in rows.column_names else None
+    columns = [id_column, "received_at", *([content] if content else [])]
+    stored = table.find(id_column, rows[id_column], dates_to_search(rows, table.spec.partition), columns)
+    known: dict[str, _Known] = {}
+    for event_id, received, told in _told(stored, id_column, content):
+        _note(known, event_id, received, told)
+    suspects = np.flatnonzero(_repeated(rows[id_column]) | _among(rows[id_column], stored[id_column]))
+    copy, again, reused = np.zeros((3, rows.num_rows), np.bool_)
+    ordered = suspects[_earliest_first(rows, suspects)]
+    few = rows.select([*columns]).take(pa.array(ordered))
+    for place, (event_id, received, told) in zip(ordered.tolist(), _told(few, id_column, content), strict=True):
+        before = known.get(event_id)
+        if before is not None:
+            copy[place] = told in before.contents
+            reused[place] = not copy[place]
+            again[place] = copy[place] and received in before.received
+        _note(known, event_id, received, told)
+    if content:
+        rows = rows.append_column(REUSED_COLUMN, pa.array(reused))
+    new = rows.filter(pa.array(~copy)) if copy.any() else rows
+    return Separated(new, rows.filter(pa.array(copy)), rows.filter(pa.array(again)))
+
+
+def _told(rows: pa.Table, id_column: str, content: str | None) -> zip[tuple[str, int, str | None]]:
+    ids = rows[id_column].to_pylist()
+    received = rows["received_at"].cast(pa.int64()).to_pylist()
+    return zip(ids, received, rows[content].to_pylist() if content else [None] * len(ids), strict=True)
+
+
+def _note(known: dict[str, _Known], event_id: str, received: int, content: str | None) -> None:
+    of_id = known.setdefault(event_id, _Known())
+    of_id.contents.add(content)
+    of_id.received.add(received)
+
+
+def _repeated(ids: pa.ChunkedArray) -> Mask:
+    """Of each id, whether it is there more than once."""
+    codes = pc.index_in(ids, pc.unique(ids)).to_numpy()
+    repeated: Mask = np.bincount(codes)[codes] > 1
+    return repeated
+
+
+def _among(ids: pa.ChunkedArray, others: pa.ChunkedArray) -> Mask:
+    if not len(others):
+        return np.zeros(len(ids), np.bool_)
+    found: Mask = pc.is_in(ids, pc.unique(others)).to_numpy()
+    return found
+
+
+def _earliest_first(rows: pa.Table, places: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
+    few = rows.select(["hub_partition", "enqueued_at"]).take(pa.array(places))
+    partitions = few["hub_partition"].to_numpy().astype(str)
+    return np.lexsort([partitions, few["enqueued_at"].cast(pa.int64()).to_numpy()])
+
+
+def dates_to_search(rows: pa.Table, partition: str) -> Sequence[date]:
+    """The dates under which a copy of one of these rows may stand; how many there are does not grow with the table.
+
+    Events are stored under the date of `occurred_at`, which is the same moment for every copy but for the time that a
+    request takes: an hour around it is searched. It moves where a client sends an old event under an old `sent_at`, and
+    where it was clamped. `created_at` is the same then, and if the device's clock is right the first copy stands around
+    it: where the two disagree, that is searched too, up to LOOK_BACK_US back. Without `created_at` the day before is.
+    """
+    if "occurred_at" not in rows.column_names:
+        touched: list[date] = pc.unique(rows[partition]).to_pylist()
+        return sorted({day + timedelta(days) for day in touched for days in (-1, 0, 1) if date.min < day < date.max})
+    occurred = _us(rows["occurred_at"])
+    created = _us(rows["created_at"])
+    told = rows["created_at"].is_valid().to_numpy()
+    apart = told & (np.abs(created - occurred) > HOUR_US)
+    apart &= (created > occurred - LOOK_BACK_US) & (created < occurred + DAY_US)
+    moments = [occurred - HOUR_US, occurred + HOUR_US, occurred[~told] - DAY_US]
+    moments += [created[apart] - HOUR_US, created[apart] + HOUR_US]
+    days = np.unique(np.concatenate([np.unique(each // DAY_US) for each in moments]))
+    return [EPOCH + timedelta(day) for day in days.tolist()]
+
+
+def _us(column: pa.ChunkedArray) -> Longs:
+    moments: Longs = column.cast(pa.int64()).fill_null(0).to_numpy()
+    return moments

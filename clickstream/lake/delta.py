@@ -12,10 +12,12 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, Self
 
 import deltalake
+import duckdb
 import numpy as np
 import obstore
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, Transaction
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
@@ -42,6 +44,8 @@ if TYPE_CHECKING:
     from obstore.store import AzureStore
 
 PARALLEL_WRITES = 2
+# By this name a scan tells which of the dataset's files a row is from.
+FILE_NUMBER = "__fragment_index"
 # Every commit of a compactor carries this, so that of two at once, one fails and looks again.
 COMPACTOR = "compactor"
 # Every commit that takes files away carries this: delta-rs sees no conflict between two that take the same file away
@@ -107,33 +111,28 @@ class LakeTable:
             version: int | None = self._table.transaction_version(app_id)
             return version
 
-    def ids(self, column: str, dates: Sequence[date]) -> pa.RecordBatchReader | None:
-        """The ids in the partitions of these dates; None where no file holds any. Raise Unavailable.
+    def find(self, column: str, values: pa.ChunkedArray, dates: Sequence[date], columns: Sequence[str]) -> pa.Table:
+        """Columns of the rows under these dates whose `column` has one of the values. Raise Unavailable.
 
-        The reader reads while it is consumed, and then raises OSError.
+        Of files without such a row no other column is read.
         """
-        if not dates:
-            return None
-        values = [day.isoformat() for day in dates]
-        with self._readable():
-            if not self._table.file_uris(file_pruning_predicate=[(self.spec.partition, "in", values)]):
-                return None
-            dataset = self._table.to_pyarrow_dataset(file_pruning_predicate=[(self.spec.partition, "in", values)])
-            return dataset.scanner(columns=[column]).to_reader()
-
-    def rows_with(
-        self, column: str, values: pa.Array, dates: Sequence[date], columns: Sequence[str]
-    ) -> pa.Table | None:
-        """Columns of the rows under these dates whose `column` has one of the values; None where no file is theirs.
-
-        Raise Unavailable.
-        """
+        nothing = pa.schema([self.spec.schema.field(name) for name in columns]).empty_table()
         days = [(self.spec.partition, "in", [day.isoformat() for day in dates])]
-        with self._readable():
+        with self._readable(), duckdb.connect() as connection:
             if not dates or not self._table.file_uris(file_pruning_predicate=days):
-                return None
+                return nothing
             dataset = self._table.to_pyarrow_dataset(file_pruning_predicate=days)
-            return dataset.to_table(columns=list(columns), filter=pc.field(column).isin(values))
+            connection.register("stored", dataset.scanner(columns=[column, FILE_NUMBER]).to_reader())
+            connection.register("wanted", pa.table({column: values}))
+            found = connection.sql(
+                f"SELECT {column}, {FILE_NUMBER} AS file FROM stored SEMI JOIN wanted USING ({column})"
+            ).to_arrow_table()
+            fragments = list(dataset.get_fragments())
+            having = [fragments[number] for number in pc.unique(found["file"]).to_pylist()]
+            if not having:
+                return nothing
+            files = ds.FileSystemDataset(having, dataset.schema, dataset.format, dataset.filesystem)
+            return files.to_table(columns=list(columns), filter=pc.field(column).isin(pc.unique(found[column])))
 
     def append(self, rows: pa.Table, versions: Mapping[str, int], counts: Mapping[str, Any]) -> None:
         """Commit rows, application versions and counts as one, or nothing at all.
@@ -189,7 +188,7 @@ class LakeTable:
     def _readable(self) -> Iterator[None]:
         try:
             yield
-        except (DeltaError, OSError) as error:
+        except (DeltaError, OSError, duckdb.Error) as error:  # duckdb passes on what a reader raises as its own
             raise Unavailable(f"the table {self.spec.name} cannot be read: {error}") from error
 
     @contextlib.contextmanager

@@ -125,9 +125,18 @@ DERIVED_COLUMNS = (
         "agents=1",
     ),
 )
+REUSED_COLUMN = "id_reused"
 EVENT_COLUMNS: tuple[Column, ...] = (
     *BODY_COLUMNS,
     *DERIVED_COLUMNS,
+    Column(
+        REUSED_COLUMN,
+        pa.bool_(),
+        True,
+        "True where an event of other content had the id before; null in rows older than this column.",
+        "event_id, fingerprint",
+        "false",
+    ),
     Column(
         EVENT_PARTITION,
         pa.date32(),

@@ -104,7 +104,7 @@ class Lake:
         return sorted(row["event_id"] for row in self.rows())
 
 
-def event(event_id: str, *, occurred_at: datetime = START, **fields: Any) -> bytes:
+def event(event_id: str, *, occurred_at: datetime = START, fingerprint: str = "f", **fields: Any) -> bytes:
     return Event(
         event_id=event_id,
         consent="full",
@@ -113,7 +113,7 @@ def event(event_id: str, *, occurred_at: datetime = START, **fields: Any) -> byt
         event_name="page_view",
         occurred_at=occurred_at,
         dialect="plain",
-        fingerprint="f",
+        fingerprint=fingerprint,
         **{"received_at": START, "request_accepted": 1, "request_failed": 0, **fields},
     ).to_json()
 
