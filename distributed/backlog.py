@@ -31,13 +31,22 @@ from distributed.stages import TOLD, Job, ddl, keeping, kept_schema, read_schema
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+NAMES = (
+    "event_hub_name",
+    "failed_event_hub_name",
+    "capture_container",
+    "config_container",
+    "spill_container",
+    "salt_container",
+    "lake_container",
+)
 # Captured bytes whose rows one worker holds and sorts at once; as a file they are a tenth of it.
 BYTES_PER_FILE = 1_000_000_000
 
 
 @dataclass(slots=True)
 class Report:
-    """What was handed over and came back; captured = rows + failed + duplicates."""
+    """What was handed over and came back; captured = rows + failed + duplicates + erased."""
 
     commits: int = 0
     files: int = 0
@@ -45,12 +54,13 @@ class Report:
     rows: int = 0
     failed: int = 0
     duplicates: int = 0
+    erased: int = 0
     quarantined: list[str] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)
 
     def add(self, told: Mapping[str, Any]) -> None:
         """Add what one stage told."""
-        for name in ("captured", "rows", "failed", "duplicates"):
+        for name in ("captured", "rows", "failed", "duplicates", "erased"):
             setattr(self, name, getattr(self, name) + told.get(name, 0))
         self.quarantined += told.get("quarantined", [])
 
@@ -122,10 +132,7 @@ class Backlog:
         failed_table = self._open(FAILED_TABLE)
         failed_marks = {source: read_watermark(failed_table, source) for source in marks}
         job = Job(
-            self._settings.lake_container,
-            self._settings.capture_container,
-            self._settings.config_container,
-            self._settings.event_hub_name,
+            {name.upper(): getattr(self._settings, name) for name in NAMES},
             tasks,
             frozenset(file.path for file in files if failed_marks[file.source].covers(file)),
             _files_of_day(files),

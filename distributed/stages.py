@@ -18,16 +18,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from clickstream.compacting.chunk import Chunk, event_rows
-from clickstream.compacting.compactor import new_rows, read_chunk
+from clickstream.compacting.compactor import Report, new_rows, read_chunk, wanted_rows
 from clickstream.compacting.counting import HourCounts
 from clickstream.compacting.files import CaptureFile
+from clickstream.erasing.late import LateEvents
 from clickstream.lake.capture_files import CaptureFiles
 from clickstream.lake.delta import EVENTS_TABLE, FAILED_TABLE, TableSpec
 from clickstream.lake.enrichment_files import Enrichment
 from clickstream.lake.pipeline_hours import hours_to_json
 from clickstream.lake.prepared import PreparedTable
 from clickstream.lake.storage import StorageAccount
-from clickstream.settings import Connection
+from clickstream.settings import Settings
 
 Stage = Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]
 TOLD = pa.schema([pa.field("told", pa.string())])
@@ -46,30 +47,45 @@ _SPARK_TYPES = {
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What all workers know: containers, the tasks' files, and how many files each day becomes.
+    """What all workers know: names of containers and hubs, the tasks' files, how many files each day becomes.
 
-    How storage is reached each worker reads from its own environment, so that no secret travels.
+    All other settings each worker reads from its own environment, so that no secret travels.
     """
 
-    lake_container: str
-    capture_container: str
-    config_container: str
-    hub: str
+    names: Mapping[str, str]
     tasks: Sequence[Sequence[CaptureFile]]
     failures_committed: frozenset[str]
     files_of_day: Mapping[date, int]
 
-    def account(self) -> StorageAccount:
-        """Raise SettingsError."""
-        return StorageAccount.from_connection(
-            Connection(
-                "Lake", os.environ.get("Lake"), os.environ.get("Lake__accountName"), os.environ.get("Lake__clientId")
-            )
-        )
+    def lake(self) -> WorkersLake:
+        """What a worker reaches. Raise SettingsError."""
+        settings = Settings.from_env({**os.environ, **self.names})
+        return WorkersLake(StorageAccount.from_connection(settings.lake), settings)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkersLake:
+    """The storage account as one worker reaches it."""
+
+    account: StorageAccount
+    settings: Settings
 
     def table(self, spec: TableSpec) -> PreparedTable:
         """A table as it is now. Raise Unavailable."""
-        return PreparedTable.open_or_create(spec, self.account(), self.lake_container)
+        return PreparedTable.open_or_create(spec, self.account, self.settings.lake_container)
+
+    def files(self) -> CaptureFiles:
+        """The captured files."""
+        containers = (self.settings.capture_container, self.settings.lake_container)
+        return CaptureFiles(*map(self.account.container, containers))
+
+    def late(self) -> LateEvents:
+        """Who was erased. The driver has opened the table before, so an erasure from now on makes its commit fail."""
+        return LateEvents.of(self.account, self.settings)
+
+    def enrichment(self) -> Enrichment:
+        """The lists of now."""
+        return Enrichment(self.account.container(self.settings.config_container))
 
 
 def read_schema() -> pa.Schema:
@@ -92,27 +108,30 @@ def reading(job: Job) -> Stage:
 
     def read(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         schema = read_schema()
-        account = job.account()
-        files = CaptureFiles(account.container(job.capture_container), account.container(job.lake_container))
+        lake = job.lake()
+        files = lake.files()
         for batch in batches:
             for number in batch.column(0).to_pylist():
                 task = job.tasks[number]
                 chunk, quarantined = read_chunk(files, list(zip(task, files.read(task), strict=True)))
                 made = event_rows(chunk)
                 yield from _rows(made.events, schema)
-                counts = HourCounts(job.hub)
+                counts, done = HourCounts(lake.settings.event_hub_name), Report()
                 counts.add_quarantined(quarantined)
-                counts.add("captured", made.failed)
-                counts.add("failed", made.failed)
-                committed = pc.is_in(made.failed["capture_file"], pa.array(job.failures_committed, pa.string()))
-                fresh = made.failed.filter(pc.invert(committed))
+                failed_table = lake.table(FAILED_TABLE)
+                failed = wanted_rows(made.failed, failed_table, lake.late(), counts, done)
+                counts.add("captured", failed)
+                counts.add("failed", failed)
+                committed = pc.is_in(failed["capture_file"], pa.array(job.failures_committed, pa.string()))
+                fresh = failed.filter(pc.invert(committed))
                 yield _told(
                     schema,
                     captured=chunk.event_count,
-                    failed=made.failed.num_rows,
+                    failed=failed.num_rows,
+                    erased=done.erased,
                     quarantined=[file.path for file in quarantined],
                     numbers=dict(_numbers(chunk)),
-                    failed_files=job.table(FAILED_TABLE).write(fresh) if fresh.num_rows else [],
+                    failed_files=failed_table.write(fresh) if fresh.num_rows else [],
                     **hours_to_json(counts.hours()),
                 )
 
@@ -129,16 +148,22 @@ def keeping(job: Job) -> Stage:
             return
         # As one compactor would read them; of copies that were enqueued at once the first so read is kept.
         rows = rows.sort_by([(name, "ascending") for name in ("hub_partition", "capture_file", "sequence_number")])
-        counts = HourCounts(job.hub)
-        kept = new_rows(rows, job.table(EVENTS_TABLE), counts)
-        enriched = Enrichment(job.account().container(job.config_container)).enrich(kept)
+        lake = job.lake()
+        counts, done = HourCounts(lake.settings.event_hub_name), Report()
+        kept = new_rows(rows, lake.table(EVENTS_TABLE), lake.late(), counts, done)
+        enriched = lake.enrichment().enrich(kept)
         parts = [
             f"{day}/{crc32(event_id.encode()) % job.files_of_day.get(day, 1)}"
             for day, event_id in zip(enriched["event_date"].to_pylist(), enriched["event_id"].to_pylist(), strict=True)
         ]
         yield from _rows(enriched.append_column("part", pa.array(parts, pa.string())), kept_schema())
-        duplicates = rows.num_rows - kept.num_rows
-        yield _told(kept_schema(), rows=kept.num_rows, duplicates=duplicates, **hours_to_json(counts.hours()))
+        yield _told(
+            kept_schema(),
+            rows=kept.num_rows,
+            duplicates=rows.num_rows - kept.num_rows - done.erased,
+            erased=done.erased,
+            **hours_to_json(counts.hours()),
+        )
 
     return keep
 
@@ -150,7 +175,7 @@ def writing(job: Job) -> Stage:
         rows, told = _apart(batches, kept_schema())
         yield from _retold(told, TOLD)
         for part in pc.unique(rows["part"]).to_pylist():
-            files = job.table(EVENTS_TABLE).write(rows.filter(pc.equal(rows["part"], part)))
+            files = job.lake().table(EVENTS_TABLE).write(rows.filter(pc.equal(rows["part"], part)))
             yield _told(TOLD, files=files)
 
     return write

@@ -156,7 +156,7 @@ class Compactor:
         report: Report,
         enqueued: dict[tuple[str, str], datetime],
     ) -> None:
-        chunk, quarantined = self._read(list(zip(files, self._files.read(files), strict=True)))
+        chunk, quarantined = read_chunk(self._files, list(zip(files, self._files.read(files), strict=True)))
         done = Report(files=len(files), captured=chunk.event_count, quarantined=[file.path for file in quarantined])
         done.gaps += gaps(chunk, {source: mark for source, mark in watermarks.items() if mark.file_started_at})
         counts = HourCounts(files[0].source.hub)
@@ -164,14 +164,14 @@ class Compactor:
         counts.add_quarantined(quarantined)
         if table.spec is EVENTS_TABLE:
             made = event_rows(chunk)
-            rows = self._enrichment.enrich(self._new(made.events, table, counts, done))
+            rows = self._enrichment.enrich(new_rows(made.events, table, self._late, counts, done))
             done.duplicates = made.events.num_rows - rows.num_rows - done.erased
             done.rows = rows.num_rows
             if made.failed.num_rows:
                 done.failed = self._append_failed(made.failed, chunk, counts, done)
         else:
             made_failed = failed_event_rows(chunk)
-            rows = self._new(made_failed, table, counts, done)
+            rows = new_rows(made_failed, table, self._late, counts, done)
             done.duplicates = made_failed.num_rows - rows.num_rows - done.erased
             done.failed = rows.num_rows
         table.append(rows, versions(chunk.watermarks(watermarks)), hours_to_json(counts.hours()))
@@ -180,35 +180,12 @@ class Compactor:
         report.add(done)
         enqueued |= last_enqueued(chunk)
 
-    def _wanted(self, rows: pa.Table, table: LakeTable, counts: HourCounts, done: Report) -> pa.Table:
-        """The rows but those of erased persons, which are only counted."""
-        split = self._late.split_events(rows) if table.spec is EVENTS_TABLE else self._late.split_failed(rows)
-        counts.add("captured", split.erased)
-        counts.add("erased", split.erased)
-        counts.add_claims(split.erased, split.erased.slice(0, 0))
-        done.erased += split.erased.num_rows
-        return split.kept
-
-    def _new(self, rows: pa.Table, table: LakeTable, counts: HourCounts, done: Report) -> pa.Table:
-        """The rows that are wanted and that the table has not yet, each once; all are counted."""
-        rows = self._wanted(rows, table, counts, done)
-        separated = separate(rows, ID_COLUMNS[table.spec.name], table)
-        for name, counted in {
-            "captured": rows,
-            ADDED_AS[table.spec.name]: separated.new,
-            "duplicates": separated.copies,
-            "redelivered": separated.again,
-        }.items():
-            counts.add(name, counted)
-        counts.add_claims(rows, separated.again)
-        return separated.new
-
     def _append_failed(self, failed: pa.Table, chunk: Chunk, counts: HourCounts, done: Report) -> int:
         """Commit failures of the hub of events, but those that a run before this one has committed. Returns how many
         there are, with those.
         """
         table = self._open(FAILED_TABLE)
-        failed = self._wanted(failed, table, counts, done)
+        failed = wanted_rows(failed, table, self._late, counts, done)
         counts.add("captured", failed)
         counts.add("failed", failed)
         marks = {file.source: read_watermark(table, file.source) for file in chunk.files}
@@ -236,7 +213,7 @@ class Compactor:
         raise Unavailable(f"other compactors were first {TRIES_AFTER_CONFLICT} times")
 
     def _compact_spilled(self, table: LakeTable, files: Sequence[CaptureFile], report: Report) -> None:
-        chunk, quarantined = self._read(self._spill.read(files))
+        chunk, quarantined = read_chunk(self._files, self._spill.read(files))
         count = chunk.event_count
         paths = [file.path for file in quarantined]
         done = Report(files=len(chunk.files), captured=count, spilled=count, quarantined=paths)
@@ -244,12 +221,12 @@ class Compactor:
         counts.add_quarantined(quarantined)
         if table.spec is EVENTS_TABLE:
             made = event_rows(chunk)
-            rows = self._enrichment.enrich(self._new(made.events, table, counts, done))
+            rows = self._enrichment.enrich(new_rows(made.events, table, self._late, counts, done))
             done.rows = rows.num_rows
             if made.failed.num_rows:
                 done.failed = self._append_spilled_failures(made.failed, done)
         else:
-            rows = self._new(failed_event_rows(chunk), table, counts, done)
+            rows = new_rows(failed_event_rows(chunk), table, self._late, counts, done)
             done.failed = rows.num_rows
         done.duplicates = done.captured - done.rows - done.failed - done.erased
         table.append(rows, {}, hours_to_json(counts.hours()))
@@ -259,19 +236,9 @@ class Compactor:
         """Commit failures of the hub of events that no run before this one has committed; counted by that commit."""
         table = self._open(FAILED_TABLE)
         counts = HourCounts(self._settings.event_hub_name)
-        fresh = self._new(failed, table, counts, done)
+        fresh = new_rows(failed, table, self._late, counts, done)
         table.append(fresh, {}, hours_to_json(counts.hours()))
         return int(fresh.num_rows)
-
-    def _read(self, files: Sequence[tuple[CaptureFile, Content]]) -> tuple[Chunk, list[CaptureFile]]:
-        captured = decode_files([content for _, content in files])
-        quarantined = []
-        for index, problem in captured.unreadable.items():
-            file, content = files[index]
-            log.error("%s cannot be read and is put aside: %s", file.path, problem)
-            self._files.quarantine(file, content, problem)
-            quarantined.append(file)
-        return Chunk([file for file, _ in files], captured), quarantined
 
     # --- progress --------------------------------------------------------------------------------------------------
 
@@ -300,6 +267,45 @@ class Compactor:
             until = complete_until(asked_at, delivery, states, compacted, before.complete_until)
         write_progress(self._lake, Progress(until, self._now(), latest, counted))
         return until
+
+
+def read_chunk(
+    capture: CaptureFiles, files: Sequence[tuple[CaptureFile, Content]]
+) -> tuple[Chunk, Sequence[CaptureFile]]:
+    """What the files hold, and those that cannot be read and are put aside. Raise Unavailable."""
+    captured = decode_files([content for _, content in files])
+    quarantined = []
+    for index, problem in captured.unreadable.items():
+        file, content = files[index]
+        log.error("%s cannot be read and is put aside: %s", file.path, problem)
+        capture.quarantine(file, content, problem)
+        quarantined.append(file)
+    return Chunk([file for file, _ in files], captured), quarantined
+
+
+def wanted_rows(rows: pa.Table, table: LakeTable, late: LateEvents, counts: HourCounts, done: Report) -> pa.Table:
+    """The rows but those of erased persons, which are only counted. Raise Unavailable."""
+    split = late.split_events(rows) if table.spec.name == EVENTS_TABLE.name else late.split_failed(rows)
+    counts.add("captured", split.erased)
+    counts.add("erased", split.erased)
+    counts.add_claims(split.erased, split.erased.slice(0, 0))
+    done.erased += split.erased.num_rows
+    return split.kept
+
+
+def new_rows(rows: pa.Table, table: LakeTable, late: LateEvents, counts: HourCounts, done: Report) -> pa.Table:
+    """The rows that are wanted and that the table has not yet, each once; all are counted. Raise Unavailable."""
+    rows = wanted_rows(rows, table, late, counts, done)
+    separated = separate(rows, ID_COLUMNS[table.spec.name], table)
+    for name, counted in {
+        "captured": rows,
+        ADDED_AS[table.spec.name]: separated.new,
+        "duplicates": separated.copies,
+        "redelivered": separated.again,
+    }.items():
+        counts.add(name, counted)
+    counts.add_claims(rows, separated.again)
+    return separated.new
 
 
 def read_watermark(table: LakeTable, source: HubPartition) -> Watermark:

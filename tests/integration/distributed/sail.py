@@ -42,7 +42,9 @@ class Sail(Service):
                 "AZURE_ALLOW_HTTP": "true",
                 "PYTHONPATH": str(ROOT),
                 "SAIL_MODE": "local-cluster" if self._workers else "local",
+                "EventHubConnection": "none",
                 "Lake": self._azurite.connection_string,
+                "VISITOR_ID_KEY": "0123456789abcdef",
             },
         )
         self._run(child, lambda: accepts_connections(self._port), seconds=60)
