@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -96,7 +97,7 @@ def test_the_page_has_a_snippet_for_each_engine() -> None:
 
 
 @pytest.mark.parametrize("engine", SNIPPETS)
-def test_every_engine_gives_the_same_counts_and_sums(engine: str, filled: Filled, sail: Sail) -> None:
+def test_every_engine_gives_the_same_counts_and_sums(engine: str, filled: Filled, sail: Sail, tmp_path: Path) -> None:
     options = filled.lake.account.delta_options()
     program = "\n".join(
         [
@@ -107,8 +108,10 @@ def test_every_engine_gives_the_same_counts_and_sums(engine: str, filled: Filled
             "print(json.dumps([[str(day)[:10], int(count), int(sum_), int(ids)] for day, count, sum_, ids in rows]))",
         ]
     )
+    script = tmp_path / "snippet.py"
+    script.write_text(program)
     done = subprocess.run(
-        [sys.executable, "-c", program],
+        [sys.executable, str(script)],
         env={**os.environ, "SPARK_REMOTE": sail.remote},
         capture_output=True,
         text=True,
