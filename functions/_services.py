@@ -24,6 +24,8 @@ from clickstream.sites.directory import SiteDirectory
 
 if TYPE_CHECKING:
     from clickstream.compacting.compactor import Compactor
+    from clickstream.erasing.eraser import Eraser
+    from clickstream.erasing.exporting import Exporter
     from clickstream.maintaining.maintainer import Maintainer
     from clickstream.querying.engine import QueryEngine
     from clickstream.replaying.replayer import Replayer
@@ -104,6 +106,18 @@ class Services:
 
         rows = FailedRows(self.storage, self.settings.lake_container)
         return Replayer(rows, self.collector.judge, self.event_sink)
+
+    @cached_property
+    def eraser(self) -> Eraser:
+        from clickstream.erasing.eraser import Eraser
+
+        return Eraser(self.storage, self.settings, now, new_id, os.urandom)
+
+    @cached_property
+    def exporter(self) -> Exporter:
+        from clickstream.erasing.exporting import Exporter
+
+        return Exporter(self.storage, self.settings, now)
 
 
 @lru_cache(maxsize=1)

@@ -131,6 +131,39 @@ READY: Schema = {
         },
     },
 }
+RECEIPT: Schema = {
+    "type": "object",
+    "description": "What was done, signed. It names files and digests of ids, never an id.",
+    "required": ["erasure_id", "site", "mode", "subject", "counts", "files", "tables", "proof", "key", "signature"],
+    "properties": {
+        "erasure_id": {"type": "string"},
+        "site": {"type": "string"},
+        "mode": {"enum": ["erase", "anonymise"]},
+        "asked_by": {"type": "string"},
+        **{name: {"type": "string", "format": "date-time"} for name in ("asked_at", "until", "completed_at")},
+        "subject": {"type": "array", "items": {"type": "string"}, "description": "Keyed digests of the ids."},
+        "linked": {"type": "boolean"},
+        "shared_devices_left": {"type": "integer", "minimum": 0},
+        "counts": {"type": "object", "additionalProperties": {"type": "integer", "minimum": 0}},
+        "files": {"type": "array", "items": {"type": "object"}},
+        "tables": {"type": "object", "additionalProperties": {"type": "object"}},
+        "proof": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["table", "version", "sql", "result"],
+                "properties": {
+                    "table": {"type": "string"},
+                    "version": {"type": "integer"},
+                    "sql": {"type": "string"},
+                    "result": {"const": 0},
+                },
+            },
+        },
+        "key": {"type": "string"},
+        "signature": {"type": "string"},
+    },
+}
 READING = (InvalidRequest, Unauthorized, Forbidden, RequestTooLarge, LimitExceeded, Unavailable)
 JOBS = (InvalidRequest, Unauthorized, Forbidden, RequestTooLarge, Unavailable)
 COLLECTING = (
@@ -184,6 +217,18 @@ def _replay_body() -> Schema:
     return ReplayRequest.model_json_schema()
 
 
+def _erasure_body() -> Schema:
+    from clickstream.erasing.request import ErasureRequest
+
+    return ErasureRequest.model_json_schema()
+
+
+def _export_body() -> Schema:
+    from clickstream.erasing.request import ExportRequest
+
+    return ExportRequest.model_json_schema()
+
+
 def _event_body() -> Schema:
     event = {**ClientEvent.model_json_schema(), "additionalProperties": True}
     return {"anyOf": [event, {"type": "array", "items": event, "minItems": 1}]}
@@ -202,6 +247,21 @@ def operations() -> Mapping[str, Operation]:
             JOBS,
             _replay_body(),
             REPLAYED,
+            security=("admin_key",),
+        ),
+        "erase": Operation(
+            "jobs",
+            "A person's events removed from every copy, or kept of nobody; the receipt.",
+            JOBS,
+            _erasure_body(),
+            RECEIPT,
+            security=("admin_key",),
+        ),
+        "export_person": Operation(
+            "jobs",
+            "Everything that is stored about a person, one line of JSON for each row (application/x-ndjson).",
+            (*JOBS, LimitExceeded),
+            _export_body(),
             security=("admin_key",),
         ),
         "query": reading("Metrics for each group of dimensions' values.", _query_body),

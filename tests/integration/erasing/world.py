@@ -129,7 +129,7 @@ class World:
 
     def finds(self, *texts: str) -> list[str]:
         """The blobs that hold one of the texts: as bytes, in a column of Parquet, in a body of Avro, in base64."""
-        return [name for name, data in self.blobs() if any(text in _content(name, data) for text in texts)]
+        return [name for name, data in self.blobs() if any(text in content(name, data) for text in texts)]
 
     def _new_id(self) -> str:
         self.erasures += 1
@@ -143,7 +143,7 @@ def request(**asked: Any) -> ErasureRequest:
     )
 
 
-def _content(name: str, data: bytes) -> str:
+def content(name: str, data: bytes) -> str:
     """All that can be read in a blob."""
     found = [data.decode("utf-8", "replace")]
     if name.endswith(".parquet"):
