@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import version
 
-from ua_parser import OS, Device, UserAgent, parse
+from ua_parser import OS, UserAgent, parse
 
-from clickstream.collecting.bots import is_library
-from clickstream.enriching.bots import is_bot
 from clickstream.enriching.bots import list_version as bots_version
+from clickstream.enriching.bots import sent_by_bot
 
-REMEMBERED = 65_536
+# So many agents of at most LOOKED_AT characters take 50 MB at worst.
+REMEMBERED = 32_768
 DESKTOPS = frozenset({"Windows", "Mac OS X", "Linux", "Chrome OS", "Ubuntu", "Fedora", "Debian", "FreeBSD", "OpenBSD"})
 # Families of systems whose devices lie in a hand, unless the agent says otherwise.
 MOBILES = frozenset({"iOS", "Android", "Windows Phone", "Windows Mobile", "BlackBerry OS", "KaiOS", "Symbian OS"})
@@ -42,7 +42,6 @@ class Agent:
     browser_version: str | None = None
     os: str | None = None
     os_version: str | None = None
-    is_spider: bool = False
 
 
 def agents_version() -> str:
@@ -59,25 +58,15 @@ def devices_version() -> str:
 def describe(agent: str) -> Agent:
     """What an agent says."""
     said = parse(agent)
-    return Agent(
-        _family(said.user_agent),
-        _version_of(said.user_agent),
-        _family(said.os),
-        _version_of(said.os),
-        said.device is not None and said.device.family == "Spider",
-    )
+    return Agent(_family(said.user_agent), _version_of(said.user_agent), _family(said.os), _version_of(said.os))
 
 
 @lru_cache(maxsize=REMEMBERED)
-def device(agent: str, tracker: str | None) -> tuple[str, bool]:
-    """Class of the device, and whether a bot sent the event.
-
-    A library for HTTP is none where a tracker is named: so do servers send that speak for their visitors.
-    """
-    told = describe(agent)
-    if (told.is_spider or is_bot(agent)) and not (tracker is not None and is_library(agent)):
+def device(agent: str, names_tracker: bool) -> tuple[str, bool]:
+    """Class of the device, and whether a bot sent an event that names its tracker or not."""
+    if sent_by_bot(agent, names_tracker):
         return "bot", True
-    return device_class(agent, told.os), False
+    return device_class(agent, describe(agent).os), False
 
 
 def device_class(agent: str, system: str | None) -> str:
@@ -95,7 +84,7 @@ def device_class(agent: str, system: str | None) -> str:
     return "desktop" if system in DESKTOPS or _DESKTOP.search(agent) else "other"
 
 
-def _family(part: UserAgent | OS | Device | None) -> str | None:
+def _family(part: UserAgent | OS | None) -> str | None:
     return None if part is None or part.family == "Other" else part.family
 
 

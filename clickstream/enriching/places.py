@@ -26,10 +26,10 @@ class Places:
     """Looks networks up. Opens the file for as long as it lives."""
 
     def __init__(self, database: Path) -> None:
-        """Raise Unusable for a file that is no such database."""
+        """Raise Unusable for a file that is no such database, OSError for none at all."""
         try:
             self._reader = maxminddb.open_database(database)
-        except (maxminddb.InvalidDatabaseError, OSError, ValueError) as error:
+        except (maxminddb.InvalidDatabaseError, ValueError) as error:
             raise Unusable([f"no MaxMind database: {error}"]) from None
 
     @property

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from clickstream.enriching import agents
 from clickstream.enriching.arrivals import Arrival, Rules, traffic
+from clickstream.enriching.bots import LOOKED_AT
 from clickstream.enriching.distinct import distinct
 from clickstream.enriching.places import NOWHERE, Places
 from clickstream.enriching.sources import SourceList, read_sources
@@ -64,13 +65,13 @@ class Step:
 
 def _agent(values: Values, knowledge: Knowledge) -> Values:
     (agent,) = values
-    told = agents.describe(agent) if agent else agents.Agent()
+    told = agents.describe(agent[:LOOKED_AT]) if agent else agents.Agent()
     return told.browser, told.browser_version, told.os, told.os_version
 
 
 def _device(values: Values, knowledge: Knowledge) -> Values:
     agent, tracker = values
-    return agents.device(agent, tracker) if agent else (None, False)
+    return agents.device(agent[:LOOKED_AT], tracker is not None) if agent else (None, False)
 
 
 def _click(values: Values, knowledge: Knowledge) -> Values:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 FOLDER = "enrichment/"
+# Whoever still reads a database that is older keeps it open, so its file can go.
+KEPT_SECONDS = 7 * 86_400
 SOURCES, PLACES = f"{FOLDER}sources.yaml", f"{FOLDER}city.mmdb"
 
 
@@ -37,7 +39,7 @@ class Enrichment:
     """
 
     def __init__(self, config: AzureStore, cache: Path | None = None) -> None:
-        """The database of places is kept in the folder `cache`, by version, until the machine clears it."""
+        """The database of places is kept in the folder `cache`, by version."""
         self._config = config
         self._documents = EditableBlobSiteDocuments(config)
         self._cache = cache or Path(tempfile.gettempdir()) / "clickstream-places"
@@ -89,6 +91,8 @@ class Enrichment:
         except Unusable as problem:
             log.error("%s cannot be used and is left out: %s", PLACES, problem)
             return None
+        except OSError as error:
+            raise Unavailable(f"{PLACES} cannot be opened: {error}") from error
 
     def _keep(self, file: Path, data: bytes) -> None:
         try:
@@ -96,6 +100,11 @@ class Enrichment:
             with tempfile.NamedTemporaryFile(dir=self._cache, delete=False) as beside:
                 beside.write(data)
             Path(beside.name).replace(file)
+            for old in self._cache.glob("*"):
+                if old.stat().st_mtime < file.stat().st_mtime - KEPT_SECONDS:
+                    old.unlink()
+        except FileNotFoundError:  # another process cleared up at this moment
+            pass
         except OSError as error:
             raise Unavailable(f"{PLACES} cannot be kept: {error}") from error
 

@@ -22,7 +22,7 @@ from netaddr import IPSet  # type: ignore[import-untyped]
 from clickstream.enriching.rerunning import chosen_steps, rerun
 from clickstream.errors import InvalidRequest
 from clickstream.lake.enriched_table import Renewed
-from clickstream.lake.enrichment_files import PLACES, SOURCES
+from clickstream.lake.enrichment_files import PLACES, SOURCES, Enrichment
 from clickstream.lake.schema import BODY_COLUMNS, DERIVED_COLUMNS, EVENT_COLUMNS, VERSION_COLUMN, arrow_schema
 from clickstream.lake.storage import table_uri
 from local.azurite import Azurite
@@ -81,6 +81,21 @@ def test_compaction_makes_the_columns_by_what_the_operator_and_the_site_supply(l
     assert (second["source"], second["channel"], second["click_id_kind"]) == ("news.example", "Press", "x")
     assert (third["source"], third["channel"]) == ("Forum", "Organic Social")
     assert all(row[VERSION_COLUMN] for row in (first, second, third))
+
+
+def test_a_renewed_database_is_taken_and_those_long_out_of_use_are_removed(lake: Lake, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    long_ago = cache / "old.mmdb"
+    long_ago.write_bytes(b"")
+    os.utime(long_ago, (0, 0))
+    rows = pa.table({"ip": ["198.51.100.0"], "site": ["shop"]})
+    for city in ("Berlin", "Bonn", "Bonn"):
+        supply(lake, PLACES, database(tmp_path, city))
+        enrichment = Enrichment(lake.account.container(lake.settings.config_container), cache)
+        assert enrichment.enrich(rows, chosen_steps(["place"]))["city"].to_pylist() == [city]
+    assert not long_ago.exists()
+    assert {file.suffix for file in cache.iterdir()} == {".mmdb"}
 
 
 def test_what_cannot_be_used_is_left_out_and_told(lake: Lake, caplog: pytest.LogCaptureFixture) -> None:

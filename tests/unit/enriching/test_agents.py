@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
+from crawlerdetect import CrawlerDetect
 from crawleruseragents import CRAWLER_USER_AGENTS_DATA
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clickstream.collecting import bots as one_by_one
+from clickstream.collecting.bots import is_bot as told_at_the_border
 from clickstream.enriching.agents import describe, device
 from clickstream.enriching.bots import is_bot
 
@@ -50,7 +53,7 @@ def test_an_agent_says_its_browser_system_and_device(
 ) -> None:
     told = describe(agent)
     assert (told.browser, told.browser_version, told.os, told.os_version) == (browser, browser_version, os, os_version)
-    assert device(agent, None) == (device_class, False)
+    assert device(agent, False) == (device_class, False)
 
 
 @pytest.mark.parametrize(
@@ -64,24 +67,25 @@ def test_an_agent_says_its_browser_system_and_device(
         "Mozilla/5.0 (compatible; YandexBot/3.0; +http://yandex.com/bots)",
     ],
 )
-def test_a_bot_is_one_whichever_way_it_is_asked(agent: str) -> None:
-    assert device(agent, None) == ("bot", True)
-    assert one_by_one.is_bot(agent)
+def test_a_bot_is_one_at_the_border_and_in_the_table(agent: str) -> None:
+    assert device(agent, False) == ("bot", True)
+    assert told_at_the_border(agent)
 
 
 def test_a_library_is_no_bot_where_a_tracker_speaks_through_it() -> None:
-    assert device("python-requests/2.31.0", "py-1.1.0") == ("other", False)
-    assert not one_by_one.is_bot("python-requests/2.31.0", "py-1.1.0")
-    assert device("Googlebot/2.1", "js-4.0") == ("bot", True)
-    assert one_by_one.is_bot("Googlebot/2.1", "js-4.0")
+    assert device("python-requests/2.31.0", True) == ("other", False)
+    assert not told_at_the_border("python-requests/2.31.0", "py-1.1.0")
+    assert device("Googlebot/2.1", True) == ("bot", True)
+    assert told_at_the_border("Googlebot/2.1", "js-4.0")
 
 
-def test_both_ways_say_the_same_of_every_agent_of_a_public_list_and_call_it_a_bot() -> None:
+def test_every_agent_of_a_public_list_of_bots_is_one() -> None:
     agents = [agent for crawler in CRAWLER_USER_AGENTS_DATA for agent in crawler["instances"]]
     assert len(agents) > 2000
-    assert [agent for agent in agents if not (is_bot(agent) and one_by_one.is_bot(agent))] == []
+    assert [agent for agent in agents if not is_bot(agent)] == []
 
 
+NAMED = re.compile("|".join(crawler["pattern"] for crawler in CRAWLER_USER_AGENTS_DATA))
 WORDS = st.sampled_from(
     [
         "bot",
@@ -101,5 +105,5 @@ WORDS = st.sampled_from(
 
 
 @given(st.one_of(st.text(max_size=40), st.lists(WORDS, max_size=6).map("".join)))
-def test_both_ways_say_the_same_of_any_text(agent: str) -> None:
-    assert one_by_one.is_bot(agent) == (bool(agent) and is_bot(agent))
+def test_any_text_is_a_bot_as_the_lists_own_engines_tell_it(agent: str) -> None:
+    assert is_bot(agent) == (bool(CrawlerDetect().isCrawler(agent)) or NAMED.search(agent) is not None)
