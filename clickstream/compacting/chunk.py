@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from base64 import b64decode
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import accumulate
 from typing import Any
@@ -34,7 +34,11 @@ class Chunk:
     @property
     def event_count(self) -> int:
         """Events in all files."""
-        return len(self.captured.bodies)
+        return sum(self.captured.counts)
+
+    def without_bodies(self) -> Chunk:
+        """The same chunk once its bodies are rows: what is left of it, so that memory is free for what follows."""
+        return replace(self, captured=replace(self.captured, bodies=pa.chunked_array([], pa.binary_view())))
 
     def lineage(self) -> pa.Table:
         """Where every event came from, in the order of the bodies; `hub` is no column of events."""

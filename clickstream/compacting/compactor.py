@@ -71,6 +71,24 @@ class Report:
         self.gaps += done.gaps
 
 
+@dataclass(slots=True)
+class _Run:
+    """What a run has done so far, and whether it has time for more. Its first chunk it takes in any case."""
+
+    report: Report
+    enqueued: dict[tuple[str, str], datetime]
+    has_time: Callable[[], bool]
+    began: bool = False
+
+    def add(self, done: Report) -> None:
+        self.report.add(done)
+        self.began = True
+
+    def goes_on(self) -> bool:
+        self.report.finished = self.report.finished and (not self.began or self.has_time())
+        return self.report.finished
+
+
 class Compactor:
     """Takes captured files into the tables. Several may run at once: one commit wins, the others look again."""
 
@@ -97,11 +115,10 @@ class Compactor:
         asked_at = self._now()
         states = self._ask_hubs()
         enqueued: dict[tuple[str, str], datetime] = {}
+        run = _Run(report, enqueued, lambda: self._now() < deadline)
         for hub, spec in self._tables().items():
-            while report.finished and self._next_chunk(hub, spec, report, enqueued):
-                report.finished = self._now() < deadline
-            while report.finished and self._next_spilled(hub, spec, report):
-                report.finished = self._now() < deadline
+            self._compact_captured(hub, spec, run)
+            self._compact_spill(hub, spec, run)
         # What still waits may be older than anything the hubs told.
         report.complete_until = self._note_progress(asked_at, states if report.finished else None, enqueued)
         return report
@@ -125,11 +142,12 @@ class Compactor:
             log.warning("how far the hubs are is not known, so `complete until` stays: %s", error.message)
             return None
 
-    # --- one chunk -------------------------------------------------------------------------------------------------
+    # --- captured files --------------------------------------------------------------------------------------------
 
-    def _next_chunk(self, hub: str, spec: TableSpec, report: Report, enqueued: dict[tuple[str, str], datetime]) -> bool:
-        """Compact the first chunk that waits. Returns whether there was one."""
-        for _ in range(TRIES_AFTER_CONFLICT):
+    def _compact_captured(self, hub: str, spec: TableSpec, run: _Run) -> None:
+        """Compact the hub's captured files, chunk by chunk, as long as the run has time."""
+        conflicts = 0
+        while run.goes_on():
             table = self._open(spec)
             watermarks = {source: read_watermark(table, source) for source in self._files.sources(hub)}
             waiting = [
@@ -138,24 +156,30 @@ class Compactor:
                 for prefix in prefixes_to_list(source, watermark, self._now().date())
                 for file in self._files.list(prefix)
             ]
-            files = next(iter(plan(waiting, watermarks, self._settings.compact_max_bytes)), None)
-            if files is None:
-                return False
+            chunks = list(plan(waiting, watermarks, self._settings.compact_max_bytes))
+            if not chunks:
+                return
             try:
-                self._compact(table, files, watermarks, report, enqueued)
-                return True
+                for files in chunks:
+                    table = self._open(spec)
+                    for source in {file.source for file in files}:
+                        if read_watermark(table, source) != watermarks[source]:
+                            raise Conflict(f"{source.prefix} is further than it was when files were listed")
+                    watermarks |= self._compact(table, files, watermarks, run)
+                    conflicts = 0
+                    if not run.goes_on():
+                        return
             except Conflict:
-                log.info("another compactor was first; looking again")
-        raise Unavailable(f"other compactors were first {TRIES_AFTER_CONFLICT} times")
+                conflicts = _once_more(conflicts)
 
     def _compact(
         self,
         table: LakeTable,
         files: Sequence[CaptureFile],
         watermarks: Mapping[HubPartition, Watermark],
-        report: Report,
-        enqueued: dict[tuple[str, str], datetime],
-    ) -> None:
+        run: _Run,
+    ) -> Mapping[HubPartition, Watermark]:
+        """Take one chunk into the table. Returns where that brings the watermarks."""
         chunk, quarantined = read_chunk(self._files, list(zip(files, self._files.read(files), strict=True)))
         done = Report(files=len(files), captured=chunk.event_count, quarantined=[file.path for file in quarantined])
         done.gaps += gaps(chunk, {source: mark for source, mark in watermarks.items() if mark.file_started_at})
@@ -164,6 +188,7 @@ class Compactor:
         counts.add_quarantined(quarantined)
         if table.spec is EVENTS_TABLE:
             made = event_rows(chunk)
+            chunk = chunk.without_bodies()
             rows = self._enrichment.enrich(new_rows(made.events, table, self._late, counts, done))
             done.duplicates = made.events.num_rows - rows.num_rows - done.erased
             done.rows = rows.num_rows
@@ -174,11 +199,13 @@ class Compactor:
             rows = new_rows(made_failed, table, self._late, counts, done)
             done.duplicates = made_failed.num_rows - rows.num_rows - done.erased
             done.failed = rows.num_rows
-        table.append(rows, versions(chunk.watermarks(watermarks)), hours_to_json(counts.hours()))
+        reached = chunk.watermarks(watermarks)
+        table.append(rows, versions(reached), hours_to_json(counts.hours()))
         for gap in done.gaps:
             log.warning("%s: no file holds the events between %d and %d", gap.source.prefix, gap.after, gap.before)
-        report.add(done)
-        enqueued |= last_enqueued(chunk)
+        run.add(done)
+        run.enqueued |= last_enqueued(chunk)
+        return reached
 
     def _append_failed(self, failed: pa.Table, chunk: Chunk, counts: HourCounts, done: Report) -> int:
         """Commit failures of the hub of events, but those that a run before this one has committed. Returns how many
@@ -188,7 +215,7 @@ class Compactor:
         failed = wanted_rows(failed, table, self._late, counts, done)
         counts.add("captured", failed)
         counts.add("failed", failed)
-        marks = {file.source: read_watermark(table, file.source) for file in chunk.files}
+        marks = {source: read_watermark(table, source) for source in {file.source for file in chunk.files}}
         known = {file.path for file in chunk.files if marks[file.source].covers(file)}
         fresh = failed.filter(pa.array([path not in known for path in failed["capture_file"].to_pylist()], pa.bool_()))
         if fresh.num_rows:
@@ -197,23 +224,27 @@ class Compactor:
 
     # --- the spill ---------------------------------------------------------------------------------------------------
 
-    def _next_spilled(self, hub: str, spec: TableSpec, report: Report) -> bool:
-        """Compact the first of the hub's spilled blobs, then delete them. Returns whether there was one."""
-        for _ in range(TRIES_AFTER_CONFLICT):
-            table = self._open(spec)
-            files = next(iter(plan(self._spill.list(hub), {}, self._settings.compact_max_bytes)), None)
-            if files is None:
-                return False
+    def _compact_spill(self, hub: str, spec: TableSpec, run: _Run) -> None:
+        """Compact the hub's spilled blobs, chunk by chunk, each deleted after its commit, while the run has time."""
+        conflicts = 0
+        while run.goes_on():
+            chunks = list(plan(self._spill.list(hub), {}, self._settings.compact_max_bytes))
+            if not chunks:
+                return
             try:
-                self._compact_spilled(table, files, report)
-                self._spill.delete(files)
-                return True
+                for files in chunks:
+                    self._compact_spilled(self._open(spec), files, run)
+                    self._spill.delete(files)
+                    conflicts = 0
+                    if not run.goes_on():
+                        return
             except Conflict:
-                log.info("another compactor was first; looking again")
-        raise Unavailable(f"other compactors were first {TRIES_AFTER_CONFLICT} times")
+                conflicts = _once_more(conflicts)
 
-    def _compact_spilled(self, table: LakeTable, files: Sequence[CaptureFile], report: Report) -> None:
+    def _compact_spilled(self, table: LakeTable, files: Sequence[CaptureFile], run: _Run) -> None:
         chunk, quarantined = read_chunk(self._files, self._spill.read(files))
+        if not chunk.files:
+            return
         count = chunk.event_count
         paths = [file.path for file in quarantined]
         done = Report(files=len(chunk.files), captured=count, spilled=count, quarantined=paths)
@@ -230,7 +261,7 @@ class Compactor:
             done.failed = rows.num_rows
         done.duplicates = done.captured - done.rows - done.failed - done.erased
         table.append(rows, {}, hours_to_json(counts.hours()))
-        report.add(done)
+        run.add(done)
 
     def _append_spilled_failures(self, failed: pa.Table, done: Report) -> int:
         """Commit failures of the hub of events that no run before this one has committed; counted by that commit."""
@@ -306,6 +337,14 @@ def new_rows(rows: pa.Table, table: LakeTable, late: LateEvents, counts: HourCou
         counts.add(name, counted)
     counts.add_claims(rows, separated.again)
     return separated.new
+
+
+def _once_more(conflicts: int) -> int:
+    """The number of conflicts in a row with this one. Raise Unavailable where they do not end."""
+    if conflicts + 1 >= TRIES_AFTER_CONFLICT:
+        raise Unavailable(f"other compactors were first {TRIES_AFTER_CONFLICT} times")
+    log.info("another compactor was first; looking again")
+    return conflicts + 1
 
 
 def read_watermark(table: LakeTable, source: HubPartition) -> Watermark:

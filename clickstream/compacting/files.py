@@ -7,6 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
+MAX_DAYS_LISTED = 31
+# A backlog of tiny files is read at some hundreds a second; a chunk has to end before its function is stopped.
+MAX_FILES = 4096
 _NAME = re.compile(
     r"(?P<namespace>[^/]+)/(?P<hub>[^/]+)/(?P<partition>[^/]+)/(\d{4})/(\d\d)/(\d\d)/(\d\d)/(\d\d)/(\d\d)\.avro"
 )
@@ -64,19 +67,23 @@ def parse_name(path: str, size_bytes: int) -> CaptureFile | None:
 
 
 def prefixes_to_list(source: HubPartition, watermark: Watermark, today: date) -> Sequence[str]:
-    """What to list to find every file that may wait: the days since the watermark, or all where there is none yet."""
+    """What to list to find every file that may wait: the days since the watermark, or all where there is none yet.
+
+    Where many days passed, whole months are listed.
+    """
     if watermark.file_started_at is None:
         return [f"{source.prefix}/"]
     first = watermark.file_started_at.date()
     # A day more than today: the machine that names files may be ahead of us.
-    days = range(max((today - first).days, 0) + 2)
-    return [f"{source.prefix}/{first + timedelta(day):%Y/%m/%d}/" for day in days]
+    days = [first + timedelta(day) for day in range(max((today - first).days, 0) + 2)]
+    form = "%Y/%m/%d" if len(days) <= MAX_DAYS_LISTED else "%Y/%m"
+    return list(dict.fromkeys(f"{source.prefix}/{day:{form}}/" for day in days))
 
 
 def plan(
     files: Sequence[CaptureFile], watermarks: Mapping[HubPartition, Watermark], max_bytes: int
 ) -> Iterator[Sequence[CaptureFile]]:
-    """The waiting files in chunks of about `max_bytes`, each partition's in order of time.
+    """The waiting files in chunks of about `max_bytes` and MAX_FILES, each partition's in order of time.
 
     A file over the limit is a chunk of its own.
     """
@@ -87,7 +94,7 @@ def plan(
     chunk: list[CaptureFile] = []
     size = 0
     for file in waiting:
-        if chunk and size + file.size_bytes > max_bytes:
+        if chunk and (size + file.size_bytes > max_bytes or len(chunk) == MAX_FILES):
             yield chunk
             chunk, size = [], 0
         chunk.append(file)

@@ -88,3 +88,53 @@ def test_listing_is_bounded_by_the_time_since_the_watermark() -> None:
         "ns/events/0/2026/03/11/",
         "ns/events/0/2026/03/12/",
     ]
+
+
+def test_after_a_long_time_whole_months_are_listed() -> None:
+    assert prefixes_to_list(SOURCE, Watermark(START), date(2027, 2, 28)) == [
+        *(f"ns/events/0/2026/{month:02}/" for month in range(3, 13)),
+        *(f"ns/events/0/2027/{month:02}/" for month in range(1, 4)),
+    ]
+
+
+@given(st.dates(date(2020, 1, 1), date(2026, 3, 10)), st.integers(0, 400), st.integers(-1, 90_000))
+def test_every_file_since_the_watermark_lies_under_exactly_one_listed_prefix(
+    day: date, days: int, seconds: int
+) -> None:
+    watermark = Watermark(datetime(day.year, day.month, day.day, 23, 59, 59, tzinfo=UTC))
+    today = day + timedelta(days)
+    moment = min(
+        datetime(day.year, day.month, day.day, 23, 59, 59, tzinfo=UTC) + timedelta(days, seconds),
+        datetime(today.year, today.month, today.day, tzinfo=UTC) + timedelta(1, 86_399),
+    )
+    path = f"ns/events/0/{moment:%Y/%m/%d/%H/%M/%S}.avro"
+    prefixes = prefixes_to_list(SOURCE, watermark, today)
+    assert len([prefix for prefix in prefixes if path.startswith(prefix)]) == 1
+    assert len(prefixes) <= 33
+
+
+def test_late_files_and_partitions_added_later_wait_and_what_is_covered_does_not() -> None:
+    marks = {SOURCE: Watermark(START + timedelta(seconds=9), 40)}
+    late, added, done = file(10), file(1, partition="1"), file(9)
+    assert [list(chunk) for chunk in plan([late, added, done], marks, 10_000)] == [[added, late]]
+
+
+def test_a_hub_made_anew_goes_on_where_its_files_do_whatever_its_numbers_are() -> None:
+    marks = {SOURCE: Watermark(START, 1_000_000)}
+    assert [list(chunk) for chunk in plan([file(60), file(0)], marks, 10_000)] == [[file(60)]]
+
+
+def test_a_backlog_of_fifty_thousand_tiny_files_is_planned_once_in_chunks() -> None:
+    files = [file(second, 508 if second % 2 else 60_000, partition) for second in range(12_500) for partition in "0123"]
+    chunks = list(plan(files, {}, 256 * 2**20))
+    assert [each for chunk in chunks for each in chunk] == sorted(files, key=lambda f: (f.started_at, f.source))
+    assert len(chunks) == 13
+
+
+def test_empty_files_fill_no_chunk_but_are_planned() -> None:
+    assert [len(chunk) for chunk in plan([file(second, 508) for second in range(1000)], {}, 256 * 2**20)] == [1000]
+
+
+def test_one_file_of_half_a_gigabyte_is_a_chunk_between_its_neighbours() -> None:
+    files = [file(1), file(2, 500_000_000), file(3)]
+    assert [list(chunk) for chunk in plan(files, {}, 256 * 2**20)] == [[files[0]], [files[1]], [files[2]]]
