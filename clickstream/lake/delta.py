@@ -52,6 +52,7 @@ COMPACTOR = "compactor"
 # when the first of them changed no rows, as maintenance does, and the second would bring the file's rows in twice.
 REWRITER = "rewriter"
 COUNTS = "clickstream"
+PARALLEL_READS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,16 +180,31 @@ class LakeTable:
         return self._table.version()
 
     def counts_since(self, version: int) -> Sequence[Mapping[str, Any]]:
-        """The counts of every commit after a version, newest first, as far as the log goes back. Raise Unavailable."""
-        with self._readable():
-            commits = self._table.history(self.version - version) if self.version > version else []
-            return [json.loads(commit[COUNTS]) for commit in commits if COUNTS in commit]
+        """The counts of every commit after a version, oldest first, as far as the log goes back. Raise Unavailable.
+
+        The log is read here: the library's `history` keeps the whole process waiting while it reads.
+        """
+        with self._readable(), ThreadPoolExecutor(PARALLEL_READS) as pool:
+            found = pool.map(self._counts_of, range(version + 1, self.version + 1))
+            return [counts for counts in found if counts is not None]
+
+    def _counts_of(self, version: int) -> Mapping[str, Any] | None:
+        try:
+            data = bytes(obstore.get(self._files, f"{self.spec.name}/_delta_log/{version:020}.json").bytes())
+        except FileNotFoundError:  # cleaned up, behind a checkpoint
+            return None
+        for line in data.splitlines():
+            if line.startswith(b'{"commitInfo"'):
+                info = json.loads(line)["commitInfo"]
+                return json.loads(info[COUNTS]) if COUNTS in info else None
+        return None
 
     @contextlib.contextmanager
     def _readable(self) -> Iterator[None]:
         try:
             yield
-        except (DeltaError, OSError, duckdb.Error) as error:  # duckdb passes on what a reader raises as its own
+        except (DeltaError, OSError, obstore.exceptions.BaseError, duckdb.Error) as error:
+            # duckdb passes on what a reader raises as its own
             raise Unavailable(f"the table {self.spec.name} cannot be read: {error}") from error
 
     @contextlib.contextmanager
