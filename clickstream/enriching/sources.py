@@ -16,6 +16,7 @@ from clickstream.enriching.unusable import Unusable
 from clickstream.sites.problems import told
 
 Kind = Literal["search", "ai", "social", "video", "shopping", "email", "affiliate", "display"]
+LONGEST_HOST = 253  # characters, RFC 1035 (2.3.4)
 # Of the domains of countries, those under which names stand one level deeper.
 SECOND_LEVEL = frozenset({"co", "com", "org", "net", "edu", "gov", "ne", "or"})
 
@@ -63,6 +64,8 @@ class SourceList:
 
     def of_host(self, host: str) -> Source | None:
         """The source that a host, in lower case, belongs to: by its longest known ending."""
+        if len(host) > LONGEST_HOST:
+            return None
         for ending in _endings(host):
             found = self._by_host.get(ending)
             if found is not None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
@@ -36,13 +35,11 @@ class Arriving(BaseModel):
         """Whether they hold for an arrival, whose parts are named as the conditions are."""
         if self.host is not None and any_of((self.host,)).fullmatch(arrival["host"] or "") is None:
             return False
-        stated = ((arrival[name], pattern) for name, pattern in self._patterns.items())
-        return all(value and pattern.fullmatch(value) for value, pattern in stated)
+        return all(matches(pattern, arrival[name] or "") for name, pattern in self._texts.items())
 
     @cached_property
-    def _patterns(self) -> Mapping[str, re.Pattern[str]]:
-        stated = self.model_dump(exclude={"host"}, exclude_none=True)
-        return {name: _pattern(text) for name, text in stated.items()}
+    def _texts(self) -> Mapping[str, str]:
+        return self.model_dump(exclude={"host"}, exclude_none=True)
 
 
 class SourceRule(BaseModel):
@@ -62,7 +59,20 @@ class SourceRule(BaseModel):
         return self
 
 
-@lru_cache(maxsize=1024)
-def _pattern(text: str) -> re.Pattern[str]:
-    # Between stars there is only plain text, so looking takes polynomial time of a length that is bounded.
-    return re.compile(".*".join(re.escape(part) for part in re.split(r"\*+", text)), re.IGNORECASE | re.DOTALL)
+def matches(pattern: str, value: str) -> bool:
+    """Whether the whole value is as the pattern says, in which `*` stands for any text. No value is as none says."""
+    first, *others = pattern.casefold().split("*")
+    text = value.casefold()
+    if not others:
+        return text == first
+    *middle, last = others
+    at, end = len(first), len(text) - len(last)
+    if not text or at > end or not (text.startswith(first) and text.endswith(last)):
+        return False
+    for part in middle:
+        # The first place is as good as any other, so nothing is tried twice.
+        found = text.find(part, at, end)
+        if found < 0:
+            return False
+        at = found + len(part)
+    return True
