@@ -41,6 +41,8 @@ log = logging.getLogger(__name__)
 TRIES_AFTER_CONFLICT = 50
 MAX_ROUNDS = 10
 SECRET_BYTES = 32
+# A run that is cut may leave as many changed files out of the receipt.
+FILES_BETWEEN_NOTES = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +189,9 @@ class Eraser:
             before = len(done.files)
             for change in self._copies.change(wanted):
                 done.files.append(asdict(change))
-                keep()
+                if len(done.files) % FILES_BETWEEN_NOTES == 0:
+                    keep()
+            keep()
             changed = len(done.files) > before
             for spec, columns, find, replace in (
                 (EVENTS_TABLE, persons.EVENT_COLUMNS, wanted.finder.in_events, wanted.change.events),

@@ -23,7 +23,7 @@ ID_NAMES = frozenset(
 MAX_DEPTH = 64
 _IN_WORDS = "A-Za-z0-9_-"
 WORD = f"[{_IN_WORDS}]"
-_PAIR = re.compile(r"""([\w$.-]+)["'\\]*\s*[:=]\s*["'\\]*([^"'\\&,;\s}\]]+)""")
+_PAIR = re.compile(r"""([\w$.-]+)["'\\]*\s*[:=]\s*["'\\]*([^"'\\&,;\s}\]/?#]+)""")
 _TOKEN = re.compile(r"[\w@.|:+~-]+")
 _WORD = re.compile(r"[\w-]+")
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{16,}={0,2}")

@@ -1,0 +1,102 @@
+"""Which ids an original names, however it is packed."""
+
+from __future__ import annotations
+
+import json
+import re
+from base64 import b64encode, urlsafe_b64encode
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clickstream.erasing.captured import may_hold, names_in_bytes
+from clickstream.erasing.naming import TELLING_LENGTH, bounded, named_in
+
+ID = "canary-user-8471"
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {"userId": "42"},
+        {"user_id": 42},
+        {"$distinct_id": "42"},
+        {"traits": {"deep": [{"anonymousId": "42"}]}},
+        {"data": '{"uid": "42"}'},
+        {"cx": urlsafe_b64encode(b'{"schema": 1, "duid": "42"}').decode().rstrip("=")},
+        {"body": "e=pv&uid=42&p=web"},
+        {"url": "https://x.test/?user_id=42"},
+    ],
+)
+def test_a_short_id_is_found_under_names_of_ids(payload: object) -> None:
+    named = named_in(json.dumps(payload).encode())
+    assert named.names_any({"42"})
+    assert "42" in named.candidates()
+
+
+@pytest.mark.parametrize(
+    "payload", [{"count": 42}, {"price": "42"}, {"text": "user 42 wrote"}, {"product": {"id": 42}}]
+)
+def test_a_short_id_is_not_found_where_it_may_be_anything(payload: object) -> None:
+    assert not named_in(json.dumps(payload).encode()).names_any({"42"})
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        f'{{"text": "written by {ID}!"}}',
+        f'{{"url": "https://x.test/{ID}/cart"}}',
+        f'["cut off by {ID}',
+        f"not JSON at all: {ID}",
+        json.dumps({"inner": json.dumps({"text": ID})}),
+        json.dumps({"packed": b64encode(json.dumps({"text": ID}).encode()).decode()}),
+        json.dumps({"text": "@"}).replace("@", "".join(f"\\u{ord(letter):04x}" for letter in ID)),
+    ],
+)
+def test_a_telling_id_is_found_in_any_text_as_a_word_of_its_own(payload: str) -> None:
+    named = named_in(payload.encode())
+    assert named.names_any({ID})
+    assert ID in named.candidates()
+    assert (
+        not named_in(payload.replace(ID, f"{ID}2").encode()).names_any({ID}) or "\\u" in payload or "packed" in payload
+    )
+
+
+def test_what_was_seen_of_the_sender_counts_too() -> None:
+    assert named_in(b"\xff\x00", '{"visitor_id": "42", "ip": "203.0.113.0"}').names_any({"42"})
+
+
+@given(st.text(min_size=TELLING_LENGTH), st.sampled_from(["plain", "nested", "named"]))
+def test_any_id_is_found_in_json(id: str, kind: str) -> None:
+    document = {"plain": {"a": [id]}, "nested": {"a": json.dumps({"b": id})}, "named": {"userId": id}}[kind]
+    assert named_in(json.dumps(document).encode()).names_any({id})
+
+
+@given(st.binary(max_size=300))
+def test_no_bytes_break_it(payload: bytes) -> None:
+    named_in(payload, payload.decode("utf-8", "replace")).candidates()
+
+
+def test_the_pattern_of_an_id_matches_whole_words_alone() -> None:
+    assert re.search(bounded("a.b+c-12345"), "x a.b+c-12345, y")
+    assert not re.search(bounded("a.b+c-12345"), "x a.b+c-123456")
+    assert not re.search(bounded("a.b+c-12345"), "x aXb+c-12345")
+
+
+@given(st.text(min_size=1))
+def test_a_file_that_names_an_id_is_never_passed_over(id: str) -> None:
+    for escaped in (False, True):
+        body = json.dumps({"user_id": id}, ensure_ascii=escaped).encode("utf-8", "surrogatepass")
+        try:
+            assert may_hold(b"before" + body + b"after", [id])
+        except UnicodeEncodeError:
+            return
+
+
+@pytest.mark.parametrize("offset", range(3))
+def test_damaged_bytes_that_name_a_person_are_recognised(offset: int) -> None:
+    packed = b64encode(b"x" * offset + b'{"userId": "%b"}' % ID.encode())
+    assert names_in_bytes(b"\x00" + packed, [ID])
+    assert names_in_bytes(b'\x00"user_id":"42"', ["42"])
+    assert not names_in_bytes(b'\x00"price":"42"' + packed.lower(), ["42", ID])
