@@ -229,16 +229,31 @@ class MaintainedTable:
         transactions = list(marks)
         if actions:
             transactions.append(Transaction(REWRITER, (self._table.transaction_version(REWRITER) or 0) + 1))
-        self._table.create_write_transaction(
-            list(actions),
-            mode="append",
-            schema=self._table.schema(),
-            partition_by=[self.spec.partition],
-            commit_properties=CommitProperties(
-                custom_metadata={COUNTS: json.dumps(counts, separators=(",", ":"))},
-                app_transactions=transactions,
-            ),
-        )
+        try:
+            self._table.create_write_transaction(
+                list(actions),
+                mode="append",
+                schema=self._table.schema(),
+                partition_by=[self.spec.partition],
+                commit_properties=CommitProperties(
+                    custom_metadata={COUNTS: json.dumps(counts, separators=(",", ":"))},
+                    app_transactions=transactions,
+                ),
+            )
+        except CommitFailedError:
+            self._discard([action.path for action in actions if isinstance(action, AddAction)])
+            raise
+
+    def _discard(self, paths: Sequence[str]) -> None:
+        """Delete files that were written for a commit which failed: whoever was first may have erased what they hold.
+
+        A commit whose answer was lost fails when it is tried again, so what became part of the table stays.
+        """
+        self._table.update_incremental()
+        live = {file.path for file in self.files()}
+        for path in paths:
+            if path not in live:
+                obstore.delete(self._files, f"{self.spec.name}/{path}")
 
     @contextlib.contextmanager
     def _working(self) -> Iterator[None]:

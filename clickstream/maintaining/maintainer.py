@@ -17,7 +17,7 @@ from clickstream.compacting.compactor import read_watermark
 from clickstream.errors import Conflict
 from clickstream.lake.capture_files import CaptureFiles
 from clickstream.lake.captured import captured_before, delete_captured
-from clickstream.lake.delta import EVENTS_TABLE, FAILED_TABLE, LakeTable, TableSpec
+from clickstream.lake.delta import EVENTS_TABLE, FAILED_TABLE, PIPELINE_TABLE, LakeTable, TableSpec
 from clickstream.lake.maintenance import MaintainedTable
 from clickstream.lake.site_documents import EditableBlobSiteDocuments
 from clickstream.lake.storage import StorageAccount
@@ -27,6 +27,7 @@ from clickstream.settings import Settings
 
 log = logging.getLogger(__name__)
 CHECKPOINT_AFTER_COMMITS = 20
+TABLES = (EVENTS_TABLE, FAILED_TABLE, PIPELINE_TABLE)
 
 
 @dataclass(slots=True)
@@ -79,8 +80,12 @@ class Maintainer:
         kept_from = {
             site: self._now().date() - timedelta(days=days) for site, days in retention_days(documents).items()
         }
-        for step in (self._delete_expired, self._clean_up, self._merge):
-            for spec in (EVENTS_TABLE, FAILED_TABLE):
+        for step, tables in (
+            (self._delete_expired, (EVENTS_TABLE, FAILED_TABLE)),
+            (self._clean_up, TABLES),
+            (self._merge, TABLES),
+        ):
+            for spec in tables:
                 done = report.tables.setdefault(spec.name, TableReport())
                 try:
                     report.finished = step(spec, kept_from, done, deadline) and report.finished
