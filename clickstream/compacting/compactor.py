@@ -27,6 +27,7 @@ from clickstream.compacting.decode import Content, decode_files
 from clickstream.compacting.dedupe import separate
 from clickstream.compacting.files import CaptureFile, HubPartition, Watermark, plan, prefixes_to_list
 from clickstream.compacting.progress import Compacted, HubState, HubStates, complete_until
+from clickstream.enriching.steps import STEPS, Step
 from clickstream.erasing.late import LateEvents
 from clickstream.errors import Conflict, Unavailable
 from clickstream.lake.capture_files import CaptureFiles
@@ -93,12 +94,19 @@ class Compactor:
     """Takes captured files into the tables. Several may run at once: one commit wins, the others look again."""
 
     def __init__(
-        self, account: StorageAccount, settings: Settings, hubs: HubStates, now: Callable[[], datetime]
+        self,
+        account: StorageAccount,
+        settings: Settings,
+        hubs: HubStates,
+        now: Callable[[], datetime],
+        steps: tuple[Step, ...] = STEPS,
     ) -> None:
+        """`steps` are those of enrichment; columns of the others are null."""
         self._account = account
         self._settings = settings
         self._hubs = hubs
         self._now = now
+        self._steps = steps
         self._lake = account.container(settings.lake_container)
         self._files = CaptureFiles(account.container(settings.capture_container), self._lake)
         self._spill = SpillFiles(account.container(settings.spill_container))
@@ -130,7 +138,7 @@ class Compactor:
         }
 
     def _latest_enrichment(self) -> Enrichment:
-        return Enrichment(self._account.container(self._settings.config_container))
+        return Enrichment(self._account.container(self._settings.config_container), self._steps)
 
     def _open(self, spec: TableSpec) -> LakeTable:
         return LakeTable.open_or_create(spec, self._account, self._settings.lake_container)

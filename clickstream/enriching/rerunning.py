@@ -41,7 +41,7 @@ def rerun(
     committed stays when a later date fails. Run again, it goes on where it was. Raise Unavailable.
     """
     lake, config = containers
-    enrichment = Enrichment(account.container(config))
+    enrichment = Enrichment(account.container(config), steps)
     days = sorted({file.day for file in open_enriched(account, lake).files() if period[0] <= file.day <= period[1]})
     total = Renewed()
     for number, day in enumerate(days, 1):
@@ -62,7 +62,7 @@ def _renew(account: StorageAccount, lake: str, day: date, enrichment: Enrichment
 
     for _ in range(TRIES_AFTER_CONFLICT):
         try:
-            return open_enriched(account, lake).renew(day, is_current, lambda rows: enrichment.enrich(rows, steps))
+            return open_enriched(account, lake).renew(day, is_current, enrichment.enrich)
         except Conflict:
             continue
     raise Unavailable(f"others rewrote files of {day} {TRIES_AFTER_CONFLICT} times")

@@ -157,14 +157,17 @@ STEPS: tuple[Step, ...] = (
 def enrich(rows: pa.Table, knowledge: Knowledge, steps: Iterable[Step] = STEPS) -> pa.Table:
     """The rows with the columns that these steps make, put in place of those that are there.
 
+    Derived columns that no step made, now or before, are null.
+
     `enrichment_version` tells by what: `step:version/lists` for each step, those before it that are not asked for
     as they were.
     """
     steps = tuple(steps)
     for step in steps:
         rows = _made(rows, step.reads, step.makes, partial(_make, step, knowledge))
-    if VERSION_COLUMN not in rows.column_names:
-        rows = rows.append_column(VERSION_COLUMN, pa.nulls(rows.num_rows, pa.string()))
+    for name, kind in _TYPES.items():
+        if name not in rows.column_names:
+            rows = rows.append_column(name, pa.nulls(rows.num_rows, kind))
 
     def version(values: Values) -> Values:
         site, before = values

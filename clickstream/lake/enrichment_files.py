@@ -38,8 +38,9 @@ class Enrichment:
     What an operator supplied and cannot be used is told in the log and left out, so that events never wait for it.
     """
 
-    def __init__(self, config: AzureStore, cache: Path | None = None) -> None:
+    def __init__(self, config: AzureStore, steps: tuple[Step, ...] = STEPS, cache: Path | None = None) -> None:
         """The database of places is kept in the folder `cache`, by version."""
+        self._steps = steps
         self._config = config
         self._documents = EditableBlobSiteDocuments(config)
         self._cache = cache or Path(tempfile.gettempdir()) / "clickstream-places"
@@ -47,9 +48,9 @@ class Enrichment:
         self._documented: frozenset[str] = frozenset()
         self._sites: dict[str, Site | None] = {}
 
-    def enrich(self, rows: pa.Table, steps: tuple[Step, ...] = STEPS) -> pa.Table:
+    def enrich(self, rows: pa.Table) -> pa.Table:
         """The rows with the derived columns. Raise Unavailable."""
-        return enrich(rows, self.knowledge(pc.unique(rows["site"]).to_pylist()), steps)
+        return enrich(rows, self.knowledge(pc.unique(rows["site"]).to_pylist()), self._steps)
 
     def knowledge(self, sites: list[str]) -> Knowledge:
         """The lists, and the rules of these sites. Raise Unavailable."""

@@ -19,6 +19,7 @@ from deltalake import DeltaTable, write_deltalake
 from mmdb_writer import MMDBWriter
 from netaddr import IPSet  # type: ignore[import-untyped]
 
+from clickstream.compacting.compactor import Compactor
 from clickstream.enriching.rerunning import chosen_steps, rerun
 from clickstream.errors import InvalidRequest
 from clickstream.lake.enriched_table import Renewed
@@ -26,7 +27,7 @@ from clickstream.lake.enrichment_files import PLACES, SOURCES, Enrichment
 from clickstream.lake.schema import BODY_COLUMNS, DERIVED_COLUMNS, EVENT_COLUMNS, VERSION_COLUMN, arrow_schema
 from clickstream.lake.storage import table_uri
 from local.azurite import Azurite
-from tests.integration.compacting.lake import START, Lake, event
+from tests.integration.compacting.lake import NOW, START, Lake, event
 
 pytestmark = pytest.mark.integration
 DAY = START.date()
@@ -92,8 +93,9 @@ def test_a_renewed_database_is_taken_and_those_long_out_of_use_are_removed(lake:
     rows = pa.table({"ip": ["198.51.100.0"], "site": ["shop"]})
     for city in ("Berlin", "Bonn", "Bonn"):
         supply(lake, PLACES, database(tmp_path, city))
-        enrichment = Enrichment(lake.account.container(lake.settings.config_container), cache)
-        assert enrichment.enrich(rows, chosen_steps(["place"]))["city"].to_pylist() == [city]
+        config = lake.account.container(lake.settings.config_container)
+        enrichment = Enrichment(config, chosen_steps(["place"]), cache)
+        assert enrichment.enrich(rows)["city"].to_pylist() == [city]
     assert not long_ago.exists()
     assert {file.suffix for file in cache.iterdir()} == {".mmdb"}
 
@@ -106,6 +108,16 @@ def test_what_cannot_be_used_is_left_out_and_told(lake: Lake, caplog: pytest.Log
     assert [(row["source"], row["country"]) for row in lake.rows()] == [("Google", None)]
     for path in (PLACES, SOURCES, "sites/shop.yaml"):
         assert f"{path} cannot be used" in caplog.text
+
+
+def test_without_steps_the_columns_are_there_and_null_until_they_are_asked_for(lake: Lake) -> None:
+    lake.capture(0, [event("a", **FROM_GOOGLE)])
+    compactor = Compactor(lake.account, lake.settings, lake.hubs, lambda: NOW, steps=())
+    compactor.run(NOW + timedelta(hours=1))
+    (row,) = lake.rows()
+    assert {name: row[name] for name in DERIVED} == {**dict.fromkeys(DERIVED), VERSION_COLUMN: ""}
+    again(lake)
+    assert [row["source"] for row in lake.rows()] == ["Google"]
 
 
 def test_fields_of_a_body_that_are_named_as_derived_columns_are_kept_as_properties(lake: Lake) -> None:
