@@ -25,6 +25,7 @@ from deltalake.transaction import AddAction, RemoveAction
 
 from clickstream.errors import Conflict, Unavailable
 from clickstream.lake.data_files import ROW_GROUP_ROWS, Places, sorted_order, write_file
+from clickstream.lake.delta_log import DeltaLog
 from clickstream.lake.schema import (
     EVENT_COLUMNS,
     EVENT_PARTITION,
@@ -52,7 +53,6 @@ COMPACTOR = "compactor"
 # when the first of them changed no rows, as maintenance does, and the second would bring the file's rows in twice.
 REWRITER = "rewriter"
 COUNTS = "clickstream"
-PARALLEL_READS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +81,8 @@ class LakeTable:
         self.spec = spec
         self._table = table
         self._files: AzureStore = account.container(container)
+        self._log = DeltaLog(self._files, spec.name)
+        self._transactions: tuple[int, Mapping[str, int] | None] | None = None
 
     @classmethod
     def open_or_create(cls, spec: TableSpec, account: StorageAccount, container: str) -> Self:
@@ -109,7 +111,12 @@ class LakeTable:
     def application_version(self, app_id: str) -> int | None:
         """The last version an application committed under this name. Raise Unavailable."""
         with self._readable():
-            version: int | None = self._table.transaction_version(app_id)
+            at = self.version
+            if self._transactions is None or self._transactions[0] != at:
+                self._transactions = at, self._log.transactions(at)
+            known = self._transactions[1]
+            # The library reads the log anew for each application.
+            version: int | None = self._table.transaction_version(app_id) if known is None else known.get(app_id)
             return version
 
     def find(self, column: str, values: pa.ChunkedArray, dates: Sequence[date], columns: Sequence[str]) -> pa.Table:
@@ -184,20 +191,9 @@ class LakeTable:
 
         The log is read here: the library's `history` keeps the whole process waiting while it reads.
         """
-        with self._readable(), ThreadPoolExecutor(PARALLEL_READS) as pool:
-            found = pool.map(self._counts_of, range(version + 1, self.version + 1))
-            return [counts for counts in found if counts is not None]
-
-    def _counts_of(self, version: int) -> Mapping[str, Any] | None:
-        try:
-            data = bytes(obstore.get(self._files, f"{self.spec.name}/_delta_log/{version:020}.json").bytes())
-        except FileNotFoundError:  # cleaned up, behind a checkpoint
-            return None
-        for line in data.splitlines():
-            if line.startswith(b'{"commitInfo"'):
-                info = json.loads(line)["commitInfo"]
-                return json.loads(info[COUNTS]) if COUNTS in info else None
-        return None
+        with self._readable():
+            infos = self._log.commit_infos(version + 1, self.version)
+            return [json.loads(info[COUNTS]) for info in infos if COUNTS in info]
 
     @contextlib.contextmanager
     def _readable(self) -> Iterator[None]:
@@ -223,7 +219,7 @@ class LakeTable:
         transactions: list[Transaction],
     ) -> None:
         if any(isinstance(action, RemoveAction) for action in actions):
-            rewriting = (self._table.transaction_version(REWRITER) or 0) + 1
+            rewriting = (self.application_version(REWRITER) or 0) + 1
             transactions = [*transactions, Transaction(REWRITER, rewriting)]
         properties = CommitProperties(
             custom_metadata={COUNTS: json.dumps(counts, separators=(",", ":"))}, app_transactions=transactions
