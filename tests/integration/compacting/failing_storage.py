@@ -29,6 +29,7 @@ class FailingStorage:
         self._seen = 0
         self._dies_at: int | None = None
         self._does_the_last = False
+        self._recovers = False
         self._status = DEAD
         self._stall_seconds = 0.0
         self._only = only
@@ -39,10 +40,20 @@ class FailingStorage:
         self.endpoint = f"http://127.0.0.1:{self._server.server_port}{target.path}"
 
     def die_at(
-        self, request: int | None, *, does_the_last: bool = False, status: int = DEAD, stall_seconds: float = 0.0
+        self,
+        request: int | None,
+        *,
+        does_the_last: bool = False,
+        status: int = DEAD,
+        stall_seconds: float = 0.0,
+        recovers: bool = False,
     ) -> None:
-        """Count requests from here on; None for never. The dead are answered with `status`, after `stall_seconds`."""
+        """Count requests from here on; None for never. The dead are answered with `status`, after `stall_seconds`.
+
+        What `recovers` is dead for that one request alone.
+        """
         with self._lock:
+            self._recovers = recovers
             self._seen, self._dies_at, self._does_the_last = 0, request, does_the_last
             self._status, self._stall_seconds = status, stall_seconds
 
@@ -69,7 +80,7 @@ class FailingStorage:
             if self._only not in path:
                 return True, True
             self._seen += 1
-            if self._dies_at is None or self._seen < self._dies_at:
+            if self._dies_at is None or self._seen < self._dies_at or (self._recovers and self._seen > self._dies_at):
                 return True, True
             return self._seen == self._dies_at and self._does_the_last, False
 

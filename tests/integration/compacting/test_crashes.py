@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from clickstream.compacting.totals import Totals, read_totals
 from clickstream.errors import Unavailable
@@ -95,30 +93,5 @@ def test_a_crash_at_any_request_loses_nothing_and_doubles_nothing(
     model.capture("events", "0", ["a", "", "shared"])
     run(lake, storage, dies_at, does_the_last)
     model.capture("events", "1", ["b", "", "shared"])
-    lake.compact()
-    model.check()
-
-
-WORDS = st.lists(st.sampled_from(["a", "b", "c", "d", "e", "f", "g", ""]), max_size=5)
-STEPS = st.lists(
-    st.tuples(st.sampled_from(["events", "events", "failed-events"]), st.sampled_from("01"), WORDS)
-    | st.tuples(st.integers(1, 60), st.booleans()),
-    min_size=3,
-    max_size=8,
-)
-
-
-@given(STEPS)
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
-def test_any_schedule_of_files_copies_runs_and_crashes_equals_plain_python(
-    azurite: Azurite, storage: FailingStorage, steps: list[tuple[str, str, list[str]] | tuple[int, bool]]
-) -> None:
-    lake = Lake(azurite, max_bytes=2_500)
-    model = Model(lake)
-    for step in steps:
-        if len(step) == 3:
-            model.capture(*step)
-        else:
-            run(lake, storage, *step)
     lake.compact()
     model.check()
