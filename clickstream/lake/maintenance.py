@@ -17,7 +17,6 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Self
 from uuid import uuid4
 
-import duckdb
 import obstore
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -29,17 +28,16 @@ from deltalake.transaction import AddAction, RemoveAction
 from clickstream.errors import Conflict, Unavailable
 from clickstream.lake.data_files import ROW_GROUP_ROWS, write_file
 from clickstream.lake.delta import COUNTS, REWRITER, TableSpec
+from clickstream.lake.merging import merged
 from clickstream.lake.storage import StorageAccount, table_uri
 from clickstream.maintaining.planning import Cleaned, DataFile, Expired
 
 if TYPE_CHECKING:
     from obstore.store import AzureStore
 
-SORT_MEMORY = "512MB"
-SORT_THREADS = 2
 PARALLEL_READS = 4
 CHUNK_BYTES = 8_388_608
-BATCH_ROWS = 16_384
+BATCH_ROWS = 8_192
 LAST_CHECKPOINT = "_delta_log/_last_checkpoint"
 
 
@@ -84,15 +82,11 @@ class MaintainedTable:
         """
         with self._working(), TemporaryDirectory() as folder:
             paths = self._download(files, Path(folder))
-            with duckdb.connect(config={"temp_directory": folder, "memory_limit": SORT_MEMORY}) as connection:
-                connection.execute(f"SET threads = {SORT_THREADS}; SET TimeZone = 'UTC'")
-                connection.register("rows", self._read(paths).to_reader())
-                order = ", ".join(name for name in self.spec.sort_by if name != self.spec.partition)
-                ordered = connection.sql(f"FROM rows ORDER BY {order}").to_arrow_reader(ROW_GROUP_ROWS)
-                merged = self._write(files[0].day, ordered, Path(folder) / "merged.parquet", changes_rows=False)
-            assert merged is not None, "files of a table hold rows"
-            self._commit([*(self._removal(file, changes_rows=False) for file in files), merged], {})
-            return merged.size
+            rows = merged(paths, self._schema, [name for name in self.spec.sort_by if name != self.spec.partition])
+            written = self._write(files[0].day, rows, Path(folder) / "merged.parquet", changes_rows=False)
+            assert written is not None, "files of a table hold rows"
+            self._commit([*(self._removal(file, changes_rows=False) for file in files), written], {})
+            return written.size
 
     def delete(self, expired: Expired) -> int:
         """Delete the sites' rows from the files, all in one commit; none where there are none. Returns how many.
@@ -109,7 +103,7 @@ class MaintainedTable:
                 if not found:
                     continue
                 count += found
-                kept = self._read(paths, ~doomed | pc.field("site").is_null()).to_batches()
+                kept = _row_groups(self._read(paths, ~doomed | pc.field("site").is_null()).to_batches())
                 written = self._write(expired.day, kept, Path(folder) / "kept.parquet", changes_rows=True)
                 actions += [self._removal(file, changes_rows=True), *([] if written is None else [written])]
         if actions:
@@ -201,11 +195,8 @@ class MaintainedTable:
             filter=filter, batch_size=BATCH_ROWS, batch_readahead=2, fragment_readahead=1
         )
 
-    def _write(
-        self, day: date, batches: Iterable[pa.RecordBatch], local: Path, *, changes_rows: bool
-    ) -> AddAction | None:
+    def _write(self, day: date, groups: Iterator[pa.Table], local: Path, *, changes_rows: bool) -> AddAction | None:
         """Write the rows, in their order, as one file and upload it; None where there are none."""
-        groups = _row_groups(batches)
         if (first := next(groups, None)) is None:
             return None
         with local.open("wb") as target:
@@ -263,7 +254,7 @@ class MaintainedTable:
             raise Conflict(f"another one rewrote files of {self.spec.name}: {error}") from error
         except FileNotFoundError as error:
             raise Conflict(f"a file of {self.spec.name} is there no more: {error}") from error
-        except (DeltaError, OSError, obstore.exceptions.BaseError, duckdb.Error, pa.ArrowException) as error:
+        except (DeltaError, OSError, obstore.exceptions.BaseError, pa.ArrowException) as error:
             raise Unavailable(f"{self.spec.name} cannot be maintained: {error}") from error
 
 
