@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import os
 import sys
 import time
@@ -133,6 +134,9 @@ def _check_site(settings: Settings, account: StorageAccount, name: str) -> None:
 def main() -> int:
     """Returns the exit code."""
     asked = parse(sys.argv[1:])
+    if sys.stderr.isatty():  # somebody waits, and wants to see that something happens
+        logging.basicConfig(level=logging.INFO, format="%(message)s")
+        logging.getLogger("azure").setLevel(logging.WARNING)
     try:
         settings = Settings.from_env(os.environ)
         match asked.command:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from io import BytesIO
 from typing import Any
 
@@ -12,40 +12,31 @@ import fastavro
 from clickstream.compacting.decode import Unreadable
 
 Record = Mapping[str, Any]
-Change = Callable[[Record], Record | None]
+Change = Callable[[Record], Record]
 SYNC_BYTES = 16
 
 
-def rewrite(data: bytes, numbers: frozenset[int], change: Change) -> tuple[bytes, int]:
-    """The file with the records of these sequence numbers changed, or gone where `change` returns None.
-
-    Returns it with the number of records it still holds. Raise Unreadable.
-    """
+def rewrite(data: bytes, numbers: frozenset[int], change: Change) -> bytes:
+    """The file with the records of these sequence numbers changed. Raise Unreadable."""
     try:
         blocks = fastavro.block_reader(BytesIO(data))
         schema, codec = blocks.writer_schema, blocks.metadata.get("avro.codec", "null")
         parts: list[bytes] = []
-        left = 0
         for block in blocks:
             if not parts:
                 parts.append(data[: block.offset])
-            records = list(block)
-            kept = [changed for record in records if (changed := _changed(record, numbers, change)) is not None]
-            left += len(kept)
-            if all(before is after for before, after in zip(records, kept, strict=False)) and len(kept) == len(records):
+            records: list[Any] = list(block)
+            if not any(record["SequenceNumber"] in numbers for record in records):
                 parts.append(data[block.offset : block.offset + block.size])
-            elif kept:
-                parts.append(_block(kept, schema, codec) + parts[0][-SYNC_BYTES:])
+                continue
+            changed = [change(record) if record["SequenceNumber"] in numbers else record for record in records]
+            parts.append(_block(changed, schema, codec) + parts[0][-SYNC_BYTES:])
     except Exception as error:  # fastavro raises what its parsers raise: a dozen types for damaged bytes
         raise Unreadable(f"{type(error).__name__}: {error}") from error
-    return b"".join(parts) or data, left
+    return b"".join(parts) or data
 
 
-def _changed(record: Any, numbers: frozenset[int], change: Change) -> Record | None:
-    return change(record) if record["SequenceNumber"] in numbers else record
-
-
-def _block(records: list[Record], schema: Any, codec: str) -> bytes:
+def _block(records: Sequence[Record], schema: Any, codec: str) -> bytes:
     content = BytesIO()
     for record in records:
         fastavro.schemaless_writer(content, schema, record)

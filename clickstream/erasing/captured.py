@@ -60,20 +60,19 @@ def find_records(finder: Finder, file: CaptureFile, data: bytes, *, failed_hub: 
     return Found(events=frozenset(events.to_pylist()), others=frozenset(others.to_pylist()))
 
 
-def change_records(data: bytes, found: Found, change: Change, *, keep_numbers: bool) -> tuple[bytes, int]:
-    """The file with these records changed, and how many records it holds then. Raise Unreadable.
+def change_records(data: bytes, found: Found, change: Change) -> bytes:
+    """The file with these records changed. Raise Unreadable.
 
-    With `keep_numbers` a mark stands in for a record of which nothing is left: a missing number would tell of a lost
-    event.
+    A mark stands in for a record of which nothing is left: a missing number would tell of a lost event.
     """
 
-    def changed(record: Record) -> Record | None:
+    def changed(record: Record) -> Record:
         body, number = record["Body"] or b"", record["SequenceNumber"]
         left = change.event_body(body) if number in found.events else None
         left = change.failed_body(body) if number in found.failed else left
         if left is not None:
             return {**record, "Body": left}
-        return {**record, "Properties": {}, "Body": mark_of(body)} if keep_numbers else None
+        return {**record, "Properties": {}, "Body": mark_of(body)}
 
     return rewrite(data, found.all, changed)
 

@@ -156,6 +156,7 @@ class Eraser:
             self._keys,
         )
         self._state.end(name, receipt)
+        log.info("erasure %s of site %s: %s", receipt["erasure_id"], receipt["site"], receipt["counts"])
         return receipt
 
     def _given(self, request: PersonRequest, until: datetime) -> Person:
@@ -193,10 +194,12 @@ class Eraser:
                     keep()
             keep()
             changed = len(done.files) > before
+            log.info("round %d: %d files changed", round + 1, len(done.files) - before)
             for spec, columns, find, replace in (
                 (EVENTS_TABLE, persons.EVENT_COLUMNS, wanted.finder.in_events, wanted.change.events),
                 (FAILED_TABLE, persons.FAILED_COLUMNS, wanted.finder.in_failed, wanted.change.failed),
             ):
+                log.info("round %d: %s", round + 1, spec.name)
                 table, rows = self._rewrite(spec, columns, find, replace, looked_at[spec.name], done, round == 0)
                 keep()
                 old = table.forget(columns, find)

@@ -77,7 +77,7 @@ class LateEvents:
             if blob is None:
                 return
             try:
-                self._capture.replace(blob, change_records(blob.data, found, Removal(), keep_numbers=True)[0])
+                self._capture.replace(blob, change_records(blob.data, found, Removal()))
                 return
             except Conflict:
                 continue

@@ -57,8 +57,8 @@ class RawCopies:
     def change(self, wanted: Wanted) -> Iterator[FileChange]:
         """Change the records in every file that holds any, each file at once. Raise Unavailable.
 
-        Captured files keep their names and their records' numbers, which tell whether events are missing. A spilled
-        blob of which nothing is left is deleted. So is a file that cannot be read and names the person in its bytes.
+        Files keep their names and their records' numbers, which tell whether events are missing. A file that cannot be
+        read and names the person in its bytes is deleted.
         """
         with ThreadPoolExecutor(PARALLEL_READS) as pool:
             for store in self._stores:
@@ -111,15 +111,12 @@ class RawCopies:
             found = find_records(wanted.finder, file, blob.data, failed_hub=failed_hub)
             if not found.all:
                 return None
-            data, left = change_records(blob.data, found, wanted.change, keep_numbers=store != "spill")
+            data = change_records(blob.data, found, wanted.change)
         except Unreadable:
             if not names_in_bytes(blob.data, wanted.person.ids):
                 return None
             self._delete(store, blob.path)
             return FileChange(store, blob.path, "deleted", None, before, None)
-        if not left:
-            self._delete(store, blob.path)
-            return FileChange(store, blob.path, "deleted", len(found.all), before, None)
         self._stores[store].replace(blob, data)
         return FileChange(store, blob.path, "rewritten", len(found.all), before, sha256(data).hexdigest())
 

@@ -38,6 +38,8 @@ def event(event_id: str, *, site: str = "shop", at: datetime = START, **fields: 
         "dialect": "plain",
         "fingerprint": event_id.rjust(32, "0")[-32:],
         "anonymous_id": f"device-of-{event_id}",
+        "request_accepted": 1,
+        "request_failed": 0,
     }
     return Event(event_id=event_id, site=site, **{**values, **fields}).to_json()
 
@@ -61,7 +63,13 @@ def canary(event_id: str, **fields: Any) -> bytes:
 
 def failed_event(failed_event_id: str, payload: bytes, **fields: Any) -> bytes:
     """A failed event's body on its hub."""
-    values: dict[str, Any] = {"site": "shop", "received_at": START, "message": "wrong"}
+    values: dict[str, Any] = {
+        "site": "shop",
+        "received_at": START,
+        "message": "wrong",
+        "request_accepted": 0,
+        "request_failed": 1,
+    }
     return FailedEvent(
         failed_event_id=failed_event_id,
         stage="collect",

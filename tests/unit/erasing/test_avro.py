@@ -57,20 +57,16 @@ def test_only_the_records_that_were_named_change(
     def emptied(record: Record) -> Record:
         return {**record, "Body": b"gone"}
 
-    after, left = rewrite(data, numbers, emptied)
-    assert left == len(before)
+    after = rewrite(data, numbers, emptied)
     assert read(after) == [{**row, "Body": b"gone"} if row["SequenceNumber"] in numbers else row for row in before]
-    after, left = rewrite(data, numbers, lambda record: None)
-    assert read(after) == [row for row in before if row["SequenceNumber"] not in numbers]
-    assert left == len(read(after))
 
 
 @given(BODIES)
 def test_a_file_in_which_nothing_is_meant_stays_byte_for_byte(bodies: list[tuple[bytes, Any]]) -> None:
     data = file_of(bodies)
-    assert rewrite(data, frozenset(), lambda record: None) == (data, len(bodies))
+    assert rewrite(data, frozenset(), lambda record: record) == data
 
 
 def test_a_damaged_file_is_told() -> None:
     with pytest.raises(Unreadable):
-        rewrite(file_of([(b"a", 1), (b"b", 2)])[:-20], frozenset({0}), lambda record: None)
+        rewrite(file_of([(b"a", 1), (b"b", 2)])[:-20], frozenset({0}), lambda record: record)
