@@ -34,6 +34,8 @@ from local.stack import ROOT
 from tests.integration.compacting.lake import NOW as NOW_OF_CAPTURE
 from tests.integration.compacting.lake import START, Lake, event
 from tests.integration.distributed.sail import Sail
+from tests.integration.erasing.world import USER, World, canary
+from tests.integration.erasing.world import event as erasable_event
 from tests.integration.querying.lake import NOW, make_lake
 from tests.integration.querying.lake import Lake as QueryLake
 from tests.integration.querying.test_reports import ROWS
@@ -185,6 +187,25 @@ def test_a_commit_that_a_compactor_forestalled_leaves_nothing_behind(azurite: Az
     assert report.captured == 0
     assert len(lake.rows("failed_events")) == 12
     lake.service.close()
+
+
+def test_late_events_of_an_erased_person_are_left_out_by_workers_too(azurite: Azurite, sail: Sail) -> None:
+    ours, theirs = World(azurite), World(azurite)
+    for world in (ours, theirs):
+        world.erase()
+        world.capture(erasable_event("a"), canary("late"), erasable_event("b"), b'{"user_id":"' + USER.encode() + b'"}')
+    report = ours.compact()
+    told = compact(sail, azurite, theirs.lake)
+    assert report.erased == 2
+    assert {name: int(told[name]) for name in ("captured", "rows", "failed", "duplicates", "erased")} == {
+        "captured": 4,
+        "rows": 2,
+        "failed": 0,
+        "duplicates": 0,
+        "erased": 2,
+    }
+    assert theirs.rows() == ours.rows()
+    assert theirs.finds(USER) == ours.finds(USER) == []
 
 
 def test_failures_that_were_committed_before_a_crash_are_not_committed_again(azurite: Azurite, spark: Any) -> None:
