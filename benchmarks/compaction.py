@@ -23,8 +23,9 @@ import pyarrow.parquet as pq
 from azure.storage.blob import BlobServiceClient
 from deltalake import DeltaTable
 
-from clickstream.compacting.compactor import Compactor, Report
+from clickstream.compacting.compactor import Compactor
 from clickstream.compacting.progress import HubState
+from clickstream.compacting.report import Report
 from clickstream.event import Event
 from clickstream.lake.storage import StorageAccount, table_uri
 from clickstream.settings import Connection, Settings

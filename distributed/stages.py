@@ -18,9 +18,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from clickstream.compacting.chunk import Chunk, event_rows
-from clickstream.compacting.compactor import Report, new_rows, read_chunk, wanted_rows
+from clickstream.compacting.compactor import new_rows, read_chunk, wanted_rows
 from clickstream.compacting.counting import HourCounts
 from clickstream.compacting.files import CaptureFile
+from clickstream.compacting.report import Report
 from clickstream.erasing.late import LateEvents
 from clickstream.lake.capture_files import CaptureFiles
 from clickstream.lake.delta import EVENTS_TABLE, FAILED_TABLE, TableSpec

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import os
+from dataclasses import asdict
 from datetime import timedelta
 
 import azure.functions as func
@@ -26,4 +28,4 @@ SCHEDULE = "%COMPACT_SCHEDULE%" if os.environ.get("COMPACT_SCHEDULE") else DEFAU
 async def compact(timer: func.TimerRequest) -> None:
     """Take in all capture files that wait, in a thread: the loop stays free for requests."""
     report = await asyncio.to_thread(services().compactor.run, now() + RUN_FOR)
-    log.info("compacted: %s", report)
+    log.info("compacted: %s", json.dumps(asdict(report), default=str))

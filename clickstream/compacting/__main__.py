@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import resource
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -26,6 +27,14 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+def say(line: str) -> None:
+    """One line that is written over on a terminal; lines elsewhere."""
+    if sys.stderr.isatty():
+        print(f"\r\x1b[K{line}", end="", file=sys.stderr, flush=True)
+    else:
+        print(line, file=sys.stderr, flush=True)
+
+
 def main() -> int:
     """Returns the exit code: of `reconcile` 1 where an hour that is complete does not add up."""
     parser = argparse.ArgumentParser(prog="python -m clickstream.compacting", description=__doc__)
@@ -37,12 +46,15 @@ def main() -> int:
         if arguments.command == "reconcile":
             return reconcile(account, settings.lake_container)
         hubs = EventHubStates(settings.event_hub_connection)
-        report = Compactor(account, settings, hubs, now).run(now() + timedelta(hours=24))
+        report = Compactor(account, settings, hubs, now, say=say).run(now() + timedelta(hours=24))
     except ClickstreamError as error:
         print(error.message, file=sys.stderr)
         return 1
+    if sys.stderr.isatty():
+        print(file=sys.stderr)
     for name, value in asdict(report).items():
         print(f"{name:<20} {value}")
+    print(f"{'peak memory':<20} {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
     return 0
 
 

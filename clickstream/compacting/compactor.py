@@ -16,17 +16,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 
-from clickstream.compacting.chunk import Chunk, Gap, event_rows, failed_event_rows, gaps, last_enqueued
+from clickstream.compacting.chunk import Chunk, event_rows, failed_event_rows, gaps, last_enqueued
 from clickstream.compacting.counting import HourCounts
 from clickstream.compacting.decode import Content, decode_files
 from clickstream.compacting.dedupe import separate
 from clickstream.compacting.files import CaptureFile, HubPartition, Watermark, plan, prefixes_to_list
 from clickstream.compacting.progress import Compacted, HubState, HubStates, complete_until
+from clickstream.compacting.report import Report, Run
 from clickstream.enriching.steps import STEPS, Step
 from clickstream.erasing.late import LateEvents
 from clickstream.errors import Conflict, Unavailable
@@ -48,48 +48,6 @@ ADDED_AS = {EVENTS_TABLE.name: "compacted", FAILED_TABLE.name: "failed"}
 EPOCH = datetime.fromtimestamp(0, UTC)
 
 
-@dataclass(slots=True)
-class Report:
-    """What one run did. `spilled` is how many of the captured events came from the spill."""
-
-    files: int = 0
-    captured: int = 0
-    spilled: int = 0
-    rows: int = 0
-    failed: int = 0
-    duplicates: int = 0
-    erased: int = 0
-    quarantined: list[str] = field(default_factory=list)
-    gaps: list[Gap] = field(default_factory=list)
-    complete_until: datetime | None = None
-    finished: bool = True
-
-    def add(self, done: Report) -> None:
-        """Add what one commit did."""
-        for name in ("files", "captured", "spilled", "rows", "failed", "duplicates", "erased"):
-            setattr(self, name, getattr(self, name) + getattr(done, name))
-        self.quarantined += done.quarantined
-        self.gaps += done.gaps
-
-
-@dataclass(slots=True)
-class _Run:
-    """What a run has done so far, and whether it has time for more. Its first chunk it takes in any case."""
-
-    report: Report
-    enqueued: dict[tuple[str, str], datetime]
-    has_time: Callable[[], bool]
-    began: bool = False
-
-    def add(self, done: Report) -> None:
-        self.report.add(done)
-        self.began = True
-
-    def goes_on(self) -> bool:
-        self.report.finished = self.report.finished and (not self.began or self.has_time())
-        return self.report.finished
-
-
 class Compactor:
     """Takes captured files into the tables. Several may run at once: one commit wins, the others look again."""
 
@@ -100,8 +58,10 @@ class Compactor:
         hubs: HubStates,
         now: Callable[[], datetime],
         steps: tuple[Step, ...] = STEPS,
+        say: Callable[[str], None] = lambda line: None,
     ) -> None:
-        """`steps` are those of enrichment; columns of the others are null."""
+        """`steps` are those of enrichment; columns of the others are null. `say` is told of each chunk, in a line."""
+        self._say = say
         self._account = account
         self._settings = settings
         self._hubs = hubs
@@ -118,17 +78,16 @@ class Compactor:
 
         Raise Unavailable when storage fails; what was committed until then stays.
         """
-        report = Report()
         self._enrichment = self._latest_enrichment()
         asked_at = self._now()
         states = self._ask_hubs()
-        enqueued: dict[tuple[str, str], datetime] = {}
-        run = _Run(report, enqueued, lambda: self._now() < deadline)
+        run = Run(lambda: self._now() < deadline, self._say)
+        report = run.report
         for hub, spec in self._tables().items():
             self._compact_captured(hub, spec, run)
             self._compact_spill(hub, spec, run)
         # What still waits may be older than anything the hubs told.
-        report.complete_until = self._note_progress(asked_at, states if report.finished else None, enqueued)
+        report.complete_until = self._note_progress(asked_at, states if report.finished else None, run.enqueued)
         return report
 
     def _tables(self) -> Mapping[str, TableSpec]:
@@ -152,7 +111,7 @@ class Compactor:
 
     # --- captured files --------------------------------------------------------------------------------------------
 
-    def _compact_captured(self, hub: str, spec: TableSpec, run: _Run) -> None:
+    def _compact_captured(self, hub: str, spec: TableSpec, run: Run) -> None:
         """Compact the hub's captured files, chunk by chunk, as long as the run has time."""
         conflicts = 0
         while run.goes_on():
@@ -167,6 +126,7 @@ class Compactor:
             chunks = list(plan(waiting, watermarks, self._settings.compact_max_bytes))
             if not chunks:
                 return
+            run.found(chunks)
             try:
                 for files in chunks:
                     table = self._open(spec)
@@ -185,11 +145,16 @@ class Compactor:
         table: LakeTable,
         files: Sequence[CaptureFile],
         watermarks: Mapping[HubPartition, Watermark],
-        run: _Run,
+        run: Run,
     ) -> Mapping[HubPartition, Watermark]:
         """Take one chunk into the table. Returns where that brings the watermarks."""
         chunk, quarantined = read_chunk(self._files, list(zip(files, self._files.read(files), strict=True)))
-        done = Report(files=len(files), captured=chunk.event_count, quarantined=[file.path for file in quarantined])
+        done = Report(
+            files=len(files),
+            bytes=sum(file.size_bytes for file in files),
+            captured=chunk.event_count,
+            quarantined=[file.path for file in quarantined],
+        )
         done.gaps += gaps(chunk, {source: mark for source, mark in watermarks.items() if mark.file_started_at})
         counts = HourCounts(files[0].source.hub)
         counts.add_gaps(done.gaps, files[0].started_at)
@@ -232,13 +197,14 @@ class Compactor:
 
     # --- the spill ---------------------------------------------------------------------------------------------------
 
-    def _compact_spill(self, hub: str, spec: TableSpec, run: _Run) -> None:
+    def _compact_spill(self, hub: str, spec: TableSpec, run: Run) -> None:
         """Compact the hub's spilled blobs, chunk by chunk, each deleted after its commit, while the run has time."""
         conflicts = 0
         while run.goes_on():
             chunks = list(plan(self._spill.list(hub), {}, self._settings.compact_max_bytes))
             if not chunks:
                 return
+            run.found(chunks)
             try:
                 for files in chunks:
                     self._compact_spilled(self._open(spec), files, run)
@@ -249,13 +215,18 @@ class Compactor:
             except Conflict:
                 conflicts = _once_more(conflicts)
 
-    def _compact_spilled(self, table: LakeTable, files: Sequence[CaptureFile], run: _Run) -> None:
+    def _compact_spilled(self, table: LakeTable, files: Sequence[CaptureFile], run: Run) -> None:
         chunk, quarantined = read_chunk(self._files, self._spill.read(files))
         if not chunk.files:
             return
         count = chunk.event_count
-        paths = [file.path for file in quarantined]
-        done = Report(files=len(chunk.files), captured=count, spilled=count, quarantined=paths)
+        done = Report(
+            files=len(chunk.files),
+            bytes=sum(file.size_bytes for file in chunk.files),
+            captured=count,
+            spilled=count,
+            quarantined=[file.path for file in quarantined],
+        )
         counts = HourCounts(files[0].source.hub)
         counts.add_quarantined(quarantined)
         if table.spec is EVENTS_TABLE:

@@ -12,8 +12,9 @@ from uuid import uuid4
 from azure.storage.blob import BlobServiceClient
 from deltalake import DeltaTable
 
-from clickstream.compacting.compactor import Compactor, Report
+from clickstream.compacting.compactor import Compactor
 from clickstream.compacting.progress import HubState
+from clickstream.compacting.report import Report
 from clickstream.delivery.message import Message
 from clickstream.event import Event, FailedEvent
 from clickstream.lake.spill_files import SpillFiles

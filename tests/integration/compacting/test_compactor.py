@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -143,12 +144,19 @@ def test_a_hub_made_anew_starts_its_numbers_over_and_loses_nothing(lake: Lake) -
     assert (lake.ids(), report.duplicates, report.gaps) == (["a", "b", "c"], 1, [])
 
 
-def test_a_backlog_is_taken_in_chunks_each_one_commit(azurite: Azurite) -> None:
+def test_a_backlog_is_taken_in_chunks_each_one_commit_and_each_told(azurite: Azurite) -> None:
+    from clickstream.compacting.compactor import Compactor
+
     lake = Lake(azurite, max_bytes=3_000)
     for second in range(12):
         lake.capture(second, [event(f"e{second}", page_title="x" * 700)], first_sequence=second)
-    report = lake.compact()
+    told: list[str] = []
+    compactor = Compactor(lake.account, lake.settings, lake.hubs, lambda: NOW, say=told.append)
+    report = compactor.run(NOW + timedelta(hours=1))
     assert (report.files, report.rows) == (12, 12)
+    assert report.bytes > 12 * 700 and report.seconds > 0
+    assert re.fullmatch(r"\d files, \d rows, [\d.]+ MB/s; \d+ files wait, 0:00:\d\d left", told[0])
+    assert re.fullmatch(r"12 files, 12 rows, [\d.]+ MB/s; 0 files wait, 0:00:00 left", told[-1])
     uri = table_uri(lake.settings.lake_container, "events")
     table = DeltaTable(uri, storage_options=lake.account.delta_options())
     assert 4 <= table.version() <= 12

@@ -13,7 +13,8 @@ from typing import Any
 import fastavro
 import pyarrow.parquet as pq
 
-from clickstream.compacting.compactor import Compactor, Report
+from clickstream.compacting.compactor import Compactor
+from clickstream.compacting.report import Report
 from clickstream.erasing.eraser import Eraser
 from clickstream.erasing.exporting import Exporter
 from clickstream.erasing.request import ErasureRequest, ExportRequest
