@@ -23,7 +23,7 @@ def contents(lake: Lake) -> list[tuple[str, str, bool]]:
     return sorted((row["event_id"], row["fingerprint"], row["id_reused"]) for row in lake.rows())
 
 
-def test_an_id_that_is_used_again_for_something_else_is_kept_and_marked(lake: Lake) -> None:
+def test_case_40_an_id_that_is_used_again_for_something_else_is_kept_and_marked(lake: Lake) -> None:
     first = [event("a"), event("a", fingerprint="g"), event("a"), event("b")]
     lake.capture(0, first)
     assert lake.compact().duplicates == 1
