@@ -1,176 +1,241 @@
-"""What compaction costs: captured Avro to committed Delta, as ratios to the plain Parquet write of the same table.
+"""What compaction costs, from captured Avro to committed Delta, as ratios to other ways and to its own floors.
 
-The plain write does none of the work (no download, no Avro, no JSON, no search for copies, no sort); it is the floor.
+Each way runs in a process of its own, in turns with the others, over the same captured files. Then: many tiny files
+against few big ones, tables with more and more history, and the search for copies against Delta's MERGE.
 """
 
 from __future__ import annotations
 
 import argparse
-import resource
+import json
+import os
+import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
-from random import Random
 from statistics import median
-from uuid import UUID
+from typing import Any
+from uuid import uuid4
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from azure.storage.blob import BlobServiceClient
-from deltalake import DeltaTable
+from deltalake import DeltaTable, write_deltalake
 
-from clickstream.compacting.compactor import Compactor
-from clickstream.compacting.progress import HubState
-from clickstream.compacting.report import Report
-from clickstream.event import Event
+from benchmarks.compaction_data import bodies, capture
+from clickstream.compacting.dedupe import separate
+from clickstream.compacting.parsing import parse_events
+from clickstream.lake.delta import EVENTS_TABLE, LakeTable
 from clickstream.lake.storage import StorageAccount, table_uri
-from clickstream.settings import Connection, Settings
+from clickstream.settings import Connection
 from local.azurite import Azurite
-from local.event_hubs.avro import Record, write_file
 from local.processes import free_port
 
-NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
-FILES = 16
-AGENT = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{}.0.0.0 Safari/537.36"
-
-
-class NoHubs:
-    """Nobody to ask; completeness is not what is measured."""
-
-    def ask(self, hub: str) -> HubState:
-        return HubState(NOW, {})
+OTHERS = {
+    "naive": "fastavro, json, write_deltalake",
+    "structs": "fastavro, msgspec, polars, write_deltalake zstd",
+    "merge": "fastavro, orjson, Delta MERGE",
+}
+OURS = {"plain": "ours, without enrichment", "compactor": "ours, all that a run does"}
+FILES = 4
+MERGE_ROWS, LARGE_ROWS = 1_000_000, 16_000_000
+BATCH = 60_000
+HISTORY_ROWS = 5_000
 
 
 @dataclass
-class Cost:
-    """Seconds of one way, per round."""
+class Costs:
+    """What runs of one way cost."""
 
-    wall: list[float] = field(default_factory=list)
-    cpu: list[float] = field(default_factory=list)
+    runs: list[dict[str, Any]] = field(default_factory=list)
 
-    def add(self, work: Callable[[], None]) -> None:
-        wall, cpu = time.perf_counter(), time.process_time()
-        work()
-        self.wall.append(time.perf_counter() - wall)
-        self.cpu.append(time.process_time() - cpu)
+    def of(self, name: str) -> float:
+        return float(median(run[name] for run in self.runs))
 
-
-def event(number: int, random: Random) -> bytes:
-    """About 1.1 KB of body, of the shapes that a shop's events have."""
-    occurred_at = NOW - timedelta(seconds=random.uniform(0, 2 * 86_400))
-    path = f"/catalogue/{random.choice('abcdefgh')}/article-{random.randrange(3000)}"
-    made = Event(
-        event_id=str(UUID(int=random.getrandbits(128))),
-        site="shop",
-        event_type="page_view" if number % 3 else "custom",
-        event_name="page_view" if number % 3 else random.choice(("add_to_cart", "search", "purchase")),
-        received_at=occurred_at + timedelta(seconds=1),
-        occurred_at=occurred_at,
-        created_at=occurred_at,
-        sent_at=occurred_at + timedelta(milliseconds=300),
-        anonymous_id=f"{random.randrange(20_000):032x}",
-        session_id=str(UUID(int=random.randrange(60_000))),
-        session_index=random.randrange(1, 9),
-        page_url=f"https://shop.example{path}?colour=blue",
-        page_host="shop.example",
-        page_path=path,
-        page_query="colour=blue",
-        page_title=f"Article {random.randrange(3000)}",
-        referrer="https://www.google.com/",
-        referrer_host="www.google.com",
-        user_agent=AGENT.format(random.randrange(100, 145)),
-        language=random.choice(("en", "de", "fr")),
-        screen_width=1920,
-        screen_height=1080,
-        viewport_width=1280,
-        viewport_height=720,
-        time_zone="Europe/Berlin",
-        ip=f"198.51.{random.randrange(256)}.0",
-        consent="full",
-        properties={
-            "price": random.randrange(10_000) / 100,
-            "currency": "EUR",
-            "variant": f"{random.getrandbits(64):x}",
-        },
-        context={"library": {"name": "tracker", "version": "1.0"}},
-        dialect="plain",
-        fingerprint=f"{random.getrandbits(128):032x}",
-    )
-    return made.to_json()
+    def stage(self, name: str) -> float:
+        return float(median(run["stages"][name][1] for run in self.runs))
 
 
-def capture(service: BlobServiceClient, events: int) -> int:
-    """Write the captured files, a fiftieth of them copies. Returns their bytes."""
-    random = Random(1)
-    container = service.create_container("capture")
-    per_file = events // FILES
-    total = 0
-    bodies = [event(number, random) for number in range(per_file)]
-    for number in range(FILES):
-        if number:
-            bodies = [*bodies[: per_file // 50], *(event(n, random) for n in range(per_file - per_file // 50))]
-        enqueued_ms = int(NOW.timestamp() * 1000) + number * 1000
-        records = [
-            Record(number * per_file + i, i, enqueued_ms, {"x-opt-enqueued-time": enqueued_ms}, {"site": "shop"}, body)
-            for i, body in enumerate(bodies)
+@dataclass
+class Bench:
+    """An Azurite, and what the children are told of it."""
+
+    service: BlobServiceClient
+    connection_string: str
+    max_bytes: int
+
+    @property
+    def account(self) -> StorageAccount:
+        return StorageAccount.from_connection(Connection("Lake", self.connection_string))
+
+    def new_lake(self) -> str:
+        name = f"lake{uuid4().hex[:10]}"
+        self.service.create_container(name)
+        return name
+
+    def run(self, pipeline: str, container: str, lake: str | None = None) -> dict[str, Any]:
+        """Run one way in a process of its own."""
+        told = {"ACCOUNT": self.connection_string, "MAX_BYTES": str(self.max_bytes)}
+        command = [
+            sys.executable,
+            "-m",
+            "benchmarks.compaction_pipelines",
+            pipeline,
+            container,
+            lake or self.new_lake(),
         ]
-        data = write_file(records, random.randbytes(16))
-        total += len(data)
-        container.upload_blob(f"local/events/0/2026/03/10/12/00/{number:02}.avro", data)
-    return total
+        done = subprocess.run(command, env={**os.environ, **told}, stdout=subprocess.PIPE, check=True)
+        found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+        return found
+
+
+def compare(bench: Bench, rounds: int, size: int) -> None:
+    """The table of ways, the stages with their floors, memory."""
+    costs = {name: Costs() for name in (*OURS, "floors", *OTHERS)}
+    for _ in range(rounds):
+        for name, cost in costs.items():
+            cost.runs.append(bench.run(name, "capture"))
+    ours = costs["plain"]
+    print(f"\n1.0 is ours without enrichment: {ours.of('wall'):.2f} s wall, {ours.of('cpu'):.2f} s CPU")
+    for name, title in {**OURS, **OTHERS}.items():
+        cost = costs[name]
+        wall, cpu = cost.of("wall") / ours.of("wall"), cost.of("cpu") / ours.of("cpu")
+        print(f"  {title:<50} wall {wall:6.2f}   CPU {cpu:6.2f}   peak {cost.of('peak_mb'):6.0f} MB")
+    floor = sum(costs["floors"].stage(name) for name in costs["floors"].runs[0]["stages"])
+    print("CPU seconds by stage, and the least that the libraries' own calls take")
+    for name in ours.runs[0]["stages"]:
+        print(f"  {name:<50} {ours.stage(name):6.2f}   {costs['floors'].stage(name):6.2f}")
+    print(f"  {'all, and its ratio to the sum of floors':<50} {ours.of('cpu'):6.2f}   {ours.of('cpu') / floor:6.2f}")
+    bound = 350 + 2 * min(bench.max_bytes, size) / 1e6
+    print(f"peak memory {ours.of('peak_mb'):.0f} MB; 350 MB and twice the Avro of a commit are {bound:.0f} MB")
+
+
+def compare_sizes(bench: Bench) -> None:
+    """Bytes of our files against those that write_deltalake makes of the same sorted rows."""
+    lake = bench.new_lake()
+    bench.run("compactor", "capture", lake)
+    options = bench.account.delta_options()
+    ours = DeltaTable(table_uri(lake, "events"), storage_options=options)
+    rows = ours.to_pyarrow_table()
+    their_uri = table_uri(bench.new_lake(), "events")
+    write_deltalake(their_uri, rows, partition_by=["event_date"], storage_options=options)
+    sizes = [
+        sum(pa.table(table.get_add_actions(flatten=True))["size_bytes"].to_pylist())
+        for table in (ours, DeltaTable(their_uri, storage_options=options))
+    ]
+    print(f"size of our files / write_deltalake's of the same rows: {sizes[0] / sizes[1]:.2f}")
+
+
+def compare_tiny(bench: Bench, events: Sequence[bytes], tiny: int) -> None:
+    """The same events in few files and in many."""
+    few, many = "few", "many"
+    capture(bench.service, few, 10, events)
+    capture(bench.service, many, tiny, events)
+    costs = {name: Costs([bench.run("compactor", name) for _ in range(2)]) for name in (few, many)}
+    wall, cpu = (costs[many].of(name) / costs[few].of(name) for name in ("wall", "cpu"))
+    print(f"{tiny} tiny files / 10 big ones with the same {len(events)} events: wall {wall:.2f}   CPU {cpu:.2f}")
+
+
+def compare_history(bench: Bench, events: Sequence[bytes]) -> None:
+    """The same hour into tables with one, ten and a hundred days before it."""
+    capture(bench.service, "hour", 4, events)
+    template = typed(events[:HISTORY_ROWS])
+    costs = []
+    for days in (1, 10, 100):
+        lake = bench.new_lake()
+        for day in range(days):
+            LakeTable.open_or_create(EVENTS_TABLE, bench.account, lake).append(shifted(template, day + 2), {}, {})
+        costs.append(Costs([bench.run("compactor", "hour", lake)]))
+    for name in ("wall", "cpu"):
+        ratios = "   ".join(f"{cost.of(name) / costs[0].of(name):.2f}" for cost in costs)
+        print(f"the same events into a table with 1, 10, 100 days of history, {name:<4}: {ratios}")
+
+
+def typed(events: Sequence[bytes]) -> pa.Table:
+    """Rows as they go into the table."""
+    rows = parse_events(pa.chunked_array([events], pa.binary())).events.drop_columns(["row"])
+    rows = rows.append_column("event_date", rows["occurred_at"].cast(pa.date32()))
+    for column in EVENTS_TABLE.schema:
+        if column.name not in rows.column_names:
+            value = "0" if column.type == pa.string() else None
+            values = pa.array([value] * rows.num_rows, column.type)
+            rows = rows.append_column(column, rows["received_at"] if column.name == "enqueued_at" else values)
+    return rows.set_column(
+        rows.schema.get_field_index("sequence_number"), "sequence_number", pa.array(np.arange(rows.num_rows))
+    )
+
+
+def shifted(rows: pa.Table, days: int) -> pa.Table:
+    """The same number of other events, so many days before."""
+    for name in ("occurred_at", "received_at", "created_at", "sent_at", "enqueued_at"):
+        at = rows.schema.get_field_index(name)
+        moved = pa.compute.subtract(rows[name], pa.scalar(timedelta(days), pa.duration("us")))
+        rows = rows.set_column(at, name, moved)
+    rows = rows.set_column(rows.schema.get_field_index("event_id"), "event_id", fresh_ids(rows.num_rows, days))
+    dates = rows["occurred_at"].cast(pa.date32())
+    return rows.set_column(rows.schema.get_field_index("event_date"), "event_date", dates)
+
+
+def fresh_ids(count: int, seed: int) -> pa.Array:
+    numbers = np.random.default_rng(seed).integers(0, 2**63, (count, 2))
+    return pa.array([f"{high:016x}-{low:016x}-id" for high, low in numbers.tolist()])
+
+
+def compare_merge(bench: Bench, events: Sequence[bytes], rows: int) -> None:
+    """The search for copies of a batch in one partition, against MERGE of the same batch."""
+    lake = bench.new_lake()
+    template = typed(events)
+    day = template["event_date"][0].as_py()
+    template = template.filter(pa.compute.equal(template["event_date"], pa.scalar(day)))
+    written, number = 0, 0
+    while written < rows:
+        part = template.slice(0, min(template.num_rows, rows - written))
+        at = part.schema.get_field_index("event_id")
+        part = part.set_column(at, "event_id", fresh_ids(part.num_rows, 1000 + number))
+        LakeTable.open_or_create(EVENTS_TABLE, bench.account, lake).append(part, {}, {})
+        written, number = written + part.num_rows, number + 1
+    batch = template.slice(0, BATCH)
+    at = batch.schema.get_field_index("event_id")
+    batch = batch.set_column(at, "event_id", fresh_ids(batch.num_rows, 1000 + number - 1).slice(0))
+    table = LakeTable.open_or_create(EVENTS_TABLE, bench.account, lake)
+    without = batch.drop_columns(["id_reused"])
+    ours = cpu_of(lambda: separate(without, "event_id", table))
+    stored = DeltaTable(table_uri(lake, "events"), storage_options=bench.account.delta_options())
+    predicate = f"stored.event_date = '{day}' AND stored.event_id = fresh.event_id"
+    merged = stored.merge(batch, predicate, source_alias="fresh", target_alias="stored").when_not_matched_insert_all()
+    theirs = cpu_of(merged.execute)
+    print(f"copies of {batch.num_rows} events in a partition of {rows} rows: MERGE / ours, CPU: {theirs / ours:.0f}")
+
+
+def cpu_of(work: Callable[[], object]) -> float:
+    started = time.process_time()
+    work()
+    return time.process_time() - started
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.compaction", description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--events", type=int, default=96_000)
+    parser.add_argument("--events", type=int, default=190_000)
+    parser.add_argument("--tiny", type=int, default=4_000, help="how many tiny files")
+    parser.add_argument("--max-bytes", type=int, default=256 * 2**20, help="Avro of a commit")
+    parser.add_argument("--large", action="store_true", help="the search for copies in 16 M rows; MERGE needs 12 GB")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, Azurite(Path(folder) / "data", free_port(), free_port()) as azurite:
         service = BlobServiceClient.from_connection_string(azurite.connection_string)
-        size = capture(service, arguments.events)
-        account = StorageAccount.from_connection(Connection("Lake", azurite.connection_string))
-        plain, compaction = Cost(), Cost()
-        report, table = Report(), pa.table({})
-        for number in range(arguments.rounds + 1):
-            container = f"lake{number}"
-            service.create_container(container)
-            settings = Settings.from_env(
-                {
-                    "EventHubConnection": "none",
-                    "Lake": azurite.connection_string,
-                    "VISITOR_ID_KEY": "0123456789abcdef",
-                    "LAKE_CONTAINER": container,
-                }
-            )
-
-            def compact(settings: Settings = settings) -> None:
-                nonlocal report
-                report = Compactor(account, settings, NoHubs(), lambda: NOW).run(NOW + timedelta(hours=1))
-
-            compaction.add(compact)
-            uri = table_uri(container, "events")
-            table = DeltaTable(uri, storage_options=account.delta_options()).to_pyarrow_table()
-            target = Path(folder) / "plain.parquet"
-
-            def write_plainly(table: pa.Table = table, target: Path = target) -> None:
-                pq.write_table(table, target, compression="zstd")
-
-            plain.add(write_plainly)
-            if number == 0:  # the first round only warms up
-                plain, compaction = Cost(), Cost()
-    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(
-        f"compaction of {report.captured} events, {size / 1e6:.0f} MB of Avro in {FILES} files, into {report.rows} rows"
-    )
-    print("median of rounds; 1.0 is the plain Parquet write of the same table")
-    for name, cost in (("plain Parquet write, zstd", plain), ("compaction, download to commit", compaction)):
-        wall, cpu = median(cost.wall) / median(plain.wall), median(cost.cpu) / median(plain.cpu)
-        print(f"  {name:<34} wall {wall:6.2f}   CPU {cpu:6.2f}   ({median(cost.wall):.2f}, {median(cost.cpu):.2f} s)")
-    print(f"  peak memory of the process {peak_mb:.0f} MB")
+        bench = Bench(service, azurite.connection_string, arguments.max_bytes)
+        events = list(bodies(arguments.events))
+        size = capture(service, "capture", max(FILES, arguments.events // 95_000), events)
+        print(f"compaction of {len(events)} events, {size / 1e6:.0f} MB of Avro")
+        compare(bench, arguments.rounds, size)
+        compare_sizes(bench)
+        compare_tiny(bench, events[: min(len(events), 200_000)], arguments.tiny)
+        compare_history(bench, events[:20_000])
+        compare_merge(bench, events[: BATCH * 2], LARGE_ROWS if arguments.large else MERGE_ROWS)
     return 0
 
 

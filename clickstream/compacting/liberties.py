@@ -17,7 +17,11 @@ from clickstream.compacting.walk import Bytes, Longs
 _LIBERTY = re.compile(rb"[:,\[]\s*-?(?:nan|inf)|,\s*[}\]]", re.IGNORECASE)
 # So much at once stays in the processor's cache.
 _WINDOW_BYTES = 2**17
-_BEFORE_A_WORD = np.frombuffer(b":,[- \t\r\n", np.uint8)
+# What may stand before a value, what between the two, and what else there is.
+_OTHER, _OPENING, _BETWEEN = range(3)
+_KINDS: Bytes = np.zeros(256, np.uint8)
+_KINDS[list(b":,[")] = _OPENING
+_KINDS[list(b"- \t\r\n")] = _BETWEEN
 _NOWHERE: Longs = np.empty(0, np.int64)
 _A, _F, _I, _N, _COMMA, _BRACKET, _BLANK = (ord(letter) for letter in "afin,} ")
 
@@ -66,7 +70,9 @@ def _places(octets: Bytes) -> Longs:
         comma &= close
         commas.append(np.flatnonzero(comma) + start)
     word_at, comma_at = np.concatenate(words), np.concatenate(commas)
-    # A word and a blank is what every second title has; most are told by the byte before and the one after.
+    # Many a title has a comma and a blank, or a blank and one of the letters: one byte more tells most of them.
+    before, earlier = _KINDS[octets[word_at - 1]], _KINDS[octets[word_at - 2]]
+    word_at = word_at[(before == _OPENING) | ((before == _BETWEEN) & (earlier != _OTHER))]
     after = octets[np.minimum(comma_at + 2, len(octets) - 1)]
     mere_blank = (octets[comma_at + 1] == _BLANK) & (after > _BLANK) & (after | 32 != _BRACKET)
-    return np.concatenate([word_at[np.isin(octets[word_at - 1], _BEFORE_A_WORD)], comma_at[~mere_blank]])
+    return np.concatenate([word_at, comma_at[~mere_blank]])

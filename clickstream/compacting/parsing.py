@@ -24,7 +24,7 @@ from clickstream.event import EVENT_TYPES
 from clickstream.lake.schema import BODY_COLUMNS, TIMESTAMP, Column
 
 # What is typed at once; so much text is in memory, twice.
-GROUP_BYTES = 16 * 2**20
+GROUP_BYTES = 8 * 2**20
 GROUPS_AT_ONCE = 2
 _SHAPE = orjson.dumps({c.name: "JSON" if c.name in JSON_COLUMNS else "VARCHAR" for c in BODY_COLUMNS}).decode()
 _FIELDS = ", ".join(f"e.{column.name}" for column in BODY_COLUMNS)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+import duckdb
 import orjson
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from clickstream.compacting.odd_bodies import parse_odd
 from clickstream.compacting.parsing import Parsed, parse_events
 from clickstream.event import Event
 
@@ -110,23 +112,54 @@ def test_no_bodies_are_no_rows() -> None:
     assert (parsed.events.num_rows, list(parsed.failures)) == (0, [])
 
 
-@given(
-    st.lists(
-        st.one_of(
-            st.binary(max_size=30),
-            st.builds(lambda n: body(event_id=f"e{n}"), st.integers(0, 99)),
-            st.builds(
-                lambda name, value: body(**{name: value}),
-                st.sampled_from(sorted(GOOD)),
-                st.none() | st.booleans() | st.integers(-(2**70), 2**70).map(str) | st.text(max_size=8) | st.just([]),
-            ),
+BODIES = st.lists(
+    st.one_of(
+        st.binary(max_size=30),
+        st.builds(lambda n: body(event_id=f"e{n}"), st.integers(0, 99)),
+        st.builds(
+            lambda name, value: body(**{name: value}),
+            st.sampled_from(sorted(GOOD)),
+            st.none() | st.booleans() | st.integers(-(2**70), 2**70).map(str) | st.text(max_size=8) | st.just([]),
         ),
-        max_size=15,
-    )
+    ),
+    max_size=15,
 )
+MOMENTS = st.sampled_from(
+    [
+        "2026-03-10T12:00:00Z",
+        "2026-03-10T12:00:00.1Z",
+        "2026-03-10 12:00:00.123456Z",
+        "2026-03-10T12:00:00.12+02:00",
+        "2026-03-10T12:00:60Z",
+    ]
+)
+VALUES = (
+    MOMENTS
+    | st.sampled_from(["0x1f", "+5", "-7", "007", "", "true", "5.0"])
+    | st.none()
+    | st.integers(-(2**63), 2**63 - 1)
+)
+ODD = st.builds(
+    lambda name, value: body(**{name: value}),
+    st.sampled_from([*sorted(GOOD), "created_at", "session_index", "user_id"]),
+    VALUES,
+)
+
+
+@given(BODIES)
 def test_every_body_is_a_row_or_a_failure_and_rows_keep_their_order(bodies: list[bytes]) -> None:
     parsed = parse(bodies)
     rows = parsed.events["row"].to_pylist()
     failed = [failure.row for failure in parsed.failures]
     assert sorted(rows + failed) == list(range(len(bodies)))
     assert rows == sorted(rows)
+
+
+@given(BODIES | st.lists(ODD, max_size=8))
+@settings(max_examples=60)
+def test_what_is_typed_in_columns_is_what_every_rule_makes_of_it(bodies: list[bytes]) -> None:
+    with duckdb.connect() as connection:
+        rows, failures = parse_odd(bodies, connection)
+    parsed = parse(bodies)
+    assert parsed.events.to_pylist() == rows.sort_by("row").to_pylist()
+    assert list(parsed.failures) == sorted(failures, key=lambda failure: failure.row)
