@@ -19,20 +19,13 @@ from clickstream.lake.progress_file import read_progress
 from clickstream.lake.storage import StorageAccount
 from clickstream.pipeline_hour import PipelineHour
 from clickstream.settings import Settings
+from clickstream.terminal import end_line, say
 
 HOUR = timedelta(hours=1)
 
 
 def now() -> datetime:
     return datetime.now(UTC)
-
-
-def say(line: str) -> None:
-    """One line that is written over on a terminal; lines elsewhere."""
-    if sys.stderr.isatty():
-        print(f"\r\x1b[K{line}", end="", file=sys.stderr, flush=True)
-    else:
-        print(line, file=sys.stderr, flush=True)
 
 
 def main() -> int:
@@ -50,8 +43,7 @@ def main() -> int:
     except ClickstreamError as error:
         print(error.message, file=sys.stderr)
         return 1
-    if sys.stderr.isatty():
-        print(file=sys.stderr)
+    end_line()
     for name, value in asdict(report).items():
         print(f"{name:<20} {value}")
     print(f"{'peak memory':<20} {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")

@@ -12,18 +12,11 @@ from clickstream.errors import ClickstreamError
 from clickstream.lake.storage import StorageAccount
 from clickstream.maintaining.maintainer import Maintainer
 from clickstream.settings import Settings
+from clickstream.terminal import end_line, say
 
 
 def now() -> datetime:
     return datetime.now(UTC)
-
-
-def say(line: str) -> None:
-    """One line that is written over on a terminal; lines elsewhere."""
-    if sys.stderr.isatty():
-        print(f"\r\x1b[K{line}", end="", file=sys.stderr, flush=True)
-    else:
-        print(line, file=sys.stderr, flush=True)
 
 
 def main() -> int:
@@ -38,8 +31,7 @@ def main() -> int:
     except ClickstreamError as error:
         print(error.message, file=sys.stderr)
         return 1
-    if sys.stderr.isatty():
-        print(file=sys.stderr)
+    end_line()
     result = asdict(report)
     for table, done in result.pop("tables").items():
         for name, value in done.items():
