@@ -30,7 +30,7 @@ class Split:
 
 class LateEvents:
     """Who was erased is read at each call. Call it after the table was opened that the rows are committed to: an
-    erasure that is noted later makes that commit fail, see docs/decisions/0014-erasure-is-noted-first.md.
+    erasure that is noted later makes that commit fail, see docs/decisions/0015-erasure-is-noted-first.md.
     """
 
     def __init__(self, state: ErasureState, capture: Blobs) -> None:
