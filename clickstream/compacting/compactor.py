@@ -129,7 +129,6 @@ class Compactor:
             run.found(chunks)
             try:
                 for files in chunks:
-                    table = self._open(spec)
                     for source in {file.source for file in files}:
                         if read_watermark(table, source) != watermarks[source]:
                             raise Conflict(f"{source.prefix} is further than it was when files were listed")
@@ -137,6 +136,7 @@ class Compactor:
                     conflicts = 0
                     if not run.goes_on():
                         return
+                    table = self._open(spec)
             except Conflict:
                 conflicts = _once_more(conflicts)
 

@@ -88,7 +88,9 @@ def _note(known: dict[str, _Known], event_id: str, received: int, content: str |
 
 def _repeated(ids: pa.ChunkedArray) -> Mask:
     """Of each id, whether it is there more than once."""
-    codes = pc.index_in(ids, pc.unique(ids)).to_numpy()
+    # One hash table encodes all chunks, so that a code means the same in each.
+    chunks = [chunk.indices.to_numpy() for chunk in ids.dictionary_encode().chunks]
+    codes = np.concatenate([np.empty(0, np.int32), *chunks])
     repeated: Mask = np.bincount(codes)[codes] > 1
     return repeated
 

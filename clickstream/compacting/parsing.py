@@ -7,7 +7,6 @@ columns are typed at once. A body with anything else about it is odd, and is loo
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -24,8 +23,7 @@ from clickstream.event import EVENT_TYPES
 from clickstream.lake.schema import BODY_COLUMNS, TIMESTAMP, Column
 
 # What is typed at once; so much text is in memory, twice.
-GROUP_BYTES = 8 * 2**20
-GROUPS_AT_ONCE = 2
+GROUP_BYTES = 32 * 2**20
 _SHAPE = orjson.dumps({c.name: "JSON" if c.name in JSON_COLUMNS else "VARCHAR" for c in BODY_COLUMNS}).decode()
 _FIELDS = ", ".join(f"e.{column.name}" for column in BODY_COLUMNS)
 _TYPES = pa.array(sorted(EVENT_TYPES))
@@ -52,9 +50,8 @@ def parse_events(bodies: pa.ChunkedArray) -> Parsed:
     `bodies` are binary, or views of binary. Fields that no column is named for go to `properties`, unless they are
     said there already.
     """
-    with duckdb.connect() as connection, ThreadPoolExecutor(GROUPS_AT_ONCE) as pool:
-        groups = list(_groups(bodies.cast(pa.binary_view())))
-        parsed = list(pool.map(lambda group: _parse(group[0], group[1], connection.cursor()), groups))
+    with duckdb.connect() as connection:
+        parsed = [_parse(first, group, connection) for first, group in _groups(bodies.cast(pa.binary_view()))]
     schema = pa.schema([("row", pa.int64()), *((column.name, column.type) for column in BODY_COLUMNS)])
     events = pa.concat_tables([schema.empty_table(), *(each.events for each in parsed)])
     return Parsed(events, [failure for each in parsed for failure in each.failures])
