@@ -153,7 +153,8 @@ class LakeTable:
         with self._writable():
             with ThreadPoolExecutor(PARALLEL_WRITES) as pool:
                 actions: list[AddAction | RemoveAction] = list(pool.map(self._write_part, self._parts(rows)))
-            self._commit(actions, counts, transactions)
+            with discarding(self._table, self._files, self.spec, actions):
+                self._commit(actions, counts, transactions)
 
     def remove(self, column: str, ids: Mapping[date, Collection[str]], counted_as: str) -> int:
         """Take the rows of these ids, told by the date they stand under, out of the table. Returns how many.
@@ -178,7 +179,8 @@ class LakeTable:
                 if kept.num_rows:
                     actions.append(self._write(day, kept))
             if actions:
-                self._commit(actions, {counted_as: count}, [])
+                with discarding(self._table, self._files, self.spec, actions):
+                    self._commit(actions, {counted_as: count}, [])
         return count
 
     @property
@@ -277,6 +279,26 @@ def _row_groups(rows: pa.Table, places: Places) -> Iterator[pa.Table]:
     """The rows at these places, a row group at a time, so that no more than one is copied at once."""
     for start in range(0, len(places), ROW_GROUP_ROWS):
         yield rows.take(pa.array(places[start : start + ROW_GROUP_ROWS]))
+
+
+@contextlib.contextmanager
+def discarding(
+    table: DeltaTable, files: AzureStore, spec: TableSpec, actions: Iterable[AddAction | RemoveAction]
+) -> Iterator[None]:
+    """Delete the files that these actions add when their commit fails: who was first may have erased what they hold.
+
+    A commit whose answer was lost fails, too, when it is tried again; what it brought into the table stays.
+    """
+    try:
+        yield
+    except CommitFailedError:
+        table.update_incremental()
+        live = set(pa.table(table.get_add_actions(flatten=True))["path"].to_pylist())
+        for action in actions:
+            if isinstance(action, AddAction) and action.path not in live:
+                with contextlib.suppress(FileNotFoundError):
+                    obstore.delete(files, f"{spec.name}/{action.path}")
+        raise
 
 
 def _missing(spec: TableSpec, table: DeltaTable) -> Sequence[pa.Field]:

@@ -27,7 +27,7 @@ from deltalake.transaction import AddAction, RemoveAction
 
 from clickstream.errors import Conflict, Unavailable
 from clickstream.lake.data_files import ROW_GROUP_ROWS, write_file
-from clickstream.lake.delta import COUNTS, REWRITER, TableSpec
+from clickstream.lake.delta import COUNTS, REWRITER, TableSpec, discarding
 from clickstream.lake.merging import merged
 from clickstream.lake.storage import StorageAccount, table_uri
 from clickstream.maintaining.planning import Cleaned, DataFile, Expired
@@ -220,7 +220,7 @@ class MaintainedTable:
         transactions = list(marks)
         if actions:
             transactions.append(Transaction(REWRITER, (self._table.transaction_version(REWRITER) or 0) + 1))
-        try:
+        with discarding(self._table, self._files, self.spec, actions):
             self._table.create_write_transaction(
                 list(actions),
                 mode="append",
@@ -231,20 +231,6 @@ class MaintainedTable:
                     app_transactions=transactions,
                 ),
             )
-        except CommitFailedError:
-            self._discard([action.path for action in actions if isinstance(action, AddAction)])
-            raise
-
-    def _discard(self, paths: Sequence[str]) -> None:
-        """Delete files that were written for a commit which failed: whoever was first may have erased what they hold.
-
-        A commit whose answer was lost fails when it is tried again, so what became part of the table stays.
-        """
-        self._table.update_incremental()
-        live = {file.path for file in self.files()}
-        for path in paths:
-            if path not in live:
-                obstore.delete(self._files, f"{self.spec.name}/{path}")
 
     @contextlib.contextmanager
     def _working(self) -> Iterator[None]:

@@ -10,7 +10,7 @@ import pyarrow as pa
 from deltalake import Transaction
 from deltalake.transaction import AddAction, RemoveAction
 
-from clickstream.lake.delta import COMPACTOR, LakeTable
+from clickstream.lake.delta import COMPACTOR, LakeTable, discarding
 
 WrittenFile = Mapping[str, Any]
 
@@ -33,8 +33,9 @@ class PreparedTable(LakeTable):
         """Commit files, application versions and counts as one, or nothing at all. Raise Conflict, Unavailable."""
         generation = (self.application_version(COMPACTOR) or 0) + 1
         transactions = [Transaction(app_id, version) for app_id, version in {**versions, COMPACTOR: generation}.items()]
-        with self._writable():
-            self._commit([AddAction(**file) for file in files], counts, transactions)
+        actions: list[AddAction | RemoveAction] = [AddAction(**file) for file in files]
+        with self._writable(), discarding(self._table, self._files, self.spec, actions):
+            self._commit(actions, counts, transactions)
 
     def _commit(
         self,

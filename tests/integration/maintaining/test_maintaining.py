@@ -198,6 +198,16 @@ def test_of_a_merge_and_a_removal_of_rows_only_one_comes_through(lake: Maintaine
     assert len(stored) == 6  # those of a, b, c and d; the merge, and again without a; none of the second merge
 
 
+def test_what_was_written_for_a_commit_that_failed_is_deleted(lake: MaintainedLake) -> None:
+    first, second = lake.writer(), lake.writer()
+    first.append(rows(row("a")), {"p": 1}, {})
+    with pytest.raises(Conflict):
+        second.append(rows(row("b"), row("c", LATER)), {"p": 1}, {})
+    container = lake.service.get_container_client(lake.settings.lake_container)
+    assert len(list(container.list_blob_names(name_starts_with="events/event_date="))) == 1
+    assert lake.ids() == ["a"]
+
+
 def test_compactors_that_run_beside_maintenance_lose_and_double_nothing(lake: MaintainedLake) -> None:
     lake.site("shop", 3650)
     expected = []
