@@ -51,7 +51,7 @@ local/node_modules/installed: local/package-lock.json
 	@touch $@
 
 .PHONY: install-tests
-install-tests: install tests/integration/event_hubs/node/node_modules/installed tests/trackers/node_modules/installed
+install-tests: install tests/integration/event_hubs/node/node_modules/installed tests/trackers/node_modules/installed tracker/node_modules/installed
 	@local/chromium.sh
 
 tests/integration/event_hubs/node/node_modules/installed: tests/integration/event_hubs/node/package-lock.json
@@ -64,9 +64,18 @@ tests/trackers/node_modules/installed: tests/trackers/package-lock.json tests/tr
 	@cd tests/trackers && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null && node unpack.mjs
 	@touch $@
 
+tracker/node_modules/installed: tracker/package-lock.json
+	@echo "installing what the tracking script is built with (once)"
+	@cd tracker && npm ci --no-audit --no-fund --loglevel=error >/dev/null
+	@touch $@
+
+.PHONY: tracker
+tracker: tracker/node_modules/installed  ## build the tracking script that the functions serve
+	@cd tracker && npm run --silent build
+
 lock: install  ## make the lock files anew from pyproject.toml
 	@$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --quiet -o requirements.txt
 	@$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-header --quiet -c requirements.txt -o requirements-dev.txt
 
 clean:  ## remove what was installed and the local stack's state
-	@rm -rf $(VENV) .local local/node_modules tests/integration/event_hubs/node/node_modules tests/trackers/node_modules
+	@rm -rf $(VENV) .local local/node_modules tests/integration/event_hubs/node/node_modules tests/trackers/node_modules tracker/node_modules tracker/dist

@@ -241,6 +241,7 @@ def operations() -> Mapping[str, Operation]:
         "health_ready": Operation("health", "Whether it can work.", BROKEN_SETTINGS, answer=READY),
         "robots": Operation("health", "Asks crawlers to stay away.", media_types=("text/plain",)),
         "openapi": Operation("health", "This description."),
+        "script": Operation("tracker", "The tracking script.", media_types=("text/javascript",)),
         "replay": Operation(
             "jobs",
             "Failed events of a site, judged again by the rules now in force.",

@@ -57,6 +57,7 @@ def test_nothing_of_development_is_deployed() -> None:
         ".venv",
         "local.settings.json",
         "node_modules",
+        "tracker",
         "README.md",
     )
     assert not any(map(is_deployed, left_behind))
@@ -65,8 +66,8 @@ def test_nothing_of_development_is_deployed() -> None:
 def test_lock_files_hold_no_download_addresses() -> None:
     locks = [ROOT / "requirements.txt", ROOT / "requirements-dev.txt", ROOT / "local" / "package-lock.json"]
     locks += (ROOT / "tests").glob("integration/*/node/package-lock.json")
-    locks += [ROOT / "tests" / "trackers" / "package-lock.json"]
-    assert len(locks) == 5
+    locks += [ROOT / "tests" / "trackers" / "package-lock.json", ROOT / "tracker" / "package-lock.json"]
+    assert len(locks) == 6
     for lock in locks:
         assert "resolved" not in lock.read_text(), lock.name
         assert not re.search(r"https?://[\w.-]*(registry|pypi|pythonhosted)", lock.read_text()), lock.name

@@ -1,0 +1,143 @@
+// Makes visits in one headless Chromium, several at a time. Each line on stdin is one as JSON: a function of a file in
+// visits/, and the collector it is for. Each line on stdout is its outcome.
+import { createServer } from "node:http";
+import { createRequire } from "node:module";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+
+const require = createRequire(fileURLToPath(new URL("../trackers/package.json", import.meta.url)));
+const { chromium } = require("playwright-core");
+
+const VISIT_MS = 25_000;
+// A page that was left sends its beacons afterwards.
+const AFTERWARDS_MS = 500;
+const sites = new Map();
+
+// The first part of a path names the visit; what its pages are, it says itself.
+const server = createServer((request, response) => {
+  const { pathname } = new URL(request.url, "http://localhost");
+  const site = sites.get(pathname.split("/")[1]);
+  if (!site) return response.writeHead(404).end();
+  const { status = 200, headers = {}, body } = site(pathname, request);
+  const type = pathname.endsWith(".js") ? "text/javascript" : "text/html";
+  response.writeHead(status, { "content-type": `${type}; charset=utf-8`, ...headers }).end(body);
+});
+await new Promise((listening) => server.listen(0, "127.0.0.1", listening));
+const { port } = server.address();
+
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM,
+  ignoreDefaultArgs: ["--disable-back-forward-cache"],
+  args: [
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-proxy-server",
+    // Every name is this machine, so that a visit can have sites and subdomains, and nothing leaves it.
+    "--host-resolver-rules=MAP * 127.0.0.1",
+  ],
+});
+
+/** What a visit works with. */
+class Surroundings {
+  constructor(name, collector) {
+    this.name = name;
+    this.collector = collector;
+    this.contexts = [];
+    this.errors = [];
+    this.tag = "";
+    this.head = "";
+    this.body = "";
+    this.headers = {};
+    sites.set(name, (path) => this.serve(path));
+  }
+
+  /** A page of the site: the tag with this visit's attributes. */
+  serve(path) {
+    const body = `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Page ${path}</title>
+      <link rel="icon" href="data:,">${this.head}
+      <script async src="${this.collector}/t.js" data-site="demo" ${this.tag}></script></head>
+      <body>${this.body}</body></html>`;
+    return { status: path.includes("missing") ? 404 : 200, headers: this.headers, body };
+  }
+
+  url(path, host = "localhost") {
+    return `http://${host}:${port}/${this.name}${path}`;
+  }
+
+  /** A profile of its own: nothing is left from another visit. */
+  async context(options = {}) {
+    const context = await browser.newContext({
+      locale: "en-GB",
+      timezoneId: "Europe/Berlin",
+      viewport: { width: 1280, height: 720 },
+      screen: { width: 1920, height: 1080 },
+      ...options,
+    });
+    this.contexts.push(context);
+    return context;
+  }
+
+  async open(path, options) {
+    const context = await this.context(options);
+    return this.tab(context, path);
+  }
+
+  async tab(context, path, options) {
+    const page = await context.newPage();
+    page.on("pageerror", (error) => this.errors.push(String(error.stack ?? error)));
+    await page.goto(path.startsWith("http") ? path : this.url(path), options);
+    await page.waitForFunction(() => window.clickstream?.track);
+    return page;
+  }
+
+  /** Go on by address, as a click on a link of the page does. */
+  async go(page, path) {
+    await page.goto(path.startsWith("http") ? path : this.url(path), { referer: page.url() });
+    await page.waitForFunction(() => window.clickstream?.track);
+  }
+
+  /** Long enough for the browser to have told the collector, and for the page to have heard of it. */
+  async told(page) {
+    await page.waitForFunction(() => !Object.keys(localStorage).some((name) => name.startsWith("cs-event")));
+  }
+
+  /** Leave, and let the last beacons go. */
+  async leave(page) {
+    await page.goto("about:blank");
+  }
+}
+
+async function run({ id, visit, collector, given }) {
+  const [file, name] = visit.split(".");
+  const surroundings = new Surroundings(`${name}-${id}`, collector);
+  try {
+    const visits = await import(`./visits/${file}.mjs`);
+    const told = await within(VISIT_MS, visits[name](surroundings, given));
+    await new Promise((later) => setTimeout(later, AFTERWARDS_MS));
+    return { id, told: told ?? null, errors: surroundings.errors, prefix: `/${surroundings.name}` };
+  } catch (error) {
+    return { id, failure: String(error.stack ?? error), errors: surroundings.errors };
+  } finally {
+    for (const context of surroundings.contexts) await context.close().catch(() => undefined);
+    sites.delete(surroundings.name);
+  }
+}
+
+function within(ms, promise) {
+  let timer;
+  const late = new Promise((_, reject) => (timer = setTimeout(() => reject(new Error(`not done after ${ms} ms`)), ms)));
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}
+
+console.log(JSON.stringify({ ready: browser.version() }));
+const underWay = new Set();
+for await (const line of createInterface({ input: process.stdin })) {
+  const visit = run(JSON.parse(line)).then((outcome) => console.log(JSON.stringify(outcome)));
+  underWay.add(visit);
+  void visit.finally(() => underWay.delete(visit));
+}
+await Promise.all(underWay);
+await browser.close();
+server.close();

@@ -1,0 +1,49 @@
+"""The script that is served: the built one, small, packed and cached."""
+
+from __future__ import annotations
+
+import gzip
+import subprocess
+from pathlib import Path
+
+import httpx
+import pytest
+
+ROOT = Path(__file__).parents[2]
+STATIC = ROOT / "functions" / "static"
+BUDGET_BYTES = 3072
+
+
+def test_the_script_that_is_deployed_is_what_its_source_builds(tmp_path: Path) -> None:
+    subprocess.run(["node", "build.mjs", str(tmp_path)], cwd=ROOT / "tracker", check=True)
+    built = (tmp_path / "t.js").read_bytes()
+    assert (STATIC / "t.js").read_bytes() == built, "make tracker"
+    assert gzip.decompress((STATIC / "t.js.gz").read_bytes()) == built, "make tracker"
+
+
+def test_its_types_hold() -> None:
+    done = subprocess.run(["npx", "tsc", "--noEmit"], cwd=ROOT / "tracker", capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.e2e
+def test_it_is_served_packed_and_cached(client: httpx.Client) -> None:
+    packed = client.get("/t.js", headers={"Accept-Encoding": "gzip, br"})
+    plain = client.get("/t.js", headers={"Accept-Encoding": "identity"})
+    assert packed.content == plain.content == (STATIC / "t.js").read_bytes()
+    assert (packed.headers["content-encoding"], plain.headers.get("content-encoding")) == ("gzip", None)
+    for answer in (packed, plain):
+        assert answer.headers["content-type"].startswith("text/javascript")
+        assert answer.headers["access-control-allow-origin"] == "*"
+        assert answer.headers["vary"] == "Accept-Encoding"
+        assert "max-age=86400" in answer.headers["cache-control"]
+        again = client.get(
+            "/t.js",
+            headers={
+                "If-None-Match": answer.headers["etag"],
+                "Accept-Encoding": answer.headers.get("content-encoding", "identity"),
+            },
+        )
+        assert (again.status_code, again.content) == (304, b"")
+        assert again.headers["etag"] == answer.headers["etag"]
+    assert packed.headers["etag"] != plain.headers["etag"]

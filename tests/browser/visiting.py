@@ -1,0 +1,148 @@
+"""Visits of real pages with the tracking script, made by a headless Chromium, and the rows they left."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any, Self
+
+import httpx
+
+from local.stack import Stack
+from tests.trackers.harness import QUIET_SECONDS, find_chromium
+from tests.trackers.landing import landed
+from tests.trackers.recorder import Recorder, Sent
+
+FOLDER = Path(__file__).parent
+AT_ONCE = 4
+Row = dict[str, Any]
+
+
+class VisitFailed(AssertionError):
+    """A visit came to no end; the message carries what the browser said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One visit to make: `file.function` in `visits/`."""
+
+    name: str
+    given: Any = None
+    refusals: Sequence[int] = ()
+    """Statuses with which the collector's first requests are refused."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a visit told, what it sent, and what stands in the table of it."""
+
+    told: Any
+    prefix: str
+    """What the paths of its pages begin with."""
+    requests: list[Sent]
+    errors: list[str]
+    rows: list[Row] = field(default_factory=list)
+    """In the order in which they happened."""
+
+    def names(self) -> list[str]:
+        """The events' names, in order."""
+        return [row["event_name"] for row in self.rows]
+
+    def of(self, name: str) -> list[Row]:
+        """The rows of one event."""
+        return [row for row in self.rows if row["event_name"] == name]
+
+    def sent_events(self) -> list[Mapping[str, Any]]:
+        """Every event of every request that was answered with 200, repeated ones included."""
+        bodies = [request.body for request in self.requests if "/api/events" in request.path and request.status == 200]
+        return [event for body in bodies if body for event in json.loads(body)]
+
+
+class Visitors:
+    """One Chromium in which visits are made, several at a time."""
+
+    def __init__(self, log: Path) -> None:
+        self._log = log
+        self._output = log.open("wb")
+        self._driver = subprocess.Popen(
+            ["node", str(FOLDER / "driver.mjs")],
+            env={**os.environ, "CHROMIUM": find_chromium()},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._output,
+            start_new_session=True,
+        )
+        self._read()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with contextlib.suppress(BrokenPipeError):
+            self._pipe(self._driver.stdin).close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._driver.wait(15)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._driver.pid, signal.SIGKILL)
+        self._driver.wait()
+        self._pipe(self._driver.stdout).close()
+        self._output.close()
+
+    def make(self, base_url: str, visits: Sequence[Visit]) -> dict[str, Outcome]:
+        """Make the visits, return once their last beacons have arrived. Raise VisitFailed."""
+        outcomes: dict[str, Outcome] = {}
+        for first in range(0, len(visits), AT_ONCE):
+            outcomes |= self._make_at_once(base_url, visits[first : first + AT_ONCE])
+        return outcomes
+
+    def _make_at_once(self, base_url: str, visits: Sequence[Visit]) -> dict[str, Outcome]:
+        with contextlib.ExitStack() as stack:
+            recorders = [stack.enter_context(Recorder(base_url, visit.refusals)) for visit in visits]
+            stdin = self._pipe(self._driver.stdin)
+            for id, (visit, recorder) in enumerate(zip(visits, recorders, strict=True)):
+                asked = {"id": id, "visit": visit.name, "collector": recorder.base_url, "given": visit.given}
+                stdin.write(json.dumps(asked).encode() + b"\n")
+            stdin.flush()
+            outcomes = {}
+            failures = []
+            for _ in visits:
+                told = self._read()
+                visit, recorder = visits[told["id"]], recorders[told["id"]]
+                if "failure" in told:
+                    failures.append(f"{visit.name}: {told['failure']} {told['errors']}")
+                    continue
+                requests = recorder.requests(QUIET_SECONDS)
+                outcomes[visit.name] = Outcome(told["told"], told["prefix"], requests, told["errors"])
+            if failures:
+                raise VisitFailed("\n".join(failures))
+            return outcomes
+
+    def _read(self) -> dict[str, Any]:
+        line = self._pipe(self._driver.stdout).readline()
+        if not line:
+            raise VisitFailed(f"the driver ended:\n{self._log.read_text(errors='replace')}")
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+    @staticmethod
+    def _pipe(stream: IO[bytes] | None) -> IO[bytes]:
+        assert stream is not None, "it was opened as a pipe"
+        return stream
+
+
+def add_rows(stack: Stack, outcomes: Mapping[str, Outcome]) -> None:
+    """Give every outcome the rows of its pages."""
+    with httpx.Client(base_url=stack.base_url, timeout=60) as client:
+        found = landed(stack, client, "tracker = 't-1'", order="created_at, event_id")
+    for outcome in outcomes.values():
+        outcome.rows = [
+            {**row, "properties": json.loads(row["properties"]), "context": json.loads(row["context"])}
+            for row in found
+            if f"{outcome.prefix}/" in (row["page_url"] or "")
+        ]

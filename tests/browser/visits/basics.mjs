@@ -1,0 +1,109 @@
+// What the script does by itself, and the functions it gives a page.
+
+/** A page of a campaign, its routes, and another page. */
+export async function pages(site) {
+  const page = await site.open("/start?utm_source=mail&gclid=abc", {});
+  await page.evaluate(async () => {
+    const shown = () => new Promise((later) => setTimeout(later, 20));
+    history.pushState({}, "", "bags");
+    document.title = "Bags";
+    await shown();
+    history.replaceState({}, "", "bags");
+    history.replaceState({}, "", "tents?size=2");
+    await shown();
+    history.pushState({}, "", "tents?size=2#reviews");
+    await shown();
+    history.back();
+    await shown();
+    history.back();
+    await shown();
+  });
+  await page.waitForFunction(() => location.pathname.endsWith("/start"));
+  await site.told(page);
+  await site.go(page, "/missing?utm_term=%");
+  await site.told(page);
+  await site.leave(page);
+  return page.url();
+}
+
+/** Calls before and after the script is there. */
+export async function calls(site) {
+  site.head = `<script>
+    window.clickstream = window.clickstream || [];
+    clickstream.push(["track", "early", { n: 1 }]);
+  </script>`;
+  const page = await site.open("/calls");
+  const globals = await page.evaluate(() => {
+    const { clickstream } = window;
+    clickstream.track("bought", { revenue: 9.5, currency: "EUR", note: 'ü "quoted" \u2028 \u{1f600}', tags: [1, true, null] });
+    clickstream.identify("ada", { plan: "pro" });
+    clickstream.track("known");
+    clickstream.page({ theme: "dark" });
+    clickstream.push(["track", "pushed"]);
+    clickstream.reset();
+    clickstream.track("somebody_else");
+    const endless = {};
+    endless.self = endless;
+    clickstream.track("endless", endless);
+    clickstream.track();
+    clickstream.push("nonsense");
+    const frame = document.body.appendChild(document.createElement("iframe"));
+    const clean = Object.keys(frame.contentWindow);
+    frame.remove();
+    return Object.keys(window).filter((name) => !clean.includes(name));
+  });
+  await site.told(page);
+  return globals;
+}
+
+/** What is done on a page, with nothing written for it. */
+export async function clicks(site) {
+  site.body = `<a id="out" href="http://elsewhere.test/x?y=1">out</a> <a id="file" href="list.pdf">file</a>
+    <a id="inside" href="other">inside</a> <a id="mail" href="mailto:a@b.example">mail</a>
+    <button data-goal="signup" data-goal-plan="pro" data-other="kept"><b id="goal">Sign up</b></button>
+    <form id="ask" action="answer"><input name="id" value="secret"><button id="send">Send</button></form>
+    <form id="order" data-goal="ordered"><button id="buy">Buy</button></form>`;
+  const page = await site.open("/clicks");
+  await page.evaluate(() => {
+    addEventListener("click", (event) => event.target.closest("a") && event.preventDefault());
+    addEventListener("submit", (event) => event.preventDefault());
+  });
+  for (const id of ["out", "file", "inside", "mail", "goal", "send", "buy"]) await page.click(`#${id}`);
+  await page.click("#out", { button: "middle" });
+  await site.told(page);
+}
+
+/** Everything that is measured by itself, switched off. */
+export async function silence(site) {
+  site.tag = 'data-off="views routes pings outbound downloads forms goals errors"';
+  site.body = '<a id="out" href="http://elsewhere.test/">out</a><b id="goal" data-goal="signup">b</b>';
+  const page = await site.open("/missing");
+  await page.evaluate(() => {
+    addEventListener("click", (event) => event.preventDefault());
+    history.pushState({}, "", "route");
+  });
+  await page.click("#out");
+  await page.click("#goal");
+  await page.waitForTimeout(600);
+  await page.evaluate(() => window.clickstream.track("only"));
+  await site.told(page);
+  await site.leave(page);
+}
+
+/** A long page, read to its middle, left after a while. */
+export async function reading(site) {
+  site.body = '<style>body { margin: 0 }</style><div style="height: 7200px">long</div>';
+  const page = await site.open("/long");
+  await page.evaluate(() => scrollTo(0, 2880));
+  await page.waitForTimeout(800);
+  await site.leave(page);
+}
+
+/** Routes in the fragment. */
+export async function fragments(site) {
+  site.tag = 'data-hash="on"';
+  const page = await site.open("/app?utm_source=mail#/first");
+  await page.evaluate(() => (location.hash = "#!/second"));
+  await page.waitForTimeout(50);
+  await site.told(page);
+}

@@ -1,0 +1,31 @@
+// What the visitor agreed to: the stated choice, bounded by the browser's signals. The choice itself is kept, so that
+// it holds in other tabs and on the next page; before one is made nothing is.
+import { type Consent, settings } from "./settings";
+import { disk } from "./storage";
+
+export type Level = Consent | "out";
+
+const LEVELS = ["out", "denied", "anonymous", "full", "ignore"];
+const CHOICE = "cs-consent";
+
+/** Undefined where nobody said any: the site's own rule decides, and the device may keep the visitor. */
+export function consent(): Level | undefined {
+  const level = (disk[CHOICE] || settings.consent) as Level | undefined;
+  const bound = settings.signals || "anonymous";
+  const browser = navigator as Navigator & { globalPrivacyControl?: boolean };
+  return (browser.globalPrivacyControl || +(browser.doNotTrack as string)) &&
+    LEVELS.indexOf(bound) < LEVELS.indexOf(level || "full")
+    ? (bound as Level)
+    : level;
+}
+
+/** Whether the visitor may be known. */
+export function mayKnow(level = consent()): boolean {
+  return !level || level == "full";
+}
+
+/** Undefined takes the choice back. Who opted out stays out, whatever else is chosen. */
+export function choose(level?: Level): void {
+  if (!level) delete disk[CHOICE];
+  else if (disk[CHOICE] != "out") disk[CHOICE] = level;
+}

@@ -1,0 +1,41 @@
+// How long a page was seen and how far it was scrolled, told when it is left. Hidden time does not count.
+import { emit } from "./event";
+import { listen } from "./guard";
+import { measures } from "./settings";
+
+const LEAST_MS = 500;
+let seenSince = 0;
+let engagedMs = 0;
+let bottom = 0;
+
+/** Count from now on, where the page is seen. */
+export function watch(): void {
+  seenSince = document.hidden ? 0 : Date.now();
+}
+
+/** Tell what was counted since it was last told. */
+export function ping(): void {
+  if (seenSince) engagedMs += Date.now() - seenSince;
+  seenSince = 0;
+  if (engagedMs < LEAST_MS || !measures("pings")) return;
+  reach();
+  emit("page_ping", {
+    engagement_ms: engagedMs,
+    scroll_depth: Math.min(100, (bottom / document.documentElement.scrollHeight) * 100) | 0,
+  });
+  engagedMs = 0;
+}
+
+/** A new page begins. */
+export function restart(): void {
+  engagedMs = bottom = 0;
+  watch();
+}
+
+export function startEngagement(): void {
+  listen(document, "scroll", reach);
+}
+
+function reach(): void {
+  bottom = Math.max(bottom, scrollY + innerHeight);
+}

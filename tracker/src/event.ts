@@ -1,0 +1,46 @@
+// An event: what happened, on which page, on what device, and as far as the visitor agreed, whose it is.
+import { consent, mayKnow } from "./consent";
+import { enqueue } from "./delivery";
+import { referrer, url } from "./place";
+import { serialize } from "./serialize";
+import { settings } from "./settings";
+import { save, uuid, visitor } from "./visitor";
+
+export type Properties = Record<string, unknown>;
+
+export function emit(name: string, properties?: Properties, more?: Properties | null): void {
+  const level = consent();
+  if (level == "out") return;
+  const known = visitor();
+  const [anonymous_id, session_id, session_index, , sequence, source, user_id] = known;
+  const text = serialize({
+    name,
+    event_id: uuid(),
+    created_at: Date.now(),
+    page_url: url,
+    referrer,
+    consent: level,
+    tracker: "t-1",
+    properties,
+    ...(level != "denied" && {
+      page_title: document.title,
+      language: navigator.language,
+      time_zone: Intl.DateTimeFormat().resolvedOptions().timeZone,
+      screen_width: screen.width,
+      screen_height: screen.height,
+      viewport_width: innerWidth,
+      viewport_height: innerHeight,
+    }),
+    ...(mayKnow(level) && {
+      anonymous_id: settings.serverCookie ? null : anonymous_id,
+      user_id,
+      session_id,
+      session_index,
+      // An event that cannot be told has no number: none is missing.
+      context: { sequence: (known[4] = sequence + 1), new_visitor: session_index < 2, source },
+    }),
+    ...more,
+  });
+  enqueue(text);
+  save(known);
+}

@@ -1,0 +1,36 @@
+// What a site chose: the data- attributes of its tag, by the names the browser gives them.
+
+export type Consent = "denied" | "anonymous" | "full";
+
+export interface Settings {
+  /** The site's public write key. */
+  site: string;
+  /** Where events go, such as https://APP/api/events. */
+  endpoint: string;
+  /** What holds until the visitor chooses. Anything but "full" keeps nothing on the device. */
+  consent?: Consent;
+  /** The consent at most of a browser that sends Sec-GPC or DNT; "anonymous" unless told, "ignore" for no bound. */
+  signals?: Consent | "ignore";
+  /** What is not measured by itself: any of views, routes, pings, outbound, downloads, forms, goals, errors. */
+  off?: string;
+  /** Whether the page's route stands in the fragment. */
+  hash?: string | boolean;
+  /** Where given, the visitor is kept in a cookie of this domain, which its subdomains share. */
+  cookieDomain?: string;
+  /** Hosts, separated by spaces, to which links carry the visitor. */
+  linkDomains?: string;
+  /** Whether the visitor is known by the collector's own cookie. */
+  serverCookie?: string | boolean;
+  /** Marks the page as one that was not found. */
+  notFound?: string | boolean;
+}
+
+export let settings: Settings;
+
+export function configure(chosen: Settings): void {
+  settings = chosen;
+}
+
+export function measures(what: string): boolean {
+  return !(settings.off || "").includes(what);
+}
