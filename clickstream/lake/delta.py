@@ -126,17 +126,13 @@ class LakeTable:
         """
         nothing = pa.schema([self.spec.schema.field(name) for name in columns]).empty_table()
         days = [(self.spec.partition, "in", [day.isoformat() for day in dates])]
-        with self._readable(), duckdb.connect() as connection:
+        with self._readable():
             if not dates or not self._table.file_uris(file_pruning_predicate=days):
                 return nothing
             dataset = self._table.to_pyarrow_dataset(file_pruning_predicate=days)
-            connection.register("stored", dataset.scanner(columns=[column, FILE_NUMBER]).to_reader())
-            connection.register("wanted", pa.table({column: values}))
-            found = connection.sql(
-                f"SELECT {column}, {FILE_NUMBER} AS file FROM stored SEMI JOIN wanted USING ({column})"
-            ).to_arrow_table()
+            found = _semi_join(dataset, column, values)
             fragments = list(dataset.get_fragments())
-            having = [fragments[number] for number in pc.unique(found["file"]).to_pylist()]
+            having = [fragments[number] for number in pc.unique(found[FILE_NUMBER]).to_pylist()]
             if not having:
                 return nothing
             files = ds.FileSystemDataset(having, dataset.schema, dataset.format, dataset.filesystem)
@@ -273,6 +269,16 @@ class LakeTable:
         data = sink.getvalue()
         obstore.put(self._files, f"{self.spec.name}/{path}", data.to_pybytes())
         return AddAction(path, data.size, {self.spec.partition: day.isoformat()}, _now_ms(), True, told)
+
+
+def _semi_join(dataset: ds.Dataset, column: str, values: pa.ChunkedArray) -> pa.Table:
+    """Which of the values the dataset has, and in which files."""
+    with duckdb.connect() as connection:
+        connection.register("stored", dataset.scanner(columns=[column, FILE_NUMBER]).to_reader())
+        connection.register("wanted", pa.table({column: values}))
+        return connection.sql(
+            f"SELECT {column}, {FILE_NUMBER} FROM stored SEMI JOIN wanted USING ({column})"
+        ).to_arrow_table()
 
 
 def _row_groups(rows: pa.Table, places: Places) -> Iterator[pa.Table]:
