@@ -14,13 +14,10 @@ import pyarrow.dataset as ds
 from deltalake.transaction import AddAction, RemoveAction
 
 from clickstream.lake.delta import EVENTS_TABLE, LakeTable
-from clickstream.lake.maintenance import MaintainedTable
+from clickstream.lake.maintenance import MaintainedTable, row_groups
 from clickstream.lake.schema import DERIVED_COLUMNS, VERSION_COLUMN
 from clickstream.lake.storage import StorageAccount
 from clickstream.maintaining.planning import DataFile
-
-# As many rows are enriched at once; their distinct values repeat within so many, and they take some 100 MB.
-BATCH_ROWS = 122_880
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +79,12 @@ class EnrichedTable(MaintainedTable):
                 return Renewed(1, told.num_rows), []
             changed = 0
 
-            def renewed() -> Iterator[pa.RecordBatch]:
+            def renewed() -> Iterator[pa.Table]:
                 nonlocal changed
-                for before in _pieces(self._read(paths).to_batches()):
+                for before in row_groups(self._read(paths).to_batches()):
                     after = enrich(before)
                     changed += changed_rows(before, after)
-                    yield from after.to_batches()
+                    yield after
 
             written = self._write(file.day, renewed(), Path(folder) / "renewed.parquet", changes_rows=True)
             assert written is not None, "files of a table hold rows"
@@ -104,16 +101,3 @@ def changed_rows(before: pa.Table, after: pa.Table) -> int:
             same = pc.and_(same, alike)
     count: int = before.num_rows - (pc.sum(same).as_py() or 0)
     return count
-
-
-def _pieces(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
-    waiting: list[pa.RecordBatch] = []
-    count = 0
-    for batch in batches:
-        waiting.append(batch)
-        count += batch.num_rows
-        if count >= BATCH_ROWS:
-            yield pa.Table.from_batches(waiting)
-            waiting, count = [], 0
-    if count:
-        yield pa.Table.from_batches(waiting)

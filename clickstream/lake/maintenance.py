@@ -103,7 +103,7 @@ class MaintainedTable:
                 if not found:
                     continue
                 count += found
-                kept = _row_groups(self._read(paths, ~doomed | pc.field("site").is_null()).to_batches())
+                kept = row_groups(self._read(paths, ~doomed | pc.field("site").is_null()).to_batches())
                 written = self._write(expired.day, kept, Path(folder) / "kept.parquet", changes_rows=True)
                 actions += [self._removal(file, changes_rows=True), *([] if written is None else [written])]
         if actions:
@@ -244,7 +244,7 @@ class MaintainedTable:
             raise Unavailable(f"{self.spec.name} cannot be maintained: {error}") from error
 
 
-def _row_groups(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
+def row_groups(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
     """The batches joined to tables of about ROW_GROUP_ROWS; no empty one."""
     waiting: list[pa.RecordBatch] = []
     count = 0
