@@ -3,7 +3,8 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { gzipSync } from "node:zlib";
+import { promisify } from "node:util";
+import { gzip } from "@gfx/zopfli";
 import { build } from "esbuild";
 import { minify } from "terser";
 
@@ -13,7 +14,7 @@ const shared = { bundle: true, target: "es2021", logLevel: "warning", absWorking
 
 const {
   outputFiles: [{ text }],
-} = await build({ ...shared, entryPoints: ["src/script.ts"], format: "iife", write: false });
+} = await build({ ...shared, entryPoints: ["src/script.ts"], format: "iife", minifySyntax: true, write: false });
 const { code } = await minify(text, {
   ecma: 2020,
   module: true,
@@ -22,5 +23,5 @@ const { code } = await minify(text, {
 });
 mkdirSync(folder, { recursive: true });
 writeFileSync(join(folder, "t.js"), `${code}\n`);
-writeFileSync(join(folder, "t.js.gz"), gzipSync(`${code}\n`, { level: 9 }));
+writeFileSync(join(folder, "t.js.gz"), await promisify(gzip)(Buffer.from(`${code}\n`), { numiterations: 100 }));
 await build({ ...shared, entryPoints: ["src/index.ts"], format: "esm", outfile: "dist/index.js" });

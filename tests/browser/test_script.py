@@ -21,6 +21,13 @@ def test_the_script_that_is_deployed_is_what_its_source_builds(tmp_path: Path) -
     assert gzip.decompress((STATIC / "t.js.gz").read_bytes()) == built, "make tracker"
 
 
+def test_it_is_small(capsys: pytest.CaptureFixture[str]) -> None:
+    plain, packed = ((STATIC / name).stat().st_size for name in ("t.js", "t.js.gz"))
+    with capsys.disabled():
+        print(f"\nt.js: {plain} bytes, packed {packed} of {BUDGET_BYTES}")
+    assert packed <= BUDGET_BYTES
+
+
 def test_its_types_hold() -> None:
     done = subprocess.run(["npx", "tsc", "--noEmit"], cwd=ROOT / "tracker", capture_output=True, text=True)
     assert done.returncode == 0, done.stdout

@@ -1,20 +1,17 @@
 // What visitors do on a page without a line of code: outbound links, downloads, forms, and goals by attribute.
-import { emit, type Properties } from "./event";
+import { emit, type Properties, tell } from "./event";
 import { listen } from "./guard";
 import { decorate } from "./linking";
-import { measures } from "./settings";
 
-const FILES = /\.(pdf|docx?|xlsx?|pptx?|csv|zip|gz|rar|7z|dmg|exe|apk|mp[34])$/i;
+const FILES = /\.(pdf|docx?|xlsx?|pptx?|csv|zip|gz|dmg|exe|apk|mp[34])$/i;
 
 export function startClicks(): void {
-  listen(document, "click", clicked);
-  listen(document, "auxclick", clicked);
-  listen(document, "submit", ({ target }) => {
+  listen("click", clicked);
+  listen("auxclick", clicked);
+  listen("submit", ({ target }) => {
     if (target.matches("[data-goal]")) reached(target);
-    else if (measures("forms")) {
-      // Attributes, for a field named "id" would stand in the form's place.
-      emit("form_submit", { id: target.getAttribute("id"), action: target.getAttribute("action") });
-    }
+    // Attributes, for a field named "id" would stand in the property's place.
+    else tell("form_submit", { id: target.getAttribute("id"), action: target.getAttribute("action") });
   });
 }
 
@@ -27,13 +24,12 @@ function clicked({ target, button }: MouseEvent): void {
   if (!link) return;
   const url = link.href;
   decorate(link);
-  if (FILES.test(link.pathname)) measures("downloads") && emit("file_download", { url });
-  else if (link.host && link.host != location.host && measures("outbound")) emit("outbound_link", { url });
+  if (FILES.test(link.pathname)) tell("file_download", { url });
+  else if (link.host && link.host != location.host) tell("outbound_link", { url });
 }
 
 /** `data-goal="signup" data-goal-plan="pro"` is the event signup with the property plan. */
 function reached(element: Element): void {
-  if (!measures("goals")) return;
   const { goal, ...rest } = (element as HTMLElement).dataset;
   const properties: Properties = {};
   for (const name in rest) if (/^goal/.test(name)) properties[name.slice(4).toLowerCase()] = rest[name];

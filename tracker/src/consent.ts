@@ -5,7 +5,8 @@ import { disk } from "./storage";
 
 export type Level = Consent | "out";
 
-const LEVELS = ["out", "denied", "anonymous", "full", "ignore"];
+// From the strictest; what stands earlier is stricter.
+const LEVELS = "out denied anonymous full ignore";
 const CHOICE = "cs-consent";
 
 /** Undefined where nobody said any: the site's own rule decides, and the device may keep the visitor. */
@@ -24,8 +25,11 @@ export function mayKnow(level = consent()): boolean {
   return !level || level == "full";
 }
 
-/** Undefined takes the choice back. Who opted out stays out, whatever else is chosen. */
-export function choose(level?: Level): void {
-  if (!level) delete disk[CHOICE];
-  else if (disk[CHOICE] != "out") disk[CHOICE] = level;
+/** Who opted out stays out, whatever else is chosen, until `takeBack`. */
+export function choose(level: Level): void {
+  if (disk[CHOICE] != "out") disk[CHOICE] = level;
+}
+
+export function takeBack(): void {
+  disk[CHOICE] = "";
 }

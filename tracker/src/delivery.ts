@@ -57,7 +57,7 @@ export function sendOnHide(): void {
 
 export function startDelivery(): void {
   adopt();
-  listen(window, "online", () => {
+  listen("online", () => {
     notBefore = 0;
     send();
   });
@@ -82,7 +82,7 @@ function send(): void {
       method: "POST",
       body: text,
       keepalive: text.length < MAX_BYTES + 2000,
-      credentials: settings.serverCookie ? "include" : "same-origin",
+      credentials: settings.credentials,
     }).then(
       (answer) => answered(answer.status, +(answer.headers.get("Retry-After") as string)),
       () => answered(0, 0),
@@ -96,7 +96,7 @@ function send(): void {
 function answered(status: number, retryAfterSeconds: number): void {
   if (!status || status == 429 || status > 499) {
     waiting = underWay.concat(waiting);
-    notBefore = Date.now() + (retryAfterSeconds * 1000 || 2 ** failures++ * (500 + Math.random() * 1000));
+    notBefore = Date.now() + 1000 * (retryAfterSeconds || 2 ** failures++);
   } else {
     failures = notBefore = 0;
     drop(underWay);

@@ -1,7 +1,6 @@
 // How long a page was seen and how far it was scrolled, told when it is left. Hidden time does not count.
-import { emit } from "./event";
+import { tell } from "./event";
 import { listen } from "./guard";
-import { measures } from "./settings";
 
 const LEAST_MS = 500;
 let seenSince = 0;
@@ -17,9 +16,9 @@ export function watch(): void {
 export function ping(): void {
   if (seenSince) engagedMs += Date.now() - seenSince;
   seenSince = 0;
-  if (engagedMs < LEAST_MS || !measures("pings")) return;
+  if (engagedMs < LEAST_MS) return;
   reach();
-  emit("page_ping", {
+  tell("page_ping", {
     engagement_ms: engagedMs,
     scroll_depth: Math.min(100, (bottom / document.documentElement.scrollHeight) * 100) | 0,
   });
@@ -33,7 +32,7 @@ export function restart(): void {
 }
 
 export function startEngagement(): void {
-  listen(document, "scroll", reach);
+  listen("scroll", reach);
 }
 
 function reach(): void {

@@ -3,16 +3,21 @@ import { consent, mayKnow } from "./consent";
 import { enqueue } from "./delivery";
 import { referrer, url } from "./place";
 import { serialize } from "./serialize";
-import { settings } from "./settings";
+import { isOff, settings } from "./settings";
 import { save, uuid, visitor } from "./visitor";
 
 export type Properties = Record<string, unknown>;
+
+/** An event that happened by itself, where the site did not switch it off. */
+export function tell(name: string, properties?: Properties, more?: Properties): void {
+  if (!isOff(name)) emit(name, properties, more);
+}
 
 export function emit(name: string, properties?: Properties, more?: Properties | null): void {
   const level = consent();
   if (level == "out") return;
   const known = visitor();
-  const [anonymous_id, session_id, session_index, , sequence, source, user_id] = known;
+  const [anonymous_id, session_id, session_index, , , source, user_id] = known;
   const text = serialize({
     name,
     event_id: uuid(),
@@ -32,15 +37,14 @@ export function emit(name: string, properties?: Properties, more?: Properties | 
       viewport_height: innerHeight,
     }),
     ...(mayKnow(level) && {
-      anonymous_id: settings.serverCookie ? null : anonymous_id,
+      anonymous_id: settings.credentials ? null : anonymous_id,
       user_id,
       session_id,
       session_index,
-      // An event that cannot be told has no number: none is missing.
-      context: { sequence: (known[4] = sequence + 1), new_visitor: session_index < 2, source },
+      context: { sequence: ++known[4], new_visitor: session_index < 2, source },
     }),
     ...more,
   });
   enqueue(text);
-  save(known);
+  save();
 }

@@ -5,11 +5,12 @@ export function guard<A extends unknown[], R>(action: (...given: A) => R): (...g
     try {
       return action(...given);
     } catch {
-      return undefined;
+      // What went wrong is ours alone.
     }
   };
 }
 
-export function listen(target: EventTarget, type: string, handler: (event: any) => void): void {
-  target.addEventListener(type, guard(handler), true);
+/** Hears what happens anywhere on the page before the page does. */
+export function listen(type: string, handler: (event: any) => void): void {
+  addEventListener(type, guard(handler), true);
 }

@@ -1,9 +1,9 @@
 // Page views: of the page that was loaded, of every route it changes to, and of a page that comes back.
 import { ping, restart } from "./engagement";
-import { emit, type Properties } from "./event";
+import { emit, type Properties, tell } from "./event";
 import { guard, listen } from "./guard";
 import { address, place, referrer, url } from "./place";
-import { measures, settings } from "./settings";
+import { isOff } from "./settings";
 
 export function page(properties?: Properties): void {
   enter();
@@ -13,7 +13,7 @@ export function page(properties?: Properties): void {
 export function startPages(): void {
   place(address(), document.referrer);
   restart();
-  if (measures("routes")) {
+  if (!isOff("routes")) {
     for (const name of ["pushState", "replaceState"] as const) {
       const original = history[name];
       history[name] = (...given) => {
@@ -21,15 +21,15 @@ export function startPages(): void {
         changed();
       };
     }
-    listen(window, "popstate", changed);
+    listen("popstate", changed);
   }
 }
 
 /** The page view of a loaded page, and whether it is one that the server did not find. */
 export function viewLoaded(): void {
-  if (measures("views")) page();
+  tell("page_view");
   const [loading] = performance.getEntriesByType("navigation") as PerformanceNavigationTiming[];
-  if ((settings.notFound || loading.responseStatus == 404) && measures("errors")) emit("not_found");
+  if (loading.responseStatus == 404) tell("not_found");
 }
 
 /** Whether it is another page than before. */
@@ -43,8 +43,8 @@ function enter(): boolean {
 }
 
 const changed = guard(() => {
-  if (!enter() || !measures("views")) return;
+  if (!enter()) return;
   const stated = { created_at: Date.now(), page_url: url, referrer };
   // Routers set the title after the address.
-  setTimeout(guard(() => emit("page_view", {}, stated)));
+  setTimeout(guard(() => tell("page_view", {}, stated)));
 });

@@ -11,6 +11,6 @@ export function place(next: string, from: string): void {
 
 /** The page's address; where routes stand in the fragment, as though the fragment were a path. */
 export function address(): string {
-  const { origin, pathname, hash, search } = location;
-  return origin + (settings.hash ? pathname.replace(/\/?$/, hash.replace(/^#?[!/]*/, "/")) : pathname) + search;
+  const [plain] = location.href.split("#");
+  return settings.hash ? plain.replace(/\/?(\?|$)/, location.hash.replace(/^#?[!/]*/, "/") + "$1") : plain;
 }

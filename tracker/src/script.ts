@@ -1,5 +1,5 @@
 // What the tag runs: settings from its attributes, calls from the stub, and one global.
-import { guard } from "./guard";
+import { guard, listen } from "./guard";
 import type { Settings } from "./settings";
 import { start, type Tracker, tracker } from "./tracker";
 
@@ -19,7 +19,6 @@ guard(() => {
     window.clickstream = tracker;
     start(chosen, earlier);
   };
-  if ((document as Document & { prerendering?: boolean }).prerendering)
-    document.addEventListener("prerenderingchange", begin, { once: true });
+  if ((document as Document & { prerendering?: boolean }).prerendering) listen("prerenderingchange", begin);
   else begin();
 })();

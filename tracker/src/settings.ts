@@ -11,7 +11,7 @@ export interface Settings {
   consent?: Consent;
   /** The consent at most of a browser that sends Sec-GPC or DNT; "anonymous" unless told, "ignore" for no bound. */
   signals?: Consent | "ignore";
-  /** What is not measured by itself: any of views, routes, pings, outbound, downloads, forms, goals, errors. */
+  /** What is not told by itself: names of events (page_view, page_ping, ...), and `routes`. */
   off?: string;
   /** Whether the page's route stands in the fragment. */
   hash?: string | boolean;
@@ -19,10 +19,8 @@ export interface Settings {
   cookieDomain?: string;
   /** Hosts, separated by spaces, to which links carry the visitor. */
   linkDomains?: string;
-  /** Whether the visitor is known by the collector's own cookie. */
-  serverCookie?: string | boolean;
-  /** Marks the page as one that was not found. */
-  notFound?: string | boolean;
+  /** "include" where the visitor is known by the collector's own cookie. */
+  credentials?: RequestCredentials;
 }
 
 export let settings: Settings;
@@ -31,6 +29,7 @@ export function configure(chosen: Settings): void {
   settings = chosen;
 }
 
-export function measures(what: string): boolean {
-  return !(settings.off || "").includes(what);
+/** Whether something is not to be told by itself. */
+export function isOff(what: string): boolean | undefined {
+  return settings.off?.includes(what);
 }

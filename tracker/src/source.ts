@@ -1,24 +1,23 @@
 // Where a visit came from: campaign parameters, click ids and a foreign referrer, by the names that events have.
 import { settings } from "./settings";
 
-export type Source = Record<string, string | number>;
+export type Source = Record<string, string>;
 
 /** Of this page's arrival; undefined where nothing says it. */
 export function arrival(): Source | undefined {
   let source: Source | undefined;
-  const add = (name: string, value: string) => {
-    (source ||= { landing: location.pathname, arrived_at: Date.now() })[name] = value;
-  };
-  new URLSearchParams(location.search).forEach((value, name) => {
-    if (/^utm_|clid$/.test(name)) add(name, value);
-  });
-  const { referrer } = document;
-  const host = referrer.split("/")[2];
-  if (host && !host.endsWith(settings.cookieDomain || location.host) && !isLinked(host)) add("referrer", referrer);
+  for (const [name, value] of new URLSearchParams(location.search))
+    if (/^utm_|clid$/.test(name)) (source ||= {})[name] = value;
+  const host = referrerHost();
+  if (host && !host.endsWith(settings.cookieDomain || location.host) && !isLinked(host)) (source ||= {}).referrer = document.referrer;
   return source;
 }
 
+export function referrerHost(): string {
+  return document.referrer.split("/")[2];
+}
+
 /** Whether the host is another one of the site's own, to which links carry the visitor. */
-export function isLinked(host: string): boolean {
-  return !!host && host != location.host && (settings.linkDomains || "").split(" ").includes(host);
+export function isLinked(host: string): boolean | string | undefined {
+  return host && host != location.host && settings.linkDomains?.split(" ").includes(host);
 }

@@ -1,11 +1,9 @@
 // The device's storage; where it is forbidden, memory in its place.
+import { guard } from "./guard";
 
 export let disk: Record<string, string> = {};
 
-export function openStorage(): void {
-  try {
-    disk = (localStorage as unknown as Record<string, string>) || disk;
-  } catch {
-    // A page without storage: what it knows ends with it.
-  }
-}
+/** A page without storage goes on: what it knows ends with it. */
+export const openStorage = guard(() => {
+  disk = (localStorage as unknown as Record<string, string>) || disk;
+});

@@ -1,6 +1,6 @@
 // The functions a page may call, and the order in which the parts begin.
 import { startClicks } from "./clicks";
-import { choose, type Level, mayKnow } from "./consent";
+import { choose, type Level, mayKnow, takeBack } from "./consent";
 import { adopt, sendOnHide, startDelivery } from "./delivery";
 import { ping, startEngagement, watch } from "./engagement";
 import { emit, type Properties } from "./event";
@@ -28,29 +28,29 @@ export interface Tracker {
   push(call: [name: string, ...given: any[]]): void;
 }
 
-let started = false;
-
-function decide(choice?: Level): void {
+function decide(choice: Level): void {
   const knew = mayKnow();
   choose(choice);
   const knows = mayKnow();
   if (!knows) forget();
-  // The visit so far was nobody's. It goes on under its own id, beginning with where it came from.
-  else if (!knew && started) emit("consent", { choice }, visitor()[5]);
+  // What came before was nobody's. The visit goes on under its own id, beginning with where it came from.
+  else if (!knew) emit("consent", { choice }, visitor()[5]);
 }
 
 export const tracker: Tracker = {
   track: guard(emit),
   page: guard(page),
   identify: guard((userId, traits) => {
-    const known = visitor();
-    known[6] = "" + userId;
-    save(known);
+    visitor()[6] = userId;
+    save();
     if (mayKnow()) emit("identify", traits);
   }),
   reset: guard(forget),
   consent: guard(decide),
-  optOut: guard((out) => decide(out === false ? undefined : "out")),
+  optOut: guard((isOut = true) => {
+    takeBack();
+    decide(isOut ? "out" : ("" as Level));
+  }),
   push: guard(([name, ...given]) => (tracker as any)[name](...given)),
 };
 
@@ -66,8 +66,7 @@ export const start = guard((chosen: Settings, earlier: [string, ...any[]][] = []
   // Before the first page view, so that what they say of consent holds for it.
   earlier.forEach(tracker.push);
   viewLoaded();
-  started = true;
-  listen(document, "visibilitychange", () => {
+  listen("visibilitychange", () => {
     if (document.hidden) {
       ping();
       sendOnHide();
@@ -76,7 +75,7 @@ export const start = guard((chosen: Settings, earlier: [string, ...any[]][] = []
       adopt();
     }
   });
-  listen(window, "pageshow", ({ persisted }) => {
+  listen("pageshow", ({ persisted }) => {
     // The browser kept the page and shows it again: a view of its own.
     if (persisted) viewLoaded();
   });

@@ -40,9 +40,9 @@ export function visitor(): Visitor {
   return (inMemory = known);
 }
 
-export function save(known: Visitor): void {
-  inMemory = known;
-  if (mayKnow()) keep(encodeURIComponent(serialize(known)), YEAR_SECONDS);
+/** Keep what was changed of the visitor. */
+export function save(): void {
+  if (mayKnow()) keep(encodeURIComponent(serialize(inMemory)), YEAR_SECONDS);
 }
 
 export function forget(): void {

@@ -75,15 +75,16 @@ export async function clicks(site) {
 
 /** Everything that is measured by itself, switched off. */
 export async function silence(site) {
-  site.tag = 'data-off="views routes pings outbound downloads forms goals errors"';
-  site.body = '<a id="out" href="http://elsewhere.test/">out</a><b id="goal" data-goal="signup">b</b>';
+  site.tag = 'data-off="page_view routes page_ping outbound_link file_download form_submit not_found"';
+  site.body = `<a id="out" href="http://elsewhere.test/">out</a><a id="file" href="list.pdf">file</a>
+    <form id="ask"><button id="send">Send</button></form>`;
   const page = await site.open("/missing");
   await page.evaluate(() => {
-    addEventListener("click", (event) => event.preventDefault());
+    addEventListener("click", (event) => event.target.closest("a") && event.preventDefault());
+    addEventListener("submit", (event) => event.preventDefault());
     history.pushState({}, "", "route");
   });
-  await page.click("#out");
-  await page.click("#goal");
+  for (const id of ["out", "file", "send"]) await page.click(`#${id}`);
   await page.waitForTimeout(600);
   await page.evaluate(() => window.clickstream.track("only"));
   await site.told(page);

@@ -1,0 +1,85 @@
+// Pages that make it hard.
+import { createHash } from "node:crypto";
+
+/** No inline script, no eval, and only the script whose content is known. */
+export async function strict(site) {
+  const script = await (await fetch(`${site.collector}/t.js`)).arrayBuffer();
+  const digest = createHash("sha384").update(Buffer.from(script)).digest("base64");
+  site.tag = `nonce="abc" crossorigin integrity="sha384-${digest}"`;
+  site.headers = {
+    "content-security-policy":
+      `default-src 'none'; img-src data:; script-src 'nonce-abc'; connect-src ${site.collector}; require-trusted-types-for 'script'`,
+  };
+  const context = await site.context();
+  const violations = [];
+  context.on("console", (message) => /Content Security Policy/.test(message.text()) && violations.push(message.text()));
+  const page = await site.tab(context, "/strict");
+  await site.told(page);
+  await site.leave(page);
+  return violations;
+}
+
+/** Neither storage nor cookies: an origin of its own. */
+export async function boxed(site) {
+  site.headers = { "content-security-policy": "sandbox allow-scripts" };
+  site.head = '<script>addEventListener("load", () => setTimeout(() => clickstream.track("boxed"), 50))</script>';
+  const context = await site.context();
+  const page = await context.newPage();
+  await page.goto(site.url("/boxed"));
+  await page.waitForTimeout(700);
+  await site.leave(page);
+}
+
+/** A page that has spoilt what scripts rely on. */
+export async function hostile(site) {
+  site.head = `<script>
+    window.clickstream = [["track", "survived", { list: [1, 2] }]];
+    JSON.parse = JSON.stringify = window.fetch = () => { throw new Error("hostile"); };
+    window.Promise = undefined;
+    Array.prototype.toJSON = Object.prototype.extra = () => "spoilt";
+    console.log = console.error = null;
+  </script>`;
+  const context = await site.context();
+  const page = await context.newPage();
+  page.on("pageerror", (error) => site.errors.push(String(error)));
+  await page.goto(site.url("/hostile"));
+  await new Promise((later) => setTimeout(later, 800));
+}
+
+/** Kept by the browser, and shown again. */
+export async function back(site) {
+  // The driver loses sight of a page that comes back, so the pages do all by themselves.
+  site.head = `<script>
+    addEventListener("pageshow", ({ persisted }) => {
+      if (persisted) clickstream.track("shown_again");
+      else if (location.pathname.endsWith("/other")) setTimeout(() => history.back(), 400);
+      else setTimeout(() => (location.href = "other"), 400);
+    });
+  </script>`;
+  const context = await site.context();
+  const page = await context.newPage();
+  await page.goto(site.url("/kept"));
+  await new Promise((later) => setTimeout(later, 2500));
+}
+
+/** Made ready before anybody looks. */
+export async function prerendered(site) {
+  const context = await site.context();
+  await context.addInitScript(() => {
+    Object.defineProperty(Document.prototype, "prerendering", { configurable: true, get: () => true });
+  });
+  const page = await context.newPage();
+  await page.goto(site.url("/prerendered"));
+  await page.waitForTimeout(300);
+  const stored = await page.evaluate(() => Object.keys(localStorage));
+  await page.evaluate(() => document.dispatchEvent(new Event("prerenderingchange")));
+  await site.told(page);
+  return stored;
+}
+
+export async function twice(site) {
+  site.head = `<script async src="${site.collector}/t.js" data-site="demo"></script>`;
+  const page = await site.open("/twice");
+  await page.waitForTimeout(150);
+  await site.told(page);
+}
