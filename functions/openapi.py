@@ -241,6 +241,8 @@ def operations() -> Mapping[str, Operation]:
         "health_ready": Operation("health", "Whether it can work.", BROKEN_SETTINGS, answer=READY),
         "robots": Operation("health", "Asks crawlers to stay away.", media_types=("text/plain",)),
         "openapi": Operation("health", "This description."),
+        "demo": Operation("tracker", "A shop to try the script in.", media_types=("text/html",)),
+        "demo_page": Operation("tracker", "A page of that shop.", (NotFound,), media_types=("text/html",)),
         "script": Operation("tracker", "The tracking script.", media_types=("text/javascript",)),
         "replay": Operation(
             "jobs",

@@ -9,12 +9,27 @@ from pathlib import Path
 
 import azure.functions as func
 
+from clickstream.errors import NotFound
+from functions._http import answers_problems
+
 bp = func.Blueprint()
 FOLDER = Path(__file__).parent
 STATIC = FOLDER / "static"
 # A day, and a week more while it is fetched anew: the address stays the same when the script changes.
 SCRIPT_CACHING = "public, max-age=86400, stale-while-revalidate=604800"
-DEMO_PAGES = frozenset({"bags", "tents", "cart", "app", "missing"})
+MISSING = "missing"
+DEMO_PAGES = {
+    "": ("Start", "<h1>Demo shop</h1><p>Each page has the tracking script, as any site's.</p>"),
+    "bags": ("Bags", "<h1>Bags</h1><p>For the road.</p>"),
+    "tents": ("Tents", "<h1>Tents</h1><p>For the night.</p>"),
+    "cart": ("Cart", '<h1>Cart</h1><form id="order" action="/demo/cart"><button>Order</button></form>'),
+    "app": (
+        "App",
+        '<h1 id="route">Start</h1><p><a data-route href="/demo/app?view=bags">Bags</a> '
+        '<a data-route href="/demo/app?view=tents">Tents</a></p>',
+    ),
+    MISSING: ("Not found", "<h1>There is no such page</h1><p>The script tells that, too.</p>"),
+}
 
 
 @bp.function_name("openapi")
@@ -44,6 +59,33 @@ async def script(req: func.HttpRequest) -> func.HttpResponse:
     if packed:
         headers["Content-Encoding"] = "gzip"
     return func.HttpResponse(body, mimetype="text/javascript", headers=headers)
+
+
+@bp.function_name("demo")
+@bp.route("demo", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+async def demo(req: func.HttpRequest) -> func.HttpResponse:
+    """A small shop with the script, which shows what is sent and the verdict of each event."""
+    return _shop("")
+
+
+@bp.function_name("demo_page")
+@bp.route("demo/{page}", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+@answers_problems()
+async def demo_page(req: func.HttpRequest) -> func.HttpResponse:
+    """A page of the shop, or the script that shows what is sent."""
+    page = req.route_params["page"]
+    if page == "live.js":
+        return func.HttpResponse(_read(STATIC / "demo" / page), mimetype="text/javascript")
+    return _shop(page)
+
+
+def _shop(page: str) -> func.HttpResponse:
+    if page not in DEMO_PAGES:
+        raise NotFound("the shop has no such page")
+    title, body = DEMO_PAGES[page]
+    text = _read(STATIC / "demo" / "page.html").decode().replace("{{title}}", title).replace("{{body}}", body)
+    status = HTTPStatus.NOT_FOUND if page == MISSING else HTTPStatus.OK
+    return func.HttpResponse(text, status_code=status, mimetype="text/html")
 
 
 @lru_cache(maxsize=8)

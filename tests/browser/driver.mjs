@@ -114,7 +114,7 @@ async function run({ id, visit, collector, given }) {
   const surroundings = new Surroundings(`${name}-${id}`, collector);
   try {
     const visits = await import(`./visits/${file}.mjs`);
-    const told = await within(VISIT_MS, visits[name](surroundings, given));
+    const told = await within(given?.ms ?? VISIT_MS, visits[name](surroundings, given));
     await new Promise((later) => setTimeout(later, AFTERWARDS_MS));
     return { id, told: told ?? null, errors: surroundings.errors, prefix: `/${surroundings.name}` };
   } catch (error) {

@@ -11,7 +11,7 @@ from local.stack import Stack
 from tests.browser.visiting import Outcome, Visit, Visitors, add_rows
 
 pytestmark = pytest.mark.e2e
-NAMES = ("pages", "calls", "clicks", "silence", "reading", "fragments")
+NAMES = ("pages", "calls", "clicks", "silence", "reading", "fragments", "shop")
 
 
 @pytest.fixture(scope="module")
@@ -118,3 +118,11 @@ def test_routes_in_the_fragment_are_pages(visits: Mapping[str, Outcome]) -> None
     visit = visits["fragments"]
     views = visit.of("page_view")
     assert paths(visit, views) == ["/app/first?utm_source=mail", "/app/second?utm_source=mail"]
+
+
+def test_the_demo_shows_what_was_sent_and_its_verdict(visits: Mapping[str, Outcome]) -> None:
+    told = [(name, verdict) for name, verdict in visits["shop"].told if name != "page_ping"]
+    expected = ["page_view", "page_view", "purchase", "identify", "page_view", "page_view", "page_view", "not_found"]
+    assert sorted(name for name, _ in told) == sorted(expected)
+    assert {verdict for _, verdict in told} <= {"accepted", "by beacon: no answer"}
+    assert ("purchase", "accepted") in told

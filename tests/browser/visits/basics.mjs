@@ -108,3 +108,20 @@ export async function fragments(site) {
   await page.waitForTimeout(50);
   await site.told(page);
 }
+
+/** The demo's shop, as somebody who tries it. */
+export async function shop(site) {
+  const context = await site.context();
+  const page = await site.tab(context, `${site.collector}/demo?utm_source=shop-${site.name}`);
+  await page.click("text=Bags");
+  await page.waitForFunction(() => location.pathname == "/demo/bags" && window.clickstream?.track);
+  await page.click("#buy");
+  await page.click("#sign-in");
+  await page.waitForFunction(() => document.querySelectorAll("#sent tr").length >= 4);
+  await page.goto(`${site.collector}/demo/app`);
+  await page.click("[data-route]");
+  await page.waitForFunction(() => [...document.querySelectorAll("#sent tr")].some((row) => /view=bags/.test(row.textContent)));
+  await page.goto(`${site.collector}/demo/missing`);
+  await page.waitForFunction(() => /not_found/.test(document.querySelector("#sent").textContent));
+  return page.evaluate(() => [...document.querySelectorAll("#sent tr")].map((row) => [...row.cells].slice(0, 2).map((cell) => cell.textContent)));
+}

@@ -1,0 +1,37 @@
+"""Visits by chance over a network with faults: what pages sent stands in the table once, and gaps are what was lost."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from local.stack import Stack
+from tests.browser.visiting import Visit, Visitors, add_rows
+
+pytestmark = pytest.mark.e2e
+VISITS = 200
+SEED = 20_260_301
+LONGEST_MS = 240_000
+
+
+def test_gaps_in_the_numbers_are_the_events_that_were_lost_and_no_others(visitors: Visitors, stack: Stack) -> None:
+    visit = Visit("random.visits", {"seed": SEED, "count": VISITS, "ms": LONGEST_MS})
+    made = visitors.make(stack.base_url, [visit])
+    add_rows(stack, made)
+    outcome = made[visit.name]
+    assert len(outcome.told) == VISITS
+    # The last page is left after it was asked; its reading time may come later.
+    last = {told["visitor"]: told["last"] for told in outcome.told}
+    found = Counter(
+        (row["anonymous_id"], row["context"]["sequence"])
+        for row in outcome.rows
+        if row["context"]["sequence"] <= last[row["anonymous_id"]]
+    )
+    assert set(found.values()) == {1}, "each event is one row"
+    expected = {(visitor, number) for visitor, count in last.items() for number in range(1, count + 1)}
+    lost = {(told["visitor"], number) for told in outcome.told for number in told["lost"]}
+    assert expected - set(found) == lost
+    assert lost, "some were refused for good"
+    assert len(lost) < len(expected) / 10
+    assert outcome.errors == []

@@ -1,0 +1,66 @@
+// Many short visits, each with faults of the network that chance decides. What was lost is known from what was broken.
+
+const AT_ONCE = 6;
+
+/** The same numbers for the same seed (mulberry32). */
+function chance(seed) {
+  return () => {
+    seed = (seed + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(seed ^ (seed >>> 15), 1 | seed);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+export async function visits(site, { seed, count }) {
+  const told = [];
+  let next = 0;
+  const worker = async () => {
+    for (let number = next++; number < count; number = next++) told.push(await visit(site, number, chance(seed + number)));
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, worker));
+  return told;
+}
+
+async function visit(site, number, random) {
+  const context = await site.context();
+  const numbersOf = (request) => JSON.parse(request.postData()).map(({ context: { sequence } }) => sequence);
+  const broken = new Set();
+  const passed = new Set();
+  let faulty = true;
+  await context.route("**/api/events*", async (route) => {
+    const request = route.request();
+    const fault = faulty && random() < 0.35;
+    for (const sequence of numbersOf(request)) (fault ? broken : passed).add(sequence);
+    if (!fault) return route.continue();
+    const kind = random();
+    if (kind < 0.45) return route.abort("connectionreset");
+    // What stands in between may also refuse for good: then the event is lost.
+    return route.fulfill({ status: kind < 0.9 ? 503 : 403, headers: { "access-control-allow-origin": request.headers().origin ?? "*" } });
+  });
+  const page = await site.tab(context, `/visit-${number}`);
+  for (let step = Math.floor(random() * 3) + 1; step > 0; step--) {
+    const what = random();
+    if (what < 0.4) await page.evaluate((n) => window.clickstream.track("step", { n }), step);
+    else if (what < 0.7) await page.evaluate((n) => history.pushState({}, "", `route-${n}`), step);
+    else await site.go(page, `/visit-${number}/page-${step}`);
+    await page.waitForTimeout(random() * 40);
+  }
+  // The network is whole again; the last page tells what the others could not, as though their time were over.
+  faulty = false;
+  await page.route("**/t.js", (route) => route.abort());
+  await page.goto(site.url("/between"));
+  await page.evaluate(() => {
+    for (const name of Object.keys(localStorage))
+      if (name.startsWith("cs-event")) {
+        localStorage[name.replace(/_\d+/, "_1")] = localStorage[name];
+        delete localStorage[name];
+      }
+  });
+  await page.unroute("**/t.js");
+  await site.go(page, `/visit-${number}/last`);
+  await site.told(page);
+  const known = await page.evaluate(() => JSON.parse(decodeURIComponent(localStorage["cs-visitor"])));
+  await context.close();
+  return { visitor: known[0], last: known[4], lost: [...broken].filter((sequence) => !passed.has(sequence)) };
+}
