@@ -1,6 +1,15 @@
 // Many short visits, each with faults of the network that chance decides. What was lost is known from what was broken.
 
 const AT_ONCE = 6;
+// On the last page of a visit, what other pages left has waited long enough for it to take over.
+const TIME_PASSES = `<script>
+  if (location.pathname.endsWith("/last"))
+    for (const name of Object.keys(localStorage))
+      if (name.startsWith("cs-event")) {
+        localStorage[name.replace(/_\\d+/, "_1")] = localStorage[name];
+        delete localStorage[name];
+      }
+</script>`;
 
 /** The same numbers for the same seed (mulberry32). */
 function chance(seed) {
@@ -13,22 +22,25 @@ function chance(seed) {
 }
 
 export async function visits(site, { seed, count }) {
+  site.head = TIME_PASSES;
   const told = [];
   let next = 0;
   const worker = async () => {
-    for (let number = next++; number < count; number = next++) told.push(await visit(site, number, chance(seed + number)));
+    const page = await (await site.context()).newPage();
+    page.on("pageerror", (error) => site.errors.push(String(error)));
+    for (let number = next++; number < count; number = next++)
+      told.push(await visit(site, page, number, chance(seed + number)));
   };
   await Promise.all(Array.from({ length: AT_ONCE }, worker));
   return told;
 }
 
-async function visit(site, number, random) {
-  const context = await site.context();
+async function visit(site, page, number, random) {
   const numbersOf = (request) => JSON.parse(request.postData()).map(({ context: { sequence } }) => sequence);
   const broken = new Set();
   const passed = new Set();
   let faulty = true;
-  await context.route("**/api/events*", async (route) => {
+  await page.route("**/api/events*", async (route) => {
     const request = route.request();
     const fault = faulty && random() < 0.35;
     for (const sequence of numbersOf(request)) (fault ? broken : passed).add(sequence);
@@ -38,7 +50,7 @@ async function visit(site, number, random) {
     // What stands in between may also refuse for good: then the event is lost.
     return route.fulfill({ status: kind < 0.9 ? 503 : 403, headers: { "access-control-allow-origin": request.headers().origin ?? "*" } });
   });
-  const page = await site.tab(context, `/visit-${number}`);
+  await site.go(page, `/visit-${number}`);
   for (let step = Math.floor(random() * 3) + 1; step > 0; step--) {
     const what = random();
     if (what < 0.4) await page.evaluate((n) => window.clickstream.track("step", { n }), step);
@@ -46,21 +58,13 @@ async function visit(site, number, random) {
     else await site.go(page, `/visit-${number}/page-${step}`);
     await page.waitForTimeout(random() * 40);
   }
-  // The network is whole again; the last page tells what the others could not, as though their time were over.
+  // The network is whole again; the last page tells what the others could not.
   faulty = false;
-  await page.route("**/t.js", (route) => route.abort());
-  await page.goto(site.url("/between"));
-  await page.evaluate(() => {
-    for (const name of Object.keys(localStorage))
-      if (name.startsWith("cs-event")) {
-        localStorage[name.replace(/_\d+/, "_1")] = localStorage[name];
-        delete localStorage[name];
-      }
-  });
-  await page.unroute("**/t.js");
   await site.go(page, `/visit-${number}/last`);
   await site.told(page);
   const known = await page.evaluate(() => JSON.parse(decodeURIComponent(localStorage["cs-visitor"])));
-  await context.close();
+  // The next visit is another visitor's.
+  await page.evaluate(() => localStorage.clear());
+  await page.unrouteAll({ behavior: "wait" });
   return { visitor: known[0], last: known[4], lost: [...broken].filter((sequence) => !passed.has(sequence)) };
 }
