@@ -6,7 +6,9 @@ columns are typed at once. A body with anything else about it is odd, and is loo
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -22,10 +24,11 @@ from clickstream.compacting.odd_bodies import BATCH_ROWS, EARLIEST, JSON_COLUMNS
 from clickstream.event import EVENT_TYPES
 from clickstream.lake.schema import BODY_COLUMNS, TIMESTAMP, Column
 
-# What is typed at once; so much text is in memory, twice.
-GROUP_BYTES = 32 * 2**20
+# What one thread types at once; so much text is in memory for each of them, twice.
+GROUP_BYTES = 16 * 2**20
+# Each takes a group through all steps: most of them are done by one processor, and others would wait.
+_THREADS = min(os.cpu_count() or 1, 4)
 _SHAPE = orjson.dumps({c.name: "JSON" if c.name in JSON_COLUMNS else "VARCHAR" for c in BODY_COLUMNS}).decode()
-_FIELDS = ", ".join(f"e.{column.name}" for column in BODY_COLUMNS)
 _TYPES = pa.array(sorted(EVENT_TYPES))
 # Lengths of moments from whole seconds to microseconds: 2026-03-10T12:00:00Z and 2026-03-10T12:00:00.123456Z.
 _WHOLE_SECONDS, _MICROSECONDS = 20, 27
@@ -50,8 +53,14 @@ def parse_events(bodies: pa.ChunkedArray) -> Parsed:
     `bodies` are binary, or views of binary. Fields that no column is named for go to `properties`, unless they are
     said there already.
     """
-    with duckdb.connect() as connection:
-        parsed = [_parse(first, group, connection) for first, group in _groups(bodies.cast(pa.binary_view()))]
+    # Each connection to the database works on the thread that asks it.
+    with duckdb.connect(config={"threads": 1}) as database, ThreadPoolExecutor(_THREADS) as pool:
+
+        def parse(group: tuple[int, pa.Array]) -> Parsed:
+            with database.cursor() as connection:
+                return _parse(*group, connection)
+
+        parsed = list(pool.map(parse, _groups(bodies.cast(pa.binary_view()))))
     schema = pa.schema([("row", pa.int64()), *((column.name, column.type) for column in BODY_COLUMNS)])
     events = pa.concat_tables([schema.empty_table(), *(each.events for each in parsed)])
     return Parsed(events, [failure for each in parsed for failure in each.failures])
@@ -120,14 +129,14 @@ def _fields(texts: pa.Array, connection: duckdb.DuckDBPyConnection) -> dict[str,
     except duckdb.Error:  # one body that is no JSON fails the whole statement, so each is looked at first
         result = connection.sql(_statement("CASE WHEN json_valid(body) THEN body END")).to_arrow_table()
     connection.unregister("bodies")
-    return {name: _whole(result[name]) for name in result.column_names}
+    fields = _whole(result["fields"])
+    return {"keys": _whole(result["keys"]), **dict(zip(fields.type.names, fields.flatten(), strict=True))}
 
 
 def _statement(body: str) -> str:
     return f"""
-        SELECT len(json_keys(text)) AS keys, {_FIELDS} FROM (
-            SELECT {body} AS text, json_transform(text, '{_SHAPE}') AS e FROM bodies
-        )
+        SELECT len(json_keys(text)) AS keys, json_transform(text, '{_SHAPE}') AS fields
+        FROM (SELECT {body} AS text FROM bodies)
     """
 
 
