@@ -162,11 +162,14 @@ class Compactor:
         if table.spec is EVENTS_TABLE:
             made = event_rows(chunk)
             chunk = chunk.without_bodies()
-            rows = self._enrichment.enrich(new_rows(made.events, table, self._late, counts, done))
-            done.duplicates = made.events.num_rows - rows.num_rows - done.erased
+            rows, failed, typed = made.events, made.failed, made.events.num_rows
+            del made  # its rows are half of the memory, and need not last once those that are new are told
+            rows = new_rows(rows, table, self._late, counts, done)
+            rows = self._enrichment.enrich(rows)
+            done.duplicates = typed - rows.num_rows - done.erased
             done.rows = rows.num_rows
-            if made.failed.num_rows:
-                done.failed = self._append_failed(made.failed, chunk, counts, done)
+            if failed.num_rows:
+                done.failed = self._append_failed(failed, chunk, counts, done)
         else:
             made_failed = failed_event_rows(chunk)
             rows = new_rows(made_failed, table, self._late, counts, done)
