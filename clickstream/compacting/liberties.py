@@ -59,9 +59,8 @@ def _places(octets: Bytes) -> Longs:
         lower = window | 32  # of letters; either bracket becomes the brace
         n = lower == _N
         word = n[:-2] & n[2:]
-        word &= lower[1:-1] == _A
-        inf = n[1:-1] & (lower[:-2] == _I)
-        inf &= lower[2:] == _F
+        inf = lower[2:] == _F
+        inf &= n[1:-1]
         word |= inf
         words.append(np.flatnonzero(word) + start)
         comma = window[:-1] == _COMMA
@@ -70,6 +69,8 @@ def _places(octets: Bytes) -> Longs:
         comma &= close
         commas.append(np.flatnonzero(comma) + start)
     word_at, comma_at = np.concatenate(words), np.concatenate(commas)
+    # The letters that were not looked at above; there are few places left to look.
+    word_at = word_at[(octets[word_at + 1] | 32 == _A) | (octets[word_at] | 32 == _I)]
     # Many a title has a comma and a blank, or a blank and one of the letters: one byte more tells most of them.
     before, earlier = _KINDS[octets[word_at - 1]], _KINDS[octets[word_at - 2]]
     word_at = word_at[(before == _OPENING) | ((before == _BETWEEN) & (earlier != _OTHER))]
