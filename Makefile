@@ -28,11 +28,12 @@ format: install  ## rewrite the code in the project's format
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-bench: install  ## print the ratios against the named baselines
+bench: install-tests  ## print the ratios against the named baselines
 	@$(BIN)/python -m benchmarks.dialects
 	@$(BIN)/python -m benchmarks.collect
 	@$(BIN)/python -m benchmarks.enriching
 	@$(BIN)/python -m benchmarks.compaction
+	@$(BIN)/python -m benchmarks.tracker
 
 # What is installed is remembered by stamps, so a second run starts at once.
 install: $(VENV)/installed local/node_modules/installed

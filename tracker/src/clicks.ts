@@ -3,7 +3,7 @@ import { emit, type Properties, tell } from "./event";
 import { listen } from "./guard";
 import { decorate } from "./linking";
 
-const FILES = /\.(pdf|docx?|xlsx?|pptx?|csv|zip|gz|dmg|exe|apk|mp[34])$/i;
+const FILES = /\.(pdf|docx?|xlsx?|pptx?|csv|zip|dmg|exe|mp[34])$/i;
 
 export function startClicks(): void {
   listen("click", clicked);

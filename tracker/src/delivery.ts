@@ -1,7 +1,7 @@
 // The one module that uses the network. An event waits until it is acknowledged, and what waits is kept on the device
 // where that is allowed, each event under a name that tells since when and by which page. What another page left, or
 // has had for too long, is taken over; a page sends nothing that is no longer there.
-import { mayKnow } from "./consent";
+import { consent, mayKnow } from "./consent";
 import { listen } from "./guard";
 import { settings } from "./settings";
 import { disk } from "./storage";
@@ -113,7 +113,7 @@ function gather(): Entry[] {
     const entry = waiting.shift() as Entry;
     // What is no longer in storage has been taken by another page.
     if (!entry[1] || disk[entry[1]]) {
-      bytes += entry[0].length + 25;
+      bytes += entry[0].length + 80;
       batch.push(entry);
     }
   }
@@ -125,7 +125,10 @@ function drop(entries: Entry[]): void {
 }
 
 function body(batch: Entry[]): string {
-  return `[${batch.map(([text]) => `${text.slice(0, -1)},"sent_at":${Date.now()}}`)}]`;
+  // A browser takes milliseconds to find its time zone for the first time: not while the page loads.
+  const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
+  const more = `,"sent_at":${Date.now()}${consent() == "denied" ? "" : `,"time_zone":"${timeZone}"`}}`;
+  return `[${batch.map(([text]) => text.slice(0, -1) + more)}]`;
 }
 
 function address(): string {

@@ -30,7 +30,6 @@ export function emit(name: string, properties?: Properties, more?: Properties | 
     ...(level != "denied" && {
       page_title: document.title,
       language: navigator.language,
-      time_zone: Intl.DateTimeFormat().resolvedOptions().timeZone,
       screen_width: screen.width,
       screen_height: screen.height,
       viewport_width: innerWidth,

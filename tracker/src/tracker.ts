@@ -34,7 +34,7 @@ function decide(choice: Level): void {
   const knows = mayKnow();
   if (!knows) forget();
   // What came before was nobody's. The visit goes on under its own id, beginning with where it came from.
-  else if (!knew) emit("consent", { choice }, visitor()[5]);
+  else if (!knew) emit("consent", {}, visitor()[5]);
 }
 
 export const tracker: Tracker = {
