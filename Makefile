@@ -15,8 +15,10 @@ run: install  ## start the local stack and serve until Ctrl-C
 demo: install  ## send traffic through the whole chain and print the reports; LOG=access.log replays a log
 	@$(BIN)/python -m local.demo $(if $(LOG),--log '$(LOG)' --host '$(HOST)')
 
+# Those that look at the clock come last, by themselves.
 test: check install-tests  ## run every test
-	@$(BIN)/pytest
+	@$(BIN)/pytest -n 3 --dist loadfile -m 'not alone'
+	@$(BIN)/pytest -m alone
 
 check: install  ## format, lint, types and layers, in seconds
 	@$(BIN)/ruff format --check --quiet .

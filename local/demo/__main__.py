@@ -127,8 +127,9 @@ def run(log: Path | None, host: str) -> int:
             ["sent", "hub", *Totals.__dataclass_fields__, "difference"],
             [[sent.events, captured, *astuple(counts_of_run), counts_of_run.difference]],
         )
-        adds_up = sent.events == counts_of_run.received == captured and not counts_of_run.difference
-        print(f"  sent = received = captured, and every event accounted for: {'yes' if adds_up else 'NO'}", flush=True)
+        became = counts_of_run.rows + counts_of_run.failed + counts_of_run.duplicates
+        adds_up = sent.events == counts_of_run.received == captured == became and not counts_of_run.difference
+        print(f"  sent = received = captured = rows + failed + duplicates: {'yes' if adds_up else 'NO'}", flush=True)
     return 0 if adds_up else 1
 
 

@@ -19,7 +19,7 @@ from local.processes import free_port
 from local.stack import ROOT, Stack
 from tests.e2e.identity import BehindTls, TokenService, token
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.alone]
 
 LONGEST_ANSWER_SECONDS = 4.0
 SAMPLE_KEY = "SharedAccessKeyName=RootManageSharedAccessKey;SharedAccessKey=SAS_KEY_VALUE"

@@ -19,7 +19,7 @@ from local.functions_host.process import FunctionsHost
 from local.stack import Stack
 from tests.e2e.journey import stack_settings
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.alone]
 LIMIT = 4_194_304
 KEY = {"X-Write-Key": "shop-public"}
 GOOD = b'{"name": "a"}'

@@ -24,7 +24,7 @@ from local.functions_host.process import FunctionsHost
 from local.stack import ROOT, Stack
 from tests.e2e.journey import compact_everything, stack_settings
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.alone]
 
 SEED = 20260310
 # One way to end a worker after the other; the last ones are asked to end, as a platform that scales in does.

@@ -28,7 +28,7 @@ from local.stack import Stack, StackSettings
 from tests.e2e.journey import compact_everything, stack_settings
 from tests.integration.compacting.failing_storage import FailingStorage
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.alone]
 
 EVENTS = 50_000
 BATCH = 50

@@ -28,6 +28,7 @@ from tests.integration.delivery.conftest import DEADLINE_SECONDS, connection, me
 # As in test_event_hub.py.
 pytestmark = [
     pytest.mark.integration,
+    pytest.mark.alone,
     pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]

@@ -22,6 +22,7 @@ from tests.integration.delivery.conftest import DEADLINE_SECONDS, connection, co
 # The SDK leaves a socket to the garbage collector when it is interrupted while it opens one.
 pytestmark = [
     pytest.mark.integration,
+    pytest.mark.alone,
     pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
