@@ -40,7 +40,8 @@ from tests.integration.querying.lake import NOW, make_lake
 from tests.integration.querying.lake import Lake as QueryLake
 from tests.integration.querying.test_reports import ROWS
 
-pytestmark = pytest.mark.integration
+# Spark's client takes a process of pytest-xdist for one of its own doctests.
+pytestmark = [pytest.mark.integration, pytest.mark.alone]
 AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 
 
