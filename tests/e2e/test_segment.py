@@ -63,7 +63,8 @@ def test_a_bad_message_fails_alone_and_is_kept_without_key_and_whole_address(
     assert "message" in refused.json(), "or the Python clients send it again"
     compact_everything(stack)
     assert landed(client, [good, bad]) == [good]
-    kept = select(client, "SELECT decode(payload), pointer FROM failed_events WHERE decode(payload) LIKE ?", f"%{bad}%")
+    sql = "SELECT try(decode(payload)) AS text, pointer FROM failed_events WHERE text LIKE ?"  # others sent no text
+    kept = select(client, sql, f"%{bad}%")
     assert [pointer for _, pointer in kept] == ["/event", "/event"]
     for payload, _ in kept:
         assert "203.0.113.77" not in payload and "203.0.113.0" in payload
