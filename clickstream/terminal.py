@@ -1,8 +1,10 @@
-"""How far long work is, told to whoever waits for it."""
+"""How commands speak to whoever waits for them, and how they end."""
 
 from __future__ import annotations
 
+import os
 import sys
+from typing import NoReturn
 
 
 def say(line: str) -> None:
@@ -17,3 +19,14 @@ def end_line() -> None:
     """What is printed next stands below what was said."""
     if sys.stderr.isatty():
         print(file=sys.stderr)
+
+
+def leave(code: int) -> NoReturn:
+    """End the process now, with all that was printed.
+
+    Threads of Arrow that still read ahead would be stopped in the middle by the interpreter's end, and then abort the
+    process: what was done and told would look failed.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)

@@ -19,7 +19,7 @@ from clickstream.lake.progress_file import read_progress
 from clickstream.lake.storage import StorageAccount
 from clickstream.pipeline_hour import PipelineHour
 from clickstream.settings import Settings
-from clickstream.terminal import end_line, say
+from clickstream.terminal import end_line, leave, say
 
 HOUR = timedelta(hours=1)
 
@@ -85,4 +85,4 @@ def _print_table(lines: Sequence[Sequence[str]]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

@@ -13,6 +13,7 @@ from clickstream.enriching.steps import STEPS
 from clickstream.errors import ClickstreamError
 from clickstream.lake.storage import StorageAccount
 from clickstream.settings import Settings
+from clickstream.terminal import leave
 
 
 def say(line: str) -> None:
@@ -48,4 +49,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

@@ -28,6 +28,7 @@ from clickstream.lake.blobs import Blobs
 from clickstream.lake.site_documents import PREFIX, SUFFIX, EditableBlobSiteDocuments
 from clickstream.lake.storage import StorageAccount
 from clickstream.settings import Settings
+from clickstream.terminal import leave
 
 
 def now() -> datetime:
@@ -153,4 +154,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

@@ -12,7 +12,7 @@ from clickstream.errors import ClickstreamError
 from clickstream.lake.storage import StorageAccount
 from clickstream.maintaining.maintainer import Maintainer
 from clickstream.settings import Settings
-from clickstream.terminal import end_line, say
+from clickstream.terminal import end_line, leave, say
 
 
 def now() -> datetime:
@@ -42,4 +42,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

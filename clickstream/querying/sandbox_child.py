@@ -26,6 +26,7 @@ from clickstream.lake.reading import TableReader
 from clickstream.lake.storage import StorageAccount
 from clickstream.querying.deadline import deadline
 from clickstream.querying.json_rows import json_rows
+from clickstream.terminal import leave
 
 TABLES = {spec.name: spec for spec in (EVENTS_TABLE, FAILED_TABLE, PIPELINE_TABLE)}
 TABLE_FUNCTIONS = frozenset({"range", "generate_series", "unnest", "json_each", "json_tree"})
@@ -193,3 +194,4 @@ def first_rows(reader: pa.RecordBatchReader, most: int) -> pa.Table:
 
 if __name__ == "__main__":
     main()
+    leave(0)

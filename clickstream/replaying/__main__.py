@@ -26,6 +26,7 @@ from clickstream.replaying.replayer import Replayer
 from clickstream.replaying.request import MAX_LIMIT, Filters, ReplayRequest, refusal
 from clickstream.settings import Settings
 from clickstream.sites.document import Site, parse_site
+from clickstream.terminal import leave
 
 FILTERS = {
     "class": "failure_class",
@@ -123,4 +124,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

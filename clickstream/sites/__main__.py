@@ -21,6 +21,7 @@ from clickstream.lake.storage import StorageAccount
 from clickstream.settings import Settings
 from clickstream.sites.document import Site, parse_site
 from clickstream.sites.planning import Change, FieldChange, Kind, Plan, apply_change, make_plan, read_folder, read_sites
+from clickstream.terminal import leave
 
 FAILED, WRONG_DOCUMENT, CONFLICT = 1, 2, 3
 SIGNS = {Kind.ADDED: "+", Kind.CHANGED: "~", Kind.REMOVED: "-"}
@@ -170,4 +171,4 @@ def _days(text: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())
