@@ -38,6 +38,7 @@ from clickstream.lake.delta import EVENTS_TABLE, LakeTable
 from clickstream.lake.schema import BODY_COLUMNS, TIMESTAMP
 from clickstream.lake.storage import StorageAccount, table_uri
 from clickstream.settings import Connection, Settings
+from clickstream.terminal import leave
 
 MOMENTS = tuple(column.name for column in BODY_COLUMNS if column.type == TIMESTAMP)
 DOCUMENTS = ("properties", "context", "violations")
@@ -274,4 +275,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

@@ -24,8 +24,9 @@ def end_line() -> None:
 def leave(code: int) -> NoReturn:
     """End the process now, with all that was printed.
 
-    Threads of Arrow that still read ahead would be stopped in the middle by the interpreter's end, and then abort the
-    process: what was done and told would look failed.
+    A thread of the storage client or of Arrow that asks for Python's lock while the interpreter ends is ended by it,
+    which native code cannot bear: the process aborts, and what was done and told looks failed. Python 3.14 lets such
+    threads wait instead (https://docs.python.org/3.14/c-api/init.html#cautions-regarding-runtime-finalization).
     """
     sys.stdout.flush()
     sys.stderr.flush()

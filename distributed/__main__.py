@@ -16,6 +16,7 @@ from clickstream.errors import ClickstreamError, InvalidRequest
 from clickstream.lake.storage import StorageAccount
 from clickstream.querying.request import parse_query
 from clickstream.settings import Settings
+from clickstream.terminal import leave
 from distributed.backlog import Backlog
 from distributed.reports import answer
 
@@ -77,4 +78,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

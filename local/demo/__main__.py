@@ -18,6 +18,7 @@ import httpx
 
 from clickstream.lake.storage import StorageAccount
 from clickstream.settings import Connection
+from clickstream.terminal import leave
 from local.demo.access_log import Malformed, page_view, read_lines
 from local.demo.report import Reports, print_table
 from local.demo.sending import Sent, send_all
@@ -160,4 +161,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

@@ -21,7 +21,7 @@ let underWay: Entry[] = [];
 let written = 0;
 let failures = 0;
 let notBefore = 0;
-let timer: unknown;
+let timer = 0;
 
 export function enqueue(text: string): void {
   const entry: Entry = [text, ""];
@@ -58,8 +58,9 @@ export function sendOnHide(): void {
 export function startDelivery(): void {
   adopt();
   listen("online", () => {
-    notBefore = 0;
-    send();
+    clearTimeout(timer);
+    timer = notBefore = 0;
+    plan();
   });
 }
 
@@ -70,12 +71,13 @@ function keep(entry: Entry, since: number): void {
 }
 
 function plan(): void {
-  timer ||= setTimeout(send, Math.max(GATHER_MS, notBefore - Date.now()));
+  // The answer to what is under way plans anew: it may ask to wait.
+  if (!underWay[0]) timer ||= setTimeout(send, Math.max(GATHER_MS, notBefore - Date.now()));
 }
 
 function send(): void {
   timer = 0;
-  if (underWay[0] || !(underWay = gather())[0]) return;
+  if (!(underWay = gather())[0]) return;
   const text = body(underWay);
   try {
     fetch(address(), {

@@ -23,7 +23,7 @@ const YEAR_SECONDS = 31_536_000;
 let inMemory: Visitor | undefined;
 
 export function uuid(): string {
-  return crypto.randomUUID?.() || (Math.random() + Date.now()).toString(36).replace(".", "-");
+  return crypto.randomUUID?.() || ("" + Math.random()).slice(2) + Date.now();
 }
 
 /** The visitor, in a new visit where the last one is over. */

@@ -6,13 +6,14 @@ const readable = (request) => ({
   "access-control-expose-headers": "Retry-After",
 });
 
-/** Refused, asked to wait, refused again, then taken. */
+/** Refused, asked to wait, refused again, then taken. What happens meanwhile waits as long. */
 export async function refused(site) {
   const context = await site.context();
   const answers = [{ status: 503, "retry-after": "1" }, { status: 429, "retry-after": "1" }, { status: 500 }];
   const asked = [];
-  await context.route(EVENTS, (route) => {
+  await context.route(EVENTS, async (route) => {
     asked.push(Date.now());
+    if (asked.length === 1) await route.request().frame().evaluate(() => window.clickstream.track("meanwhile"));
     const [{ status, ...headers } = {}] = answers.splice(0, 1);
     if (!status) return route.continue();
     return route.fulfill({ status, headers: { ...readable(route.request()), ...headers } });

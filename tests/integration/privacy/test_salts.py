@@ -28,6 +28,7 @@ from clickstream.lake.salt_files import BlobSalts
 from clickstream.lake.storage import StorageAccount
 from clickstream.privacy.salts import DailySalts, visitor_id
 from clickstream.settings import Connection
+from clickstream.terminal import leave
 
 async def main():
     account = StorageAccount.from_connection(Connection("Lake", sys.argv[1]))
@@ -38,6 +39,7 @@ async def main():
     print(visitor_id(salt, b"key", "shop", "203.0.113.77", "agent"))
 
 asyncio.run(main())
+leave(0)
 """
 
 
