@@ -23,7 +23,7 @@ from clickstream.lake.reading import TableReader
 from clickstream.lake.schema import EVENTS
 from clickstream.lake.storage import StorageAccount
 from clickstream.querying.deadline import deadline
-from clickstream.querying.period import Period, resolve
+from clickstream.querying.period import DateRange, Period, resolve
 from clickstream.querying.request import QueryRequest, SiteScope, SqlRequest
 from clickstream.querying.sandbox import Sandbox
 from clickstream.querying.semantics import Kind
@@ -68,14 +68,8 @@ class QueryEngine:
         zone = ZoneInfo(site.time_zone)
         meta: dict[str, Any] = {}
         request = replace(request, site_id=site.site_id)
-        try:
-            period = resolve(request.date_range, zone, self._now())
-        except ValueError as error:
-            raise InvalidRequest(f"/date_range: {error}", code="invalid_query", pointer="/date_range") from error
-        # Before the table is opened: what it says then is in the table already.
-        complete_until = read_progress(self._container).complete_until
-        if request.date_range == "all":
-            period = self._since_first_event(site, period)
+        complete_until = self.complete_until()
+        period = self.period(request.date_range, site)
         if request.include.time_labels:
             meta["time_labels"] = _time_labels(request, period)
         groups = compile_groups(request, period, site.time_zone)
@@ -104,13 +98,40 @@ class QueryEngine:
 
     def sql(self, request: SqlRequest, site: SiteScope) -> dict[str, Any]:
         """The document that `POST /api/sql` answers with. Raise as `query` does."""
-        complete_until = read_progress(self._container).complete_until
+        complete_until = self.complete_until()
         answer = self._sandbox.run(request, site.site_id)
         return {
             "columns": answer["columns"],
             "rows": answer["rows"],
             "meta": {"complete_until": complete_until and complete_until.isoformat(), "row_count": len(answer["rows"])},
         }
+
+    def run(self, statement: Statement, site: SiteScope, period: Period) -> pa.Table:
+        """The rows of a statement over `events`: the site's, from at least a day before the period to its end.
+
+        The statement itself must hold the rows to the moments it means. Raise LimitExceeded when it takes too long or
+        too much memory, Unavailable.
+        """
+        with self._over(site, period) as connection:
+            return _table(connection, statement)
+
+    def period(self, date_range: DateRange, site: SiteScope) -> Period:
+        """The period of a range by the site's clock; `all` begins with the day of the site's first event.
+
+        Raise InvalidRequest, LimitExceeded, Unavailable.
+        """
+        try:
+            period = resolve(date_range, ZoneInfo(site.time_zone), self._now())
+        except ValueError as error:
+            raise InvalidRequest(f"/date_range: {error}", code="invalid_query", pointer="/date_range") from error
+        return self._since_first_event(site, period) if date_range == "all" else period
+
+    def complete_until(self) -> datetime | None:
+        """Up to when the table is complete; None where it is not known. Raise Unavailable.
+
+        Ask before the rows: what it says then is in the table already.
+        """
+        return read_progress(self._container).complete_until
 
     def _limit(self, request: QueryRequest) -> int:
         most = self._settings.query_max_rows
@@ -150,8 +171,11 @@ class QueryEngine:
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, statement: Statement) -> Sequence[list[Any]]:
-    table = connection.sql(statement.sql, params=dict(statement.parameters)).to_arrow_table()
-    return [list(row.values()) for row in table.to_pylist()]
+    return [list(row.values()) for row in _table(connection, statement).to_pylist()]
+
+
+def _table(connection: duckdb.DuckDBPyConnection, statement: Statement) -> pa.Table:
+    return connection.sql(statement.sql, params=dict(statement.parameters)).to_arrow_table()
 
 
 def _dimensions(request: QueryRequest, values: Sequence[Any], zone: ZoneInfo) -> list[str]:

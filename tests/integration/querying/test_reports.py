@@ -21,6 +21,7 @@ from clickstream.lake.schema import EVENT_COLUMNS, arrow_schema
 from clickstream.querying.engine import QueryEngine
 from clickstream.querying.request import SiteScope, parse_query
 from clickstream.querying.semantics import DIMENSIONS, Kind
+from clickstream.querying.statement import Statement
 from local.azurite import Azurite
 from tests.integration.querying.lake import NOW, Lake, event, make_lake
 from tests.integration.querying.plain_report import report
@@ -355,3 +356,13 @@ def test_a_report_of_little_memory_spills_or_says_so_and_the_next_is_answered(la
     with suppress(LimitExceeded):
         assert len(ask(engine, HEAVY)["results"]) == poor.query_max_rows
     assert values(ask(engine, {"metrics": ["events"], "date_range": "day"})) == [([], [300_000])]
+
+
+def test_a_statement_runs_over_the_sites_own_events_from_a_day_before_the_period_on(engine: QueryEngine) -> None:
+    scope = SiteScope("shop", "Europe/Berlin")
+    period = engine.period(("2026-10-10", "2026-10-11"), scope)
+    table = engine.run(Statement("SELECT site, occurred_at FROM events", {}), scope, period)
+    assert set(table["site"].to_pylist()) == {"shop"}
+    moments = [row["occurred_at"] for row in ROWS if row["site"] == "shop"]
+    needed = {moment for moment in moments if period.begin - timedelta(days=1) <= moment < period.end}
+    assert needed <= set(table["occurred_at"].to_pylist()) < set(moments)
