@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 
 from clickstream.errors import InvalidRequest
 from clickstream.lake.storage import table_uri
+from clickstream.querying.dimensions import Kind
 from clickstream.querying.period import resolve
 from clickstream.querying.request import QueryRequest
-from clickstream.querying.semantics import Kind
 from clickstream.querying.statement import compile_groups, compile_page
 from distributed.dialect import to_spark
 

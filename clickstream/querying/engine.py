@@ -23,10 +23,10 @@ from clickstream.lake.reading import TableReader
 from clickstream.lake.schema import EVENTS
 from clickstream.lake.storage import StorageAccount
 from clickstream.querying.deadline import deadline
+from clickstream.querying.dimensions import Kind
 from clickstream.querying.period import DateRange, Period, resolve
 from clickstream.querying.request import QueryRequest, SiteScope, SqlRequest
 from clickstream.querying.sandbox import Sandbox
-from clickstream.querying.semantics import Kind
 from clickstream.querying.statement import Statement, compile_count, compile_groups, compile_page
 from clickstream.settings import Settings
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from clickstream.querying.semantics import DIMENSIONS, Dimension, Kind
+from clickstream.querying.dimensions import DIMENSIONS, Dimension, Kind
 
 MAX_DEPTH = 8
 MAX_FILTERS = 100

@@ -19,9 +19,10 @@ from pydantic import (
 )
 
 from clickstream.errors import InvalidRequest, RequestTooLarge
+from clickstream.querying.dimensions import DIMENSIONS, Dimension
 from clickstream.querying.filters import Filter, FilterReader, Problem
+from clickstream.querying.metrics import METRICS, Metric
 from clickstream.querying.period import NAMED_RANGES, DateRange, parse_pair
-from clickstream.querying.semantics import DIMENSIONS, METRICS, Dimension, Metric
 
 MAX_BODY_BYTES = 65_536
 SHOWN_PROBLEMS = 10

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from clickstream.querying.filters import Comparison, Filter, Group, dimensions_of
+from clickstream.querying.conditions import Parameters, SqlParameter, conditions, need_visits
+from clickstream.querying.dimensions import Dimension
+from clickstream.querying.metrics import Metric
 from clickstream.querying.period import Period
 from clickstream.querying.request import QueryRequest
-from clickstream.querying.semantics import EVENTS_OF_SITE, VISITED, Dimension, Metric
-
-SqlParameter = str | int
+from clickstream.querying.visits import IN_PERIOD, relations
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,30 +21,18 @@ class Statement:
     parameters: Mapping[str, SqlParameter]
 
 
-class _Parameters:
-    """Gives each value a name in the statement."""
-
-    def __init__(self, first: Mapping[str, SqlParameter]) -> None:
-        self.values: dict[str, SqlParameter] = dict(first)
-
-    def bind(self, value: SqlParameter) -> str:
-        name = f"value_{len(self.values)}"
-        self.values[name] = value
-        return f"${name}"
-
-
 def compile_groups(request: QueryRequest, period: Period, time_zone: str) -> Statement:
     """All groups of the request, in no order: one column for each dimension, then one for each metric."""
-    parameters = _Parameters({"site": request.site_id, "from": period.begin.isoformat(), "to": period.end.isoformat()})
-    conditions = ["occurred_at >= CAST($from AS TIMESTAMPTZ)", *_conditions(request.filters, parameters)]
+    parameters = Parameters.of_period(request.site_id, period)
+    where = [IN_PERIOD, *conditions(request.filters, parameters)]
     answered: tuple[Dimension | Metric, ...] = (*request.dimensions, *request.metrics)
-    of_visits = any(item.of_visits for item in (*answered, *dimensions_of(request.filters)))
+    of_visits = need_visits(request.filters) or any(item.of_visits for item in answered)
     columns = ",\n    ".join(f'{item.sql} AS "{item.name}"' for item in answered)
     lines = [
-        f"WITH {EVENTS_OF_SITE}" + (f",\n{VISITED}" if of_visits else ""),
+        f"WITH {relations(of_visits=of_visits)}",
         f"SELECT\n    {columns}",
         f"FROM {'visited' if of_visits else 'of_site'}",
-        "WHERE " + "\n    AND ".join(conditions),
+        "WHERE " + "\n    AND ".join(where),
     ]
     if request.dimensions:
         lines.append("GROUP BY ALL")
@@ -66,21 +54,3 @@ def compile_page(request: QueryRequest, groups: Statement, limit: int) -> Statem
 def compile_count(groups: Statement) -> Statement:
     """How many groups there are."""
     return Statement(f"SELECT count(*) AS total_rows FROM (\n{groups.sql}\n)", groups.parameters)
-
-
-def _conditions(filters: Sequence[Filter], parameters: _Parameters) -> list[str]:
-    return [_condition(item, parameters) for item in filters]
-
-
-def _condition(item: Filter, parameters: _Parameters) -> str:
-    """Never null: a dimension's SQL gives every event a text."""
-    if isinstance(item, Group):
-        return "(" + f" {item.operator.upper()} ".join(_conditions(item.filters, parameters)) + ")"
-    if not isinstance(item, Comparison):
-        return f"NOT {_condition(item.filter, parameters)}"
-    if item.operator in ("is", "is_not"):
-        sign = "NOT " if item.operator == "is_not" else ""
-        return f"({item.dimension.sql} {sign}IN ({', '.join(parameters.bind(value) for value in item.values)}))"
-    sign = "NOT " if item.operator == "contains_not" else ""
-    found = " OR ".join(f"contains({item.dimension.sql}, {parameters.bind(value)})" for value in item.values)
-    return f"{sign}({found})"

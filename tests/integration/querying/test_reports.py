@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 
 from clickstream.errors import InvalidRequest, LimitExceeded
 from clickstream.lake.schema import EVENT_COLUMNS, arrow_schema
+from clickstream.querying.dimensions import DIMENSIONS, Kind
 from clickstream.querying.engine import QueryEngine
 from clickstream.querying.request import SiteScope, parse_query
-from clickstream.querying.semantics import DIMENSIONS, Kind
 from clickstream.querying.statement import Statement
 from local.azurite import Azurite
 from tests.integration.querying.lake import NOW, Lake, event, make_lake

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from clickstream.querying.dimensions import DIMENSIONS, Dimension
 from clickstream.querying.filters import COMPARISONS, GROUPS
+from clickstream.querying.metrics import METRICS, Metric
 from clickstream.querying.period import NAMED_RANGES
 from clickstream.querying.request import Include, Pagination
-from clickstream.querying.semantics import DIMENSIONS, METRICS, Dimension, Metric
 
 TEXT = (Path(__file__).parents[3] / "docs" / "query.md").read_text()
 
