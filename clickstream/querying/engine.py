@@ -17,10 +17,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from clickstream.errors import InvalidRequest, LimitExceeded, Unavailable
-from clickstream.lake.delta import EVENTS_TABLE
+from clickstream.lake.delta import EVENTS_TABLE, FAILED_TABLE, PIPELINE_TABLE, TableSpec
 from clickstream.lake.progress_file import read_progress
 from clickstream.lake.reading import TableReader
-from clickstream.lake.schema import EVENTS
 from clickstream.lake.storage import StorageAccount
 from clickstream.querying.deadline import deadline
 from clickstream.querying.dimensions import Kind
@@ -43,7 +42,10 @@ class QueryEngine:
         self._settings = settings
         self._now = now
         self._container = account.container(settings.lake_container)
-        self._events = TableReader(EVENTS_TABLE, account, settings.lake_container)
+        self._tables = {
+            spec.name: TableReader(spec, account, settings.lake_container)
+            for spec in (EVENTS_TABLE, FAILED_TABLE, PIPELINE_TABLE)
+        }
         self._sandbox = Sandbox(account, settings)
         self._database = duckdb.connect(
             config={
@@ -106,13 +108,13 @@ class QueryEngine:
             "meta": {"complete_until": complete_until and complete_until.isoformat(), "row_count": len(answer["rows"])},
         }
 
-    def run(self, statement: Statement, site: SiteScope, period: Period) -> pa.Table:
-        """The rows of a statement over `events`: the site's, from at least a day before the period to its end.
+    def run(self, statement: Statement, site: SiteScope, period: Period, table: TableSpec = EVENTS_TABLE) -> pa.Table:
+        """The rows of a statement over one table: the site's rows, from at least a day before the period to its end.
 
         The statement itself must hold the rows to the moments it means. Raise LimitExceeded when it takes too long or
         too much memory, Unavailable.
         """
-        with self._over(site, period) as connection:
+        with self._over(site, period, table) as connection:
             return _table(connection, statement)
 
     def period(self, date_range: DateRange, site: SiteScope) -> Period:
@@ -150,14 +152,16 @@ class QueryEngine:
         return resolve("day", zone, begin or self._now()).to(all_time.end)
 
     @contextmanager
-    def _over(self, site: SiteScope, period: Period) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A connection that sees the site's events of the period as `events`, interrupted when its time is over."""
+    def _over(
+        self, site: SiteScope, period: Period, table: TableSpec = EVENTS_TABLE
+    ) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A connection that sees the site's rows of the period by the table's name; it is interrupted at its time."""
         first, last = period.begin.date() - PADDING, period.end.date() + PADDING
-        own = self._events.dataset(first, last).filter(pc.field("site") == pa.scalar(site.site_id))
+        own = self._tables[table.name].dataset(first, last).filter(pc.field("site") == pa.scalar(site.site_id))
         seconds = self._settings.query_timeout_seconds
         connection = self._database.cursor()
         try:
-            connection.register(EVENTS, own)
+            connection.register(table.name, own)
             with deadline(connection, seconds):
                 yield connection
         except duckdb.InterruptException as error:
@@ -165,7 +169,7 @@ class QueryEngine:
         except (duckdb.OutOfMemoryException, MemoryError) as error:
             raise LimitExceeded("the query needed too much memory; ask for less time or fewer groups") from error
         except (duckdb.Error, OSError) as error:
-            raise Unavailable(f"the events cannot be read: {error}") from error
+            raise Unavailable(f"the table {table.name} cannot be read: {error}") from error
         finally:
             connection.close()
 
