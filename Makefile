@@ -12,7 +12,9 @@ help:  ## show this
 run: install  ## start the local stack and serve until Ctrl-C
 	@$(BIN)/python -m local.stack
 
+# Without a browser the demo says so, and goes on without its visits.
 demo: install  ## send traffic through the whole chain and print the reports; LOG=access.log replays a log
+	@$(if $(LOG),,local/chromium.sh || true)
 	@$(BIN)/python -m local.demo $(if $(LOG),--log '$(LOG)' --host '$(HOST)')
 
 # Those that look at the clock come last, by themselves.

@@ -1,10 +1,8 @@
 // Prints how long the script takes to parse and run, first page view and all, at a quarter of the processor's speed.
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
-import { createRequire } from "node:module";
+import { launch } from "../local/browser/chromium.mjs";
 
-const require = createRequire(new URL("../tests/trackers/package.json", import.meta.url));
-const { chromium } = require("playwright-core");
 const RUNS = 25;
 const SLOWER = +(process.env.SLOWER ?? 4);
 
@@ -16,7 +14,7 @@ const server = createServer((request, response) => {
   response.writeHead(200, { "content-type": script ? "text/javascript" : "text/html" }).end(script ? source : page);
 });
 await new Promise((listening) => server.listen(0, "127.0.0.1", listening));
-const browser = await chromium.launch({ executablePath: process.env.CHROMIUM });
+const browser = await launch("MAP * 127.0.0.1");
 const spent = [];
 for (let run = 0; run < RUNS; run++) {
   const tab = await browser.newPage();

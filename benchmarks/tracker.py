@@ -6,7 +6,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from tests.trackers.harness import find_chromium
+from local.browser.driver import find_chromium
 
 ROOT = Path(__file__).parent.parent
 STATIC = ROOT / "functions" / "static"

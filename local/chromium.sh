@@ -1,8 +1,8 @@
 #!/bin/sh
-# Sees to a Chromium for the tests in pages: one that CHROMIUM names or that is on the PATH, else Debian's.
+# Sees to a Chromium for the demo and the tests in pages: one that CHROMIUM names or that is on the PATH, else Debian's.
 set -eu
 missing() {
-    echo "Chromium is missing$1. Install it, or name the program of a Chromium or Chrome: make test CHROMIUM=/path/to/it" >&2
+    echo "Chromium is missing$1. Install it, or name the program of a Chromium or Chrome: make CHROMIUM=/path/to/it ..." >&2
     exit 1
 }
 if [ -n "${CHROMIUM:-}" ]; then

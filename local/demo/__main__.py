@@ -19,16 +19,24 @@ import httpx
 from clickstream.lake.storage import StorageAccount
 from clickstream.settings import Connection
 from clickstream.terminal import leave
+from local.browser.driver import BrowserFailed, find_chromium
 from local.demo.access_log import Malformed, page_view, read_lines
 from local.demo.report import Reports, print_table
 from local.demo.sending import Sent, send_all
+from local.demo.shoppers import shop
 from local.demo.visits import visits
 from local.processes import StartFailed
 from local.stack import Stack, StackSettings, interruptible
 
 SITE = "demo"
 VISITS = 400
+BROWSER_VISITS = 15
 PATIENCE_SECONDS = 180
+BY_TRACKER = """
+SELECT coalesce(tracker, '(none)') AS tracker, count(DISTINCT anonymous_id) AS visitors,
+    count(*) FILTER (event_type = 'page_view') AS pageviews, count(*) AS events
+FROM events GROUP BY 1 ORDER BY events DESC, tracker
+"""
 
 
 @dataclass(slots=True)
@@ -75,6 +83,19 @@ async def send_shop_traffic(base_url: str, sent: Sent) -> None:
         sent.failed += answer.json()["failed"]
 
 
+def send_browser_traffic(stack: Stack, sent: Sent) -> None:
+    """Visits of the shop at `/demo` by a real browser, where there is one. Raise StartFailed when it fails."""
+    try:
+        find_chromium()
+    except BrowserFailed as missing:
+        print(f"  no browser visits the shop. {missing}", flush=True)
+        return
+    try:
+        sent.by_browser = shop(stack.base_url, BROWSER_VISITS, stack.settings.state_dir / "demo" / "browser.log")
+    except BrowserFailed as failure:
+        raise StartFailed(f"the browser's visits: {failure}") from failure
+
+
 def wait_for_compaction(stack: Stack, captured_before: int, events: int) -> None:
     """Return once everything sent is captured and compacted. Raise StartFailed when that takes too long."""
     from clickstream.compacting.totals import read_totals
@@ -106,6 +127,8 @@ def run(log: Path | None, host: str) -> int:
         print("sending", flush=True)
         if log is None:
             asyncio.run(send_shop_traffic(stack.base_url, sent))
+            print(f"visiting {stack.base_url}/demo with a browser", flush=True)
+            send_browser_traffic(stack, sent)
         else:
             key = stack.functions_environment()["VISITOR_ID_KEY"].encode()
             asyncio.run(send_all(stack.base_url, f"{SITE}-import", log_events(log, host, key, counts), sent))
@@ -141,6 +164,7 @@ def print_reports(reports: Reports) -> None:
     reports.print("Top pages", ["pageviews", "visitors"], dimensions=["event:page"], **by)
     reports.print("Visitors per day", ["visitors", "visits", "pageviews"], dimensions=["time:day"])
     reports.print("Top referrers", ["visits", "pageviews"], dimensions=["visit:source"], **by)
+    reports.print_sql("What told the events (t-1 is the tracking script in a real browser)", BY_TRACKER)
 
 
 def main() -> int:

@@ -29,6 +29,13 @@ class Reports:
         rows = self.ask(metrics, **more)
         print_table(title, [*more.get("dimensions", []), *metrics], [[*r["dimensions"], *r["metrics"]] for r in rows])
 
+    def print_sql(self, title: str, sql: str) -> None:
+        """What a statement answers, as a table. Raise httpx.HTTPStatusError when it is refused."""
+        answer = self._client.post("/api/sql", json={"site_id": self._site, "sql": sql})
+        answer.raise_for_status()
+        told = answer.json()
+        print_table(title, [column["name"] for column in told["columns"]], told["rows"])
+
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """A table with its columns as wide as they need, numbers to the right."""

@@ -21,11 +21,13 @@ class Sent:
     accepted: int = 0
     failed: int = 0
     sent_again: int = 0
+    by_browser: int = 0
+    """Events that visitors with a browser counted themselves; good ones, and nobody was asked about them."""
 
     @property
     def events(self) -> int:
         """Events that the functions took, good or bad."""
-        return self.accepted + self.failed
+        return self.accepted + self.failed + self.by_browser
 
 
 async def send_all(base_url: str, key: str, events: Iterable[dict[str, Any]], sent: Sent) -> None:

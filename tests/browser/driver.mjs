@@ -1,12 +1,7 @@
 // Makes visits in one headless Chromium, several at a time. Each line on stdin is one as JSON: a function of a file in
 // visits/, and the collector it is for. Each line on stdout is its outcome.
 import { createServer } from "node:http";
-import { createRequire } from "node:module";
-import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
-
-const require = createRequire(fileURLToPath(new URL("../trackers/package.json", import.meta.url)));
-const { chromium } = require("playwright-core");
+import { DEVICE, launch, serveLines, within } from "../../local/browser/chromium.mjs";
 
 const VISIT_MS = 25_000;
 // A page that was left sends its beacons afterwards.
@@ -25,19 +20,8 @@ const server = createServer((request, response) => {
 await new Promise((listening) => server.listen(0, "127.0.0.1", listening));
 const { port } = server.address();
 
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM,
-  ignoreDefaultArgs: ["--disable-back-forward-cache"],
-  args: [
-    "--disable-quic",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-proxy-server",
-    // Every name is this machine, so that a visit can have sites and subdomains, and nothing leaves it.
-    "--host-resolver-rules=MAP * 127.0.0.1",
-  ],
-});
+// Every name is this machine, so that a visit can have sites and subdomains, and nothing leaves it.
+const browser = await launch("MAP * 127.0.0.1", { ignoreDefaultArgs: ["--disable-back-forward-cache"] });
 
 /** What a visit works with. */
 class Surroundings {
@@ -68,13 +52,7 @@ class Surroundings {
 
   /** A profile of its own: nothing is left from another visit. */
   async context(options = {}) {
-    const context = await browser.newContext({
-      locale: "en-GB",
-      timezoneId: "Europe/Berlin",
-      viewport: { width: 1280, height: 720 },
-      screen: { width: 1920, height: 1080 },
-      ...options,
-    });
+    const context = await browser.newContext({ ...DEVICE, ...options });
     this.contexts.push(context);
     return context;
   }
@@ -125,19 +103,5 @@ async function run({ id, visit, collector, given }) {
   }
 }
 
-function within(ms, promise) {
-  let timer;
-  const late = new Promise((_, reject) => (timer = setTimeout(() => reject(new Error(`not done after ${ms} ms`)), ms)));
-  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
-}
-
-console.log(JSON.stringify({ ready: browser.version() }));
-const underWay = new Set();
-for await (const line of createInterface({ input: process.stdin })) {
-  const visit = run(JSON.parse(line)).then((outcome) => console.log(JSON.stringify(outcome)));
-  underWay.add(visit);
-  void visit.finally(() => underWay.delete(visit));
-}
-await Promise.all(underWay);
-await browser.close();
+await serveLines(browser, run, { atOnce: true });
 server.close();

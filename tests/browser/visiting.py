@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import signal
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import Any, Self
 
 import httpx
 
+from local.browser.driver import Driver
 from local.stack import Stack
-from tests.trackers.harness import QUIET_SECONDS, find_chromium
+from tests.trackers.harness import QUIET_SECONDS
 from tests.trackers.landing import landed
 from tests.trackers.recorder import Recorder, Sent
 
@@ -73,31 +71,13 @@ class Visitors:
     """One Chromium in which visits are made, several at a time."""
 
     def __init__(self, log: Path) -> None:
-        self._log = log
-        self._output = log.open("wb")
-        self._driver = subprocess.Popen(
-            ["node", str(FOLDER / "driver.mjs")],
-            env={**os.environ, "CHROMIUM": find_chromium()},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._output,
-            start_new_session=True,
-        )
-        self._read()
+        self._driver = Driver(FOLDER / "driver.mjs", log)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with contextlib.suppress(BrokenPipeError):
-            self._pipe(self._driver.stdin).close()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._driver.wait(15)
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._driver.pid, signal.SIGKILL)
-        self._driver.wait()
-        self._pipe(self._driver.stdout).close()
-        self._output.close()
+        self._driver.__exit__()
 
     def make(self, base_url: str, visits: Sequence[Visit]) -> dict[str, Outcome]:
         """Make the visits, return once their last beacons have arrived. Raise VisitFailed."""
@@ -109,15 +89,16 @@ class Visitors:
     def _make_at_once(self, base_url: str, visits: Sequence[Visit]) -> dict[str, Outcome]:
         with contextlib.ExitStack() as stack:
             recorders = [stack.enter_context(Recorder(base_url, visit.refusals)) for visit in visits]
-            stdin = self._pipe(self._driver.stdin)
-            for id, (visit, recorder) in enumerate(zip(visits, recorders, strict=True)):
-                asked = {"id": id, "visit": visit.name, "collector": recorder.base_url, "given": visit.given}
-                stdin.write(json.dumps(asked).encode() + b"\n")
-            stdin.flush()
+            self._driver.ask(
+                *(
+                    {"id": id, "visit": visit.name, "collector": recorder.base_url, "given": visit.given}
+                    for id, (visit, recorder) in enumerate(zip(visits, recorders, strict=True))
+                )
+            )
             outcomes = {}
             failures = []
             for _ in visits:
-                told = self._read()
+                told = self._driver.read()
                 visit, recorder = visits[told["id"]], recorders[told["id"]]
                 if "failure" in told:
                     failures.append(f"{visit.name}: {told['failure']} {told['errors']}")
@@ -127,18 +108,6 @@ class Visitors:
             if failures:
                 raise VisitFailed("\n".join(failures))
             return outcomes
-
-    def _read(self) -> dict[str, Any]:
-        line = self._pipe(self._driver.stdout).readline()
-        if not line:
-            raise VisitFailed(f"the driver ended:\n{self._log.read_text(errors='replace')}")
-        answer: dict[str, Any] = json.loads(line)
-        return answer
-
-    @staticmethod
-    def _pipe(stream: IO[bytes] | None) -> IO[bytes]:
-        assert stream is not None, "it was opened as a pipe"
-        return stream
 
 
 def add_rows(stack: Stack, outcomes: Mapping[str, Outcome]) -> None:

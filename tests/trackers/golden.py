@@ -16,6 +16,7 @@ import pytest
 from clickstream.lake.schema import DERIVED_COLUMNS
 
 FOLDER = Path(__file__).parent
+ROOT = FOLDER.parents[1]
 GOLDEN = FOLDER / "golden"
 
 # Where and when a row landed, and what is derived from it, says nothing of how the client was read.
@@ -69,10 +70,11 @@ def assert_golden(package: str, rows: Sequence[Mapping[str, Any]], scenario: str
 
 def installed_version(package: str) -> str:
     """Version of a package from npm, else from PyPI."""
-    manifest = FOLDER / "node_modules" / package / "package.json"
-    if manifest.is_file():
-        version: str = json.loads(manifest.read_text())["version"]
-        return version
+    for folder in (FOLDER, ROOT / "local"):
+        manifest = folder / "node_modules" / package / "package.json"
+        if manifest.is_file():
+            version: str = json.loads(manifest.read_text())["version"]
+            return version
     return importlib.metadata.version(package)
 
 

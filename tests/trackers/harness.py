@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import Any, Self
 
+from local.browser.driver import Driver
 from tests.trackers.recorder import Recorder, Sent
 
 FOLDER = Path(__file__).parent
 SCRIPT_SECONDS = 90
 # A page that was left sends its beacons afterwards, and nobody can be asked whether more will come.
 QUIET_SECONDS = 0.5
-CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
 class ClientFailed(AssertionError):
@@ -83,43 +81,18 @@ def _run_script(command: list[str], base_url: str, refusals: Sequence[int], env:
         return Run(told, recorder.requests())
 
 
-def find_chromium() -> str:
-    """The browser's program: the variable CHROMIUM, else one on the PATH."""
-    for name in (os.environ.get("CHROMIUM"), *CHROMIUM_NAMES):
-        if name and (found := shutil.which(name)):
-            return found
-    raise AssertionError("Chromium is missing: run `make install-tests`, or name its program with CHROMIUM=/path")
-
-
 class Browser:
     """One headless Chromium. Every visit has a profile of its own: no cookie or stored id is left from another."""
 
     def __init__(self, log: Path) -> None:
-        self._log = log
-        self._output = log.open("wb")
-        self._driver = subprocess.Popen(
-            ["node", str(FOLDER / "browser" / "driver.mjs")],
-            env={**os.environ, "CHROMIUM": find_chromium()},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._output,
-            start_new_session=True,
-        )
-        self.version: str = self._read()["ready"]
+        self._driver = Driver(FOLDER / "browser" / "driver.mjs", log)
+        self.version = self._driver.version
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with contextlib.suppress(BrokenPipeError):
-            self._pipe(self._driver.stdin).close()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._driver.wait(15)
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._driver.pid, signal.SIGKILL)
-        self._driver.wait()
-        self._pipe(self._driver.stdout).close()
-        self._output.close()
+        self._driver.__exit__()
 
     def run(
         self,
@@ -147,10 +120,8 @@ class Browser:
                 "path": path,
                 "steps": list(steps),
             }
-            stdin = self._pipe(self._driver.stdin)
-            stdin.write(json.dumps(visit).encode() + b"\n")
-            stdin.flush()
-            outcome = self._read()
+            self._driver.ask(visit)
+            outcome = self._driver.read()
             if "failure" in outcome:
                 raise ClientFailed(f"{page}: {outcome['failure']}")
             told = outcome["told"]
@@ -162,15 +133,3 @@ class Browser:
                 cookies=outcome["cookies"],
                 origin=outcome["origin"],
             )
-
-    def _read(self) -> dict[str, Any]:
-        line = self._pipe(self._driver.stdout).readline()
-        if not line:
-            raise ClientFailed(f"the browser's driver ended:\n{self._log.read_text(errors='replace')}")
-        answer: dict[str, Any] = json.loads(line)
-        return answer
-
-    @staticmethod
-    def _pipe(stream: IO[bytes] | None) -> IO[bytes]:
-        assert stream is not None, "it was opened as a pipe"
-        return stream

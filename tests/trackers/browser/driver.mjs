@@ -2,10 +2,9 @@
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { dirname, extname, join, normalize } from "node:path";
-import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
-import { chromium } from "playwright-core";
+import { DEVICE, launch, serveLines, within } from "../../../local/browser/chromium.mjs";
 
 const FOLDER = dirname(dirname(fileURLToPath(import.meta.url)));
 const VISIT_MS = 60_000;
@@ -57,13 +56,7 @@ async function bundle(page) {
 async function run({ page: source, baseUrl, host, path, steps }) {
   if (extname(source) !== ".html") await bundle(source);
   const origin = `http://${host}:${server.address().port}`;
-  // All that a tracker may report is fixed, so that two machines send the same.
-  context = await browser.newContext({
-    locale: "en-GB",
-    timezoneId: "Europe/Berlin",
-    viewport: { width: 1280, height: 720 },
-    screen: { width: 1920, height: 1080 },
-  });
+  context = await browser.newContext(DEVICE);
   const page = await context.newPage();
   const errors = [];
   page.on("console", (message) => message.type() === "error" && errors.push(`${message.text()} ${message.location().url}`));
@@ -79,34 +72,15 @@ async function run({ page: source, baseUrl, host, path, steps }) {
   return { told, errors, cookies, origin };
 }
 
-function within(ms, promise) {
-  let timer;
-  const late = new Promise((_, reject) => (timer = setTimeout(() => reject(new Error(`not done after ${ms} ms`)), ms)));
-  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
-}
-
 const server = createServer(serve);
 await new Promise((listening) => server.listen(0, "127.0.0.1", listening));
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM,
-  args: [
-    "--disable-quic",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-proxy-server",
-    // Nothing leaves the machine, whatever a tracker asks for.
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1",
-  ],
-});
-console.log(JSON.stringify({ ready: browser.version() }));
-for await (const line of createInterface({ input: process.stdin })) {
-  visit = JSON.parse(line);
+// Nothing leaves the machine, whatever a tracker asks for.
+const browser = await launch("MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1");
+await serveLines(browser, async (line) => {
+  visit = line;
   // The page before stayed open until now, so that what it sent when it was left could arrive.
   await context?.close();
   context = null;
-  const outcome = await within(VISIT_MS, run(visit)).catch((error) => ({ failure: String(error.stack ?? error) }));
-  console.log(JSON.stringify(outcome));
-}
-await browser.close();
+  return within(VISIT_MS, run(visit)).catch((error) => ({ failure: String(error.stack ?? error) }));
+});
 server.close();
