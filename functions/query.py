@@ -42,6 +42,8 @@ async def query_sql(req: func.HttpRequest) -> func.HttpResponse:
 
 def scope_of(site: Site) -> SiteScope:
     """What a query may read of."""
+    from clickstream.querying.goals import goals_of
     from clickstream.querying.request import SiteScope
+    from clickstream.querying.sequences.definition import funnels_of
 
-    return SiteScope(site.site, site.time_zone)
+    return SiteScope(site.site, site.time_zone, goals_of(site), funnels_of(site))

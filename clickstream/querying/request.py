@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -21,8 +21,10 @@ from pydantic import (
 from clickstream.errors import InvalidRequest, RequestTooLarge
 from clickstream.querying.dimensions import DIMENSIONS, Dimension
 from clickstream.querying.filters import Filter, FilterReader, Problem
+from clickstream.querying.goals import Goal
 from clickstream.querying.metrics import METRICS, Metric
 from clickstream.querying.period import NAMED_RANGES, DateRange, parse_pair
+from clickstream.querying.sequences.definition import Funnel
 
 MAX_BODY_BYTES = 65_536
 SHOWN_PROBLEMS = 10
@@ -30,10 +32,12 @@ SHOWN_PROBLEMS = 10
 
 @dataclass(frozen=True, slots=True)
 class SiteScope:
-    """The site whose rows are read, and the time zone it counts its days in."""
+    """The site whose rows are read, the time zone it counts its days in, and what it calls by a name."""
 
     site_id: str
     time_zone: str
+    goals: Mapping[str, Goal] = field(default_factory=dict)
+    funnels: Mapping[str, Funnel] = field(default_factory=dict)
 
 
 class _Strict(BaseModel):

@@ -9,10 +9,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 from zoneinfo import ZoneInfo
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, StringConstraints, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictInt,
+    StringConstraints,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from clickstream.errors import InvalidSite
 from clickstream.sites.event_definitions import EventDefinitions
+from clickstream.sites.funnels import Funnel, funnel_problems
+from clickstream.sites.goals import Goals
 from clickstream.sites.hosts import Host, Origin, any_of
 from clickstream.sites.judging import Definitions
 from clickstream.sites.privacy import Privacy
@@ -127,6 +139,15 @@ class Site(_Strict):
     )
     privacy: Privacy = Field(default_factory=Privacy, description="What is kept of visitors.")
     events: EventDefinitions = Field(default_factory=EventDefinitions, description="The events that the site expects.")
+    goals: Goals = Field(default=(), description="What visitors should do; reports tell who did.")
+    funnels: tuple[Funnel, ...] = Field(default=(), description="Steps on the way there; reports tell who took which.")
+
+    @field_validator("funnels")
+    @classmethod
+    def _fit_the_goals(cls, funnels: tuple[Funnel, ...], info: ValidationInfo) -> tuple[Funnel, ...]:
+        if "goals" in info.data:  # else they are wrong themselves
+            refuse(funnel_problems(funnels, (goal.name for goal in info.data["goals"])))
+        return funnels
 
     def allows_origin(self, origin: str) -> bool:
         """Whether pages of this origin, as a browser writes it, may send. Without a list every origin may."""

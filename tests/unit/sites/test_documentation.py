@@ -15,6 +15,8 @@ from pydantic.fields import FieldInfo
 
 from clickstream.sites.document import Key, Site, parse_site
 from clickstream.sites.event_definitions import EventDefinition, EventDefinitions
+from clickstream.sites.funnels import Funnel, FunnelExclusion, FunnelStep
+from clickstream.sites.goals import Goal
 from clickstream.sites.privacy import Privacy
 from clickstream.sites.publishing import site_schema, site_schema_text
 
@@ -40,7 +42,9 @@ def rows(model: type[BaseModel]) -> str:
     )
 
 
-@pytest.mark.parametrize("model", [Site, Key, Privacy, EventDefinitions, EventDefinition])
+@pytest.mark.parametrize(
+    "model", [Site, Key, Privacy, EventDefinitions, EventDefinition, Goal, Funnel, FunnelStep, FunnelExclusion]
+)
 def test_every_field_is_documented_with_its_default_and_meaning_and_no_other(model: type[BaseModel]) -> None:
     assert f"|---|---|---|\n{rows(model)}\n\n" in TEXT
 
@@ -76,6 +80,11 @@ def test_every_field_in_the_schema_has_a_description() -> None:
         {"events": {"mode": "loud"}},
         {"events": {"definitions": [{}]}},
         {"events": {"definitions": [{"name": "a", "properties": {"b": {"type": "strnig"}}}]}},
+        {"goals": [{"event": "purchase"}]},
+        {"goals": [{"name": "a", "page": "/", "filters": [7]}]},
+        {"funnels": [{"name": "a", "steps": [{"event": "a"}]}]},
+        {"funnels": [{"name": "a", "steps": [{"event": "a"}, {"event": "b"}], "window": "1 day"}]},
+        {"funnels": [{"name": "a", "steps": [{"event": "a"}, {"event": "b"}], "within": "month"}]},
         {"rate_limit_per_second": 0},
         {"retention_days": 0},
         {"colour": "red"},

@@ -1,0 +1,105 @@
+"""The sequence engine: every stream's attempts to take the steps, and the one of them that counts.
+
+An attempt begins with any event of the first step. Each further step is the first event after the step before that
+matches it (loose), or the very next event of the stream, if it matches (strict). An attempt ends where no such event
+comes, where it comes later than the window allows, or where an excluded event comes before it (loose). Of a stream the
+attempt counts that gets furthest, and of several such the earliest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import timedelta
+
+from clickstream.querying.conditions import Parameters
+from clickstream.querying.goals import condition
+from clickstream.querying.sequences.definition import Sequence
+from clickstream.querying.sequences.streams import IN_ORDER, NO_ACTS, Slice, select, streams
+from clickstream.sites.funnels import Order
+
+_BY_POSITION = "PARTITION BY stream ORDER BY position"
+_LATER = f"{_BY_POSITION} ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING"
+
+
+def attempts(
+    sequence: Sequence,
+    slice_: Slice,
+    columns: Mapping[str, str],
+    parameters: Parameters,
+    *,
+    needs_visits: bool = False,
+) -> str:
+    """Common table expressions, the last of which is `counted`: of each stream with an attempt the one that counts.
+
+    It has `stream`; `taken`, a list of each step that was reached, with the `moment` (microseconds since 1970) and the
+    `event_id` of its event; `reached`, how many these are; and the columns, given as name -> SQL about the event of the
+    first step.
+    """
+    strict = sequence.order is Order.STRICT
+    steps = {f"step_{number}": condition(step.matching, parameters) for number, step in enumerate(sequence.steps, 1)}
+    flags = dict(steps)
+    if strict:
+        flags["is_act"] = f"event_type NOT IN ({NO_ACTS})"
+    else:
+        for number, exclusion in enumerate(sequence.exclusions, 1):
+            flags[f"exclusion_{number}"] = condition(exclusion.matching, parameters)
+    columns_of_first = [f'"{name}"' for name in columns]
+    return ",\n".join(
+        [
+            streams(
+                slice_,
+                sequence.within,
+                {**flags, **columns},
+                parameters,
+                needs_visits=needs_visits or sequence.needs_visits,
+            ),
+            select("numbered", ["*", f"row_number() OVER ({IN_ORDER}) AS position"], "streams", [" OR ".join(flags)]),
+            *_ways(sequence, steps, strict=strict),
+            select(
+                "attempts",
+                ["stream", "position", *columns_of_first, f"{_within_window(sequence, parameters)} AS taken"],
+                "ways_1",
+                ["step_1"],
+            ),
+            select(
+                "ranked",
+                ["*", "row_number() OVER (PARTITION BY stream ORDER BY len(taken) DESC, position) AS place"],
+                "attempts",
+            ),
+            select("counted", ["stream", *columns_of_first, "taken", "len(taken) AS reached"], "ranked", ["place = 1"]),
+        ]
+    )
+
+
+def _ways(sequence: Sequence, steps: Iterable[str], *, strict: bool) -> Iterator[str]:
+    """From the last step back to the first: at each event of a step, the way on from there, however long it takes."""
+    last = len(sequence.steps)
+    this = "struct_pack(moment := moment, event_id := event_id)"
+    where = [" OR ".join(steps)] if strict else []
+    yield select(f"ways_{last}", ["*", f"CASE WHEN step_{last} THEN [{this}] END AS way"], "numbered", where)
+    for step in range(last - 1, 0, -1):
+        onward = _very_next(step) if strict else _first_later(step, sequence)
+        way = f"CASE WHEN step_{step} THEN list_concat([{this}], coalesce({onward}, [])) END"
+        yield select(f"ways_{step}", [f"* REPLACE ({way} AS way)"], f"ways_{step + 1}")
+
+
+def _very_next(step: int) -> str:
+    following = f"lead(CASE WHEN step_{step + 1} THEN way END) OVER ({_BY_POSITION})"
+    return f"CASE WHEN lead(position) OVER ({_BY_POSITION}) = position + 1 THEN {following} END"
+
+
+def _first_later(step: int, sequence: Sequence) -> str:
+    excluded = [
+        f"exclusion_{number}"
+        for number, exclusion in enumerate(sequence.exclusions, 1)
+        if exclusion.after in (None, step)
+    ]
+    ends = f" WHEN {' OR '.join(excluded)} THEN []" if excluded else ""
+    return f"first_value(CASE WHEN step_{step + 1} THEN way{ends} END IGNORE NULLS) OVER ({_LATER})"
+
+
+def _within_window(sequence: Sequence, parameters: Parameters) -> str:
+    if sequence.window is None:
+        return "way"
+    window = parameters.bind(sequence.window // timedelta(microseconds=1))
+    return f"list_filter(way, lambda step: step.moment - way[1].moment <= {window})"

@@ -1,0 +1,78 @@
+"""The streams of events that are followed: those of each visit, visitor or person, in order of time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from clickstream.querying.conditions import Parameters, conditions, need_visits
+from clickstream.querying.filters import Filter
+from clickstream.querying.period import Period
+from clickstream.querying.statement import Statement
+from clickstream.querying.visits import IN_PERIOD, relations
+from clickstream.sites.funnels import Within
+
+# Where two events of a stream come at the same moment, the one with the lower id comes first.
+IN_ORDER = "PARTITION BY stream ORDER BY moment, event_id"
+
+# A ping says that somebody is still there, the others who it is: nothing that is done between two steps.
+NO_ACTS = "'page_ping', 'identify', 'group', 'alias'"
+
+# One who was known at any time of the period is the same person before and after.
+_PERSONS = f"""
+persons AS (
+    SELECT *, coalesce(user_id, first_value(user_id IGNORE NULLS) OVER (
+            PARTITION BY visitor ORDER BY occurred_at, event_id
+            ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
+        ), visitor) AS person
+    FROM {{source}}
+    WHERE {IN_PERIOD}
+)""".strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """The events that are looked at: a site's, of a period, and of those the ones for which the filters hold."""
+
+    site_id: str
+    time_zone: str
+    period: Period
+    filters: tuple[Filter, ...] = ()
+
+    def parameters(self) -> Parameters:
+        """Those that the relations need, to begin with."""
+        return Parameters.of_period(self.site_id, self.period)
+
+
+def streams(
+    slice_: Slice, within: Within, columns: Mapping[str, str], parameters: Parameters, *, needs_visits: bool
+) -> str:
+    """Common table expressions, the last of which is `streams`: events with `stream` (a value that is equal for the
+    events of one), `moment` (microseconds since 1970), `event_id`, and the columns, given as name -> SQL.
+    """
+    of_visits = needs_visits or within is Within.VISIT or need_visits(slice_.filters)
+    expressions = [relations(of_visits=of_visits)]
+    source = "visited" if of_visits else "of_site"
+    if within is Within.PERSON:
+        expressions.append(_PERSONS.format(source=source))
+        source = "persons"
+    where = [IN_PERIOD, f"{within} IS NOT NULL", *conditions(slice_.filters, parameters)]
+    selected = [f"{within} AS stream", "epoch_us(occurred_at) AS moment", "event_id"]
+    selected.extend(f'{sql} AS "{name}"' for name, sql in columns.items())
+    expressions.append(select("streams", selected, source, where))
+    return ",\n".join(expressions)
+
+
+def select(name: str, columns: Sequence[str], source: str, where: Sequence[str] = ()) -> str:
+    """A common table expression."""
+    lines = [f"{name} AS (", "    SELECT " + ",\n        ".join(columns), f"    FROM {source}"]
+    if where:
+        lines.append("    WHERE " + "\n        AND ".join(where))
+    return "\n".join([*lines, ")"])
+
+
+def finished(sql: str, parameters: Parameters, slice_: Slice) -> Statement:
+    """The statement, with the site's time zone where its SQL looks at it."""
+    if "$time_zone" in sql:
+        parameters.values["time_zone"] = slice_.time_zone
+    return Statement(sql, parameters.values)

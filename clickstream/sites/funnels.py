@@ -1,0 +1,143 @@
+"""Funnels as a site's document states them: steps towards a goal."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
+from enum import StrEnum
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
+
+from clickstream.sites.filter_lists import FilterList
+from clickstream.sites.goals import EVENT, FILTERS, PAGE, Name, PagePattern
+from clickstream.sites.problems import Place, refuse
+
+MIN_STEPS, MAX_STEPS = 2, 10
+MAX_EXCLUSIONS = 10
+MAX_DURATION = timedelta(days=400)
+
+_DURATION = re.compile(r"([1-9][0-9]{0,10})(ms|s|m|h|d)")
+_UNITS = {
+    "ms": timedelta(milliseconds=1),
+    "s": timedelta(seconds=1),
+    "m": timedelta(minutes=1),
+    "h": timedelta(hours=1),
+    "d": timedelta(days=1),
+}
+
+
+class Within(StrEnum):
+    """Whose events are followed."""
+
+    VISIT = "visit"
+    VISITOR = "visitor"
+    PERSON = "person"
+
+
+class Order(StrEnum):
+    """What may come between one step and the next."""
+
+    LOOSE = "loose"  # any events
+    STRICT = "strict"  # none
+
+
+def duration(text: str) -> timedelta:
+    """The time that a text such as `90s`, `30m`, `12h`, `7d` or `500ms` means. Raise ValueError."""
+    found = _DURATION.fullmatch(text)
+    if found is None:
+        raise ValueError("must be a time such as 500ms, 90s, 30m, 12h or 7d")
+    if int(found[1]) > MAX_DURATION / _UNITS[found[2]]:
+        raise ValueError(f"must be at most {MAX_DURATION.days}d")
+    return int(found[1]) * _UNITS[found[2]]
+
+
+def _checked_duration(text: str) -> str:
+    duration(text)
+    return text
+
+
+Duration = Annotated[
+    str, AfterValidator(_checked_duration), WithJsonSchema({"type": "string", "pattern": f"^{_DURATION.pattern}$"})
+]
+
+
+class FunnelStep(BaseModel):
+    """Events that make a step: those of a goal, of a name, or views of a page."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    goal: Name | None = Field(default=None, description="Name of one of the site's goals.")
+    event: Name | None = Field(default=None, description=EVENT)
+    page: PagePattern | None = Field(default=None, description=PAGE)
+    filters: FilterList = Field(default_factory=list, description=FILTERS)
+
+    @model_validator(mode="after")
+    def _one_of_three(self) -> Self:
+        if [self.goal, self.event, self.page].count(None) != 2:
+            raise ValueError("needs a goal, an event or a page, and only one of them")
+        return self
+
+
+class FunnelExclusion(FunnelStep):
+    """Events that end an attempt where they come between two steps."""
+
+    after: Annotated[int, Field(ge=1, lt=MAX_STEPS, strict=True)] | None = Field(
+        default=None, description="Number of the step after which it counts, before the next; none: after every step."
+    )
+
+
+def _checked_number(steps: tuple[FunnelStep, ...]) -> tuple[FunnelStep, ...]:
+    # Not a length of the field: that would count only the steps that are right.
+    if not MIN_STEPS <= len(steps) <= MAX_STEPS:
+        raise ValueError(f"must be from {MIN_STEPS} to {MAX_STEPS} steps, not {len(steps)}")
+    return steps
+
+
+class Funnel(BaseModel):
+    """Steps in their order, and how they are looked for; docs/sequences.md says it exactly."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Name = Field(description="What the funnel is called.")
+    steps: Annotated[tuple[FunnelStep, ...], AfterValidator(_checked_number)] = Field(
+        description=f"From {MIN_STEPS} to {MAX_STEPS} steps, in order.",
+        json_schema_extra={"minItems": MIN_STEPS, "maxItems": MAX_STEPS},
+    )
+    window: Duration | None = Field(
+        default=None, description="How long after the first step the last may come, such as 30m or 7d; none: any time."
+    )
+    within: Within = Field(
+        default=Within.VISIT, description="Whose events are followed: those of a visit, a visitor or a person."
+    )
+    order: Order = Field(
+        default=Order.LOOSE, description="loose: other events may come between two steps; strict: none may."
+    )
+    exclude: tuple[FunnelExclusion, ...] = Field(
+        default=(), max_length=MAX_EXCLUSIONS, description="Events that must not come between two steps."
+    )
+
+    @model_validator(mode="after")
+    def _exclusions_between_steps(self) -> Self:
+        last = len(self.steps) - 1
+        refuse(
+            (("exclude", index, "after"), f"must be at most {last}, since no step comes after the last")
+            for index, exclusion in enumerate(self.exclude)
+            if exclusion.after is not None and exclusion.after > last
+        )
+        return self
+
+
+def funnel_problems(funnels: tuple[Funnel, ...], goals: Iterable[str]) -> Iterator[tuple[Place, str]]:
+    """What is wrong with the funnels of a site that has these goals, beside one another."""
+    known = list(goals)
+    names = [funnel.name for funnel in funnels]
+    for index, funnel in enumerate(funnels):
+        if funnel.name in names[:index]:
+            yield (index, "name"), f"a funnel above is called {funnel.name!r} already"
+        for part, steps in (("steps", funnel.steps), ("exclude", funnel.exclude)):
+            for number, step in enumerate(steps):
+                if step.goal is not None and step.goal not in known:
+                    told = ", ".join(known) if known else "none"
+                    yield (index, part, number, "goal"), f"no goal is called {step.goal!r}; known are {told}"
