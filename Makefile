@@ -56,7 +56,7 @@ local/node_modules/installed: local/package-lock.json
 	@touch $@
 
 .PHONY: install-tests
-install-tests: install tests/integration/event_hubs/node/node_modules/installed tests/trackers/node_modules/installed tracker/node_modules/installed
+install-tests: install tests/integration/event_hubs/node/node_modules/installed tests/trackers/node_modules/installed tracker/node_modules/installed dashboard/node_modules/installed
 	@local/chromium.sh
 
 tests/integration/event_hubs/node/node_modules/installed: tests/integration/event_hubs/node/package-lock.json
@@ -78,9 +78,18 @@ tracker/node_modules/installed: tracker/package-lock.json
 tracker: tracker/node_modules/installed  ## build the tracking script that the functions serve
 	@cd tracker && npm run --silent build
 
+dashboard/node_modules/installed: dashboard/package-lock.json
+	@echo "installing what the dashboard is built with (once)"
+	@cd dashboard && npm ci --no-audit --no-fund --loglevel=error >/dev/null
+	@touch $@
+
+.PHONY: dashboard
+dashboard: dashboard/node_modules/installed  ## build the dashboard that the functions serve
+	@cd dashboard && npm run --silent build
+
 lock: install  ## make the lock files anew from pyproject.toml
 	@$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --quiet -o requirements.txt
 	@$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-header --quiet -c requirements.txt -o requirements-dev.txt
 
 clean:  ## remove what was installed and the local stack's state
-	@rm -rf $(VENV) .local local/node_modules tests/integration/event_hubs/node/node_modules tests/trackers/node_modules tracker/node_modules tracker/dist
+	@rm -rf $(VENV) .local local/node_modules tests/integration/event_hubs/node/node_modules tests/trackers/node_modules tracker/node_modules tracker/dist dashboard/node_modules

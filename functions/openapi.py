@@ -95,6 +95,33 @@ REPLAYED: Schema = {
         },
     },
 }
+SITES: Schema = {
+    "type": "object",
+    "required": ["sites"],
+    "properties": {
+        "sites": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["site", "time_zone", "goals", "funnels", "segments"],
+                "properties": {
+                    "site": {"type": "string"},
+                    "time_zone": {"type": "string"},
+                    "goals": {
+                        "type": "array",
+                        "items": {
+                            "type": "object",
+                            "required": ["name", "revenue"],
+                            "properties": {"name": {"type": "string"}, "revenue": {"type": ["string", "null"]}},
+                        },
+                    },
+                    "funnels": {"type": "array", "items": {"type": "string"}},
+                    "segments": {"type": "array", "items": {"type": "string"}},
+                },
+            },
+        }
+    },
+}
 READY: Schema = {
     "type": "object",
     "required": ["status", "sites", "sinks", "salts"],
@@ -244,6 +271,18 @@ def operations() -> Mapping[str, Operation]:
         "demo": Operation("tracker", "A shop to try the script in.", media_types=("text/html",)),
         "demo_page": Operation("tracker", "A page of that shop.", (NotFound,), media_types=("text/html",)),
         "script": Operation("tracker", "The tracking script.", media_types=("text/javascript",)),
+        "dashboard": Operation("dashboard", "The dashboard.", media_types=("text/html",)),
+        "dashboard_asset": Operation(
+            "dashboard", "Its script and its style sheet.", (NotFound,), media_types=("text/javascript", "text/css")
+        ),
+        "share": Operation("dashboard", "The dashboard, for a link that carries its key.", media_types=("text/html",)),
+        "sites": Operation(
+            "reading",
+            "The sites that a read key opens, and what is defined in each to ask by.",
+            (Unauthorized, Unavailable, SettingsError),
+            answer=SITES,
+            security=("read_key",),
+        ),
         "replay": Operation(
             "jobs",
             "Failed events of a site, judged again by the rules now in force.",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-from hashlib import sha256
 from http import HTTPStatus
 from pathlib import Path
 
@@ -11,10 +9,10 @@ import azure.functions as func
 
 from clickstream.errors import NotFound
 from functions._http import answers_problems
+from functions._static import STATIC, read, static_file
 
 bp = func.Blueprint()
 FOLDER = Path(__file__).parent
-STATIC = FOLDER / "static"
 # A day, and a week more while it is fetched anew: the address stays the same when the script changes.
 SCRIPT_CACHING = "public, max-age=86400, stale-while-revalidate=604800"
 MISSING = "missing"
@@ -36,7 +34,7 @@ DEMO_PAGES = {
 @bp.route("openapi.json", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 async def openapi(req: func.HttpRequest) -> func.HttpResponse:
     """The description of every route."""
-    document = _read(FOLDER / "openapi.json")
+    document = read(FOLDER / "openapi.json")
     return func.HttpResponse(document, mimetype="application/json", headers={"Access-Control-Allow-Origin": "*"})
 
 
@@ -44,21 +42,8 @@ async def openapi(req: func.HttpRequest) -> func.HttpResponse:
 @bp.route("t.js", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 async def script(req: func.HttpRequest) -> func.HttpResponse:
     """The tracking script, packed where the browser unpacks it. Any origin may read it, as integrity checks need."""
-    packed = "gzip" in req.headers.get("Accept-Encoding", "")
-    body = _read(STATIC / ("t.js.gz" if packed else "t.js"))
-    headers = {
-        "Access-Control-Allow-Origin": "*",
-        "Cache-Control": SCRIPT_CACHING,
-        "Cross-Origin-Resource-Policy": "cross-origin",
-        "ETag": f'"{sha256(body).hexdigest()[:16]}"',
-        "Vary": "Accept-Encoding",
-        "X-Content-Type-Options": "nosniff",
-    }
-    if headers["ETag"] in req.headers.get("If-None-Match", ""):
-        return func.HttpResponse(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
-    if packed:
-        headers["Content-Encoding"] = "gzip"
-    return func.HttpResponse(body, mimetype="text/javascript", headers=headers)
+    headers = {"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin"}
+    return static_file(req, STATIC / "t.js", "text/javascript", SCRIPT_CACHING, headers)
 
 
 @bp.function_name("demo")
@@ -75,7 +60,7 @@ async def demo_page(req: func.HttpRequest) -> func.HttpResponse:
     """A page of the shop, or the script that shows what is sent."""
     page = req.route_params["page"]
     if page == "live.js":
-        return func.HttpResponse(_read(STATIC / "demo" / page), mimetype="text/javascript")
+        return func.HttpResponse(read(STATIC / "demo" / page), mimetype="text/javascript")
     return _shop(page)
 
 
@@ -83,11 +68,6 @@ def _shop(page: str) -> func.HttpResponse:
     if page not in DEMO_PAGES:
         raise NotFound("the shop has no such page")
     title, body = DEMO_PAGES[page]
-    text = _read(STATIC / "demo" / "page.html").decode().replace("{{title}}", title).replace("{{body}}", body)
+    text = read(STATIC / "demo" / "page.html").decode().replace("{{title}}", title).replace("{{body}}", body)
     status = HTTPStatus.NOT_FOUND if page == MISSING else HTTPStatus.OK
     return func.HttpResponse(text, status_code=status, mimetype="text/html")
-
-
-@lru_cache(maxsize=8)
-def _read(path: Path) -> bytes:
-    return path.read_bytes()

@@ -198,6 +198,7 @@ def main() -> int:
         with Stack(settings, lambda line: print(line, flush=True)) as stack:
             print(f"\n  send events to   {stack.base_url}/api/events  (write key: demo)")
             print(f"  ask questions    {stack.base_url}/api/query   (read key: demo-read)")
+            print(f"  see the answers  {stack.base_url}/dashboard   (read key: demo-read)")
             print(f"  storage          http://127.0.0.1:{settings.azurite_blob_port}/devstoreaccount1")
             print(f"  state and logs   {settings.state_dir}\n")
             print(f"ready {stack.base_url}", flush=True)

@@ -85,6 +85,14 @@ class SiteDirectory:
         loaded = await self._current()
         return _opened(loaded, loaded.readers, "read", key, site)
 
+    async def opened(self, key: str | None) -> Sequence[Site]:
+        """Every site that the read key opens, in order. Raise Unauthorized for one that opens nothing."""
+        loaded = await self._current()
+        names = loaded.readers.get(digest_of(key)) if key else None
+        if names is None:
+            raise Unauthorized("this read key opens no site")
+        return [loaded.sites[name] for name in sorted(names)]
+
     async def admin(self, key: str | None, site: str) -> Site:
         """The site, if the admin key opens its jobs. Raise as `reader` does."""
         loaded = await self._current()

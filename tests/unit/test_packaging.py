@@ -45,7 +45,7 @@ def test_nothing_of_development_is_deployed() -> None:
     ignored = (ROOT / ".funcignore").read_text().split()
 
     def is_deployed(name: str) -> bool:
-        return not any(fnmatch(name, pattern) for pattern in ignored)
+        return not any(fnmatch(f"/{name}" if pattern.startswith("/") else name, pattern) for pattern in ignored)
 
     assert all(map(is_deployed, ("clickstream", "functions", "function_app.py", "host.json", "requirements.txt")))
     left_behind = (
@@ -58,6 +58,7 @@ def test_nothing_of_development_is_deployed() -> None:
         "local.settings.json",
         "node_modules",
         "tracker",
+        "dashboard",
         "README.md",
     )
     assert not any(map(is_deployed, left_behind))
@@ -67,7 +68,8 @@ def test_lock_files_hold_no_download_addresses() -> None:
     locks = [ROOT / "requirements.txt", ROOT / "requirements-dev.txt", ROOT / "local" / "package-lock.json"]
     locks += (ROOT / "tests").glob("integration/*/node/package-lock.json")
     locks += [ROOT / "tests" / "trackers" / "package-lock.json", ROOT / "tracker" / "package-lock.json"]
-    assert len(locks) == 6
+    locks += [ROOT / "dashboard" / "package-lock.json"]
+    assert len(locks) == 7
     for lock in locks:
         assert "resolved" not in lock.read_text(), lock.name
         assert not re.search(r"https?://[\w.-]*(registry|pypi|pythonhosted)", lock.read_text()), lock.name

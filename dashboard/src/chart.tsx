@@ -1,0 +1,234 @@
+// The main chart: uPlot on a canvas, read by keys as a slider over its points, and in full as a table.
+import { useEffect, useRef, useState } from "preact/hooks";
+import uPlot from "uplot";
+import "uplot/dist/uPlot.min.css";
+import { longTimeLabel, shown, timeLabel } from "./format";
+import type { Metric } from "./metrics";
+
+export interface ChartProps {
+  readonly metric: Metric;
+  readonly step: string;
+  readonly labels: readonly string[];
+  readonly values: readonly (number | null)[];
+  readonly earlierLabels: readonly string[];
+  readonly earlier: readonly (number | null)[] | null;
+  readonly theme: string;
+  /** A label was chosen, or two by dragging. */
+  onPick(first: string, last: string): void;
+}
+
+const HEIGHT = 260;
+const NARROW_HEIGHT = 200;
+const NARROW = 560;
+const LABEL_WIDTH = 64;
+
+export function Chart(props: ChartProps) {
+  const holder = useRef<HTMLDivElement>(null);
+  const plot = useRef<uPlot | null>(null);
+  const pick = useRef(props.onPick);
+  pick.current = props.onPick;
+  const [at, setAt] = useState<number | null>(null);
+  const content = JSON.stringify([props.labels, props.values, props.earlier, props.metric.name, props.theme]);
+
+  useEffect(() => {
+    const element = holder.current!;
+    const chart = draw(element, props, setAt, (first, last) => pick.current(first, last));
+    plot.current = chart;
+    const watching = new ResizeObserver(() => chart.setSize(sizeOf(element)));
+    watching.observe(element);
+    return () => {
+      watching.disconnect();
+      chart.destroy();
+      setAt(null);
+    };
+  }, [content]);
+
+  const last = props.labels.length - 1;
+  const move = (index: number) => {
+    const chart = plot.current!;
+    chart.setCursor({ left: chart.valToPos(Math.max(0, Math.min(last, index)), "x"), top: 0 });
+  };
+  const keys = (event: KeyboardEvent) => {
+    const here = at ?? last;
+    const to = { ArrowLeft: here - 1, ArrowRight: here + 1, Home: 0, End: last }[event.key];
+    if (to !== undefined) move(to);
+    else if (event.key === "Enter" && at !== null) pick.current(props.labels[at]!, props.labels[at]!);
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  };
+  const here = at ?? last;
+  return (
+    <figure class="chart">
+      <div
+        class="plot"
+        ref={holder}
+        role="slider"
+        tabIndex={0}
+        aria-label={`${props.metric.label}, point of the chart`}
+        aria-valuemin={0}
+        aria-valuemax={Math.max(0, last)}
+        aria-valuenow={Math.max(0, here)}
+        aria-valuetext={last < 0 ? "Nothing in this period" : spoken(props, here)}
+        data-testid="chart"
+        onKeyDown={keys}
+        onBlur={() => plot.current?.setCursor({ left: -10, top: -10 })}
+      />
+      {at !== null && at <= last && <Tip {...props} at={at} plot={plot.current!} />}
+      <details>
+        <summary>Show as table</summary>
+        <Points {...props} />
+      </details>
+    </figure>
+  );
+}
+
+function Tip(props: ChartProps & { at: number; plot: uPlot }) {
+  const { at, plot, metric, step } = props;
+  const left = plot.valToPos(at, "x") + plot.over.offsetLeft;
+  const side = left > plot.width / 2 ? "left" : "right";
+  return (
+    <div class={`tip ${side}`} style={{ insetInlineStart: `${left}px` }} aria-hidden="true">
+      <p>
+        <span>{longTimeLabel(step, props.labels[at]!)}</span>
+        <strong>{shown(props.values[at], metric.unit)}</strong>
+      </p>
+      {props.earlier && props.earlierLabels[at] !== undefined && (
+        <p class="earlier">
+          <span>{longTimeLabel(step, props.earlierLabels[at]!)}</span>
+          <strong>{shown(props.earlier[at], metric.unit)}</strong>
+        </p>
+      )}
+    </div>
+  );
+}
+
+function Points({ labels, values, earlier, earlierLabels, step, metric }: ChartProps) {
+  return (
+    <div class="scroll" tabIndex={0} role="region" aria-label={`${metric.label} as table`}>
+      <table data-testid="chart-table">
+        <thead>
+          <tr>
+            <th scope="col">Time</th>
+            <th scope="col" class="number">
+              {metric.label}
+            </th>
+            {earlier && <th scope="col">Compared with</th>}
+            {earlier && (
+              <th scope="col" class="number">
+                {metric.label}
+              </th>
+            )}
+          </tr>
+        </thead>
+        <tbody>
+          {labels.map((label, index) => (
+            <tr key={label}>
+              <th scope="row">{longTimeLabel(step, label)}</th>
+              <td class="number">
+                <data value={String(values[index] ?? "")}>{shown(values[index], metric.unit)}</data>
+              </td>
+              {earlier && <td>{earlierLabels[index] && longTimeLabel(step, earlierLabels[index])}</td>}
+              {earlier && <td class="number">{shown(earlier[index], metric.unit)}</td>}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+function spoken({ labels, values, earlier, step, metric }: ChartProps, at: number): string {
+  const before = earlier ? `, before ${shown(earlier[at], metric.unit)}` : "";
+  return `${longTimeLabel(step, labels[at]!)}: ${shown(values[at], metric.unit)}${before}`;
+}
+
+function sizeOf(element: HTMLElement): { width: number; height: number } {
+  const width = Math.max(200, element.clientWidth);
+  return { width, height: width < NARROW ? NARROW_HEIGHT : HEIGHT };
+}
+
+function draw(
+  element: HTMLElement,
+  { labels, values, earlier, step, metric }: ChartProps,
+  onMove: (at: number | null) => void,
+  onPick: (first: string, last: string) => void,
+): uPlot {
+  const style = getComputedStyle(element);
+  const colour = (name: string) => style.getPropertyValue(name).trim();
+  const muted = colour("--chart-text");
+  const font = `12px ${style.fontFamily}`;
+  const count = labels.length;
+  // Few points are hard to see as a line alone.
+  const points = { show: count < 2 || values.filter((value) => value !== null).length < 2, size: 6 };
+  const pickAt = (from: number, to: number) => {
+    const ends = [from, to].map((left) => Math.max(0, Math.min(count - 1, Math.round(chart.posToVal(left, "x")))));
+    if (count) onPick(labels[ends[0]!]!, labels[ends[1]!]!);
+  };
+  const chart: uPlot = new uPlot(
+    {
+      ...sizeOf(element),
+      padding: [12, 14, 0, 0],
+      legend: { show: false },
+      cursor: {
+        y: false,
+        drag: { x: true, y: false, setScale: false },
+        points: { size: 8, fill: (_, series) => (series === 2 ? colour("--line") : colour("--earlier")), width: 0 },
+      },
+      scales: {
+        x: { time: false, range: [0, Math.max(1, count - 1)] },
+        y: { range: (_, __, most) => [0, Math.max(metric.unit === "count" ? 4 : 1, (most ?? 0) * 1.08)] },
+      },
+      axes: [
+        {
+          stroke: muted,
+          font,
+          grid: { show: false },
+          ticks: { show: false },
+          size: 30,
+          space: LABEL_WIDTH,
+          incrs: [1, 2, 3, 4, 6, 7, 12, 14, 24, 28, 48, 56, 96, 168],
+          values: (_, splits) =>
+            splits.map((at) => (labels[at] === undefined ? "" : timeLabel(step, labels[at]))),
+        },
+        {
+          stroke: muted,
+          font,
+          grid: { stroke: colour("--rule"), width: 1 },
+          ticks: { show: false },
+          size: metric.unit === "seconds" ? 62 : 48,
+          space: 44,
+          ...(metric.unit === "count" ? { incrs: WHOLE_STEPS } : {}),
+          ...(metric.unit === "seconds" ? { incrs: CLOCK_STEPS } : {}),
+          values: (_, splits) => splits.map((value) => shown(value, metric.unit === "ratio" ? "ratio" : metric.unit, true)),
+        },
+      ],
+      series: [
+        {},
+        { stroke: colour("--earlier"), width: 1.5, dash: [4, 4], points: { show: false }, spanGaps: false },
+        { stroke: colour("--line"), width: 2, fill: colour("--area"), points },
+      ],
+      hooks: {
+        setCursor: [(self) => onMove(self.cursor.idx ?? null)],
+        setSelect: [
+          (self) => {
+            const { left, width } = self.select;
+            self.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+            if (width > 8) pickAt(left, left + width);
+          },
+        ],
+      },
+    },
+    [labels.map((_, index) => index), [...(earlier ?? labels.map(() => null))], [...values]] as uPlot.AlignedData,
+    element,
+  );
+  let pressedAt = 0;
+  chart.over.addEventListener("pointerdown", (event) => (pressedAt = event.clientX));
+  chart.over.addEventListener("click", (event) => {
+    if (Math.abs(event.clientX - pressedAt) < 4) pickAt(chart.cursor.left ?? 0, chart.cursor.left ?? 0);
+  });
+  return chart;
+}
+
+const WHOLE_STEPS = [1, 2, 5].flatMap((step) => Array.from({ length: 10 }, (_, power) => step * 10 ** power)).sort((a, b) => a - b);
+const CLOCK_STEPS = [1, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400];

@@ -1,0 +1,221 @@
+// What is always in sight: the site, the period, the filters, and up to when the numbers are complete.
+import { useState } from "preact/hooks";
+import { queryBase, useScreen } from "./asking";
+import { moment, rangeLabel } from "./format";
+import { useQuery } from "./headline";
+import { Filters } from "./filtering";
+import { NAMED, PERIODS, REALTIME } from "./periods";
+import { Icon, Menu } from "./parts";
+import { COMPARISONS, type Comparing, PAGES, type Page } from "./view";
+
+export interface HeaderProps {
+  readonly completeUntil: string | null | undefined;
+  onFilter(): void;
+  onHelp(): void;
+  onTheme(): void;
+  onLeave(): void;
+  onShift(steps: -1 | 1): void;
+}
+
+export function Header(props: HeaderProps) {
+  const { view, sites, site, shared, theme, go } = useScreen();
+  return (
+    <header class="top">
+      <div class="bar-of-controls">
+        <h1>
+          {sites.length > 1 ? (
+            <select
+              aria-label="Site"
+              data-testid="site"
+              value={site.site}
+              onChange={(event) => go({ site: event.currentTarget.value, filters: [], choices: {} })}
+            >
+              {sites.map((one) => (
+                <option key={one.site}>{one.site}</option>
+              ))}
+            </select>
+          ) : (
+            <span data-testid="site">{site.site}</span>
+          )}
+        </h1>
+        <Now />
+        <span class="space" />
+        {view.page !== "reconciliation" && (
+          <button type="button" class="control" data-testid="add-filter" onClick={props.onFilter}>
+            <Icon name="filter" />
+            <span class="wide-only">Filter</span>
+            <span class="unseen narrow-only">Filter</span>
+          </button>
+        )}
+        <Period onShift={props.onShift} />
+        <Comparison />
+        <button
+          type="button"
+          class="control icon-only"
+          data-testid="theme"
+          aria-label={theme === "dark" ? "Light colours" : "Dark colours"}
+          onClick={props.onTheme}
+        >
+          <Icon name={theme === "dark" ? "sun" : "moon"} />
+        </button>
+        <button type="button" class="control icon-only" aria-label="Help and keys" data-testid="help" onClick={props.onHelp}>
+          <Icon name="help" />
+        </button>
+        {!shared && (
+          <button type="button" class="quiet wide-only" onClick={props.onLeave}>
+            Leave
+          </button>
+        )}
+      </div>
+      <div class="second-bar">
+        {!shared && (
+          <nav aria-label="Views">
+            {(Object.entries(PAGES) as [Page, string][]).map(([page, label]) => (
+              <button
+                type="button"
+                key={page}
+                aria-current={page === view.page ? "page" : undefined}
+                onClick={() => go({ page })}
+              >
+                {label}
+              </button>
+            ))}
+          </nav>
+        )}
+        <CompleteUntil moment={props.completeUntil} />
+      </div>
+      <Filters />
+    </header>
+  );
+}
+
+function CompleteUntil({ moment: until }: { moment: string | null | undefined }) {
+  const { site } = useScreen();
+  return (
+    <p class="complete" data-testid="complete-until">
+      {until ? (
+        <>
+          Complete until <time dateTime={until}>{moment(until, site.time_zone)}</time>
+        </>
+      ) : until === null ? (
+        "Nothing is complete yet"
+      ) : (
+        " "
+      )}
+    </p>
+  );
+}
+
+/** How many are there now. */
+function Now() {
+  const { view, go } = useScreen();
+  const asked = useQuery({ ...queryBase({ ...view, period: REALTIME, filters: [] }), metrics: ["visitors"] });
+  const visitors = asked.answer?.results[0]?.metrics[0];
+  if (visitors === undefined || visitors === null) return null;
+  return (
+    <button type="button" class="now" data-testid="now" onClick={() => go({ page: "overview", period: REALTIME })}>
+      <span class="dot" aria-hidden="true" />
+      <data value={String(visitors)}>{visitors}</data>
+      <span class="wide-only"> in the last 30 minutes</span>
+    </button>
+  );
+}
+
+function Period({ onShift }: { onShift(steps: -1 | 1): void }) {
+  const { view, go } = useScreen();
+  const custom = view.period.includes(",");
+  const [from = "", to = ""] = custom ? view.period.split(",").map((text) => text.slice(0, 10)) : [];
+  const label = custom ? rangeLabel(from, to) : (NAMED.get(view.period)?.label ?? view.period);
+  return (
+    <div class="together">
+      <button type="button" class="control icon-only wide-only" aria-label="Earlier" onClick={() => onShift(-1)}>
+        <Icon name="left" />
+      </button>
+      <Menu
+        name={`Period: ${label}`}
+        testid="period"
+        label={
+          <>
+            <Icon name="calendar" />
+            <span>{label}</span>
+          </>
+        }
+      >
+        {(close) => (
+          <>
+            {PERIODS.map((group) => (
+              <div class="group" key={group[0]!.name}>
+                {group.map(({ name, label: text, key }) => (
+                  <button
+                    type="button"
+                    key={name}
+                    aria-current={name === view.period}
+                    onClick={() => {
+                      go({ period: name });
+                      close();
+                    }}
+                  >
+                    {text}
+                    <kbd aria-hidden="true">{key}</kbd>
+                  </button>
+                ))}
+              </div>
+            ))}
+            <Custom from={from} to={to} onChosen={close} />
+          </>
+        )}
+      </Menu>
+      <button type="button" class="control icon-only wide-only" aria-label="Later" onClick={() => onShift(1)}>
+        <Icon name="right" />
+      </button>
+    </div>
+  );
+}
+
+function Custom(props: { from: string; to: string; onChosen(): void }) {
+  const { go } = useScreen();
+  const [from, setFrom] = useState(props.from);
+  const [to, setTo] = useState(props.to);
+  const submit = (event: Event) => {
+    event.preventDefault();
+    go({ period: [from, to].sort().join(",") });
+    props.onChosen();
+  };
+  return (
+    <form class="custom" onSubmit={submit}>
+      <label>
+        <span>From</span>
+        <input type="date" required value={from} onInput={(event) => setFrom(event.currentTarget.value)} />
+      </label>
+      <label>
+        <span>To</span>
+        <input type="date" required value={to} onInput={(event) => setTo(event.currentTarget.value)} />
+      </label>
+      <button type="submit" class="primary">
+        Apply
+      </button>
+    </form>
+  );
+}
+
+function Comparison() {
+  const { view, go } = useScreen();
+  if (view.page !== "overview") return null;
+  return (
+    <label class="compare">
+      <span class="unseen">Compare with</span>
+      <select
+        class="control"
+        data-testid="compare"
+        value={view.comparing}
+        onChange={(event) => go({ comparing: event.currentTarget.value as Comparing })}
+      >
+        {Object.entries(COMPARISONS).map(([id, label]) => (
+          <option key={id} value={id}>
+            {id === "none" ? label : `vs ${label.toLowerCase()}`}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
+}

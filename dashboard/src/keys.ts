@@ -1,0 +1,36 @@
+// Keys that do something wherever the focus is, but for fields and dialogs.
+import { NAMED } from "./periods";
+
+export interface Command {
+  readonly name: "period" | "compare" | "filter" | "custom" | "help" | "earlier" | "later" | "clear" | "theme";
+  readonly value: string;
+}
+
+const OTHERS: readonly (readonly [string, Command["name"], string])[] = [
+  ["C", "custom", "Choose a period"],
+  ["←", "earlier", "The period before"],
+  ["→", "later", "The period after"],
+  ["X", "compare", "Comparison on or off"],
+  ["/", "filter", "Add a filter"],
+  ["Backspace", "clear", "Remove all filters"],
+  ["S", "theme", "Light or dark"],
+  ["?", "help", "This list"],
+];
+const KEY_OF: Readonly<Record<string, string>> = { ArrowLeft: "←", ArrowRight: "→" };
+
+/** Every key with what it does. */
+export const KEYS: readonly (readonly [string, string])[] = [
+  ...[...NAMED.values()].map(({ key, label }) => [key, label] as const),
+  ...OTHERS.map(([key, , label]) => [key, label] as const),
+];
+
+/** What a key asks for; null where it belongs to who has the focus. */
+export function commandOf(event: KeyboardEvent): Command | null {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return null;
+  const target = event.target as HTMLElement;
+  if (target.closest("input, select, textarea, dialog, [role=slider], [role=tablist]")) return null;
+  const key = KEY_OF[event.key] ?? (event.key.length === 1 ? event.key.toUpperCase() : event.key);
+  for (const period of NAMED.values()) if (period.key === key) return { name: "period", value: period.name };
+  const other = OTHERS.find(([one]) => one === key);
+  return other ? { name: other[1], value: "" } : null;
+}

@@ -1,0 +1,96 @@
+// The numbers and what is grouped by, as they are named on the screen. What they mean is the API's matter.
+
+export type Unit = "count" | "percent" | "seconds" | "ratio" | "money";
+
+export interface Metric {
+  readonly name: string;
+  readonly label: string;
+  readonly unit: Unit;
+  /** Whether more of it is good news, bad news or neither. */
+  readonly more: "good" | "bad" | "neither";
+}
+
+const metric = (name: string, label: string, unit: Unit, more: Metric["more"] = "good"): Metric => ({
+  name,
+  label,
+  unit,
+  more,
+});
+
+export const HEADLINES: readonly Metric[] = [
+  metric("visitors", "Visitors", "count"),
+  metric("visits", "Visits", "count"),
+  metric("pageviews", "Page views", "count"),
+  metric("views_per_visit", "Views per visit", "ratio"),
+  metric("bounce_rate", "Bounce rate", "percent", "bad"),
+  metric("visit_duration", "Visit duration", "seconds"),
+];
+export const CONVERSION_RATE = metric("conversion_rate", "Conversion rate", "percent");
+export const REVENUE = metric("total_revenue", "Revenue", "money");
+
+const OTHERS: readonly Metric[] = [
+  CONVERSION_RATE,
+  REVENUE,
+  metric("events", "Events", "count", "neither"),
+  metric("average_revenue", "Average revenue", "money"),
+  metric("group_conversion_rate", "Conversion rate", "percent"),
+  metric("percentage", "Share of visitors", "percent", "neither"),
+  metric("entries", "Entries", "count"),
+  metric("exits", "Exits", "count", "neither"),
+  metric("exit_rate", "Exit rate", "percent", "bad"),
+  metric("time_on_page", "Time on page", "seconds"),
+  metric("scroll_depth", "Scroll depth", "percent"),
+  metric("new_visitors", "New visitors", "count"),
+  metric("returning_visitors", "Returning visitors", "count"),
+];
+
+const METRICS = new Map([...HEADLINES, ...OTHERS].map((one) => [one.name, one]));
+
+/** A metric by its name. */
+export function metricOf(name: string): Metric {
+  return METRICS.get(name) ?? metric(name, worded(name), "count", "neither");
+}
+
+export const PROPERTY = "event:props:";
+export const DIMENSIONS: Readonly<Record<string, string>> = {
+  "event:page": "Page",
+  "event:page_title": "Title",
+  "event:hostname": "Host",
+  "event:name": "Event",
+  "event:goal": "Goal",
+  "event:bot": "Bot",
+  "event:dialect": "Sent by",
+  "visit:entry_page": "Entry page",
+  "visit:exit_page": "Exit page",
+  "visit:channel": "Channel",
+  "visit:source": "Source",
+  "visit:source_name": "Source name",
+  "visit:medium": "Medium",
+  "visit:referrer": "Referrer",
+  "visit:utm_source": "Campaign source",
+  "visit:utm_medium": "Campaign medium",
+  "visit:utm_campaign": "Campaign",
+  "visit:utm_term": "Campaign term",
+  "visit:utm_content": "Campaign content",
+  "visit:country": "Country",
+  "visit:region": "Region",
+  "visit:city": "City",
+  "visit:language": "Language",
+  "visit:device": "Device",
+  "visit:browser": "Browser",
+  "visit:browser_version": "Browser version",
+  "visit:os": "System",
+  "visit:os_version": "System version",
+  "visit:screen": "Screen",
+};
+
+/** A dimension's name for people. */
+export function dimensionLabel(name: string): string {
+  return name.startsWith(PROPERTY) ? `Property ${name.slice(PROPERTY.length)}` : (DIMENSIONS[name] ?? name);
+}
+
+/** `group_conversion_rate` as "Group conversion rate". */
+export function worded(name: string): string {
+  const text = name.replaceAll("_", " ");
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}

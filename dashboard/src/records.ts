@@ -1,0 +1,25 @@
+// Rows of a report by their columns' names.
+import type { Report } from "./api";
+
+export class Records {
+  readonly #columns: ReadonlyMap<string, number>;
+
+  constructor(readonly report: Report) {
+    this.#columns = new Map(report.columns.map(({ name }, index) => [name, index]));
+  }
+
+  get rows(): readonly (readonly unknown[])[] {
+    return this.report.rows;
+  }
+
+  /** The cell as a number; null where there is none. */
+  number(row: readonly unknown[], column: string): number | null {
+    const value = row[this.#columns.get(column) ?? -1];
+    return value === null || value === undefined ? null : Number(value);
+  }
+
+  text(row: readonly unknown[], column: string): string {
+    const value = row[this.#columns.get(column) ?? -1];
+    return value === null || value === undefined ? "" : String(value);
+  }
+}
