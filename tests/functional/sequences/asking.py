@@ -66,7 +66,7 @@ class Events:
     """A table of events that statements are run over."""
 
     def __init__(self) -> None:
-        self._connection = duckdb.connect()
+        self._connection = duckdb.connect(config={"threads": 1})  # more take longer to begin than to count so few
         self._connection.execute("SET TimeZone = 'UTC'")
 
     def hold(self, rows: Sequence[Mapping[str, Any]]) -> None:
