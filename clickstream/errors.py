@@ -42,6 +42,12 @@ class UnsupportedEncoding(ClickstreamError):
     code = "unsupported_encoding"
 
 
+class NotAcceptable(ClickstreamError):
+    """The answer is given in none of the forms that the caller accepts."""
+
+    code = "not_acceptable"
+
+
 class NotFound(ClickstreamError):
     """There is nothing of this name."""
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import azure.functions as func
 
-from clickstream.errors import Forbidden, InvalidRequest, RequestTooLarge
+from clickstream.errors import Forbidden, InvalidRequest, NotFound, RequestTooLarge
 from functions._http import bearer_key
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ async def authorized(req: func.HttpRequest, parse: Callable[[bytes], Asked], ope
     key = bearer_key(req)
     try:
         request = parse(req.get_body())
-    except (InvalidRequest, RequestTooLarge):
+    except (InvalidRequest, NotFound, RequestTooLarge):
         with suppress(Forbidden):  # the key opens some site, so its holder may know what is wrong
             await opens(key, "")
         raise

@@ -6,7 +6,7 @@ import functools
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import azure.functions as func
 import orjson
@@ -18,6 +18,7 @@ from clickstream.errors import (
     InvalidRequest,
     InvalidSite,
     LimitExceeded,
+    NotAcceptable,
     NotFound,
     RequestTooLarge,
     SettingsError,
@@ -26,6 +27,9 @@ from clickstream.errors import (
     Unavailable,
     UnsupportedEncoding,
 )
+
+if TYPE_CHECKING:
+    from clickstream.querying.formats import Answer
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +40,7 @@ STATUS: Mapping[type[ClickstreamError], HTTPStatus] = {
     Unauthorized: HTTPStatus.UNAUTHORIZED,
     Forbidden: HTTPStatus.FORBIDDEN,
     NotFound: HTTPStatus.NOT_FOUND,
+    NotAcceptable: HTTPStatus.NOT_ACCEPTABLE,
     Conflict: HTTPStatus.CONFLICT,
     UnsupportedEncoding: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     TooManyRequests: HTTPStatus.TOO_MANY_REQUESTS,
@@ -53,6 +58,16 @@ def json_answer(body: Any, status: int = 200, headers: Mapping[str, str] | None 
     return func.HttpResponse(
         orjson.dumps(body, option=orjson.OPT_UTC_Z), status_code=status, mimetype="application/json", headers=headers
     )
+
+
+def formatted_answer(answer: Answer, name: str) -> func.HttpResponse:
+    """Rows in the form that was chosen; all but JSON tell in a header up to when they are complete."""
+    headers = {"Vary": "Accept", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+    if answer.format != "json":
+        headers["Content-Disposition"] = f'attachment; filename="{name}.{answer.format}"'
+        if answer.complete_until is not None:
+            headers["X-Complete-Until"] = answer.complete_until.isoformat()
+    return func.HttpResponse(answer.body, mimetype=answer.format.media_type, headers=headers)
 
 
 def problem(

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from clickstream.erasing.exporting import Exporter
     from clickstream.maintaining.maintainer import Maintainer
     from clickstream.querying.engine import QueryEngine
+    from clickstream.querying.reports.answering import Reports
     from clickstream.replaying.replayer import Replayer
 
 
@@ -98,6 +99,12 @@ class Services:
         from clickstream.querying.engine import QueryEngine
 
         return QueryEngine(self.storage, self.settings, now)
+
+    @cached_property
+    def reports(self) -> Reports:
+        from clickstream.querying.reports.answering import Reports
+
+        return Reports(self.queries, now)
 
     @cached_property
     def replayer(self) -> Replayer:

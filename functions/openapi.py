@@ -9,7 +9,7 @@ import json
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from http import HTTPStatus
 from pathlib import Path
@@ -25,6 +25,7 @@ from clickstream.errors import (
     InvalidRequest,
     InvalidSite,
     LimitExceeded,
+    NotAcceptable,
     NotFound,
     RequestTooLarge,
     SettingsError,
@@ -33,6 +34,7 @@ from clickstream.errors import (
     Unavailable,
     UnsupportedEncoding,
 )
+from clickstream.querying.formats import Format
 from functions._http import STATUS
 
 FILE = Path(__file__).parent / "openapi.json"
@@ -191,6 +193,47 @@ RECEIPT: Schema = {
         "signature": {"type": "string"},
     },
 }
+REPORT: Schema = {
+    "type": "object",
+    "required": ["report", "columns", "rows", "meta"],
+    "properties": {
+        "report": {"type": "string"},
+        "columns": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["name", "type", "description"],
+                "properties": {
+                    "name": {"type": "string"},
+                    "type": {"enum": ["text", "integer", "number", "boolean", "moment"]},
+                    "description": {"type": "string"},
+                },
+            },
+        },
+        "rows": {"type": "array", "items": {"type": "array"}, "description": "Cells in the order of the columns."},
+        "meta": {
+            "type": "object",
+            "required": ["complete_until", "date_range"],
+            "properties": {
+                "complete_until": {"type": ["string", "null"], "format": "date-time"},
+                "date_range": {"type": "array", "items": {"type": "string"}},
+                "total_rows": {"type": "integer", "minimum": 0},
+                "sql": {"type": "string"},
+                "parameters": {"type": "object"},
+            },
+        },
+    },
+}
+REPORTS_KNOWN: Schema = {
+    "type": "object",
+    "required": ["reports"],
+    "properties": {
+        "reports": {
+            "type": "array",
+            "items": {"type": "object", "required": ["name", "description", "parameters", "columns"]},
+        }
+    },
+}
 READING = (InvalidRequest, Unauthorized, Forbidden, RequestTooLarge, LimitExceeded, Unavailable)
 JOBS = (InvalidRequest, Unauthorized, Forbidden, RequestTooLarge, Unavailable)
 COLLECTING = (
@@ -219,11 +262,28 @@ class Operation:
     parameters: Sequence[str] = ()
     security: Sequence[str] = ()
     statuses: Mapping[type[ClickstreamError], int] = field(default_factory=dict)
+    forms: bool = False
+    """Whether the answer is given in any form that is accepted."""
 
 
 def reading(summary: str, body: Callable[[], Schema]) -> Operation:
     """A route that answers questions."""
     return Operation("reading", summary, READING, body(), {"type": "object"}, security=("read_key",))
+
+
+def _report() -> Operation:
+    from clickstream.querying.reports.registry import REPORTS
+    from clickstream.querying.reports.request import parameters_of
+
+    return Operation(
+        "reading",
+        "A canned report.",
+        (InvalidRequest, Unauthorized, Forbidden, NotFound, NotAcceptable, LimitExceeded, Unavailable),
+        answer=REPORT,
+        parameters=tuple(dict.fromkeys(name for report in REPORTS.values() for name in parameters_of(report))),
+        security=("read_key",),
+        forms=True,
+    )
 
 
 def _query_body() -> Schema:
@@ -307,7 +367,16 @@ def operations() -> Mapping[str, Operation]:
             security=("admin_key",),
         ),
         "query": reading("Metrics for each group of dimensions' values.", _query_body),
-        "query_sql": reading("One SELECT statement over the site's own rows.", _sql_body),
+        "query_sql": replace(
+            reading("One SELECT statement over the site's own rows.", _sql_body),
+            errors=(*READING, NotAcceptable),
+            parameters=("format",),
+            forms=True,
+        ),
+        "reports": Operation(
+            "reading", "Which reports there are, and what they take and answer.", answer=REPORTS_KNOWN
+        ),
+        "report": _report(),
     }
     for dialect in DIALECTS.values():
         for endpoint in dialect.endpoints:
@@ -414,6 +483,8 @@ def _operation(name: str, route: str, method: str, described: Operation, shared:
 def _responses(described: Operation, method: str) -> Schema:
     answers = "*/*" if described.answer is None else "application/json"
     content = {answers: {"schema": described.answer or {}}}
+    if described.forms:
+        content |= {form.media_type: {"schema": {}} for form in Format if form is not Format.JSON}
     responses: dict[str, Any] = {"200": {"description": "OK"} | ({} if method == "head" else {"content": content})}
     for error in described.errors:
         status = HTTPStatus(described.statuses.get(error, STATUS[error]))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import azure.functions as func
 
 from functions._access import authorized
-from functions._http import answers_problems, json_answer
+from functions._http import answers_problems, formatted_answer, json_answer
 from functions._services import services
 
 if TYPE_CHECKING:
@@ -34,10 +34,14 @@ async def query(req: func.HttpRequest) -> func.HttpResponse:
 @answers_problems()
 async def query_sql(req: func.HttpRequest) -> func.HttpResponse:
     """One SELECT statement, in the sandbox."""
+    from clickstream.querying.formats import chosen_format
     from clickstream.querying.request import parse_sql
 
     request, site = await authorized(req, parse_sql, services().sites.reader)
-    return json_answer(await asyncio.to_thread(services().queries.sql, request, scope_of(site)))
+    format_ = chosen_format(req.params.get("format"), req.headers.get("Accept"))
+    return formatted_answer(
+        await asyncio.to_thread(services().queries.sql_in, format_, request, scope_of(site)), "rows"
+    )
 
 
 def scope_of(site: Site) -> SiteScope:

@@ -13,6 +13,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import duckdb
+import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -23,6 +24,7 @@ from clickstream.lake.reading import TableReader
 from clickstream.lake.storage import StorageAccount
 from clickstream.querying.deadline import deadline
 from clickstream.querying.dimensions import Kind
+from clickstream.querying.formats import Answer, Format
 from clickstream.querying.period import DateRange, Period, resolve
 from clickstream.querying.request import QueryRequest, SiteScope, SqlRequest
 from clickstream.querying.sandbox import Sandbox
@@ -66,7 +68,7 @@ class QueryEngine:
 
         Raise InvalidRequest, LimitExceeded when it takes too long or too much memory, Unavailable.
         """
-        limit = self._limit(request)
+        limit = self.limit(request.pagination.limit)
         zone = ZoneInfo(site.time_zone)
         meta: dict[str, Any] = {}
         request = replace(request, site_id=site.site_id)
@@ -101,12 +103,21 @@ class QueryEngine:
     def sql(self, request: SqlRequest, site: SiteScope) -> dict[str, Any]:
         """The document that `POST /api/sql` answers with. Raise as `query` does."""
         complete_until = self.complete_until()
-        answer = self._sandbox.run(request, site.site_id)
+        answer, _ = self._sandbox.run(request, site.site_id)
         return {
             "columns": answer["columns"],
             "rows": answer["rows"],
             "meta": {"complete_until": complete_until and complete_until.isoformat(), "row_count": len(answer["rows"])},
         }
+
+    def sql_in(self, format_: Format, request: SqlRequest, site: SiteScope) -> Answer:
+        """The answer of `POST /api/sql` in any form. Raise as `query` does."""
+        if format_ is Format.JSON:
+            document = self.sql(request, site)
+            told = document["meta"]["complete_until"]
+            return Answer(orjson.dumps(document), format_, told and datetime.fromisoformat(told))
+        complete_until = self.complete_until()
+        return Answer(self._sandbox.run(request, site.site_id, format_)[1], format_, complete_until)
 
     def run(self, statement: Statement, site: SiteScope, period: Period, table: TableSpec = EVENTS_TABLE) -> pa.Table:
         """The rows of a statement over one table: the site's rows, from at least a day before the period to its end.
@@ -135,9 +146,9 @@ class QueryEngine:
         """
         return read_progress(self._container).complete_until
 
-    def _limit(self, request: QueryRequest) -> int:
+    def limit(self, asked: int | None) -> int:
+        """How many rows may be answered where so many are asked for. Raise InvalidRequest for too many."""
         most = self._settings.query_max_rows
-        asked = request.pagination.limit
         if asked is not None and asked > most:
             pointer = "/pagination/limit"
             raise InvalidRequest(f"{pointer}: at most {most} rows", code="invalid_query", pointer=pointer)

@@ -21,6 +21,7 @@ import orjson
 
 from clickstream.errors import InvalidRequest, LimitExceeded, Unavailable
 from clickstream.lake.storage import StorageAccount
+from clickstream.querying.formats import Format
 from clickstream.querying.request import SqlRequest
 from clickstream.settings import Settings
 
@@ -45,23 +46,27 @@ class Sandbox:
         self._settings = settings
         self._free = threading.BoundedSemaphore(CHILDREN_AT_ONCE)
 
-    def run(self, request: SqlRequest, site_id: str) -> dict[str, Any]:
-        """`columns` and `rows`. Raise InvalidRequest, LimitExceeded, or Unavailable when storage is or all are busy."""
+    def run(self, request: SqlRequest, site_id: str, format_: Format = Format.JSON) -> tuple[dict[str, Any], bytes]:
+        """Of JSON `columns` and `rows`; of any other form nothing, and the bytes.
+
+        Raise InvalidRequest, LimitExceeded, or Unavailable when storage is or all are busy.
+        """
         seconds = self._settings.query_timeout_seconds
         if not self._free.acquire(timeout=seconds):
             raise Unavailable("too many SQL statements are running")
         try:
             with tempfile.TemporaryDirectory(prefix="clickstream-sql-", ignore_cleanup_errors=True) as folder:
-                return self._run(self._job(request, site_id, folder), folder)
+                return self._run(self._job(request, site_id, format_, folder), folder)
         finally:
             self._free.release()
 
-    def _job(self, request: SqlRequest, site_id: str, folder: str) -> bytes:
+    def _job(self, request: SqlRequest, site_id: str, format_: Format, folder: str) -> bytes:
         return orjson.dumps(
             {
                 "sql": request.sql,
                 "parameters": request.parameters,
                 "site_id": site_id,
+                "format": format_,
                 "account": asdict(self._account),
                 "container": self._settings.lake_container,
                 "folder": folder,
@@ -71,7 +76,7 @@ class Sandbox:
             }
         )
 
-    def _run(self, job: bytes, folder: str) -> dict[str, Any]:
+    def _run(self, job: bytes, folder: str) -> tuple[dict[str, Any], bytes]:
         seconds = self._settings.query_timeout_seconds
         child = subprocess.Popen(
             [sys.executable, "-m", "clickstream.querying.sandbox_child"],
@@ -100,11 +105,12 @@ class Sandbox:
         return _read(output)
 
 
-def _read(output: bytes) -> dict[str, Any]:
-    answer: dict[str, Any] = orjson.loads(output)
+def _read(output: bytes) -> tuple[dict[str, Any], bytes]:
+    line, _, rest = output.partition(b"\n")
+    answer: dict[str, Any] = orjson.loads(line)
     if "error" in answer:
         raise _ERRORS[answer["error"]](answer["message"])
-    return answer
+    return answer, rest
 
 
 def _invalid(message: str) -> InvalidRequest:

@@ -25,6 +25,7 @@ from clickstream.lake.delta import EVENTS_TABLE, FAILED_TABLE, PIPELINE_TABLE
 from clickstream.lake.reading import TableReader
 from clickstream.lake.storage import StorageAccount
 from clickstream.querying.deadline import deadline
+from clickstream.querying.formats import Format, as_arrow, as_csv, as_parquet
 from clickstream.querying.json_rows import json_rows
 from clickstream.terminal import leave
 
@@ -43,12 +44,17 @@ MESSAGE_CHARACTERS = 1000
 
 
 def main() -> None:
-    """Answer the job on stdin. An answer is `columns` and `rows`, or `error` (a kind) and `message`."""
+    """Answer the job on stdin: a line of JSON, then the bytes of any other form that was asked for.
+
+    The line holds `columns` and `rows` where JSON was asked for, or `error` (a kind) and `message`.
+    """
+    rest = b""
     job = orjson.loads(sys.stdin.buffer.read())
     # The last resort where neither an interrupt nor the parent ends it: the signal's default action.
     signal.alarm(job["seconds"] + 2)
     try:
-        answer: Mapping[str, Any] = run(job)
+        answer: Mapping[str, Any]
+        answer, rest = run(job)
     except MemoryError:
         answer = {"error": "limit", "message": "the statement needed too much memory"}
     except InvalidRequest as error:
@@ -57,11 +63,11 @@ def main() -> None:
         answer = {"error": "limit", "message": error.message}
     except Unavailable as error:
         answer = {"error": "unavailable", "message": error.message}
-    sys.stdout.buffer.write(orjson.dumps(answer))
+    sys.stdout.buffer.write(orjson.dumps(answer) + b"\n" + rest)
 
 
-def run(job: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Raise InvalidRequest, LimitExceeded, Unavailable."""
+def run(job: Mapping[str, Any]) -> tuple[Mapping[str, Any], bytes]:
+    """The line and the bytes behind it. Raise InvalidRequest, LimitExceeded, Unavailable."""
     limit_address_space(job["memory_mb"])
     connection = locked_connection(job["memory_mb"], job["folder"])
     try:
@@ -78,8 +84,8 @@ def run(job: Mapping[str, Any]) -> Mapping[str, Any]:
         raise InvalidRequest(str(error)[:MESSAGE_CHARACTERS]) from None
 
 
-def answer_of(connection: duckdb.DuckDBPyConnection, job: Mapping[str, Any]) -> Mapping[str, Any]:
-    """`columns` and `rows`. Raise as `run` does, and what the engine raises."""
+def answer_of(connection: duckdb.DuckDBPyConnection, job: Mapping[str, Any]) -> tuple[Mapping[str, Any], bytes]:
+    """The line and the bytes behind it. Raise as `run` does, and what the engine raises."""
     tables = checked_tables(connection, job["sql"])
     account = StorageAccount(**job["account"])
     for name in sorted(tables):
@@ -90,8 +96,14 @@ def answer_of(connection: duckdb.DuckDBPyConnection, job: Mapping[str, Any]) -> 
         raise InvalidRequest("must be one SELECT statement")
     names, types = list(relation.columns), [str(type_) for type_ in relation.types]
     table = first_rows(relation.to_arrow_reader(BATCH_ROWS), job["max_rows"])
-    columns = [{"name": name, "type": type_} for name, type_ in zip(names, types, strict=True)]
-    return {"columns": columns, "rows": json_rows(table, types)}
+    if job["format"] == Format.ARROW:
+        return {}, as_arrow(table)
+    if job["format"] == Format.PARQUET:
+        return {}, as_parquet(table)
+    rows = json_rows(table, types)
+    if job["format"] == Format.CSV:
+        return {}, as_csv(names, rows)
+    return {"columns": [{"name": n, "type": t} for n, t in zip(names, types, strict=True)], "rows": rows}, b""
 
 
 def limit_address_space(memory_mb: int) -> None:

@@ -63,6 +63,15 @@ class LintReport:
         return asdict(self)
 
 
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """So many events that are alike, from the first to the last of them."""
+
+    events: int
+    first: datetime
+    last: datetime
+
+
 @dataclass(slots=True)
 class _Tally:
     events: int = 0
@@ -70,11 +79,11 @@ class _Tally:
     first: datetime | None = None
     last: datetime | None = None
 
-    def add(self, moment: datetime, message: str = "") -> None:
-        self.events += 1
+    def add(self, seen: _Seen, message: str = "") -> None:
+        self.events += seen.events
         self.message = self.message or message
-        self.first = moment if self.first is None or moment < self.first else self.first
-        self.last = moment if self.last is None or moment > self.last else self.last
+        self.first = seen.first if self.first is None or seen.first < self.first else self.first
+        self.last = seen.last if self.last is None or seen.last > self.last else self.last
 
 
 @dataclass(slots=True)
@@ -84,10 +93,10 @@ class _Tallies:
     others: tuple[str, ...]
     kept: dict[tuple[str, ...], _Tally] = field(default_factory=dict)
 
-    def add(self, key: tuple[str, ...], moment: datetime, message: str = "") -> None:
+    def add(self, key: tuple[str, ...], seen: _Seen, message: str = "") -> None:
         if key not in self.kept and len(self.kept) >= MAX_KEPT:
             key, message = self.others, ""
-        self.kept.setdefault(key, _Tally()).add(moment, message)
+        self.kept.setdefault(key, _Tally()).add(seen, message)
 
 
 class Linter:
@@ -104,18 +113,22 @@ class Linter:
         self._failures = _Tallies((OTHERS, "", ""))
 
     def take_events(self, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Rows of `events`: event_type, event_name, properties (JSON text), definition_version, occurred_at."""
+        """Rows of `events`: event_type, event_name, properties (JSON text), definition_version, occurred_at.
+
+        A row may stand for several events that are alike: `events` says for how many, `last_occurred_at` to when.
+        """
         for row in rows:
-            self._events += 1
+            first = row["occurred_at"]
+            seen = _Seen(row.get("events", 1), first, row.get("last_occurred_at", first))
+            self._events += seen.events
             properties = orjson.loads(row["properties"] or "{}")
-            kind = (row["event_type"], row["event_name"])
-            self._take(kind, properties, row["definition_version"], row["occurred_at"])
+            self._take((row["event_type"], row["event_name"]), properties, row["definition_version"], seen)
 
     def take_failed_events(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Rows of `failed_events`: failure_class, pointer, message, received_at."""
         for row in rows:
             key = (row["failure_class"], row["pointer"] or "", row["message"])
-            self._failures.add(key, row["received_at"], row["message"])
+            self._failures.add(key, _Seen(1, row["received_at"], row["received_at"]), row["message"])
 
     def report(self) -> LintReport:
         """What was found, the most frequent first within its kind."""
@@ -124,26 +137,26 @@ class Linter:
         return LintReport(self._site.site, self._events, totals, tuple(findings))
 
     def _take(
-        self, kind_of_event: tuple[str, str], properties: dict[str, Any], stated: str | None, moment: datetime
+        self, kind_of_event: tuple[str, str], properties: dict[str, Any], stated: str | None, seen: _Seen
     ) -> None:
         event_type, event_name = kind_of_event
         name = event_name if event_type == "custom" else event_type
         judgement = self._definitions.check(event_type, event_name, properties, stated)
         if any(violation.code == "unknown_event" for violation in judgement.violations):
-            self._undefined.add((name,), moment)
+            self._undefined.add((name,), seen)
             return
         self._arrived.add(name)
         kind = self._definitions.definition_of(event_type, event_name, properties, stated)
         if kind is not None:
             counts = self._versions[kind]
-            counts[0] += 1
-            counts[1] += bool(judgement.violations)
-        seen: set[tuple[str, ...]] = set()
+            counts[0] += seen.events
+            counts[1] += seen.events if judgement.violations else 0
+        counted: set[tuple[str, ...]] = set()
         for violation in judgement.violations:
             key = (name, kind[1] if kind else "", _any_item(violation.pointer), violation.code)
-            if key not in seen:  # an event counts once, however many of its items are wrong
-                self._violations.add(key, moment, violation.message)
-            seen.add(key)
+            if key not in counted:  # an event counts once, however many of its items are wrong
+                self._violations.add(key, seen, violation.message)
+            counted.add(key)
 
     def _never_arrived(self) -> list[Finding]:
         names = dict.fromkeys(item.name for item in self._site.events.definitions)

@@ -1,0 +1,104 @@
+"""Reports that are one query of metrics by dimensions, so that they say what `POST /api/query` says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from clickstream.querying.dimensions import DIMENSIONS
+from clickstream.querying.metrics import METRICS
+from clickstream.querying.reports.report import Asked, Column, ColumnType, Report, Rows
+from clickstream.querying.statement import Statement
+
+COMMON_OF_QUERIES = frozenset({"date_range", "filters", "limit", "offset", "total_rows", "compare"})
+
+
+def breakdown(name: str, description: str, dimensions: Sequence[str], metrics: Sequence[str], **more: Any) -> Report:
+    """A report with one row for each group; `more` are further keys of the query's body."""
+
+    def run(asked: Asked) -> Rows:
+        return queried(asked, metrics, dimensions=list(dimensions), **more)
+
+    columns = columns_of(metrics, dimensions)
+    return Report(name, description, columns, run, COMMON_OF_QUERIES)
+
+
+def columns_of(metrics: Sequence[str], dimensions: Sequence[str]) -> tuple[Column, ...]:
+    """One for each dimension, then one for each metric, named without what stands before the colon."""
+    return (
+        *(Column(_short(name), ColumnType.TEXT, DIMENSIONS[name].description) for name in dimensions),
+        *(Column(name, _type(name), METRICS[name].description) for name in metrics),
+    )
+
+
+def queried(asked: Asked, metrics: Sequence[str], **more: Any) -> Rows:
+    """The answer to a query with `more` keys in its body."""
+    answer = asked.engine.query(asked.query(metrics, **more), asked.scope)
+    meta: Mapping[str, Any] = answer["meta"]
+    columns = columns_of(metrics, more.get("dimensions", ()))
+    rows = [[*row["dimensions"], *row["metrics"]] for row in answer["results"]]
+    if "comparisons" in asked.common["include"]:
+        columns = _compared_columns(columns, metrics)
+        rows = [_compared(row) for row in answer["results"]]
+    told = {name: meta[name] for name in ("total_rows", "comparison_date_range") if name in meta}
+    # As the query understood it, which may be another than the report was asked for.
+    told["date_range"] = answer["query"]["date_range"]
+    return Rows(columns, rows, Statement(meta["sql"], meta["parameters"]), told)
+
+
+def _compared_columns(columns: Sequence[Column], metrics: Sequence[str]) -> tuple[Column, ...]:
+    found: list[Column] = []
+    for column in columns:
+        found.append(column)
+        if column.name in metrics:
+            before = f"`{column.name}` of the time that is compared with."
+            change = f"By how many percent `{column.name}` has changed; null where it was 0."
+            found.append(Column(f"{column.name}_before", column.type, before))
+            found.append(Column(f"{column.name}_change", ColumnType.NUMBER, change))
+    return tuple(found)
+
+
+def _compared(row: Mapping[str, Any]) -> list[Any]:
+    then = row["comparison"]
+    cells = zip(row["metrics"], then["metrics"], then["change"], strict=True)
+    return [*row["dimensions"], *(value for cell in cells for value in cell)]
+
+
+def _short(dimension: str) -> str:
+    return dimension.rpartition(":")[2]
+
+
+def _type(metric: str) -> ColumnType:
+    return ColumnType.INTEGER if metric in WHOLE else ColumnType.NUMBER
+
+
+WHOLE = frozenset(
+    {
+        "visitors",
+        "visits",
+        "pageviews",
+        "events",
+        "new_visitors",
+        "returning_visitors",
+        "entries",
+        "exits",
+        "bounces",
+    }
+)
+
+VISITS = ("visitors", "visits", "pageviews")
+BREAKDOWNS: tuple[Report, ...] = (
+    breakdown("pages", "The pages that were viewed.", ["event:page"], VISITS),
+    breakdown("sources", "Where visits came from, by name.", ["visit:source_name"], VISITS),
+    breakdown("referrers", "Where visits came from, by the referring host.", ["visit:source"], VISITS),
+    breakdown("channels", "By which kind of way visits came.", ["visit:channel"], VISITS),
+    breakdown("countries", "The countries that visitors are in.", ["visit:country"], VISITS),
+    breakdown("regions", "The regions that visitors are in.", ["visit:country", "visit:region"], VISITS),
+    breakdown("cities", "The cities that visitors are in.", ["visit:country", "visit:region", "visit:city"], VISITS),
+    breakdown("devices", "The kinds of devices that visitors use.", ["visit:device"], VISITS),
+    breakdown("browsers", "The browsers that visitors use.", ["visit:browser", "visit:browser_version"], VISITS),
+    breakdown("operating_systems", "The systems that visitors use.", ["visit:os", "visit:os_version"], VISITS),
+    breakdown("screens", "The sizes of visitors' screens.", ["visit:screen"], VISITS),
+    breakdown("languages", "The languages of visitors' browsers.", ["visit:language"], VISITS),
+    breakdown("events", "What happened, by name.", ["event:name"], ("visitors", "events")),
+)

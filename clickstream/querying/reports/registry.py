@@ -1,0 +1,27 @@
+"""All reports, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from clickstream.querying.reports.breakdowns import BREAKDOWNS
+from clickstream.querying.reports.definitions import EVENT_DEFINITIONS
+from clickstream.querying.reports.overview import OVERVIEW, REALTIME
+from clickstream.querying.reports.pipeline import FAILED_EVENT_SAMPLES, FAILED_EVENTS, RECONCILIATION
+from clickstream.querying.reports.report import Report
+from clickstream.querying.reports.visits import VISIT_EVENTS, VISITS
+
+REPORTS: Mapping[str, Report] = {
+    report.name: report
+    for report in (
+        OVERVIEW,
+        REALTIME,
+        *BREAKDOWNS,
+        VISITS,
+        VISIT_EVENTS,
+        FAILED_EVENTS,
+        FAILED_EVENT_SAMPLES,
+        EVENT_DEFINITIONS,
+        RECONCILIATION,
+    )
+}

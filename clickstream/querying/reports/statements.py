@@ -1,0 +1,28 @@
+"""Reports that are one statement of their own: asked, and its rows read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from clickstream.lake.delta import EVENTS_TABLE, TableSpec
+from clickstream.querying.reports.report import Asked, Column, Rows
+from clickstream.querying.statement import Statement
+
+LIMITS = frozenset({"date_range", "limit", "offset"})
+
+
+def page(asked: Asked, statement: Statement) -> Statement:
+    """The part of its rows that is asked for. The statement has an order. Raise InvalidRequest for too many."""
+    wanted = asked.query().pagination
+    limit = asked.engine.limit(wanted.limit)
+    return Statement(
+        f"{statement.sql}\nLIMIT $limit OFFSET $offset",
+        {**statement.parameters, "limit": limit, "offset": wanted.offset},
+    )
+
+
+def ask(asked: Asked, columns: Sequence[Column], statement: Statement, table: TableSpec = EVENTS_TABLE) -> Rows:
+    """The rows of a statement that answers these columns in this order."""
+    found = asked.engine.run(statement, asked.scope, asked.period, table)
+    values = [column.to_pylist() for column in found.columns]
+    return Rows(columns, list(zip(*values, strict=True)), statement)

@@ -1,0 +1,115 @@
+"""The visits behind any number, and the events of one of them."""
+
+from __future__ import annotations
+
+from clickstream.querying.conditions import Parameters, conditions
+from clickstream.querying.dimensions import DIMENSIONS
+from clickstream.querying.reports.report import Asked, Column, ColumnType, Parameter, Report, Rows, short_text
+from clickstream.querying.reports.statements import LIMITS, ask, page
+from clickstream.querying.statement import Statement
+from clickstream.querying.visits import IN_PERIOD, relations
+
+IN_ORDER = "(occurred_at, event_id)"
+# Of a visit's first event.
+DESCRIBED = (
+    "visit:source_name", "visit:medium", "visit:channel", "visit:country", "visit:device", "visit:browser", "visit:os"
+)  # fmt: skip
+
+
+def _name(dimension: str) -> str:
+    return dimension.partition(":")[2]
+
+
+VISIT_COLUMNS = (
+    Column("visit", ColumnType.TEXT, "The visit's first event, by which `visit_events` finds it."),
+    Column("visitor", ColumnType.TEXT, "`anonymous_id`, else `user_id`; null for who denied consent."),
+    Column("user_id", ColumnType.TEXT, "The known person, where an event of the visit tells."),
+    Column("began_at", ColumnType.MOMENT, "When its first event happened."),
+    Column("ended_at", ColumnType.MOMENT, "When its last event happened."),
+    Column("pageviews", ColumnType.INTEGER, "Its events of type `page_view`."),
+    Column("events", ColumnType.INTEGER, "Its events of every type."),
+    Column("first_page", ColumnType.TEXT, "Path of its first page view; null without one."),
+    Column("last_page", ColumnType.TEXT, "Path of its last page view; null without one."),
+    *(
+        Column(_name(name), ColumnType.TEXT, f"`{name}` of its first event, as in [query.md](query.md).")
+        for name in DESCRIBED
+    ),
+)
+EVENT_COLUMNS = (
+    Column("event_id", ColumnType.TEXT, "As in `events`, as are all of these."),
+    Column("occurred_at", ColumnType.MOMENT, "When it happened."),
+    Column("event_type", ColumnType.TEXT, "Its type."),
+    Column("event_name", ColumnType.TEXT, "Its name."),
+    Column("page_host", ColumnType.TEXT, "Host of its page."),
+    Column("page_path", ColumnType.TEXT, "Path of its page."),
+    Column("page_title", ColumnType.TEXT, "Title of its page."),
+    Column("referrer", ColumnType.TEXT, "The address that led there."),
+    Column("properties", ColumnType.TEXT, "What the site says about it, as JSON."),
+    Column("dialect", ColumnType.TEXT, "The protocol it arrived in."),
+)
+
+
+def visits_statement(asked: Asked) -> Statement:
+    """One row for each visit with an event of the period that the filters hold for, the newest first."""
+    parameters = Parameters.of_period(asked.scope.site_id, asked.period)
+    chosen = [IN_PERIOD, *conditions(asked.query().filters, parameters)]
+    described = ",\n    ".join(f'arg_min({DIMENSIONS[name].sql}, {IN_ORDER}) AS "{_name(name)}"' for name in DESCRIBED)
+    sql = f"""
+WITH {relations(of_visits=True)}
+SELECT
+    arg_min(event_id, {IN_ORDER}) AS visit,
+    max(visitor) AS visitor,
+    max(user_id) AS user_id,
+    min(occurred_at) AS began_at,
+    max(occurred_at) AS ended_at,
+    count(*) FILTER (event_type = 'page_view') AS pageviews,
+    count(*) AS events,
+    arg_min(page_path, {IN_ORDER}) FILTER (event_type = 'page_view') AS first_page,
+    arg_max(page_path, {IN_ORDER}) FILTER (event_type = 'page_view') AS last_page,
+    {described}
+FROM visited AS of_visit
+WHERE visit IN (
+    SELECT visit FROM visited WHERE {" AND ".join(chosen)}
+)
+GROUP BY of_visit.visit
+ORDER BY began_at DESC, 1""".strip()
+    return Statement(sql, parameters.values)
+
+
+def visit_events_statement(asked: Asked) -> Statement:
+    """The events of the visit that holds the named one, in order."""
+    parameters = Parameters.of_period(asked.scope.site_id, asked.period)
+    sql = f"""
+WITH {relations(of_visits=True)}
+SELECT {", ".join(column.name for column in EVENT_COLUMNS)}
+FROM visited
+WHERE visit IN (SELECT visit FROM visited WHERE event_id = {parameters.bind(asked.own["visit"])})
+ORDER BY occurred_at, event_id""".strip()
+    return Statement(sql, parameters.values)
+
+
+def _visits(asked: Asked) -> Rows:
+    return ask(asked, VISIT_COLUMNS, page(asked, visits_statement(asked)))
+
+
+def _visit_events(asked: Asked) -> Rows:
+    return ask(asked, EVENT_COLUMNS, page(asked, visit_events_statement(asked)))
+
+
+VISITS = Report(
+    "visits",
+    "One row for each visit with an event that the filters hold for: the visits behind a number.",
+    VISIT_COLUMNS,
+    _visits,
+    frozenset({"filters", *LIMITS}),
+    personal=True,
+)
+VISIT_EVENTS = Report(
+    "visit_events",
+    "The events of one visit, in order, as far as they lie in the range or up to a day before it.",
+    EVENT_COLUMNS,
+    _visit_events,
+    LIMITS,
+    (Parameter("visit", "The `event_id` of any of its events.", short_text, required=True),),
+    personal=True,
+)
