@@ -11,7 +11,9 @@ from typing import Any
 import azure.functions as func
 import pytest
 
+from clickstream.querying.reports.registry import REPORTS
 from functions import query as routes
+from functions import reports as report_routes
 from functions._services import services
 from local.azurite import Azurite
 from tests.integration.querying.lake import event, make_lake
@@ -110,6 +112,83 @@ def test_what_is_wrong_is_told_as_a_problem(
     answered, document, answer = post(route, json.dumps(body).encode(), "shop-read")
     assert (answered, document["code"], document.get("pointer")) == (status, code, pointer)
     assert answer.mimetype == "application/problem+json"
+
+
+def get(name: str, key: str | None = "shop-read", accept: str | None = None, **parameters: str) -> func.HttpResponse:
+    headers = {name: value for name, value in (("Authorization", key and f"Bearer {key}"), ("Accept", accept)) if value}
+    asked = {"site_id": "shop", **parameters}
+    request = func.HttpRequest("GET", "/", headers=headers, params=asked, route_params={"name": name}, body=b"")
+    answer: func.HttpResponse = asyncio.run(report_routes.report(request))
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("accept", "media_type", "begins"),
+    [
+        ("text/csv", "text/csv", b"name,visitors,events\r\npage_view,0,2\r\n"),
+        ("application/vnd.apache.arrow.stream", "application/vnd.apache.arrow.stream", b"\xff\xff\xff\xff"),
+        ("application/vnd.apache.parquet", "application/vnd.apache.parquet", b"PAR1"),
+        ("*/*", "application/json", b'{"report":"events",'),
+    ],
+)
+def test_a_report_comes_in_the_form_that_is_accepted(accept: str, media_type: str, begins: bytes) -> None:
+    answer = get("events", accept=accept)
+    assert (answer.status_code, answer.mimetype) == (200, media_type)
+    assert answer.get_body().startswith(begins)
+    assert answer.headers["Vary"] == "Accept"
+
+
+@pytest.mark.parametrize(
+    ("format_", "begins"),
+    [("csv", b"n\r\n2\r\n"), ("arrow", b"\xff\xff\xff\xff"), ("parquet", b"PAR1"), ("json", b'{"col')],
+)
+def test_rows_of_sql_come_in_the_form_that_is_asked_for(format_: str, begins: bytes) -> None:
+    body = json.dumps({"site_id": "shop", **SQL}).encode()
+    headers = {"Authorization": "Bearer shop-read"}
+    request = func.HttpRequest("POST", "/", headers=headers, params={"format": format_}, body=body)
+    answer = asyncio.run(routes.query_sql(request))
+    assert answer.status_code == 200
+    assert answer.get_body().startswith(begins)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "status", "code"),
+    [
+        ("events", {"key": None}, 401, "unauthorized"),
+        ("nothing", {"key": None}, 401, "unauthorized"),
+        ("events", {"key": None, "limit": "0"}, 401, "unauthorized"),
+        ("events", {"key": "shop-write"}, 401, "unauthorized"),
+        ("events", {"site_id": "blog"}, 403, "forbidden"),
+        ("nothing", {}, 404, "not_found"),
+        ("nothing", {"site_id": "blog"}, 404, "not_found"),
+        ("events", {"accept": "text/html"}, 406, "not_acceptable"),
+        ("events", {"format": "xml"}, 400, "invalid_query"),
+        ("events", {"limit": "0"}, 400, "invalid_query"),
+        ("events", {"limit": "100000"}, 400, "invalid_query"),
+        ("events", {"filters": '[["is","event:name",[1]]]'}, 400, "invalid_query"),
+    ],
+)
+def test_what_is_wrong_with_a_report_is_told_as_a_problem(
+    name: str, change: dict[str, Any], status: int, code: str
+) -> None:
+    answer = get(name, **change)
+    assert (answer.status_code, json.loads(answer.get_body())["code"]) == (status, code)
+    assert answer.mimetype == "application/problem+json"
+
+
+def test_a_report_of_a_site_holds_no_row_of_another() -> None:
+    visits = get("visits", format="csv").get_body().decode()
+    assert get("visit_events", visit="e3").get_body().count(b"e3") == 0
+    assert "e3" not in visits
+    assert json.loads(get("events").get_body())["rows"] == [["page_view", 0, 2]]
+
+
+def test_the_reports_are_listed_with_what_they_take_and_answer() -> None:
+    answer = asyncio.run(report_routes.reports(func.HttpRequest("GET", "/", body=b"")))
+    listed = {report["name"]: report for report in json.loads(answer.get_body())["reports"]}
+    assert listed.keys() == REPORTS.keys()
+    assert {"name": "visit", "required": True}.items() <= listed["visit_events"]["parameters"][-1].items()
+    assert [column["name"] for column in listed["pages"]["columns"]][:2] == ["page", "visitors"]
 
 
 def test_reports_and_statements_of_two_sites_at_once_stay_apart() -> None:

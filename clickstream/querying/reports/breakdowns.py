@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from clickstream.querying.dimensions import DIMENSIONS
@@ -13,14 +14,22 @@ from clickstream.querying.statement import Statement
 COMMON_OF_QUERIES = frozenset({"date_range", "filters", "limit", "offset", "total_rows", "compare"})
 
 
-def breakdown(name: str, description: str, dimensions: Sequence[str], metrics: Sequence[str], **more: Any) -> Report:
-    """A report with one row for each group; `more` are further keys of the query's body."""
+@dataclass(frozen=True, slots=True)
+class Breakdown:
+    """Metrics for each group of dimensions' values."""
 
-    def run(asked: Asked) -> Rows:
-        return queried(asked, metrics, dimensions=list(dimensions), **more)
+    name: str
+    description: str
+    dimensions: tuple[str, ...]
+    metrics: tuple[str, ...]
 
-    columns = columns_of(metrics, dimensions)
-    return Report(name, description, columns, run, COMMON_OF_QUERIES)
+    def report(self) -> Report:
+        """As a report with one row for each group."""
+        columns = columns_of(self.metrics, self.dimensions)
+        return Report(self.name, self.description, columns, self._run, COMMON_OF_QUERIES)
+
+    def _run(self, asked: Asked) -> Rows:
+        return queried(asked, self.metrics, dimensions=self.dimensions)
 
 
 def columns_of(metrics: Sequence[str], dimensions: Sequence[str]) -> tuple[Column, ...]:
@@ -87,18 +96,18 @@ WHOLE = frozenset(
 )
 
 VISITS = ("visitors", "visits", "pageviews")
-BREAKDOWNS: tuple[Report, ...] = (
-    breakdown("pages", "The pages that were viewed.", ["event:page"], VISITS),
-    breakdown("sources", "Where visits came from, by name.", ["visit:source_name"], VISITS),
-    breakdown("referrers", "Where visits came from, by the referring host.", ["visit:source"], VISITS),
-    breakdown("channels", "By which kind of way visits came.", ["visit:channel"], VISITS),
-    breakdown("countries", "The countries that visitors are in.", ["visit:country"], VISITS),
-    breakdown("regions", "The regions that visitors are in.", ["visit:country", "visit:region"], VISITS),
-    breakdown("cities", "The cities that visitors are in.", ["visit:country", "visit:region", "visit:city"], VISITS),
-    breakdown("devices", "The kinds of devices that visitors use.", ["visit:device"], VISITS),
-    breakdown("browsers", "The browsers that visitors use.", ["visit:browser", "visit:browser_version"], VISITS),
-    breakdown("operating_systems", "The systems that visitors use.", ["visit:os", "visit:os_version"], VISITS),
-    breakdown("screens", "The sizes of visitors' screens.", ["visit:screen"], VISITS),
-    breakdown("languages", "The languages of visitors' browsers.", ["visit:language"], VISITS),
-    breakdown("events", "What happened, by name.", ["event:name"], ("visitors", "events")),
+BREAKDOWNS = (
+    Breakdown("pages", "The pages that were viewed.", ("event:page",), VISITS),
+    Breakdown("sources", "Where visits came from, by name.", ("visit:source_name",), VISITS),
+    Breakdown("referrers", "Where visits came from, by the referring host.", ("visit:source",), VISITS),
+    Breakdown("channels", "By which kind of way visits came.", ("visit:channel",), VISITS),
+    Breakdown("countries", "The countries that visitors are in.", ("visit:country",), VISITS),
+    Breakdown("regions", "The regions that visitors are in.", ("visit:country", "visit:region"), VISITS),
+    Breakdown("cities", "The cities that visitors are in.", ("visit:country", "visit:region", "visit:city"), VISITS),
+    Breakdown("devices", "The kinds of devices that visitors use.", ("visit:device",), VISITS),
+    Breakdown("browsers", "The browsers that visitors use.", ("visit:browser", "visit:browser_version"), VISITS),
+    Breakdown("operating_systems", "The systems that visitors use.", ("visit:os", "visit:os_version"), VISITS),
+    Breakdown("screens", "The sizes of visitors' screens.", ("visit:screen",), VISITS),
+    Breakdown("languages", "The languages of visitors' browsers.", ("visit:language",), VISITS),
+    Breakdown("events", "What happened, by name.", ("event:name",), ("visitors", "events")),
 )

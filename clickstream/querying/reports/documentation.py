@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from clickstream.querying.metrics import METRICS
-from clickstream.querying.reports.breakdowns import BREAKDOWNS
+from clickstream.querying.reports.breakdowns import BREAKDOWNS, COMMON_OF_QUERIES
 from clickstream.querying.reports.registry import REPORTS
 from clickstream.querying.reports.report import Column, Parameter, Report
 from clickstream.querying.reports.request import COMMON, EVERYWHERE
@@ -26,7 +26,8 @@ def reports_text() -> str:
 
 
 def _others() -> Sequence[Report]:
-    return [report for report in REPORTS.values() if report not in BREAKDOWNS]
+    simple = {breakdown.name for breakdown in BREAKDOWNS}
+    return [report for report in REPORTS.values() if report.name not in simple]
 
 
 def _common() -> Iterator[str]:
@@ -38,9 +39,10 @@ def _breakdowns() -> Iterator[str]:
     yield "### Metrics by dimensions\n"
     yield (
         "Each is a query of [query.md](query.md), where its dimensions and metrics are explained. They take "
-        f"{_names(BREAKDOWNS[0].takes)}.\n"
+        f"{_names(COMMON_OF_QUERIES)}.\n"
     )
-    rows = [[f"`{report.name}`", report.description, _columns(report.columns)] for report in BREAKDOWNS]
+    reports = [REPORTS[breakdown.name] for breakdown in BREAKDOWNS]
+    rows = [[f"`{report.name}`", report.description, _columns(report.columns)] for report in reports]
     yield from _table(("report", "answers", "columns"), rows)
 
 

@@ -16,7 +16,7 @@ REPORTS: Mapping[str, Report] = {
     for report in (
         OVERVIEW,
         REALTIME,
-        *BREAKDOWNS,
+        *(breakdown.report() for breakdown in BREAKDOWNS),
         VISITS,
         VISIT_EVENTS,
         FAILED_EVENTS,

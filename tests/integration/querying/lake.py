@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -12,8 +12,9 @@ import pyarrow as pa
 from azure.storage.blob import BlobServiceClient
 from deltalake import write_deltalake
 
-from clickstream.lake.schema import EVENT_COLUMNS, FAILED_COLUMNS, arrow_schema
+from clickstream.lake.schema import EVENT_COLUMNS, FAILED_COLUMNS, PIPELINE_COLUMNS, arrow_schema
 from clickstream.lake.storage import StorageAccount, table_uri
+from clickstream.pipeline_hour import PipelineHour
 from clickstream.settings import Settings
 from local.azurite import Azurite
 
@@ -45,7 +46,7 @@ def event(event_id: str, site: str, occurred_at: datetime, **fields: Any) -> dic
     }
 
 
-def failed_event(failed_event_id: str, site: str | None) -> dict[str, Any]:
+def failed_event(failed_event_id: str, site: str | None, **fields: Any) -> dict[str, Any]:
     """A row of the table of failed events."""
     return {
         "failed_event_id": failed_event_id,
@@ -63,6 +64,7 @@ def failed_event(failed_event_id: str, site: str | None) -> dict[str, Any]:
         "sequence_number": 0,
         "enqueued_at": NOW,
         "capture_file": "a.avro",
+        **fields,
     }
 
 
@@ -83,6 +85,10 @@ class Lake:
     def append_failed(self, *rows: Mapping[str, Any]) -> None:
         table = pa.Table.from_pylist([dict(row) for row in rows], schema=arrow_schema(FAILED_COLUMNS))
         self._append("failed_events", "failed_date", table)
+
+    def append_hours(self, *hours: PipelineHour) -> None:
+        rows = [{**asdict(hour), "hour_date": hour.hour.date()} for hour in hours]
+        self._append("pipeline_hours", "hour_date", pa.Table.from_pylist(rows, schema=arrow_schema(PIPELINE_COLUMNS)))
 
     def put(self, path: str, content: bytes) -> None:
         with BlobServiceClient.from_connection_string(self.azurite.connection_string) as client:

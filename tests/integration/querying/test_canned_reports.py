@@ -1,0 +1,271 @@
+"""Canned reports over a real lake: what they say, that they say it as queries do, and in every form."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from clickstream.compacting.totals import summed
+from clickstream.errors import InvalidRequest
+from clickstream.pipeline_hour import PipelineHour
+from clickstream.querying.engine import QueryEngine
+from clickstream.querying.formats import Format
+from clickstream.querying.reports.answering import ARROW_TYPES, Reports
+from clickstream.querying.reports.breakdowns import BREAKDOWNS, Breakdown
+from clickstream.querying.reports.registry import REPORTS
+from clickstream.querying.reports.report import ColumnType, Report
+from clickstream.querying.reports.request import parse_report
+from clickstream.querying.request import SiteScope, parse_query, parse_sql
+from clickstream.sites.document import Site
+from local.azurite import Azurite
+from tests.integration.querying.lake import NOW, Lake, event, failed_event, make_lake
+
+pytestmark = pytest.mark.integration
+
+SITE = Site.model_validate(
+    {
+        "site": "shop",
+        "time_zone": "Europe/Berlin",
+        "keys": [{"kind": "public", "key": "shop"}],
+        "events": {"definitions": [{"name": "buy", "properties": {"value": {"type": "number"}}}, {"name": "gone"}]},
+    }
+)
+SCOPE = SiteScope("shop", "Europe/Berlin")
+UNTIL = datetime(2026, 10, 28, 10, 20, tzinfo=UTC)
+EIGHT, TEN = NOW.replace(hour=8, minute=0), NOW.replace(hour=10, minute=0)
+
+
+def counts(site: str, partition: str, hour: datetime, **numbers: int) -> PipelineHour:
+    return PipelineHour(site=site, hub="events", hub_partition=partition, hour=hour, **numbers)
+
+
+HOURS = [
+    counts("shop", "0", EIGHT, request_accepted=9, request_failed=1, captured=10, compacted=9, failed=1),
+    counts("shop", "1", EIGHT, request_accepted=5, captured=4, redelivered=1, duplicates=4),
+    counts("shop", "spill", EIGHT, captured=2, compacted=2),
+    counts("shop", "0", TEN, request_accepted=3, captured=1, compacted=1, missing=7),
+    counts("blog", "0", EIGHT, request_accepted=100, captured=100, compacted=100),
+]
+FAILURES = [
+    failed_event("f1", "shop", dialect="segment"),
+    failed_event("f2", "shop", dialect="segment", received_at=NOW - timedelta(hours=1)),
+    failed_event("f3", "shop", failure_class="bad_encoding", pointer="", message="is no UTF-8", payload=b"secret"),
+    failed_event("f4", "blog"),
+    failed_event("f5", None),
+    failed_event("f6", "shop", received_at=NOW - timedelta(days=40), failed_date=(NOW - timedelta(days=40)).date()),
+]
+
+
+def events_of(site: str) -> list[dict[str, Any]]:
+    """Two visitors who look at three pages for ten minutes, one of whom came a day before, too, and buys."""
+    looks = [
+        event(
+            f"{site}-{n}", site, NOW - timedelta(minutes=n), anonymous_id=f"{site}-v{n % 2}", page_path=f"/{n % 3}",
+            source="=1+1", medium="organic", channel="Organic Search", country="CH", is_bot=False,
+        )
+        for n in range(10)
+    ]  # fmt: skip
+    bought = {"event_type": "custom", "event_name": "buy", "anonymous_id": f"{site}-v0", "is_bot": False}
+    yesterday = NOW - timedelta(days=1)
+    return [
+        *looks,
+        event(f"{site}-b", site, yesterday, properties='{"value": "much"}', user_id="jo", **bought),
+        event(f"{site}-c", site, yesterday + timedelta(minutes=1), properties='{"value": 5}', **bought),
+        event(f"{site}-d", site, yesterday + timedelta(minutes=2), properties='{"value": 5}', **bought),
+    ]
+
+
+@pytest.fixture(scope="module")
+def lake(azurite: Azurite) -> Lake:
+    lake = make_lake(azurite)
+    lake.append(*events_of("shop"), *events_of("blog"))
+    lake.append_failed(*FAILURES)
+    lake.append_hours(*HOURS)
+    lake.put("state/progress.json", json.dumps({"complete_until": UNTIL.isoformat()}).encode())
+    return lake
+
+
+@pytest.fixture(scope="module")
+def engine(lake: Lake) -> QueryEngine:
+    return QueryEngine(lake.account, lake.settings, lambda: NOW)
+
+
+@pytest.fixture(scope="module")
+def reports(engine: QueryEngine) -> Reports:
+    return Reports(engine, lambda: NOW)
+
+
+def content(reports: Reports, name: str, format_: Format, **parameters: str) -> bytes:
+    request = parse_report(name, {"site_id": "shop", **parameters})
+    return reports.answer(request, SITE, SCOPE, format_).body
+
+
+def ask(reports: Reports, name: str, **parameters: str) -> dict[str, Any]:
+    return json.loads(content(reports, name, Format.JSON, **parameters))  # type: ignore[no-any-return]
+
+
+def rows_of(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
+    names = [column["name"] for column in answer["columns"]]
+    return [dict(zip(names, row, strict=True)) for row in answer["rows"]]
+
+
+def needed(report: Report) -> dict[str, str]:
+    """Values for what the report cannot be asked without."""
+    values = {"visit": "shop-5"}
+    return {parameter.name: values[parameter.name] for parameter in report.parameters if parameter.required}
+
+
+@pytest.mark.parametrize("report", REPORTS.values(), ids=lambda report: report.name)
+def test_every_report_has_its_columns_and_one_content_in_every_form(reports: Reports, report: Report) -> None:
+    more = needed(report)
+    answer = ask(reports, report.name, **more)
+    assert answer["report"] == report.name
+    assert [column["name"] for column in answer["columns"]] == [column.name for column in report.columns]
+    assert answer["rows"], "it has something to say"
+    assert answer["meta"]["complete_until"] == UNTIL.isoformat()
+    assert "sql" not in answer["meta"]
+    arrow = pa.ipc.open_stream(content(reports, report.name, Format.ARROW, **more)).read_all()
+    assert arrow.schema.types == [ARROW_TYPES[column.type] for column in report.columns]
+    assert json.loads(arrow.schema.metadata[b"meta"]) == answer["meta"]
+    parquet = pq.read_table(io.BytesIO(content(reports, report.name, Format.PARQUET, **more)))
+    assert parquet.equals(arrow)
+    moments = [column.name for column in report.columns if column.type is ColumnType.MOMENT]
+    texts = [{**row, **{name: row[name] and in_json(row[name]) for name in moments}} for row in arrow.to_pylist()]
+    assert texts == rows_of(answer)
+    text = content(reports, report.name, Format.CSV, **more).decode()
+    header, *lines = csv.reader(io.StringIO(text, newline=""), strict=True)
+    assert header == arrow.column_names
+    assert len(lines) == arrow.num_rows
+
+
+def in_json(moment: datetime) -> str:
+    return moment.isoformat().replace("+00:00", "Z")
+
+
+# Of the simple ones one stands for all; event definitions are judged after the statement.
+SIMPLE = {breakdown.name for breakdown in BREAKDOWNS} - {"pages"}
+
+
+@pytest.mark.parametrize("name", sorted(REPORTS.keys() - SIMPLE - {"event_definitions"}))
+def test_the_sql_that_is_shown_gives_the_same_rows(reports: Reports, engine: QueryEngine, name: str) -> None:
+    answer = ask(reports, name, sql="1", **needed(REPORTS[name]))
+    meta = answer["meta"]
+    asked = {"site_id": "shop", "sql": meta["sql"], "parameters": meta["parameters"]}
+    found = engine.sql(parse_sql(json.dumps(asked).encode()), SCOPE)
+    assert found["rows"] == answer["rows"]
+
+
+@pytest.mark.parametrize("report", BREAKDOWNS, ids=lambda report: report.name)
+def test_a_breakdown_says_what_the_query_says(reports: Reports, engine: QueryEngine, report: Breakdown) -> None:
+    filters = [["is", "event:page", ["/0", "/1"]]]
+    answer = ask(reports, report.name, filters=json.dumps(filters), date_range="7d", total_rows="1", limit="1")
+    body = {
+        "site_id": "shop",
+        "metrics": report.metrics,
+        "dimensions": report.dimensions,
+        "date_range": "7d",
+        "filters": filters,
+        "include": {"total_rows": True},
+    }
+    said = engine.query(parse_query(json.dumps(body).encode()), SCOPE)
+    assert answer["rows"] == [[*row["dimensions"], *row["metrics"]] for row in said["results"][:1]]
+    assert answer["meta"]["total_rows"] == len(said["results"])
+    assert answer["meta"]["date_range"] == said["query"]["date_range"]
+
+
+def test_the_overview_is_one_row_or_one_for_each_interval(reports: Reports) -> None:
+    assert ask(reports, "overview")["rows"][0][:1] == [2]
+    days = ask(reports, "overview", interval="day")
+    assert [row[0] for row in days["rows"]] == ["2026-10-27", "2026-10-28"]
+    assert days["columns"][0]["name"] == "day"
+
+
+def test_realtime_ends_where_the_table_is_complete(reports: Reports) -> None:
+    answer = ask(reports, "realtime")
+    assert answer["meta"]["date_range"] == ["2026-10-28T10:50:00+01:00", "2026-10-28T11:19:59+01:00"]
+    assert rows_of(answer)[0]["events"] == 0, "the events of the fixture are newer than what is complete"
+
+
+def test_the_visits_behind_a_number_are_as_many_as_it_says(reports: Reports, engine: QueryEngine) -> None:
+    for filters in ([], [["is", "event:page", ["/2"]]], [["is", "event:name", ["buy"]]], [["is", "event:page", ["x"]]]):
+        body = {"site_id": "shop", "metrics": ["visits"], "date_range": "7d", "filters": filters}
+        number = engine.query(parse_query(json.dumps(body).encode()), SCOPE)["results"][0]["metrics"][0]
+        visits = rows_of(ask(reports, "visits", date_range="7d", filters=json.dumps(filters)))
+        assert len(visits) == len({visit["visit"] for visit in visits}) == number
+
+
+def test_a_visit_is_told_whole_and_found_by_any_of_its_events(reports: Reports) -> None:
+    newest, other, oldest = rows_of(ask(reports, "visits"))
+    assert (newest["visit"], other["visit"], oldest["visit"]) == ("shop-8", "shop-9", "shop-b")
+    assert (newest["began_at"], newest["ended_at"]) == ("2026-10-28T10:22:00Z", "2026-10-28T10:30:00Z")
+    assert (newest["pageviews"], newest["first_page"], newest["last_page"]) == (5, "/2", "/0")
+    assert (oldest["visitor"], oldest["user_id"], oldest["events"]) == ("shop-v0", "jo", 3)
+    expected = ["shop-8", "shop-6", "shop-4", "shop-2", "shop-0"]
+    for event_id in expected:
+        assert [row["event_id"] for row in rows_of(ask(reports, "visit_events", visit=event_id))] == expected
+    for strange in ("blog-8", "nothing"):
+        assert ask(reports, "visit_events", visit=strange)["rows"] == []
+
+
+def test_pages_of_rows_follow_each_other_and_have_a_bound(reports: Reports) -> None:
+    whole = ask(reports, "visits")["rows"]
+    assert [row for n in range(4) for row in ask(reports, "visits", limit="1", offset=str(n))["rows"]] == whole
+    for name in ("visits", "pages"):
+        with pytest.raises(InvalidRequest, match=r"^/limit: at most 1000 rows") as caught:
+            ask(reports, name, limit="1001")
+        assert caught.value.pointer == "/limit"
+
+
+def test_failed_events_are_told_by_kind_and_never_with_their_bytes(reports: Reports) -> None:
+    kinds = rows_of(ask(reports, "failed_events"))
+    assert [(row["failure_class"], row["failed_events"], row["newest"]) for row in kinds] == [
+        ("schema_violation", 2, "f1"),
+        ("bad_encoding", 1, "f3"),
+    ]
+    assert (kinds[0]["first_seen"], kinds[0]["last_seen"]) == ("2026-10-28T09:30:00Z", "2026-10-28T10:30:00Z")
+    samples = ask(reports, "failed_event_samples")
+    assert [row["failed_event_id"] for row in rows_of(samples)] == ["f1", "f3", "f2"]
+    assert rows_of(samples)[1]["payload_bytes"] == 6
+    assert "secret" not in json.dumps(samples)
+    some = ask(reports, "failed_event_samples", failure_class="bad_encoding", message="is no UTF-8")
+    assert [row["failed_event_id"] for row in rows_of(some)] == ["f3"]
+
+
+def test_the_reconciliation_is_that_of_the_command(reports: Reports) -> None:
+    hours = rows_of(ask(reports, "reconciliation"))
+    assert [(row["hour"], row["complete"]) for row in hours] == [
+        ("2026-10-28T08:00:00Z", True),
+        ("2026-10-28T10:00:00Z", False),
+    ]
+    for row in hours:
+        own = [hour for hour in HOURS if hour.site == "shop" and in_json(hour.hour) == row["hour"]]
+        totals = summed(own)
+        assert row["compacted"] == totals.rows
+        for name in ("received", "acknowledged", "spilled", "captured", "redelivered", "duplicates", "difference"):
+            assert row[name] == getattr(totals, name), name
+
+
+def test_event_definitions_tell_what_breaks_them_and_what_never_came(reports: Reports) -> None:
+    found = rows_of(ask(reports, "event_definitions"))
+    assert [(row["kind"], row["event"], row["events"]) for row in found] == [
+        ("definition", "buy", 3),
+        ("definition", "gone", 0),
+        ("never_arrived", "gone", 0),
+        ("drift", "buy", 1),
+    ]
+    drift = found[-1]
+    assert (drift["pointer"], drift["code"], drift["share"]) == ("/properties/value", "type", pytest.approx(1 / 3))
+    assert drift["first_seen"] == drift["last_seen"] == "2026-10-27T10:30:00Z"
+
+
+def test_a_source_that_looks_like_a_formula_is_text_in_a_spreadsheet(reports: Reports) -> None:
+    lines = list(csv.reader(io.StringIO(content(reports, "sources", Format.CSV).decode())))
+    assert [line[0] for line in lines] == ["source_name", "'=1+1", "(not set)"]
