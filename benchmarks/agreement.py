@@ -1,8 +1,9 @@
 """How far the columns made from user agents agree with the cases that public lists publish with themselves.
 
-The cases come from installed packages: `crawler-user-agents` (agents of bots, each really seen) and `ua-parser-js`
-(agents with the name of browser, system and kind of device that its authors expect). The second names things in words
-of its own; names agree where one contains the other, case and marks apart.
+The cases come from installed packages: `crawler-user-agents` (agents of bots, each really seen), uap-core's own as its
+last package that carries them has them (`ua-parser` 0.3.5 of npm), and `ua-parser-js` (agents with the name of browser,
+system and kind of device that its authors expect). The last names things in words of its own; there names agree where
+one contains the other, case and marks apart. Of uap-core they agree only where they are the same.
 """
 
 from __future__ import annotations
@@ -15,10 +16,16 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import yaml
 
 from clickstream.enriching.steps import STEPS, Knowledge, enrich
 
-CASES = Path(__file__).parents[1] / "tests" / "trackers" / "node_modules" / "ua-parser-js" / "test"
+PACKAGES = Path(__file__).parents[1] / "tests" / "trackers" / "node_modules"
+CASES = PACKAGES / "ua-parser-js" / "test"
+CORE_CASES = PACKAGES / "ua-parser" / "test_resources"
+CORE_BROWSERS = ("test_user_agent_parser", "firefox_user_agent_strings", "pgts_browser_list")
+CORE_SYSTEMS = ("test_user_agent_parser_os", "additional_os_tests")
+UNKNOWN = "Other"  # how uap-core says that it does not know
 STEPS_OF_AGENTS = [step for step in STEPS if step.name in ("agent", "device")]
 DEVICES = {"mobile": "mobile", "tablet": "tablet", "smarttv": "tv"}
 
@@ -49,6 +56,12 @@ def rates() -> Iterator[Rate]:
 
     bots = columns([agent for crawler in CRAWLER_USER_AGENTS_DATA for agent in crawler["instances"]])
     yield Rate("crawler-user-agents: is_bot", sum(row["is_bot"] for row in bots), len(bots))
+    for column, files in (("browser", CORE_BROWSERS), ("os", CORE_SYSTEMS)):
+        for file in files:
+            core_cases = list(_expected_by_core(file))
+            rows = columns([agent for agent, _ in core_cases])
+            agree = sum((row[column] or UNKNOWN) == name for row, (_, name) in zip(rows, core_cases, strict=True))
+            yield Rate(f"uap-core, {file}: {column}", agree, len(core_cases))
     for column, file in (("browser", "browser"), ("os", "os")):
         cases = [(agent, name) for agent, name in _expected(file, "name") if name != "undefined"]
         rows = columns([agent for agent, _ in cases])
@@ -64,6 +77,13 @@ def _expected(file: str, name: str) -> Iterator[tuple[str, str]]:
     for case in json.loads((CASES / f"{file}-test.json").read_text()):
         if case["ua"] and case["expect"].get(name):
             yield case["ua"], case["expect"][name]
+
+
+def _expected_by_core(file: str) -> Iterator[tuple[str, str]]:
+    text = (CORE_CASES / f"{file}.yaml").read_text()
+    for case in yaml.load(text, yaml.CSafeLoader)["test_cases"]:
+        if "js_ua" not in case:  # a second agent, told by the browser's own script, which no header carries
+            yield case["user_agent_string"], case["family"]
 
 
 def _alike(found: str | None, expected: str) -> bool:
