@@ -80,6 +80,9 @@ class Settings:
     query_timeout_seconds: int = _setting("Seconds a query may run.", 20, 1)
     query_memory_mb: int = _setting("Megabytes of memory a query may take.", 512, 64)
     query_max_rows: int = _setting("Rows a query may return.", 10_000, 1)
+    query_files_mb: int = _setting("Megabytes of the lake's files that an instance keeps on its disk.", 512, 0)
+    query_files_folder: str = _setting("Folder they are kept in; without it, one in the system's for such files.", "")
+    query_answers_mb: int = _setting("Megabytes of memory for answers that are kept until the table changes.", 32, 0)
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Settings:

@@ -100,6 +100,7 @@ class Stack:
             "COMPACT_SCHEDULE": self.settings.compact_schedule,
             "SITES_REFRESH_SECONDS": "2",
             "FUNCTIONS_HOST_STATE_DIR": str(self.settings.state_dir / "functions"),
+            "QUERY_FILES_FOLDER": str(self.settings.state_dir / "copies"),
         }
 
     def __enter__(self) -> Self:

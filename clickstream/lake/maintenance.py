@@ -29,6 +29,7 @@ from clickstream.errors import Conflict, Unavailable
 from clickstream.lake.data_files import ROW_GROUP_ROWS, write_file
 from clickstream.lake.delta import COUNTS, REWRITER, TableSpec, discarding
 from clickstream.lake.merging import merged
+from clickstream.lake.reading import data_files
 from clickstream.lake.storage import StorageAccount, table_uri
 from clickstream.maintaining.planning import Cleaned, DataFile, Expired
 
@@ -63,17 +64,7 @@ class MaintainedTable:
     def files(self) -> Sequence[DataFile]:
         """Every file of this version. Raise Unavailable."""
         with self._working():
-            return [
-                DataFile(
-                    file["path"],
-                    file[f"partition.{self.spec.partition}"],
-                    file["size_bytes"],
-                    datetime.fromtimestamp(file["modification_time"] / 1000, UTC),
-                    file.get("min.site"),
-                    file.get("max.site"),
-                )
-                for file in pa.table(self._table.get_add_actions(flatten=True)).to_pylist()
-            ]
+            return data_files(self._table, self.spec.partition)
 
     def merge(self, files: Sequence[DataFile]) -> int:
         """Put one sorted file, with the same rows, in place of files of one day. Returns its bytes.

@@ -3,15 +3,47 @@
 from __future__ import annotations
 
 import threading
-from datetime import date
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from urllib.parse import unquote
 
+import pyarrow as pa
 import pyarrow.dataset as ds
+import pyarrow.fs as pf
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
+from deltalake.fs import DeltaStorageHandler
 
 from clickstream.errors import Unavailable
 from clickstream.lake.delta import TableSpec
 from clickstream.lake.storage import StorageAccount, table_uri
+from clickstream.maintaining.planning import DataFile
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The files of one version of a table; of version -1 where no table is yet."""
+
+    version: int
+    files: Sequence[DataFile]
+
+
+def data_files(table: DeltaTable, partition: str) -> Sequence[DataFile]:
+    """Every file of the version that the handle reads. Raise as deltalake does."""
+    told = pa.table(table.get_add_actions(flatten=True))
+    names = ["path", f"partition.{partition}", "size_bytes", "modification_time", "min.site", "max.site"]
+    return [
+        DataFile(
+            unquote(file["path"]),
+            file[f"partition.{partition}"],
+            file["size_bytes"],
+            datetime.fromtimestamp(file["modification_time"] / 1000, UTC),
+            file.get("min.site"),
+            file.get("max.site"),
+        )
+        for file in told.select([name for name in names if name in told.column_names]).to_pylist()
+    ]
 
 
 class TableReader:
@@ -22,7 +54,28 @@ class TableReader:
         self._account = account
         self._uri = table_uri(container, spec.name)
         self._table: DeltaTable | None = None
+        self._snapshot = Snapshot(-1, ())
         self._lock = threading.Lock()
+
+    def snapshot(self) -> Snapshot:
+        """The files of the newest version. Raise Unavailable."""
+        try:
+            with self._lock:
+                table = self._newest()
+                if table is not None and table.version() != self._snapshot.version:
+                    self._snapshot = Snapshot(table.version(), data_files(table, self.spec.partition))
+                return self._snapshot
+        except (DeltaError, OSError) as error:
+            raise Unavailable(f"the table {self.spec.name} cannot be read: {error}") from error
+
+    def dataset_of(self, files: Sequence[DataFile]) -> ds.Dataset:
+        """The rows of these files, read from storage while the dataset is scanned; that raises OSError."""
+        sizes = {file.path: file.size_bytes for file in files}
+        stored = pf.PyFileSystem(DeltaStorageHandler(self._uri, self._account.delta_options(), sizes))
+        format_ = ds.ParquetFileFormat()
+        day = ds.field(self.spec.partition)
+        fragments = [format_.make_fragment(file.path, stored, day == pa.scalar(file.day)) for file in files]
+        return ds.FileSystemDataset(fragments, self.spec.schema, format_, stored)
 
     def dataset(self, first: date | None = None, last: date | None = None) -> ds.Dataset:
         """The rows whose partition's date lies within `first` and `last`, both included; none where no table is yet.

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import duckdb
 import orjson
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from clickstream.errors import InvalidRequest, LimitExceeded, Unavailable
+from clickstream.errors import InvalidRequest
 from clickstream.lake.delta import EVENTS_TABLE, FAILED_TABLE, PIPELINE_TABLE, TableSpec
 from clickstream.lake.progress_file import read_progress
-from clickstream.lake.reading import TableReader
 from clickstream.lake.storage import StorageAccount
-from clickstream.querying.deadline import deadline
+from clickstream.querying.database import LakeDatabase
 from clickstream.querying.dimensions import Kind
 from clickstream.querying.formats import Answer, Format
 from clickstream.querying.period import DateRange, Period, resolve
@@ -44,24 +37,8 @@ class QueryEngine:
         self._settings = settings
         self._now = now
         self._container = account.container(settings.lake_container)
-        self._tables = {
-            spec.name: TableReader(spec, account, settings.lake_container)
-            for spec in (EVENTS_TABLE, FAILED_TABLE, PIPELINE_TABLE)
-        }
         self._sandbox = Sandbox(account, settings)
-        self._database = duckdb.connect(
-            config={
-                "memory_limit": f"{settings.query_memory_mb}MB",
-                "temp_directory": str(Path(tempfile.gettempdir()) / f"clickstream-reports-{os.getpid()}"),
-                "max_temp_directory_size": SPILL_LIMIT,
-                "python_enable_replacements": False,
-                "autoinstall_known_extensions": False,
-                "autoload_known_extensions": False,
-            }
-        )
-        self._database.execute("SET GLOBAL TimeZone = 'UTC'")
-        self._database.execute("SET enable_external_access = false")
-        self._database.execute("SET lock_configuration = true")
+        self._lake = LakeDatabase(account, settings, (EVENTS_TABLE, FAILED_TABLE, PIPELINE_TABLE))
 
     def query(self, request: QueryRequest, site: SiteScope) -> dict[str, Any]:
         """The document that `POST /api/query` answers with.
@@ -78,10 +55,11 @@ class QueryEngine:
             meta["time_labels"] = _time_labels(request, period)
         groups = compile_groups(request, period, site.time_zone)
         page = compile_page(request, groups, limit)
-        with self._over(site, period) as connection:
-            rows = _rows(connection, page)
-            if request.include.total_rows:
-                meta["total_rows"] = _rows(connection, compile_count(groups))[0][0]
+        statements = [page, *([compile_count(groups)] if request.include.total_rows else [])]
+        answered, *counted = self._run(statements, site, period)
+        rows = [list(row.values()) for row in answered.to_pylist()]
+        if counted:
+            meta["total_rows"] = counted[0]["total_rows"][0].as_py()
         width = len(request.dimensions)
         return {
             "results": [
@@ -125,8 +103,7 @@ class QueryEngine:
         The statement itself must hold the rows to the moments it means. Raise LimitExceeded when it takes too long or
         too much memory, Unavailable.
         """
-        with self._over(site, period, table) as connection:
-            return _table(connection, statement)
+        return self._run([statement], site, period, table)[0]
 
     def period(self, date_range: DateRange, site: SiteScope) -> Period:
         """The period of a range by the site's clock; `all` begins with the day of the site's first event.
@@ -156,41 +133,21 @@ class QueryEngine:
 
     def _since_first_event(self, site: SiteScope, all_time: Period) -> Period:
         """From the day of the site's first event on; today alone where there is none."""
-        first = Statement("SELECT min(occurred_at) FROM events WHERE site = $site", {"site": site.site_id})
-        with self._over(site, all_time) as connection:
-            begin = _rows(connection, first)[0][0]
+        first = Statement("SELECT min(occurred_at) AS begin FROM events", {})
+        days = self._lake.days(EVENTS_TABLE, site.site_id)
+        begin, looked_at, most = None, 0, 1
+        while begin is None and looked_at < len(days):
+            few = days[looked_at : looked_at + most]
+            begin = self._lake.run(EVENTS_TABLE, site.site_id, few[0], few[-1], first)[0]["begin"][0].as_py()
+            looked_at, most = looked_at + most, most * 2
         zone = ZoneInfo(site.time_zone)
         return resolve("day", zone, begin or self._now()).to(all_time.end)
 
-    @contextmanager
-    def _over(
-        self, site: SiteScope, period: Period, table: TableSpec = EVENTS_TABLE
-    ) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A connection that sees the site's rows of the period by the table's name; it is interrupted at its time."""
+    def _run(
+        self, statements: Sequence[Statement], site: SiteScope, period: Period, table: TableSpec = EVENTS_TABLE
+    ) -> Sequence[pa.Table]:
         first, last = period.begin.date() - PADDING, period.end.date() + PADDING
-        own = self._tables[table.name].dataset(first, last).filter(pc.field("site") == pa.scalar(site.site_id))
-        seconds = self._settings.query_timeout_seconds
-        connection = self._database.cursor()
-        try:
-            connection.register(table.name, own)
-            with deadline(connection, seconds):
-                yield connection
-        except duckdb.InterruptException as error:
-            raise LimitExceeded(f"the query ran longer than {seconds} s; ask for less time or fewer groups") from error
-        except (duckdb.OutOfMemoryException, MemoryError) as error:
-            raise LimitExceeded("the query needed too much memory; ask for less time or fewer groups") from error
-        except (duckdb.Error, OSError) as error:
-            raise Unavailable(f"the table {table.name} cannot be read: {error}") from error
-        finally:
-            connection.close()
-
-
-def _rows(connection: duckdb.DuckDBPyConnection, statement: Statement) -> Sequence[list[Any]]:
-    return [list(row.values()) for row in _table(connection, statement).to_pylist()]
-
-
-def _table(connection: duckdb.DuckDBPyConnection, statement: Statement) -> pa.Table:
-    return connection.sql(statement.sql, params=dict(statement.parameters)).to_arrow_table()
+        return self._lake.run(table, site.site_id, first, last, *statements)
 
 
 def _dimensions(request: QueryRequest, values: Sequence[Any], zone: ZoneInfo) -> list[str]:

@@ -55,6 +55,7 @@ class Lake:
                 "SPILL_CONTAINER": f"spill-{name}",
                 "LAKE_CONTAINER": f"lake-{name}",
                 "COMPACT_MAX_BYTES": str(max_bytes),
+                "QUERY_FILES_FOLDER": str(azurite.folder / "copies"),
             }
         )
         self.account = StorageAccount.from_connection(Connection("Lake", azurite.connection_string))

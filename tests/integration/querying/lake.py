@@ -125,6 +125,7 @@ def make_lake(azurite: Azurite, **settings: str) -> Lake:
             "QUERY_TIMEOUT_SECONDS": "3",
             "QUERY_MEMORY_MB": "256",
             "QUERY_MAX_ROWS": "1000",
+            "QUERY_FILES_FOLDER": str(azurite.folder / "copies"),
             **settings,
         }
     )
