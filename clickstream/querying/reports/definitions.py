@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from clickstream.errors import LimitExceeded
-from clickstream.querying.conditions import Parameters
 from clickstream.querying.reports.report import Asked, Column, ColumnType, Report, Rows
+from clickstream.querying.reports.statements import parameters_of
 from clickstream.querying.statement import Statement
 from clickstream.querying.visits import IN_PERIOD
 from clickstream.sites.linting import Linter
@@ -35,7 +35,7 @@ COLUMNS = (
 
 def alike_statement(asked: Asked) -> Statement:
     """Events that no definition tells apart, counted together; without a definition properties do not matter."""
-    parameters = Parameters.of_period(asked.scope.site_id, asked.period)
+    parameters = parameters_of(asked)
     names = dict.fromkeys(item.name for item in asked.site.events.definitions)
     defined = ", ".join(parameters.bind(name) for name in names) or "NULL"
     sql = f"""

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from clickstream.lake.delta import FAILED_TABLE, PIPELINE_TABLE
-from clickstream.querying.conditions import Parameters
 from clickstream.querying.reports.report import Asked, Column, ColumnType, Parameter, Report, Rows, short_text
-from clickstream.querying.reports.statements import LIMITS, ask, page
+from clickstream.querying.reports.statements import LIMITS, ask, page, parameters_of
 from clickstream.querying.statement import Statement
 
 FAILED_COLUMNS = (
@@ -59,7 +58,7 @@ RECEIVED_IN_PERIOD = "received_at >= CAST($from AS TIMESTAMPTZ) AND received_at 
 
 
 def _failed_events(asked: Asked) -> Rows:
-    parameters = Parameters.of_period(asked.scope.site_id, asked.period)
+    parameters = parameters_of(asked)
     sql = f"""
 SELECT failure_class, stage, dialect, pointer, message,
     count(*) AS failed_events,
@@ -74,7 +73,7 @@ ORDER BY failed_events DESC, failure_class, stage, dialect, pointer, message""".
 
 
 def _failed_event_samples(asked: Asked) -> Rows:
-    parameters = Parameters.of_period(asked.scope.site_id, asked.period)
+    parameters = parameters_of(asked)
     like = [f"{name} = {parameters.bind(value)}" for name, value in asked.own.items() if value is not None]
     sql = f"""
 SELECT failed_event_id, received_at, failure_class, stage, dialect, key_kind, pointer, message,
@@ -86,7 +85,7 @@ ORDER BY received_at DESC, failed_event_id""".strip()
 
 
 def _reconciliation(asked: Asked) -> Rows:
-    parameters = Parameters.of_period(asked.scope.site_id, asked.period)
+    parameters = parameters_of(asked)
     sums = ",\n        ".join(f"CAST(sum({count}) AS BIGINT) AS {name}" for name, (count, _) in COUNTS.items())
     until = asked.complete_until
     complete = "false"

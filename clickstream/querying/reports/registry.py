@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from clickstream.querying.reports.breakdowns import BREAKDOWNS
 from clickstream.querying.reports.definitions import EVENT_DEFINITIONS
+from clickstream.querying.reports.funnels import FUNNEL, FUNNEL_VISITS
 from clickstream.querying.reports.overview import OVERVIEW, REALTIME
 from clickstream.querying.reports.pipeline import FAILED_EVENT_SAMPLES, FAILED_EVENTS, RECONCILIATION
 from clickstream.querying.reports.report import Report
@@ -17,6 +18,8 @@ REPORTS: Mapping[str, Report] = {
         OVERVIEW,
         REALTIME,
         *(breakdown.report() for breakdown in BREAKDOWNS),
+        FUNNEL,
+        FUNNEL_VISITS,
         VISITS,
         VISIT_EVENTS,
         FAILED_EVENTS,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from clickstream.querying.dimensions import DIMENSIONS, Dimension, Kind
 from clickstream.querying.period import Period
 from clickstream.querying.request import QueryRequest, SiteScope, parse_query
 from clickstream.querying.statement import Statement
@@ -23,6 +24,7 @@ class ColumnType(StrEnum):
     """What a column's cells are. A moment is ISO 8601 in JSON and CSV, a timestamp in UTC in Arrow and Parquet."""
 
     TEXT = "text"
+    TEXTS = "texts"
     INTEGER = "integer"
     NUMBER = "number"
     BOOLEAN = "boolean"
@@ -96,6 +98,15 @@ class Report:
     takes: frozenset[str]
     parameters: Sequence[Parameter] = ()
     personal: bool = False
+
+
+def text_dimension(text: str) -> Dimension:
+    """Reads the name of a dimension whose values are texts."""
+    dimension = DIMENSIONS.get(text)
+    if dimension is None or dimension.kind is not Kind.TEXT:
+        known = ", ".join(name for name, found in DIMENSIONS.items() if found.kind is Kind.TEXT)
+        raise ValueError(f"unknown dimension {text[:100]!r}; known are {known}")
+    return dimension
 
 
 def one_of(*choices: str) -> Callable[[str], str]:

@@ -5,10 +5,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from clickstream.lake.delta import EVENTS_TABLE, TableSpec
+from clickstream.querying.conditions import Parameters
 from clickstream.querying.reports.report import Asked, Column, Rows
+from clickstream.querying.sequences.streams import Slice
 from clickstream.querying.statement import Statement
+from clickstream.querying.visits import relations
 
 LIMITS = frozenset({"date_range", "limit", "offset"})
+
+
+def parameters_of(asked: Asked) -> Parameters:
+    """Those of the site and the period, to begin with."""
+    return Parameters.of_period(asked.scope.site_id, asked.period)
+
+
+def visited(asked: Asked) -> str:
+    """The relation `visited`, to stand behind `WITH`."""
+    return relations(of_visits=True)
+
+
+def slice_of(asked: Asked) -> Slice:
+    """The events that sequences are looked for in."""
+    return Slice(asked.scope.site_id, asked.scope.time_zone, asked.period, asked.query().filters)
 
 
 def page(asked: Asked, statement: Statement) -> Statement:

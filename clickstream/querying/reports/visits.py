@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from clickstream.querying.conditions import Parameters, conditions
+from clickstream.querying.conditions import conditions
 from clickstream.querying.dimensions import DIMENSIONS
 from clickstream.querying.reports.report import Asked, Column, ColumnType, Parameter, Report, Rows, short_text
-from clickstream.querying.reports.statements import LIMITS, ask, page
+from clickstream.querying.reports.statements import LIMITS, ask, page, parameters_of, visited
 from clickstream.querying.statement import Statement
-from clickstream.querying.visits import IN_PERIOD, relations
+from clickstream.querying.visits import IN_PERIOD
 
 IN_ORDER = "(occurred_at, event_id)"
 # Of a visit's first event.
@@ -51,11 +51,11 @@ EVENT_COLUMNS = (
 
 def visits_statement(asked: Asked) -> Statement:
     """One row for each visit with an event of the period that the filters hold for, the newest first."""
-    parameters = Parameters.of_period(asked.scope.site_id, asked.period)
+    parameters = parameters_of(asked)
     chosen = [IN_PERIOD, *conditions(asked.query().filters, parameters)]
     described = ",\n    ".join(f'arg_min({DIMENSIONS[name].sql}, {IN_ORDER}) AS "{_name(name)}"' for name in DESCRIBED)
     sql = f"""
-WITH {relations(of_visits=True)}
+WITH {visited(asked)}
 SELECT
     arg_min(event_id, {IN_ORDER}) AS visit,
     max(visitor) AS visitor,
@@ -78,9 +78,9 @@ ORDER BY began_at DESC, 1""".strip()
 
 def visit_events_statement(asked: Asked) -> Statement:
     """The events of the visit that holds the named one, in order."""
-    parameters = Parameters.of_period(asked.scope.site_id, asked.period)
+    parameters = parameters_of(asked)
     sql = f"""
-WITH {relations(of_visits=True)}
+WITH {visited(asked)}
 SELECT {", ".join(column.name for column in EVENT_COLUMNS)}
 FROM visited
 WHERE visit IN (SELECT visit FROM visited WHERE event_id = {parameters.bind(asked.own["visit"])})

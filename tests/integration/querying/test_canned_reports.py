@@ -35,6 +35,8 @@ SITE = Site.model_validate(
         "site": "shop",
         "time_zone": "Europe/Berlin",
         "keys": [{"kind": "public", "key": "shop"}],
+        "goals": [{"name": "bought", "event": "buy"}],
+        "funnels": [{"name": "two pages", "steps": [{"page": "/2"}, {"page": "/0"}]}],
         "events": {"definitions": [{"name": "buy", "properties": {"value": {"type": "number"}}}, {"name": "gone"}]},
     }
 )
@@ -119,8 +121,8 @@ def rows_of(answer: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def needed(report: Report) -> dict[str, str]:
     """Values for what the report cannot be asked without."""
-    values = {"visit": "shop-5"}
-    return {parameter.name: values[parameter.name] for parameter in report.parameters if parameter.required}
+    values = {"visit": "shop-5", "funnel": "two pages"}
+    return {parameter.name: values[parameter.name] for parameter in report.parameters if parameter.name in values}
 
 
 @pytest.mark.parametrize("report", REPORTS.values(), ids=lambda report: report.name)
@@ -269,3 +271,50 @@ def test_event_definitions_tell_what_breaks_them_and_what_never_came(reports: Re
 def test_a_source_that_looks_like_a_formula_is_text_in_a_spreadsheet(reports: Reports) -> None:
     lines = list(csv.reader(io.StringIO(content(reports, "sources", Format.CSV).decode())))
     assert [line[0] for line in lines] == ["source_name", "'=1+1", "(not set)"]
+
+
+def test_a_funnel_is_named_or_stated_and_says_the_same(reports: Reports) -> None:
+    named = rows_of(ask(reports, "funnel", funnel="two pages"))
+    assert [(row["name"], row["reached"], row["dropped"]) for row in named] == [("/2", 2, 0), ("/0", 2, 0)]
+    stated = json.dumps({"steps": [{"page": "/2"}, {"page": "/0"}]})
+    assert rows_of(ask(reports, "funnel", definition=stated)) == named
+    countries = ask(reports, "funnel", funnel="two pages", by="visit:country")
+    assert [row["country"] for row in rows_of(countries)] == ["CH", "CH"]
+    assert [row[1:] for row in countries["rows"]] == [list(row.values()) for row in named]
+
+
+def test_the_visits_behind_a_funnel_are_as_many_as_it_says_and_lead_to_their_events(reports: Reports) -> None:
+    stated = {"steps": [{"page": "/2"}, {"goal": "bought"}], "within": "visitor"}
+    definition = json.dumps(stated)
+    first, second = rows_of(ask(reports, "funnel", definition=definition))
+    assert (first["reached"], first["dropped"], second["reached"]) == (2, 2, 0)
+    behind = rows_of(ask(reports, "funnel_visits", definition=definition, dropped="1"))
+    assert [row["visitor"] for row in behind] == ["shop-v1", "shop-v0"]
+    assert behind[0]["event_ids"] == ["shop-5"]
+    assert rows_of(ask(reports, "funnel_visits", definition=definition, step="2")) == []
+    some = ask(reports, "funnel_visits", definition=definition, by="visit:country", value="CH", limit="1", offset="1")
+    assert [row["visitor"] for row in rows_of(some)] == ["shop-v0"]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "pointer", "told"),
+    [
+        ({}, "/funnel", "is required, or a definition"),
+        ({"funnel": "two pages", "definition": '{"steps":[{"page":"/"},{"page":"/"}]}'}, "/funnel", "not both"),
+        ({"funnel": "nothing"}, "/funnel", "no funnel is called 'nothing'; known are two pages"),
+        ({"definition": "{"}, "/definition", "must be JSON"),
+        ({"definition": "[]"}, "/definition", "must be an object"),
+        ({"definition": '{"steps":[{"page":"/"}],"window":"1y"}'}, "/definition", "/window: must be a time such as"),
+        ({"definition": '{"steps":[{"goal":"x"},{"page":"/"}]}'}, "/definition/steps/0/goal", "no goal is called 'x'"),
+        ({"funnel": "two pages", "by": "time:day"}, "/by", "unknown dimension"),
+        ({"funnel": "two pages", "step": "3"}, "/step", "the funnel has 2 steps"),
+        ({"funnel": "two pages", "by": "visit:country"}, "/value", "is needed with `by`"),
+    ],
+)
+def test_what_is_wrong_with_a_funnel_is_told(
+    reports: Reports, parameters: dict[str, str], pointer: str, told: str
+) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        ask(reports, "funnel_visits", **parameters)
+    assert caught.value.pointer == pointer
+    assert told in caught.value.message
