@@ -63,11 +63,15 @@ def streams(
     return ",\n".join(expressions)
 
 
-def select(name: str, columns: Sequence[str], source: str, where: Sequence[str] = ()) -> str:
+def select(
+    name: str, columns: Sequence[str], source: str, where: Sequence[str] = (), group_by: Sequence[str] = ()
+) -> str:
     """A common table expression."""
     lines = [f"{name} AS (", "    SELECT " + ",\n        ".join(columns), f"    FROM {source}"]
     if where:
         lines.append("    WHERE " + "\n        AND ".join(where))
+    if group_by:
+        lines.append(f"    GROUP BY {', '.join(group_by)}")
     return "\n".join([*lines, ")"])
 
 

@@ -13,7 +13,7 @@ from clickstream.sites.funnels import Order, Within
 BEGIN = datetime(2026, 3, 1, 12, tzinfo=UTC)
 NAMES = ("a", "b", "c", "x")
 GAPS_MS = (0, 0, 1, 999, 1000, 1001, 2000, 5000)
-SECOND = timedelta(seconds=1)
+MS = timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True, slots=True)

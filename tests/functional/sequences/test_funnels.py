@@ -21,7 +21,7 @@ from clickstream.querying.sequences.funnels import funnel_statement, funnel_visi
 from clickstream.querying.statement import Statement
 from clickstream.sites.funnels import Order, Within
 from tests.functional.sequences.asking import PERIOD, Events, read_filters, row, rows_of, slice_of
-from tests.functional.sequences.plain_streams import BEGIN, Happened, decoded, furthest, grouped
+from tests.functional.sequences.plain_streams import BEGIN, MS, Happened, decoded, furthest, grouped
 from tests.functional.sequences.random_sequences import (
     found,
     many_streams,
@@ -32,7 +32,6 @@ from tests.functional.sequences.random_sequences import (
 )
 
 DEVICE, NAME, DAY = (DIMENSIONS[name] for name in ("visit:device", "event:name", "time:day"))
-MS = timedelta(milliseconds=1)
 
 
 @pytest.fixture(scope="module")
