@@ -31,8 +31,13 @@ from clickstream.terminal import leave
 
 TABLES = {spec.name: spec for spec in (EVENTS_TABLE, FAILED_TABLE, PIPELINE_TABLE)}
 TABLE_FUNCTIONS = frozenset({"range", "generate_series", "unnest", "json_each", "json_tree"})
-# Those that tell of the machine or reach past the statement.
-REFUSED_FUNCTIONS = frozenset({"current_setting", "getvariable", "getenv", "query", "query_table"})
+# Those that tell of the machine or of files, reach past the statement, or do nothing but wait.
+REFUSED_FUNCTIONS = frozenset(
+    {
+        "current_setting", "getvariable", "getenv", "query", "query_table", "stats", "write_log", "sleep_ms", "setseed",
+        "nextval", "currval", "setval",
+    }
+)  # fmt: skip
 QUERY_NODES = frozenset({"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"})
 
 # Arrow reads ahead outside of duckdb's own accounting, and every thread reserves its stack.
@@ -143,7 +148,7 @@ def locked_connection(memory_mb: int, folder: str) -> duckdb.DuckDBPyConnection:
 def checked_tables(connection: duckdb.DuckDBPyConnection, sql: str) -> frozenset[str]:
     """Which of the site's tables the statement reads. Raise InvalidRequest for all that is no plain SELECT."""
     statements = connection.extract_statements(sql)
-    if len(statements) != 1 or statements[0].type is not duckdb.StatementType.SELECT:
+    if len(statements) != 1 or not _is_select(statements[0]):
         raise InvalidRequest("must be one SELECT statement")
     ((text,),) = connection.execute("SELECT json_serialize_sql($sql)", {"sql": sql}).fetchall()
     tree = json.loads(text)
@@ -157,6 +162,13 @@ def checked_tables(connection: duckdb.DuckDBPyConnection, sql: str) -> frozenset
     for node in nodes:
         _check(node)
     return read & TABLES.keys()
+
+
+def _is_select(statement: duckdb.Statement) -> bool:
+    try:
+        return statement.type is duckdb.StatementType.SELECT
+    except ValueError:  # a kind that the engine knows and its Python side has no name for
+        return False
 
 
 def _nodes(value: Any) -> Iterator[dict[str, Any]]:

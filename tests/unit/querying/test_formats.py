@@ -91,7 +91,7 @@ def cells(content: bytes) -> list[list[str]]:
         (datetime(2026, 3, 1, 12, tzinfo=UTC), "2026-03-01T12:00:00+00:00"),
     ],
 )  # fmt: skip
-def test_a_cell_is_safe_and_numbers_stay_numbers(value: Any, shown: str) -> None:
+def test_case_34_a_cell_is_safe_and_numbers_stay_numbers(value: Any, shown: str) -> None:
     assert cells(as_csv(["name", "n"], [[value, 1]])) == [["name", "n"], [shown, "1"]]
 
 
