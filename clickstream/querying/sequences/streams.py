@@ -45,10 +45,18 @@ class Slice:
 
 
 def streams(
-    slice_: Slice, within: Within, columns: Mapping[str, str], parameters: Parameters, *, needs_visits: bool
+    slice_: Slice,
+    within: Within,
+    columns: Mapping[str, str],
+    parameters: Parameters,
+    *,
+    needs_visits: bool,
+    everything: bool = False,
 ) -> str:
     """Common table expressions, the last of which is `streams`: events with `stream` (a value that is equal for the
     events of one), `moment` (microseconds since 1970), `event_id`, and the columns, given as name -> SQL.
+
+    With `everything` the filters of the slice are not held to, and each visit that is in no stream is one of its own.
     """
     of_visits = needs_visits or within is Within.VISIT or need_visits(slice_.filters)
     expressions = [relations(of_visits=of_visits)]
@@ -56,8 +64,12 @@ def streams(
     if within is Within.PERSON:
         expressions.append(_PERSONS.format(source=source))
         source = "persons"
-    where = [IN_PERIOD, f"{within} IS NOT NULL", *conditions(slice_.filters, parameters)]
-    selected = [f"{within} AS stream", "epoch_us(occurred_at) AS moment", "event_id"]
+    stream, where = f"{within}", [IN_PERIOD]
+    if everything:
+        stream = f"row({within}, CASE WHEN {within} IS NULL THEN visit END)"
+    else:
+        where.extend([f"{within} IS NOT NULL", *conditions(slice_.filters, parameters)])
+    selected = [f"{stream} AS stream", "epoch_us(occurred_at) AS moment", "event_id"]
     selected.extend(f'{sql} AS "{name}"' for name, sql in columns.items())
     expressions.append(select("streams", selected, source, where))
     return ",\n".join(expressions)

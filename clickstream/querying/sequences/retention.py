@@ -1,0 +1,116 @@
+"""Retention: who comes back, how long after they first came; and how often they come at all."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from enum import StrEnum
+
+from clickstream.errors import InvalidRequest
+from clickstream.querying.goals import Matching, condition
+from clickstream.querying.period import Period
+from clickstream.querying.sequences.streams import Slice, finished, select, streams
+from clickstream.querying.statement import Statement
+from clickstream.sites.funnels import Within
+
+MAX_UNITS = 400
+
+
+class Unit(StrEnum):
+    """What time is counted in, by the site's clock; weeks begin on Monday."""
+
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+
+
+# From the first day of one to some day of the next.
+_TO_THE_NEXT = {Unit.DAY: timedelta(1), Unit.WEEK: timedelta(7), Unit.MONTH: timedelta(31)}
+
+
+def retention_statement(
+    slice_: Slice,
+    unit: Unit,
+    *,
+    within: Within = Within.VISITOR,
+    start: Matching | None = None,
+    back: Matching | None = None,
+) -> Statement:
+    """A row for each cohort and each unit of the range from it on. A cohort are those whose first event that matches
+    `start`, or first event at all, is of that unit. They are back in a unit with an event of it that matches `back`, or
+    any.
+
+    Columns: `cohort`, the date its unit begins on; `size`, how many belong to it; `units_later`, from 0, the cohort's
+    own unit, in which all of it is there; `reached`, how many were back; `percent`, of its size.
+
+    Raise InvalidRequest where the range has more than 400 units.
+    """
+    units = _units(slice_.period, unit)
+    parameters = slice_.parameters()
+    matchings = {"starts": start or Matching(), "is_back": back or Matching()}
+    columns = {name: condition(matching, parameters) for name, matching in matchings.items()}
+    columns["unit"] = f"CAST(date_trunc('{unit}', timezone($time_zone, occurred_at)) AS DATE)"
+    needs_visits = any(matching.needs_visits for matching in matchings.values())
+    dates = ", ".join(f"(DATE '{begin}', {number})" for number, begin in enumerate(units))
+    expressions = [
+        streams(slice_, within, columns, parameters, needs_visits=needs_visits),
+        f"units (unit, number) AS (VALUES {dates})",
+        select("members", ["stream", "min(unit) AS cohort"], "streams", ["starts"], ["stream"]),
+        select("cohorts", ["cohort", "number", "count(*) AS size"], "members JOIN units ON unit = cohort", [], ["ALL"]),
+        select("presence", ["DISTINCT stream", "cohort", "unit"], "streams JOIN members USING (stream)", ["is_back"]),
+        select("present", ["cohort", "unit", "count(*) AS came"], "presence", [], ["cohort", "unit"]),
+    ]
+    with_ = ",\n".join(expressions)
+    sql = f"""
+WITH {with_}
+SELECT
+    cohort,
+    size,
+    units.number - cohorts.number AS units_later,
+    CASE WHEN units.number = cohorts.number THEN size ELSE coalesce(came, 0) END AS reached,
+    100.0 * CASE WHEN units.number = cohorts.number THEN size ELSE coalesce(came, 0) END / size AS percent
+FROM cohorts
+    JOIN units ON units.number >= cohorts.number
+    LEFT JOIN present USING (cohort, unit)
+ORDER BY cohort, units_later""".strip()
+    return finished(sql, parameters, slice_)
+
+
+def frequency_statement(slice_: Slice, *, within: Within = Within.VISITOR, most: int = 10) -> Statement:
+    """A row for each number of visits that visitors or persons made, up to `most`, which stands for more, too.
+
+    Columns: `visits`; `reached`, how many made so many; `percent`, of all.
+    """
+    parameters = slice_.parameters()
+    expressions = [
+        streams(slice_, within, {"visit": "visit"}, parameters, needs_visits=True),
+        select("counted", ["stream", "count(DISTINCT visit) AS visits"], "streams", [], ["stream"]),
+    ]
+    with_ = ",\n".join(expressions)
+    sql = f"""
+WITH {with_}
+SELECT
+    least(visits, {parameters.bind(most)}) AS visits,
+    count(*) AS reached,
+    100.0 * count(*) / sum(count(*)) OVER () AS percent
+FROM counted
+GROUP BY 1
+ORDER BY 1""".strip()
+    return finished(sql, parameters, slice_)
+
+
+def _units(period: Period, unit: Unit) -> list[date]:
+    """The date on which each unit that the period touches begins."""
+    last = period.last.date()
+    units = [_first_day(period.begin.date(), unit)]
+    while (following := _first_day(units[-1] + _TO_THE_NEXT[unit], unit)) <= last:
+        if len(units) == MAX_UNITS:
+            told = f"/unit: the range has more than {MAX_UNITS} of a {unit}"
+            raise InvalidRequest(told, code="invalid_query", pointer="/unit")
+        units.append(following)
+    return units
+
+
+def _first_day(day: date, unit: Unit) -> date:
+    if unit is Unit.MONTH:
+        return day.replace(day=1)
+    return day - timedelta(day.weekday()) if unit is Unit.WEEK else day
