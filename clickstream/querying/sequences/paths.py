@@ -47,7 +47,7 @@ def paths_statement(
     last. From each path the `branches` most frequent ways lead on; the rest are one, `other`, which ends there. With
     `fold_repeats`, events in a row that are alike are one.
 
-    Columns: `step`, how many events the path has; `path`, these as a JSON array of texts such as `page /cart` and
+    Columns: `step`, how many events the path has; `path`, these as a list of texts such as `page /cart` and
     `event purchase`, of which the last may be `other`, or `end` where the stream ends; `kind` and `label`, the two
     parts of the last; `reached`, the visits, visitors or persons that went it; `times`, how often they did.
     """
@@ -80,14 +80,14 @@ def paths_statement(
 WITH {with_}
 SELECT
     len(path) AS step,
-    CAST(to_json(path) AS VARCHAR) AS path,
+    path,
     split_part(path[-1], ' ', 1) AS kind,
     CASE WHEN contains(path[-1], ' ') THEN substr(path[-1], strpos(path[-1], ' ') + 1) END AS label,
     count(DISTINCT stream) AS reached,
     count(*) AS times
 FROM paths
-GROUP BY paths.path
-ORDER BY step, reached DESC, paths.path""".strip()
+GROUP BY path
+ORDER BY step, reached DESC, path""".strip()
     return finished(sql, parameters, slice_)
 
 
