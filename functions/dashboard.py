@@ -76,8 +76,8 @@ def _described(site: Site) -> dict[str, Any]:
     return {
         "site": site.site,
         "time_zone": site.time_zone,
-        "goals": [],
-        "funnels": [],
+        "goals": [{"name": goal.name, "revenue": goal.revenue} for goal in site.goals],
+        "funnels": [funnel.name for funnel in site.funnels],
         "segments": [],
     }
 

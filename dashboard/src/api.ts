@@ -22,7 +22,7 @@ export interface Meta {
   readonly parameters?: unknown;
   readonly total_rows?: number;
   readonly time_labels?: readonly string[];
-  readonly comparison_time_labels?: readonly string[];
+  readonly comparison_date_range?: readonly [string, string];
 }
 
 export interface Column {

@@ -13,8 +13,10 @@ import { type Command, commandOf } from "./keys";
 import { Panel } from "./panel";
 import { PANELS } from "./panels";
 import { Unanswered } from "./parts";
-import { goesOn, REALTIME, shifted } from "./periods";
+import { PathsPanel } from "./paths";
+import { REALTIME, goesOn, shifted } from "./periods";
 import { ReportPage } from "./report_page";
+import { FrequencyPanel, RetentionPanel } from "./retention";
 import { type View, addressOf, sharedSite, viewOf } from "./view";
 
 const REFRESH_MS = 60_000;
@@ -143,7 +145,7 @@ function Frame(props: {
   const commands: Record<Command["name"], (value: string) => void> = {
     period: (period) => go({ period }),
     compare: () => go({ comparing: view.comparing === "none" ? "previous_period" : "none" }),
-    filter: () => setOpened("filter"),
+    filter: () => (view.page === "overview" || view.page === "visits") && setOpened("filter"),
     custom: () => document.querySelector<HTMLElement>('[data-testid="period"]')?.click(),
     help: () => setOpened(opened === "help" ? null : "help"),
     earlier: () => void shift(-1),
@@ -197,6 +199,9 @@ function Overview() {
           <Panel key={panel.id} panel={panel} />
         ))}
         <FunnelPanel />
+        <PathsPanel />
+        <RetentionPanel />
+        <FrequencyPanel />
       </div>
     </>
   );

@@ -168,7 +168,7 @@ function draw(
   const chart: uPlot = new uPlot(
     {
       ...sizeOf(element),
-      padding: [12, 14, 0, 0],
+      padding: [12, 22, 0, 0],
       legend: { show: false },
       cursor: {
         y: false,

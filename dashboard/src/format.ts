@@ -85,6 +85,11 @@ export function longTimeLabel(dimension: string, label: string): string {
   return dimension === "time:week" ? `Week of ${text}` : text;
 }
 
+/** A moment as the clock of a time zone shows it, written as labels of axes are but for the offset. */
+export function localText(text: string, zone: string): string {
+  return new Date(text).toLocaleString("sv-SE", { timeZone: zone }).replace(" ", "T");
+}
+
 const dayForm = written({ day: "numeric", month: "short", year: "numeric" });
 
 /** Two ends of a range of days, as short as they can be. */

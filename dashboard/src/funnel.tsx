@@ -1,39 +1,65 @@
-// A funnel of the site: how many came to each step, and how many went no further.
-import { reportBase, useReport, useScreen } from "./asking";
+// A funnel: how many came to each step, how many went no further, and who they were.
+import { useState } from "preact/hooks";
+import { type Asked, reportBase, useReport, useScreen } from "./asking";
+import type { Report } from "./api";
 import { duration, shown } from "./format";
-import { Sources, Unanswered } from "./parts";
+import { FunnelMaker, type Step, stepsIn } from "./funnel_maker";
+import { Dialog, Sources, Unanswered } from "./parts";
 import { Records } from "./records";
+import { ReportTable } from "./report_page";
+
+const NO_BREAK = "\u00a0";
+const MADE = "(made here)";
+const SHOWN_VISITS = "100";
+
+interface Behind {
+  readonly title: string;
+  readonly parameters: Record<string, string>;
+}
 
 export function FunnelPanel() {
-  const { view, site, choose } = useScreen();
-  const name = site.funnels.find((one) => one === view.choices["funnel"]) ?? site.funnels[0];
-  const parameters = { ...reportBase(view), funnel: name ?? "" };
+  const { view, site, shared, go } = useScreen();
+  const [behind, setBehind] = useState<Behind | null>(null);
+  const [making, setMaking] = useState(false);
+  const made = stepsIn(view.choices["steps"]);
+  const named = site.funnels.find((one) => one === view.choices["funnel"]) ?? site.funnels[0];
+  const name = made.length ? MADE : named;
+  const parameters: Record<string, string> = reportBase(view);
+  if (made.length) parameters["definition"] = JSON.stringify({ steps: made });
+  else parameters["funnel"] = named ?? "";
   const asked = useReport(name === undefined ? null : "funnel", parameters);
+  const select = (funnel: string) => go({ choices: { ...view.choices, steps: "", funnel } });
+  const make = (steps: readonly Step[]) => {
+    go({ choices: { ...view.choices, steps: JSON.stringify(steps), funnel: "" } });
+    setMaking(false);
+  };
   return (
     <section class="card panel across" aria-label="Funnel" aria-busy={asked.loading} data-testid="panel-funnel">
       <header>
         <h2>Funnel</h2>
-        {site.funnels.length > 1 && (
+        <span class="space" />
+        {site.funnels.length > 0 && (
           <label>
             <span class="unseen">Funnel</span>
-            <select class="control" value={name} onChange={(event) => choose("funnel", event.currentTarget.value)}>
+            <select class="control" value={name} onChange={(event) => select(event.currentTarget.value)}>
+              {made.length > 0 && <option>{MADE}</option>}
               {site.funnels.map((one) => (
                 <option key={one}>{one}</option>
               ))}
             </select>
           </label>
         )}
-        {site.funnels.length === 1 && <span class="hint">{name}</span>}
+        <button type="button" class="control" onClick={() => setMaking(true)}>
+          Make one
+        </button>
       </header>
       <div class="rows">
         {name === undefined ? (
           <p class="notice">
-            No funnels yet: name their steps under <code>funnels</code> in the site’s document
+            No funnels yet. Make one, or name their steps under <code>funnels</code> in the site’s document
           </p>
-        ) : asked.answer?.rows.length && !asked.problem ? (
-          <Steps records={new Records(asked.answer)} />
         ) : (
-          <Unanswered asked={asked} />
+          <Steps asked={asked} onBehind={shared ? null : (one) => setBehind(one)} />
         )}
       </div>
       <footer>
@@ -42,40 +68,72 @@ export function FunnelPanel() {
           <Sources title="Funnel" report="funnel" parameters={parameters} meta={asked.answer?.meta} />
         )}
       </footer>
+      {making && <FunnelMaker steps={made} onMade={make} onClose={() => setMaking(false)} />}
+      {behind && (
+        <Visitors title={behind.title} parameters={{ ...parameters, ...behind.parameters }} onClose={() => setBehind(null)} />
+      )}
     </section>
   );
 }
 
-function Steps({ records }: { records: Records }) {
-  const { rows } = records;
+function Steps({ asked, onBehind }: { asked: Asked<Report>; onBehind: ((behind: Behind) => void) | null }) {
+  if (!asked.answer?.rows.length || asked.problem) return <Unanswered asked={asked} />;
+  const records = new Records(asked.answer);
   return (
     <ol class="funnel">
-      {rows.map((row, index) => {
-        const reached = records.number(row, "reached") ?? 0;
-        const dropped = records.number(row, "dropped") ?? 0;
+      {records.rows.map((row, index) => {
+        const name = records.text(row, "name");
+        const reached = records.number(row, "reached");
+        const dropped = records.number(row, "dropped");
         const share = records.number(row, "percent_of_first");
         const seconds = records.number(row, "median_seconds");
+        const step = String(index + 1);
+        const number = (value: number | null, title: string, more: Record<string, string>) => {
+          const text = <data value={String(value)}>{shown(value, "count")}</data>;
+          if (!onBehind || !value) return text;
+          return (
+            <button
+              type="button"
+              class="behind"
+              title="Who they are"
+              aria-label={`${shown(value, "count")} ${title}: who they are`}
+              onClick={() => onBehind({ title, parameters: { step, ...more } })}
+            >
+              {text}
+            </button>
+          );
+        };
         return (
-          <li key={index} data-testid="funnel-step">
+          <li key={index} data-testid="funnel-step" data-value={name}>
             <p class="step">
-              <strong>{records.text(row, "name")}</strong>
-              {index > 0 && seconds !== null && <span>after {duration(seconds)}, median</span>}
+              <strong>{name}</strong>
+              <span>{index > 0 && seconds !== null ? `after ${duration(seconds)}, half of them` : NO_BREAK}</span>
             </p>
             <div class="column" aria-hidden="true">
               <span class="bar" style={{ blockSize: `${share ?? 0}%` }} />
             </div>
             <p class="reached">
-              <data value={String(reached)}>{shown(reached, "count")}</data>
+              {number(reached, `came to ${name}`, {})}
               <data value={String(share ?? "")}>{shown(share, "percent")}</data>
             </p>
-            {index < rows.length - 1 && (
-              <p class="dropped">
-                <data value={String(dropped)}>{shown(dropped, "count")}</data> left here
-              </p>
+            {index < records.rows.length - 1 && (
+              <p class="dropped">{number(dropped, `went no further than ${name}`, { dropped: "1" })} left here</p>
             )}
           </li>
         );
       })}
     </ol>
+  );
+}
+
+function Visitors(props: { title: string; parameters: Record<string, string>; onClose(): void }) {
+  const asked = useReport("funnel_visits", { ...props.parameters, limit: SHOWN_VISITS });
+  return (
+    <Dialog title={`Who ${props.title}`} testid="funnel-visits" wide onClose={props.onClose}>
+      {asked.answer?.rows.length && !asked.problem ? <ReportTable report={asked.answer} /> : <Unanswered asked={asked} />}
+      <footer>
+        <Sources title="These visits" report="funnel_visits" parameters={props.parameters} meta={asked.answer?.meta} />
+      </footer>
+    </Dialog>
   );
 }

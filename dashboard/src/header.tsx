@@ -8,6 +8,8 @@ import { NAMED, PERIODS, REALTIME } from "./periods";
 import { Icon, Menu } from "./parts";
 import { COMPARISONS, type Comparing, PAGES, type Page } from "./view";
 
+const NO_BREAK = "\u00a0";
+
 export interface HeaderProps {
   readonly completeUntil: string | null | undefined;
   onFilter(): void;
@@ -40,7 +42,7 @@ export function Header(props: HeaderProps) {
         </h1>
         <Now />
         <span class="space" />
-        {view.page !== "reconciliation" && (
+        {(view.page === "overview" || view.page === "visits") && (
           <button type="button" class="control" data-testid="add-filter" onClick={props.onFilter}>
             <Icon name="filter" />
             <span class="wide-only">Filter</span>
@@ -100,7 +102,7 @@ function CompleteUntil({ moment: until }: { moment: string | null | undefined })
       ) : until === null ? (
         "Nothing is complete yet"
       ) : (
-        " "
+        NO_BREAK
       )}
     </p>
   );

@@ -3,7 +3,7 @@ import { useEffect } from "preact/hooks";
 import type { Answer } from "./api";
 import { type Asked, comparisonOf, queryBase, useAsked, useScreen } from "./asking";
 import { Chart } from "./chart";
-import { shown } from "./format";
+import { localText, shown } from "./format";
 import { CONVERSION_RATE, HEADLINES, type Metric, REVENUE } from "./metrics";
 import { STEPS, periodOfLabel, stepsOf } from "./periods";
 import { Change, Unanswered, Value } from "./parts";
@@ -22,7 +22,7 @@ function useMetrics(): readonly Metric[] {
 }
 
 export function Headline() {
-  const { view, told, announce, choose, theme, go } = useScreen();
+  const { view, site, told, announce, choose, theme, go } = useScreen();
   const metrics = useMetrics();
   const names = metrics.map(({ name }) => name);
   const compared = comparisonOf(view);
@@ -33,9 +33,11 @@ export function Headline() {
   const steps = stepsOf(view.period, range);
   const step = steps.find((name) => name === view.choices["interval"]) ?? steps[0]!;
   const ready = range !== null || !["all", "year", "month"].includes(view.period) && !view.period.includes(",");
-  const series = useQuery(
-    ready ? { ...base, dimensions: [step], include: { ...compared, time_labels: true } } : null,
-  );
+  const overTime = { ...base, dimensions: [step], include: { time_labels: true } };
+  const series = useQuery(ready ? overTime : null);
+  // Asked for by itself: beside the rows of this period are only the times at which this period has events.
+  const before = totals.answer?.meta.comparison_date_range;
+  const earlier = useQuery(before ? { ...overTime, date_range: before } : null);
 
   const chosen = metrics.find(({ name }) => name === view.choices["metric"]) ?? metrics[0]!;
   const row = totals.answer?.results[0];
@@ -45,7 +47,8 @@ export function Headline() {
     if (!totals.loading) announce(`${chosen.label}: ${shown(row?.metrics[metrics.indexOf(chosen)], chosen.unit)}`);
   }, [totals.answer]);
 
-  const lines = new Lines(series.answer, step);
+  const lines = new Lines(series.answer, metrics, site.time_zone);
+  const linesBefore = before && earlier.answer ? new Lines(earlier.answer, metrics, site.time_zone) : null;
   const at = metrics.indexOf(chosen);
   const pick = (first: string, last: string) => {
     const [from, to] = [first, last].map((label) => periodOfLabel(step, label, range!));
@@ -93,8 +96,8 @@ export function Headline() {
           theme={theme}
           labels={lines.labels}
           values={lines.of(at)}
-          earlierLabels={lines.earlierLabels}
-          earlier={lines.earlier(at)}
+          earlierLabels={linesBefore?.labels ?? []}
+          earlier={linesBefore && lines.labels.map((_, index) => linesBefore.of(at)[index] ?? null)}
           onPick={pick}
         />
       ) : (
@@ -112,40 +115,28 @@ export function useQuery(body: object | null): Asked<Answer> {
   return useAsked(text, (api, signal) => api.query(body!, signal));
 }
 
-/** The values of each metric at every label of the axis; what no event told is nothing, which is 0 for what is counted. */
+/**
+ * The values of each metric at every label of the axis. Where nothing happened, what is counted is 0; where it is not
+ * known yet whether anything did, it is nothing.
+ */
 class Lines {
   readonly labels: readonly string[];
-  readonly earlierLabels: readonly string[];
+  readonly #metrics: readonly Metric[];
   readonly #rows: ReadonlyMap<string, readonly (number | null)[]>;
-  readonly #earlier: ReadonlyMap<string, readonly (number | null)[]>;
+  readonly #until: string;
 
-  constructor(
-    answer: Answer | null,
-    readonly step: string,
-  ) {
-    const results = answer?.results ?? [];
+  constructor(answer: Answer | null, metrics: readonly Metric[], zone: string) {
     this.labels = answer?.meta.time_labels ?? [];
-    this.earlierLabels = answer?.meta.comparison_time_labels ?? [];
-    this.#rows = new Map(results.map((row) => [row.dimensions[0]!, row.metrics]));
-    this.#earlier = new Map(
-      results.flatMap(({ comparison }) => (comparison ? [[comparison.dimensions[0]!, comparison.metrics] as const] : [])),
-    );
+    this.#metrics = metrics;
+    this.#until = localText(answer?.meta.complete_until ?? new Date().toISOString(), zone);
+    this.#rows = new Map(answer?.results.map((row) => [row.dimensions[0]!, row.metrics]));
   }
 
   of(metric: number): readonly (number | null)[] {
-    return this.labels.map((label) => this.#rows.get(label)?.[metric] ?? (this.#counts(metric) ? 0 : null));
-  }
-
-  earlier(metric: number): readonly (number | null)[] | null {
-    if (!this.earlierLabels.length) return null;
-    return this.labels.map((_, index) => {
-      const label = this.earlierLabels[index];
-      return label === undefined ? null : (this.#earlier.get(label)?.[metric] ?? (this.#counts(metric) ? 0 : null));
-    });
-  }
-
-  #counts(metric: number): boolean {
-    return HEADLINES[metric]?.unit === "count";
+    const nothing = this.#metrics[metric]?.unit === "count" ? 0 : null;
+    return this.labels.map(
+      (label) => this.#rows.get(label)?.[metric] ?? (label.slice(0, 19) <= this.#until ? nothing : null),
+    );
   }
 }
 

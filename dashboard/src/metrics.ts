@@ -6,16 +6,19 @@ export interface Metric {
   readonly name: string;
   readonly label: string;
   readonly unit: Unit;
+  /** For the narrow column of a table. */
+  readonly heading: string;
   /** Whether more of it is good news, bad news or neither. */
   readonly more: "good" | "bad" | "neither";
 }
 
-const metric = (name: string, label: string, unit: Unit, more: Metric["more"] = "good"): Metric => ({
-  name,
-  label,
-  unit,
-  more,
-});
+const metric = (
+  name: string,
+  label: string,
+  unit: Unit,
+  more: Metric["more"] = "good",
+  heading: string = label,
+): Metric => ({ name, label, unit, more, heading });
 
 export const HEADLINES: readonly Metric[] = [
   metric("visitors", "Visitors", "count"),
@@ -23,9 +26,9 @@ export const HEADLINES: readonly Metric[] = [
   metric("pageviews", "Page views", "count"),
   metric("views_per_visit", "Views per visit", "ratio"),
   metric("bounce_rate", "Bounce rate", "percent", "bad"),
-  metric("visit_duration", "Visit duration", "seconds"),
+  metric("visit_duration", "Visit duration", "seconds", "good", "Duration"),
 ];
-export const CONVERSION_RATE = metric("conversion_rate", "Conversion rate", "percent");
+export const CONVERSION_RATE = metric("conversion_rate", "Conversion rate", "percent", "good", "Rate");
 export const REVENUE = metric("total_revenue", "Revenue", "money");
 
 const OTHERS: readonly Metric[] = [
@@ -34,7 +37,7 @@ const OTHERS: readonly Metric[] = [
   metric("events", "Events", "count", "neither"),
   metric("average_revenue", "Average revenue", "money"),
   metric("group_conversion_rate", "Conversion rate", "percent"),
-  metric("percentage", "Share of visitors", "percent", "neither"),
+  metric("percentage", "Share of visitors", "percent", "neither", "%"),
   metric("entries", "Entries", "count"),
   metric("exits", "Exits", "count", "neither"),
   metric("exit_rate", "Exit rate", "percent", "bad"),

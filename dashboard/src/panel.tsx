@@ -28,12 +28,14 @@ export function Panel({ panel, class: extra = "" }: { panel: PanelOf; class?: st
     <section class={`card panel ${extra}`} aria-label={panel.title} aria-busy={asked.loading} data-testid={`panel-${panel.id}`}>
       <header>
         <h2>{panel.title}</h2>
-        <Tabs
-          label={panel.title}
-          tabs={panel.tabs}
-          chosen={named.id}
-          onChoose={(id) => choose(panel.id, id === panel.tabs[0]!.id ? "" : id)}
-        />
+        {panel.tabs.length > 1 && (
+          <Tabs
+            label={panel.title}
+            tabs={panel.tabs}
+            chosen={named.id}
+            onChoose={(id) => choose(panel.id, id === panel.tabs[0]!.id ? "" : id)}
+          />
+        )}
       </header>
       {named.dimension === PROPERTY && <PropertyName />}
       <div class="rows">
@@ -99,7 +101,7 @@ function Values(props: {
           <th scope="col">{dimensionLabel(dimension)}</th>
           {metrics.map((metric) => (
             <th scope="col" class="number" key={metric.name}>
-              {metric.name === "percentage" ? <abbr title={metric.label}>%</abbr> : metric.label}
+              {metric.heading === metric.label ? metric.label : <abbr title={metric.label}>{metric.heading}</abbr>}
             </th>
           ))}
         </tr>
@@ -170,24 +172,31 @@ function Details({ tab, onClose }: { tab: Tab; onClose(): void }) {
           <Unanswered asked={asked} empty="Nothing found" />
         )}
       </div>
-      <Pages offset={offset} size={MORE_ROWS} total={total} onMove={setOffset} />
+      <Pages offset={offset} size={MORE_ROWS} isLast={offset + MORE_ROWS >= total} total={total} onMove={setOffset} />
     </Dialog>
   );
 }
 
 /** The way through a long list. */
-export function Pages(props: { offset: number; size: number; total: number; onMove(offset: number): void }) {
-  const { offset, size, total } = props;
-  if (total <= size) return null;
+export function Pages(props: {
+  offset: number;
+  size: number;
+  isLast: boolean;
+  total?: number;
+  onMove(offset: number): void;
+}) {
+  const { offset, size, isLast, total } = props;
+  if (offset === 0 && isLast) return null;
   return (
     <nav class="pages" aria-label="Pages of the list">
       <button type="button" class="control" disabled={!offset} onClick={() => props.onMove(Math.max(0, offset - size))}>
         Previous
       </button>
       <span>
-        {offset + 1} to {Math.min(offset + size, total)} of {total}
+        {offset + 1} to {Math.min(offset + size, total ?? Infinity)}
+        {total !== undefined && ` of ${total}`}
       </span>
-      <button type="button" class="control" disabled={offset + size >= total} onClick={() => props.onMove(offset + size)}>
+      <button type="button" class="control" disabled={isLast} onClick={() => props.onMove(offset + size)}>
         Next
       </button>
     </nav>

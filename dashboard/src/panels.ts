@@ -74,8 +74,12 @@ export const PANELS: readonly PanelOf[] = [
     title: "Events",
     tabs: [
       tab("events", "Events", "event:name", ["visitors", "events"], ["visits"]),
-      tab("goals", "Goals", "event:goal", ["visitors", "events"], ["visits"]),
       tab("properties", "Properties", PROPERTY, ["visitors", "events"], ["visits"], "events"),
     ],
+  },
+  {
+    id: "goals",
+    title: "Goals",
+    tabs: [tab("goals", "Goals", "event:goal", ["visitors", "events", "conversion_rate"], ["visits"])],
   },
 ];

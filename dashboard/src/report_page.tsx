@@ -3,7 +3,7 @@ import { useEffect, useState } from "preact/hooks";
 import type { Column, Report } from "./api";
 import { reportBase, useReport, useScreen } from "./asking";
 import { moment } from "./format";
-import { worded } from "./metrics";
+import { DIMENSIONS, worded } from "./metrics";
 import { Pages } from "./panel";
 import { Dialog, Sources, Unanswered } from "./parts";
 import { PAGES, type Page, type View } from "./view";
@@ -28,12 +28,15 @@ export function ReportPage() {
   const [offset, setOffset] = useState(0);
   const [visit, setVisit] = useState<string | null>(null);
   const parameters = parametersOf(view);
-  const paged = { limit: String(ROWS), offset: String(offset), total_rows: "1" };
+  // One more than is shown tells whether there is another page.
+  const paged = { limit: String(ROWS + 1), offset: String(offset) };
   const asked = useReport(view.page, view.page === "event_definitions" ? parameters : { ...parameters, ...paged });
   useEffect(() => {
     if (asked.answer) told(asked.answer.meta.complete_until);
   }, [asked.answer]);
   const title = PAGES[view.page];
+  const isPaged = view.page !== "event_definitions";
+  const report = asked.answer && isPaged ? { ...asked.answer, rows: asked.answer.rows.slice(0, ROWS) } : asked.answer;
   return (
     <section class="card report" aria-label={title} aria-busy={asked.loading} data-testid={`report-${view.page}`}>
       <header>
@@ -44,12 +47,14 @@ export function ReportPage() {
         <span class="space" />
         <Sources title={title} report={view.page} parameters={parameters} meta={asked.answer?.meta} />
       </header>
-      {asked.answer?.rows.length && !asked.problem ? (
-        <ReportTable report={asked.answer} onVisit={view.page === "visits" ? setVisit : undefined} />
+      {report?.rows.length && !asked.problem ? (
+        <ReportTable report={report} onVisit={view.page === "visits" ? setVisit : undefined} />
       ) : (
         <Unanswered asked={asked} />
       )}
-      <Pages offset={offset} size={ROWS} total={asked.answer?.meta.total_rows ?? 0} onMove={setOffset} />
+      {isPaged && (
+        <Pages offset={offset} size={ROWS} isLast={(asked.answer?.rows.length ?? 0) <= ROWS} onMove={setOffset} />
+      )}
       {visit !== null && <VisitDialog visit={visit} onClose={() => setVisit(null)} />}
     </section>
   );
@@ -66,7 +71,7 @@ export function ReportTable({ report, onVisit }: { report: Report; onVisit?: ((v
           <tr>
             {report.columns.map((column) => (
               <th scope="col" key={column.name} title={column.description} class={isNumber(column) ? "number" : ""}>
-                {worded(column.name)}
+                {columnLabel(column.name)}
               </th>
             ))}
           </tr>
@@ -75,7 +80,7 @@ export function ReportTable({ report, onVisit }: { report: Report; onVisit?: ((v
           {report.rows.map((row, index) => (
             <tr key={index} data-testid="row">
               {report.columns.map((column, at) => (
-                <td key={column.name} class={isNumber(column) ? "number" : ""}>
+                <td key={column.name} class={isNumber(column) ? "number" : isLong(row[at]) ? "long" : ""}>
                   {at === visitAt && onVisit ? (
                     <button type="button" class="quiet" onClick={() => onVisit(String(row[at]))}>
                       Events
@@ -93,12 +98,16 @@ export function ReportTable({ report, onVisit }: { report: Report; onVisit?: ((v
   );
 }
 
+const LONG = 60;
+const isLong = (value: unknown): boolean => typeof value === "string" && value.length > LONG;
+const columnLabel = (name: string): string => DIMENSIONS[`visit:${name}`] ?? worded(name);
 const isNumber = ({ type }: Column): boolean => type === "integer" || type === "number";
 
 function Cell({ value, column, zone }: { value: unknown; column: Column; zone: string }) {
   if (value === null || value === undefined) return <span class="nothing">–</span>;
   if (typeof value === "number") return <data value={String(value)}>{value.toLocaleString("en-GB")}</data>;
   if (column.type === "moment") return <time dateTime={String(value)}>{moment(String(value), zone)}</time>;
+  if (typeof value === "boolean") return <>{value ? "yes" : "no"}</>;
   return <>{typeof value === "object" ? JSON.stringify(value) : String(value)}</>;
 }
 

@@ -1,0 +1,94 @@
+// A funnel made on the spot: its steps are pages, events or goals.
+import { useState } from "preact/hooks";
+import { useScreen } from "./asking";
+import { Dialog, Icon } from "./parts";
+
+/** As in a site's document: `{"page": "/cart"}`. */
+export type Step = Readonly<Partial<Record<Kind, string>>>;
+type Kind = "page" | "event" | "goal";
+
+/** The steps that an address says; none where it says none that can be read. */
+export function stepsIn(text: string | undefined): readonly Step[] {
+  try {
+    const read: unknown = JSON.parse(text || "[]");
+    return Array.isArray(read) ? read : [];
+  } catch {
+    return [];
+  }
+}
+
+const KINDS: Record<Kind, string> = { page: "Page", event: "Event", goal: "Goal" };
+const LEAST = 2;
+const MOST = 10;
+
+export function FunnelMaker(props: { steps: readonly Step[]; onMade(steps: readonly Step[]): void; onClose(): void }) {
+  const { site } = useScreen();
+  const [steps, setSteps] = useState<readonly Step[]>(props.steps.length ? props.steps : [{ page: "/" }, { page: "" }]);
+  const change = (at: number, step: Step) => setSteps(steps.map((other, index) => (index === at ? step : other)));
+  const submit = (event: Event) => {
+    event.preventDefault();
+    props.onMade(steps);
+  };
+  const kinds = (Object.keys(KINDS) as Kind[]).filter((kind) => kind !== "goal" || site.goals.length);
+  return (
+    <Dialog title="Make a funnel" testid="funnel-maker" onClose={props.onClose}>
+      <form class="form" onSubmit={submit}>
+        <ol class="maker">
+          {steps.map((step, index) => {
+            const kind = kinds.find((one) => one in step) ?? "page";
+            return (
+              <li key={index}>
+                <select
+                  class="control"
+                  aria-label={`Kind of step ${index + 1}`}
+                  value={kind}
+                  onChange={(event) => change(index, { [event.currentTarget.value]: "" })}
+                >
+                  {kinds.map((one) => (
+                    <option key={one} value={one}>
+                      {KINDS[one]}
+                    </option>
+                  ))}
+                </select>
+                <input
+                  class="control"
+                  required
+                  aria-label={`Step ${index + 1}`}
+                  placeholder={kind === "page" ? "/cart or /shop/*" : ""}
+                  list={kind === "goal" ? "goals" : undefined}
+                  value={step[kind] ?? ""}
+                  onInput={(event) => change(index, { [kind]: event.currentTarget.value })}
+                />
+                <button
+                  type="button"
+                  class="quiet"
+                  aria-label={`Remove step ${index + 1}`}
+                  disabled={steps.length <= LEAST}
+                  onClick={() => setSteps(steps.filter((_, at) => at !== index))}
+                >
+                  <Icon name="close" />
+                </button>
+              </li>
+            );
+          })}
+        </ol>
+        <datalist id="goals">
+          {site.goals.map(({ name }) => (
+            <option key={name} value={name} />
+          ))}
+        </datalist>
+        <button
+          type="button"
+          class="control"
+          disabled={steps.length >= MOST}
+          onClick={() => setSteps([...steps, { page: "" }])}
+        >
+          Add a step
+        </button>
+        <button type="submit" class="primary">
+          Show
+        </button>
+      </form>
+    </Dialog>
+  );
+}

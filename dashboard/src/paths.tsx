@@ -1,0 +1,148 @@
+// Where visits go from a page or an event, or where they come from: one column for each step, each led on by a choice.
+import { useState } from "preact/hooks";
+import { reportBase, useReport, useScreen } from "./asking";
+import { shown } from "./format";
+import { Sources, Unanswered } from "./parts";
+import { Records } from "./records";
+
+const LENGTH = 4;
+const BRANCHES = 8;
+const DIRECTIONS: Record<string, string> = { forward: "What comes after", backward: "What comes before" };
+
+interface Node {
+  readonly name: string;
+  readonly reached: number;
+}
+
+export function PathsPanel() {
+  const { view, choose } = useScreen();
+  const direction = view.choices["direction"] === "backward" ? "backward" : "forward";
+  const start = view.choices["start"] ?? "";
+  const parameters: Record<string, string> = {
+    ...reportBase(view),
+    direction,
+    length: String(LENGTH),
+    branches: String(BRANCHES),
+    ...startOf(start),
+  };
+  const asked = useReport("paths", parameters);
+  return (
+    <section class="card panel across" aria-label="Paths" aria-busy={asked.loading} data-testid="panel-paths">
+      <header>
+        <h2>Paths</h2>
+        <span class="space" />
+        <label>
+          <span class="unseen">Direction</span>
+          <select
+            class="control"
+            value={direction}
+            onChange={(event) => choose("direction", event.currentTarget.value === "forward" ? "" : "backward")}
+          >
+            {Object.entries(DIRECTIONS).map(([id, label]) => (
+              <option key={id} value={id}>
+                {label}
+              </option>
+            ))}
+          </select>
+        </label>
+        <label>
+          <span class="unseen">Page or event</span>
+          <input
+            class="control"
+            placeholder={direction === "forward" ? "the visit’s start" : "the visit’s end"}
+            title="A page as /cart, or the name of an event"
+            value={start}
+            onChange={(event) => choose("start", event.currentTarget.value.trim())}
+          />
+        </label>
+      </header>
+      <div class="rows">
+        {asked.answer?.rows.length && !asked.problem ? (
+          <Columns key={JSON.stringify(parameters)} branches={branchesOf(new Records(asked.answer))} />
+        ) : (
+          <Unanswered asked={asked} />
+        )}
+      </div>
+      <footer>
+        <span class="space" />
+        <Sources title="Paths" report="paths" parameters={parameters} meta={asked.answer?.meta} />
+      </footer>
+    </section>
+  );
+}
+
+/** A page begins with a slash, all else is an event. */
+function startOf(text: string): Record<string, string> {
+  if (!text) return {};
+  return text.startsWith("/") ? { page: text } : { event: text };
+}
+
+type Branches = ReadonlyMap<string, readonly Node[]>;
+
+/** What comes after each path, by the path as JSON. */
+function branchesOf(records: Records): Branches {
+  const found = new Map<string, Node[]>();
+  for (const row of records.rows) {
+    const path = JSON.parse(records.text(row, "path")) as string[];
+    const before = JSON.stringify(path.slice(0, -1));
+    const node = { name: path.at(-1)!, reached: records.number(row, "reached") ?? 0 };
+    found.set(before, [...(found.get(before) ?? []), node]);
+  }
+  return found;
+}
+
+function Columns({ branches }: { branches: Branches }) {
+  const [chosen, setChosen] = useState<readonly string[]>([]);
+  const columns: { before: readonly string[]; nodes: readonly Node[]; at: string | undefined }[] = [];
+  let before: readonly string[] = [];
+  while (columns.length < LENGTH) {
+    const nodes = branches.get(JSON.stringify(before));
+    if (!nodes) break;
+    // Where nothing is chosen, the most frequent way leads on.
+    const named = chosen[before.length];
+    const at = nodes.some(({ name }) => name === named) ? named : nodes.find(({ name }) => goesOn(name))?.name;
+    columns.push({ before, nodes, at });
+    if (at === undefined) break;
+    before = [...before, at];
+  }
+  return (
+    <div class="paths">
+      {columns.map(({ before: path, nodes, at }, step) => {
+        const most = Math.max(...nodes.map(({ reached }) => reached), 1);
+        return (
+          <ol key={step} aria-label={`Step ${step + 1}`}>
+            {nodes.map(({ name, reached }) => {
+              const { kind, label } = told(name);
+              return (
+                <li key={name} data-testid="path" data-value={JSON.stringify([...path, name])}>
+                  <button
+                    type="button"
+                    class={`node ${kind}`}
+                    aria-pressed={name === at}
+                    disabled={!goesOn(name) || step === LENGTH - 1}
+                    title={label}
+                    onClick={() => setChosen([...path, name])}
+                  >
+                    <span class="bar" style={{ inlineSize: `${(reached / most) * 100}%` }} />
+                    <span class="name">{label}</span>
+                    <data value={String(reached)}>{shown(reached, "count")}</data>
+                  </button>
+                </li>
+              );
+            })}
+          </ol>
+        );
+      })}
+    </div>
+  );
+}
+
+const goesOn = (name: string): boolean => name !== "other" && name !== "end";
+
+/** `page /cart` and `event purchase`, told apart; and the two that are neither. */
+function told(name: string): { kind: string; label: string } {
+  if (name === "other") return { kind: "rest", label: "Other" };
+  if (name === "end") return { kind: "rest", label: "Nothing more" };
+  const [kind = "", ...label] = name.split(" ");
+  return { kind, label: label.join(" ") };
+}
