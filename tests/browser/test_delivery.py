@@ -14,7 +14,7 @@ from tests.browser.visiting import Outcome, Visit, Visitors, add_rows
 
 pytestmark = pytest.mark.e2e
 DELIVERY = ("refused", "hopeless", "offline", "closed", "left", "heavy", "routes")
-MANNERS = ("strict", "boxed", "hostile", "back", "prerendered", "twice")
+MANNERS = ("strict", "boxed", "hostile", "back", "prerendered", "hasty", "twice")
 BEACON_BYTES = 65_536
 
 
@@ -137,6 +137,11 @@ def test_a_page_that_nobody_has_seen_yet_is_not_measured(visits: Mapping[str, Ou
     visit = visits["prerendered"]
     assert visit.told == []
     assert visit.names() == ["page_view"]
+
+
+def test_what_a_page_does_before_it_is_idle_is_told(visits: Mapping[str, Outcome]) -> None:
+    paths = [row["page_url"].rpartition("/")[2] for row in visits["hasty"].of("page_view")]
+    assert paths == ["hasty", "route", "next"]
 
 
 def test_a_second_tag_changes_nothing(visits: Mapping[str, Outcome]) -> None:

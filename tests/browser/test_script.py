@@ -22,10 +22,11 @@ def test_the_script_that_is_deployed_is_what_its_source_builds(tmp_path: Path) -
 
 
 def test_it_is_small(capsys: pytest.CaptureFixture[str]) -> None:
-    plain, packed = ((STATIC / name).stat().st_size for name in ("t.js", "t.js.gz"))
+    plain = (STATIC / "t.js").read_bytes()
+    packed = {"as it is served": (STATIC / "t.js.gz").stat().st_size, "by gzip -9": len(gzip.compress(plain, 9))}
     with capsys.disabled():
-        print(f"\nt.js: {plain} bytes, packed {packed} of {BUDGET_BYTES}")
-    assert packed <= BUDGET_BYTES
+        print(f"\nt.js: {len(plain)} bytes, packed {packed}, of {BUDGET_BYTES}")
+    assert max(packed.values()) <= BUDGET_BYTES
 
 
 def test_its_types_hold() -> None:

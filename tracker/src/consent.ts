@@ -5,6 +5,12 @@ import { disk } from "./storage";
 
 export type Level = Consent | "out";
 
+declare global {
+  interface Navigator {
+    globalPrivacyControl?: boolean;
+  }
+}
+
 // From the strictest; what stands earlier is stricter.
 const LEVELS = "out denied anonymous full ignore";
 const CHOICE = "cs-consent";
@@ -13,8 +19,7 @@ const CHOICE = "cs-consent";
 export function consent(): Level | undefined {
   const level = (disk[CHOICE] || settings.consent) as Level | undefined;
   const bound = settings.signals || "anonymous";
-  const browser = navigator as Navigator & { globalPrivacyControl?: boolean };
-  return (browser.globalPrivacyControl || +(browser.doNotTrack as string)) &&
+  return (navigator.globalPrivacyControl || +(navigator.doNotTrack as string)) &&
     LEVELS.indexOf(bound) < LEVELS.indexOf(level || "full")
     ? (bound as Level)
     : level;

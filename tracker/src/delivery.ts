@@ -1,9 +1,9 @@
 // The one module that uses the network. An event waits until it is acknowledged, and what waits is kept on the device
 // where that is allowed, each event under a name that tells since when and by which page. What another page left, or
 // has had for too long, is taken over; a page sends nothing that is no longer there.
-import { consent, mayKnow } from "./consent";
-import { listen } from "./guard";
-import { settings } from "./settings";
+import { mayKnow } from "./consent";
+import { listen, now } from "./guard";
+import { settings, source } from "./settings";
 import { disk } from "./storage";
 
 /** An event as JSON, and its name in storage, empty where it is not kept there. */
@@ -15,7 +15,7 @@ const PREFIX = "cs-event";
 const GATHER_MS = 50;
 const LEASE_MS = 30_000;
 
-const page = "" + Math.random();
+const page: any = Math.random();
 let waiting: Entry[] = [];
 let underWay: Entry[] = [];
 let written = 0;
@@ -26,16 +26,16 @@ let timer = 0;
 export function enqueue(text: string): void {
   const entry: Entry = [text, ""];
   waiting.push(entry);
-  if (waiting.length > MAX_WAITING) drop([waiting.shift() as Entry]);
+  drop(waiting.splice(0, waiting.length - MAX_WAITING));
   plan();
-  if (mayKnow()) keep(entry, Date.now());
+  if (mayKnow()) keep(entry, now());
 }
 
 /** Take over what other pages left behind. */
 export function adopt(): void {
   for (const name in disk) {
     const [kind, since, owner] = name.split("_");
-    if (kind == PREFIX && owner != page && +since < Date.now() - LEASE_MS) {
+    if (kind == PREFIX && owner != page && +since < now() - LEASE_MS) {
       enqueue(disk[name]);
       delete disk[name];
     }
@@ -45,7 +45,7 @@ export function adopt(): void {
 /** Send what waits while the page still can; the browser goes on with it. */
 export function sendOnHide(): void {
   // Where nothing is kept on the device this is the last chance; else a page that is seen is a better one.
-  if (!mayKnow() || (Date.now() > notBefore && navigator.onLine))
+  if (!mayKnow() || (now() > notBefore && navigator.onLine))
     for (let batch; (batch = gather())[0]; drop(batch))
       if (!navigator.sendBeacon(address(), body(batch))) {
         waiting = batch.concat(waiting);
@@ -56,7 +56,6 @@ export function sendOnHide(): void {
 }
 
 export function startDelivery(): void {
-  adopt();
   listen("online", () => {
     clearTimeout(timer);
     timer = notBefore = 0;
@@ -72,7 +71,7 @@ function keep(entry: Entry, since: number): void {
 
 function plan(): void {
   // The answer to what is under way plans anew: it may ask to wait.
-  if (!underWay[0]) timer ||= setTimeout(send, Math.max(GATHER_MS, notBefore - Date.now()));
+  if (!underWay[0]) timer ||= setTimeout(send, Math.max(GATHER_MS, notBefore - now()));
 }
 
 function send(): void {
@@ -86,19 +85,19 @@ function send(): void {
       keepalive: text.length < MAX_BYTES + 2000,
       credentials: settings.credentials,
     }).then(
-      (answer) => answered(answer.status, +(answer.headers.get("Retry-After") as string)),
-      () => answered(0, 0),
+      (answer) => answered(answer.status, +(answer.headers.get("retry-after") as string)),
+      () => answered(0),
     );
   } catch {
     // The page has put something else in fetch's place.
-    answered(+navigator.sendBeacon(address(), text), 0);
+    answered(+navigator.sendBeacon(address(), text));
   }
 }
 
-function answered(status: number, retryAfterSeconds: number): void {
+function answered(status: number, retryAfterSeconds?: number): void {
   if (!status || status == 429 || status > 499) {
     waiting = underWay.concat(waiting);
-    notBefore = Date.now() + 1000 * (retryAfterSeconds || 2 ** failures++);
+    notBefore = now() + 1000 * (retryAfterSeconds || 2 ** failures++);
   } else {
     failures = notBefore = 0;
     drop(underWay);
@@ -123,16 +122,13 @@ function gather(): Entry[] {
 }
 
 function drop(entries: Entry[]): void {
-  for (const [, name] of entries) delete disk[name];
+  for (const entry of entries) delete disk[entry[1]];
 }
 
 function body(batch: Entry[]): string {
-  // A browser takes milliseconds to find its time zone for the first time: not while the page loads.
-  const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
-  const more = `,"sent_at":${Date.now()}${consent() == "denied" ? "" : `,"time_zone":"${timeZone}"`}}`;
-  return `[${batch.map(([text]) => text.slice(0, -1) + more)}]`;
+  return `[${batch.map(([text]) => `${text.slice(0, -1)},"sent_at":${now()}}`)}]`;
 }
 
 function address(): string {
-  return `${settings.endpoint}?write_key=${settings.site}`;
+  return `${settings.endpoint || new URL("api/events", source)}?write_key=${settings.site}`;
 }

@@ -1,6 +1,6 @@
 // How long a page was seen and how far it was scrolled, told when it is left. Hidden time does not count.
 import { tell } from "./event";
-import { listen } from "./guard";
+import { listen, now } from "./guard";
 
 const LEAST_MS = 500;
 let seenSince = 0;
@@ -9,12 +9,12 @@ let bottom = 0;
 
 /** Count from now on, where the page is seen. */
 export function watch(): void {
-  seenSince = document.hidden ? 0 : Date.now();
+  seenSince = document.hidden ? 0 : now();
 }
 
 /** Tell what was counted since it was last told. */
 export function ping(): void {
-  if (seenSince) engagedMs += Date.now() - seenSince;
+  if (seenSince) engagedMs += now() - seenSince;
   seenSince = 0;
   if (engagedMs < LEAST_MS) return;
   reach();

@@ -1,7 +1,7 @@
 // Page views: of the page that was loaded, of every route it changes to, and of a page that comes back.
 import { ping, restart } from "./engagement";
 import { emit, type Properties, tell } from "./event";
-import { guard, listen } from "./guard";
+import { begin, guard, listen, now } from "./guard";
 import { address, place, referrer, url } from "./place";
 import { isOff } from "./settings";
 
@@ -11,12 +11,11 @@ export function page(properties?: Properties): void {
 }
 
 export function startPages(): void {
-  place(address(), document.referrer);
-  restart();
   if (!isOff("routes")) {
     for (const name of ["pushState", "replaceState"] as const) {
       const original = history[name];
       history[name] = (...given) => {
+        begin();
         original.apply(history, given);
         changed();
       };
@@ -25,17 +24,24 @@ export function startPages(): void {
   }
 }
 
+/** The page that was loaded. */
+export function land(): void {
+  place(address(), document.referrer);
+  restart();
+}
+
 /** The page view of a loaded page, and whether it is one that the server did not find. */
 export function viewLoaded(): void {
   tell("page_view");
-  const [loading] = performance.getEntriesByType("navigation") as PerformanceNavigationTiming[];
-  if (loading.responseStatus == 404) tell("not_found");
+  // The first entry is how the page was loaded.
+  if ((performance.getEntries()[0] as PerformanceNavigationTiming).responseStatus == 404) tell("not_found");
 }
 
 /** Whether it is another page than before. */
 function enter(): boolean {
   const next = address();
-  if (next == url) return false;
+  // Before the landing page there is none to leave.
+  if (!url || next == url) return false;
   ping();
   place(next, url);
   restart();
@@ -44,7 +50,7 @@ function enter(): boolean {
 
 const changed = guard(() => {
   if (!enter()) return;
-  const stated = { created_at: Date.now(), page_url: url, referrer };
+  const stated = { created_at: now(), page_url: url, referrer };
   // Routers set the title after the address.
   setTimeout(guard(() => tell("page_view", {}, stated)));
 });

@@ -11,14 +11,13 @@ declare global {
 
 guard(() => {
   const script = document.currentScript as HTMLScriptElement;
-  const chosen = { endpoint: new URL("api/events", script.src).href, ...script.dataset } as unknown as Settings;
-  const begin = () => {
+  const measure = () => {
     const earlier: any = window.clickstream || [];
     // A second tag on the page changes nothing.
     if (earlier.track) return;
     window.clickstream = tracker;
-    start(chosen, earlier);
+    start(script.dataset as unknown as Settings, earlier, script.src);
   };
-  if ((document as Document & { prerendering?: boolean }).prerendering) listen("prerenderingchange", begin);
-  else begin();
+  if ((document as Document & { prerendering?: boolean }).prerendering) listen("prerenderingchange", measure);
+  else measure();
 })();

@@ -5,8 +5,8 @@ export type Consent = "denied" | "anonymous" | "full";
 export interface Settings {
   /** The site's public write key. */
   site: string;
-  /** Where events go, such as https://APP/api/events. */
-  endpoint: string;
+  /** Where events go, such as https://APP/api/events. The tag has it beside the script unless told. */
+  endpoint?: string;
   /** What holds until the visitor chooses. Anything but "full" keeps nothing on the device. */
   consent?: Consent;
   /** The consent at most of a browser that sends Sec-GPC or DNT; "anonymous" unless told, "ignore" for no bound. */
@@ -24,9 +24,12 @@ export interface Settings {
 }
 
 export let settings: Settings;
+/** The script's own address. */
+export let source: string | undefined;
 
-export function configure(chosen: Settings): void {
+export function configure(chosen: Settings, from?: string): void {
   settings = chosen;
+  source = from;
 }
 
 /** Whether something is not to be told by itself. */

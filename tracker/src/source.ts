@@ -17,7 +17,12 @@ export function referrerHost(): string {
   return document.referrer.split("/")[2];
 }
 
+/** Whether the host is one, and not this page's. */
+export function isForeign(host: string): boolean | string {
+  return host && host != location.host;
+}
+
 /** Whether the host is another one of the site's own, to which links carry the visitor. */
 export function isLinked(host: string): boolean | string | undefined {
-  return host && host != location.host && settings.linkDomains?.split(" ").includes(host);
+  return isForeign(host) && settings.linkDomains?.split(" ").includes(host);
 }

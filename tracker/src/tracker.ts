@@ -4,9 +4,9 @@ import { choose, type Level, mayKnow, takeBack } from "./consent";
 import { adopt, sendOnHide, startDelivery } from "./delivery";
 import { ping, startEngagement, watch } from "./engagement";
 import { emit, type Properties } from "./event";
-import { guard, listen } from "./guard";
+import { guard, later, listen } from "./guard";
 import { arrive } from "./linking";
-import { page, startPages, viewLoaded } from "./pages";
+import { land, page, startPages, viewLoaded } from "./pages";
 import { type Consent, configure, type Settings } from "./settings";
 import { openStorage } from "./storage";
 import { forget, save, visitor } from "./visitor";
@@ -54,18 +54,22 @@ export const tracker: Tracker = {
   push: guard(([name, ...given]) => (tracker as any)[name](...given)),
 };
 
-/** Begin to measure. `earlier` are calls that were made before. */
-export const start = guard((chosen: Settings, earlier: [string, ...any[]][] = []) => {
-  configure(chosen);
-  openStorage();
-  arrive();
+/** Begin to measure. `earlier` are calls that were made before, `from` is the address of the script. */
+export const start = guard((chosen: Settings, earlier: [string, ...any[]][] = [], from?: string) => {
+  configure(chosen, from);
   startPages();
   startEngagement();
   startClicks();
   startDelivery();
-  // Before the first page view, so that what they say of consent holds for it.
-  earlier.forEach(tracker.push);
-  viewLoaded();
+  later(() => {
+    openStorage();
+    arrive();
+    land();
+    adopt();
+    // Before the first page view, so that what they say of consent holds for it.
+    earlier.forEach(tracker.push);
+    viewLoaded();
+  });
   listen("visibilitychange", () => {
     if (document.hidden) {
       ping();

@@ -1,6 +1,6 @@
 // Who visits: an id, a visit of 30 minutes, a number for each event. Kept on the device only where consent allows.
 import { mayKnow } from "./consent";
-import { guard } from "./guard";
+import { guard, now } from "./guard";
 import { serialize } from "./serialize";
 import { settings } from "./settings";
 import { arrival, type Source } from "./source";
@@ -23,20 +23,20 @@ const YEAR_SECONDS = 31_536_000;
 let inMemory: Visitor | undefined;
 
 export function uuid(): string {
-  return crypto.randomUUID?.() || ("" + Math.random()).slice(2) + Date.now();
+  return crypto.randomUUID?.() || "" + now() + Math.random();
 }
 
 /** The visitor, in a new visit where the last one is over. */
 export function visitor(): Visitor {
-  const now = Date.now();
+  const at = now();
   const known = (mayKnow() && kept()) || inMemory || [uuid(), "", 0, 0, 0];
-  if (now - known[3] > VISIT_MS) {
+  if (at - known[3] > VISIT_MS) {
     known[1] = uuid();
     known[2]++;
     // A visit without a source of its own keeps that of the one before: a late purchase has its campaign.
     known[5] = arrival() || known[5];
   }
-  known[3] = now;
+  known[3] = at;
   return (inMemory = known);
 }
 

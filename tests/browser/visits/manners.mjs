@@ -77,6 +77,24 @@ export async function prerendered(site) {
   return stored;
 }
 
+/** The page goes on to a route, and to another page, before it was ever idle. */
+export async function hasty(site) {
+  site.head = `<script src="${site.collector}/t.js" data-site="demo"></script>
+    <script>
+      if (location.pathname.endsWith("/hasty")) {
+        history.pushState({}, "", "route");
+        location.href = "next";
+      }
+    </script>`;
+  const context = await site.context();
+  const page = await context.newPage();
+  page.on("pageerror", (error) => site.errors.push(String(error)));
+  await page.goto(site.url("/hasty"));
+  await page.waitForURL("**/next");
+  await page.waitForFunction(() => window.clickstream?.track);
+  await site.told(page);
+}
+
 export async function twice(site) {
   site.head = `<script async src="${site.collector}/t.js" data-site="demo"></script>`;
   const page = await site.open("/twice");
