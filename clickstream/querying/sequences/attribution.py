@@ -87,15 +87,20 @@ def attribution_statement(
     window_us = parameters.bind(window // timedelta(microseconds=1))
     sql = f"""
 WITH {streams(wide, within, columns, parameters, needs_visits=True, everything=True)},
-visits AS (
-    SELECT * EXCLUDE place
-    FROM (SELECT *, row_number() OVER (PARTITION BY visit ORDER BY moment, event_id) AS place FROM streams)
-    WHERE place = 1 AND visit IS NOT NULL
-),
 conversions AS (
     SELECT *, row_number() OVER (ORDER BY moment, event_id) AS conversion
     FROM streams
     WHERE converts
+),
+numbered AS (
+    SELECT *, row_number() OVER (PARTITION BY visit ORDER BY moment, event_id) AS number
+    FROM streams
+    WHERE visit IS NOT NULL AND stream IN (SELECT stream FROM conversions)
+),
+visits AS (
+    SELECT *
+    FROM numbered
+    WHERE number = 1
 ),
 led AS (
     SELECT conversion, conversions.worth, visits.moment, visits.event_id, {of_visit},
