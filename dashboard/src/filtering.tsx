@@ -103,7 +103,7 @@ export function FilterDialog({ onClose }: { onClose(): void }) {
       <form class="form" onSubmit={submit}>
         <label class="field">
           <span>What</span>
-          <select value={dimension} onChange={(event) => setDimension(event.currentTarget.value)}>
+          <select autofocus value={dimension} onChange={(event) => setDimension(event.currentTarget.value)}>
             {Object.entries(DIMENSIONS).map(([id, label]) => (
               <option key={id} value={id}>
                 {label}

@@ -40,6 +40,7 @@ export function FunnelMaker(props: { steps: readonly Step[]; onMade(steps: reado
               <li key={index}>
                 <select
                   class="control"
+                  autofocus={index === 0}
                   aria-label={`Kind of step ${index + 1}`}
                   value={kind}
                   onChange={(event) => change(index, { [event.currentTarget.value]: "" })}

@@ -50,7 +50,9 @@ export function Header(props: HeaderProps) {
           </button>
         )}
         <Period onShift={props.onShift} />
-        <Comparison />
+        <span class="not-on-phones">
+          <Comparison testid="compare" />
+        </span>
         <button
           type="button"
           class="control icon-only"
@@ -60,7 +62,7 @@ export function Header(props: HeaderProps) {
         >
           <Icon name={theme === "dark" ? "sun" : "moon"} />
         </button>
-        <button type="button" class="control icon-only" aria-label="Help and keys" data-testid="help" onClick={props.onHelp}>
+        <button type="button" class="control icon-only not-on-phones" aria-label="Help and keys" data-testid="help" onClick={props.onHelp}>
           <Icon name="help" />
         </button>
         {!shared && (
@@ -163,6 +165,9 @@ function Period({ onShift }: { onShift(steps: -1 | 1): void }) {
                 ))}
               </div>
             ))}
+            <div class="group phone-only">
+              <Comparison testid="compare-in-menu" />
+            </div>
             <Custom from={from} to={to} onChosen={close} />
           </>
         )}
@@ -200,7 +205,7 @@ function Custom(props: { from: string; to: string; onChosen(): void }) {
   );
 }
 
-function Comparison() {
+function Comparison({ testid }: { testid: string }) {
   const { view, go } = useScreen();
   if (view.page !== "overview") return null;
   return (
@@ -208,7 +213,7 @@ function Comparison() {
       <span class="unseen">Compare with</span>
       <select
         class="control"
-        data-testid="compare"
+        data-testid={testid}
         value={view.comparing}
         onChange={(event) => go({ comparing: event.currentTarget.value as Comparing })}
       >
