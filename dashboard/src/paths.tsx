@@ -83,7 +83,7 @@ type Branches = ReadonlyMap<string, readonly Node[]>;
 function branchesOf(records: Records): Branches {
   const found = new Map<string, Node[]>();
   for (const row of records.rows) {
-    const path = JSON.parse(records.text(row, "path")) as string[];
+    const path = records.texts(row, "path");
     const before = JSON.stringify(path.slice(0, -1));
     const node = { name: path.at(-1)!, reached: records.number(row, "reached") ?? 0 };
     found.set(before, [...(found.get(before) ?? []), node]);

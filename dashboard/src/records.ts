@@ -22,4 +22,10 @@ export class Records {
     const value = row[this.#columns.get(column) ?? -1];
     return value === null || value === undefined ? "" : String(value);
   }
+
+  /** A cell that is a list of texts. */
+  texts(row: readonly unknown[], column: string): readonly string[] {
+    const value = row[this.#columns.get(column) ?? -1];
+    return Array.isArray(value) ? value.map(String) : [];
+  }
 }
