@@ -11,6 +11,7 @@ from clickstream.lake.storage import table_uri
 from clickstream.querying.dimensions import Kind
 from clickstream.querying.period import resolve
 from clickstream.querying.request import QueryRequest
+from clickstream.querying.scope import SiteScope
 from clickstream.querying.statement import compile_groups, compile_page
 from distributed.dialect import to_spark
 
@@ -34,7 +35,8 @@ def answer(
         period = resolve(request.date_range, zone, now)
     except ValueError as error:
         raise InvalidRequest(f"/date_range: {error}") from error
-    page = compile_page(request, compile_groups(request, period, time_zone), request.pagination.limit or MAX_ROWS)
+    site = SiteScope(request.site_id, time_zone)
+    page = compile_page(request, compile_groups(request, period, site), request.pagination.limit or MAX_ROWS)
     spark.conf.set("spark.sql.session.timeZone", "UTC")
     spark.read.format("delta").load(table_uri(lake_container, "events")).createOrReplaceTempView("events")
     sql = to_spark(page.sql, page.parameters)

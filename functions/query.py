@@ -12,7 +12,7 @@ from functions._http import answers_problems, formatted_answer, json_answer
 from functions._services import services
 
 if TYPE_CHECKING:
-    from clickstream.querying.request import SiteScope
+    from clickstream.querying.scope import SiteScope
     from clickstream.sites.document import Site
 
 bp = func.Blueprint()
@@ -47,7 +47,7 @@ async def query_sql(req: func.HttpRequest) -> func.HttpResponse:
 def scope_of(site: Site) -> SiteScope:
     """What a query may read of."""
     from clickstream.querying.goals import goals_of
-    from clickstream.querying.request import SiteScope
+    from clickstream.querying.scope import SiteScope
     from clickstream.querying.sequences.definition import funnels_of
 
     return SiteScope(site.site, site.time_zone, goals_of(site), funnels_of(site))

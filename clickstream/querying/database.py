@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from clickstream.errors import LimitExceeded, Unavailable
+from clickstream.errors import InvalidRequest, LimitExceeded, Unavailable
 from clickstream.lake.delta import TableSpec
 from clickstream.lake.file_cache import FileCache, StoredFile
 from clickstream.lake.reading import Snapshot, TableReader
@@ -213,7 +213,13 @@ def _look_again_and_again(reference: weakref.ref[LakeDatabase]) -> None:
 
 
 def _answer(connection: duckdb.DuckDBPyConnection, statement: Statement) -> pa.Table:
-    return connection.sql(statement.sql, params=dict(statement.parameters)).to_arrow_table()
+    try:
+        return connection.sql(statement.sql, params=dict(statement.parameters)).to_arrow_table()
+    except duckdb.InvalidInputException as error:
+        if "regexp_matches(" not in statement.sql:
+            raise
+        # Of what callers choose only patterns can be wrong by now.
+        raise InvalidRequest(f"a pattern is no regular expression of RE2: {error}", code="invalid_query") from error
 
 
 def _folder(account: StorageAccount, settings: Settings) -> Path:

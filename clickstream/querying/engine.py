@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -15,19 +14,20 @@ from clickstream.errors import InvalidRequest
 from clickstream.lake.delta import EVENTS_TABLE, FAILED_TABLE, PIPELINE_TABLE, TableSpec
 from clickstream.lake.progress_file import read_progress
 from clickstream.lake.storage import StorageAccount
+from clickstream.querying.comparing import Beside, compared_period, compile_compared
 from clickstream.querying.database import LakeDatabase
 from clickstream.querying.dimensions import Kind
 from clickstream.querying.formats import Answer, Format
+from clickstream.querying.labels import dimension_texts, time_labels
 from clickstream.querying.period import DateRange, Period, resolve
-from clickstream.querying.request import QueryRequest, SiteScope, SqlRequest
+from clickstream.querying.request import Comparisons, QueryRequest, SqlRequest
 from clickstream.querying.sandbox import Sandbox
-from clickstream.querying.statement import Statement, compile_count, compile_groups, compile_page
+from clickstream.querying.scope import SiteScope
+from clickstream.querying.statement import Statement, compile_count, compile_groups, compile_page, period_read
 from clickstream.settings import Settings
 
 # The clocks of a zone differ from UTC by less than a day, and visits are looked for from a day before.
 PADDING = timedelta(days=2)
-MAX_TIME_LABELS = 10_000
-SPILL_LIMIT = "1GB"
 
 
 class QueryEngine:
@@ -47,24 +47,26 @@ class QueryEngine:
         """
         limit = self.limit(request.pagination.limit)
         zone = ZoneInfo(site.time_zone)
+        include, width = request.include, len(request.dimensions)
         meta: dict[str, Any] = {}
-        request = replace(request, site_id=site.site_id)
         complete_until = self.complete_until()
         period = self.period(request.date_range, site)
-        if request.include.time_labels:
-            meta["time_labels"] = _time_labels(request, period)
-        groups = compile_groups(request, period, site.time_zone)
+        if include.time_labels:
+            meta["time_labels"] = time_labels(request.dimensions, period, "/include/time_labels")
+        groups = compile_groups(request, period, site)
         page = compile_page(request, groups, limit)
-        statements = [page, *([compile_count(groups)] if request.include.total_rows else [])]
-        answered, *counted = self._run(statements, site, period)
-        rows = [list(row.values()) for row in answered.to_pylist()]
+        statements = [page, *([compile_count(groups)] if include.total_rows else [])]
+        answered, *counted = self._run(statements, site, period_read(request, period))
         if counted:
             meta["total_rows"] = counted[0]["total_rows"][0].as_py()
-        width = len(request.dimensions)
+        results = [
+            {"dimensions": dimension_texts(request.dimensions, row[:width], zone), "metrics": row[width:]}
+            for row in _rows(answered)
+        ]
+        if include.comparisons is not None:
+            meta |= self._compare(request, include.comparisons, site, period, results)
         return {
-            "results": [
-                {"dimensions": _dimensions(request, row[:width], zone), "metrics": row[width:]} for row in rows
-            ],
+            "results": results,
             "meta": {
                 "complete_until": complete_until and complete_until.isoformat(),
                 "sql": page.sql,
@@ -73,10 +75,45 @@ class QueryEngine:
             },
             "query": {
                 **request.asked,
-                "date_range": [period.begin.isoformat(), period.last.isoformat()],
+                "date_range": period.texts,
                 "pagination": {"limit": limit, "offset": request.pagination.offset},
             },
         }
+
+    def _compare(
+        self,
+        request: QueryRequest,
+        comparisons: Comparisons,
+        site: SiteScope,
+        period: Period,
+        results: Sequence[dict[str, Any]],
+    ) -> dict[str, Any]:
+        """Put beside each result what the other period says. Returns what `meta` tells of that."""
+        zone, pointer = ZoneInfo(site.time_zone), "/include/comparisons"
+        try:
+            other = compared_period(comparisons, period, zone, self._now())
+        except (ValueError, OverflowError) as error:
+            raise InvalidRequest(f"{pointer}: {error}", code="invalid_query", pointer=pointer) from error
+        labels: list[str] = []
+        places: dict[str, str] = {}
+        if request.include.comparison_time_labels or any(d.kind is not Kind.TEXT for d in request.dimensions):
+            labels = time_labels(request.dimensions, other, pointer)
+            places = dict(zip(time_labels(request.dimensions, period, pointer), labels, strict=False))
+        groups = compile_groups(request, other, site)
+        compared = compile_compared(groups, request.dimensions, [result["dimensions"] for result in results])
+        rows = _rows(self._run([compared], site, period_read(request, other))[0])
+        width = len(request.dimensions)
+        beside = Beside(
+            request, [[*dimension_texts(request.dimensions, row[:width], zone), *row[width:]] for row in rows], places
+        )
+        for result in results:
+            result["comparison"] = beside.comparison(result["dimensions"], result["metrics"])
+        told = {
+            "comparison_date_range": other.texts,
+            "comparison_sql": groups.sql,
+            "comparison_parameters": groups.parameters,
+        }
+        return told | ({"comparison_time_labels": labels} if request.include.comparison_time_labels else {})
 
     def sql(self, request: SqlRequest, site: SiteScope) -> dict[str, Any]:
         """The document that `POST /api/sql` answers with. Raise as `query` does."""
@@ -150,30 +187,5 @@ class QueryEngine:
         return self._lake.run(table, site.site_id, first, last, *statements)
 
 
-def _dimensions(request: QueryRequest, values: Sequence[Any], zone: ZoneInfo) -> list[str]:
-    return [
-        value if dimension.kind is Kind.TEXT else _label(value, zone)
-        for dimension, value in zip(request.dimensions, values, strict=True)
-    ]
-
-
-def _label(value: Any, zone: ZoneInfo) -> str:
-    """A date as it is; a moment by the clock of the zone, with its offset."""
-    return str((value.astimezone(zone) if isinstance(value, datetime) else value).isoformat())
-
-
-def _time_labels(request: QueryRequest, period: Period) -> list[str]:
-    """Every value the time dimension could have in the period, in order."""
-    kinds = [dimension.kind for dimension in request.dimensions if dimension.kind is not Kind.TEXT]
-    pointer = "/include/time_labels"
-    if len(kinds) != 1:
-        raise InvalidRequest(f"{pointer}: needs one time dimension", code="invalid_query", pointer=pointer)
-    size = (period.end - period.begin) / (timedelta(days=1) if kinds[0] is Kind.DAY else timedelta(hours=1))
-    if size > MAX_TIME_LABELS:
-        raise InvalidRequest(
-            f"{pointer}: more than {MAX_TIME_LABELS} labels; choose a shorter range",
-            code="invalid_query",
-            pointer=pointer,
-        )
-    labels = period.days() if kinds[0] is Kind.DAY else period.hours()
-    return [label.isoformat() for label in labels]
+def _rows(table: pa.Table) -> Sequence[list[Any]]:
+    return [list(row.values()) for row in table.to_pylist()]

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any, ClassVar
 
-from clickstream.querying.dimensions import DIMENSIONS, Dimension, Kind
+from pydantic import StringConstraints, TypeAdapter
+from pydantic_core import SchemaError
+
+from clickstream.querying.dimensions import DIMENSIONS, GOAL, PROPERTY, Dimension, Kind, dimension_named
 
 MAX_DEPTH = 8
 MAX_FILTERS = 100
 MAX_VALUES = 500
 MAX_VALUE_CHARACTERS = 2000
 
-COMPARISONS = ("is", "is_not", "contains", "contains_not")
+COMPARISONS = ("is", "is_not", "contains", "contains_not", "matches", "matches_not")
+OF_GOALS = ("is", "is_not", "contains", "contains_not")
+PRESENCES = ("is_set", "is_not_set")
 GROUPS = ("and", "or")
+DEEDS = ("has_done", "has_not_done")
+OPERATORS = (*COMPARISONS, *PRESENCES, *GROUPS, "not", *DEEDS, "segment")
 FILTERABLE = {name: dimension for name, dimension in DIMENSIONS.items() if dimension.kind is Kind.TEXT}
 
 
@@ -28,11 +35,42 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The dimension is or contains any of the values; or, for the operators that end in `_not`, none of them."""
+    """The dimension is, contains or matches any of the values; or, for the operators that end in `_not`, none of them.
+
+    What matches is a regular expression of RE2 that is found in it.
+    """
 
     operator: str
     dimension: Dimension
     values: tuple[str, ...]
+
+    @property
+    def of_visits(self) -> bool:
+        """Whether it is about the event's visit."""
+        return self.dimension.of_visits
+
+
+@dataclass(frozen=True, slots=True)
+class GoalComparison:
+    """The event meets any of the site's goals that are so called; or none of them."""
+
+    operator: str
+    values: tuple[str, ...]
+    pointer: str = field(default="", compare=False)
+    of_visits: ClassVar[bool] = False  # by itself; its goals may be
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """The dimension has a value (`is_set`), or has none."""
+
+    operator: str
+    dimension: Dimension
+
+    @property
+    def of_visits(self) -> bool:
+        """Whether it is about the event's visit."""
+        return self.dimension.of_visits
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +88,39 @@ class Negation:
     filter: Filter
 
 
-Filter = Comparison | Group | Negation
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """The event's visit has an event of which the filter holds (`has_done`), or has none."""
+
+    operator: str
+    filter: Filter
+    of_visits: ClassVar[bool] = True
 
 
-def dimensions_of(filters: Sequence[Filter]) -> Iterator[Dimension]:
-    """Every dimension that the filters look at."""
+@dataclass(frozen=True, slots=True)
+class SegmentName:
+    """The filters of a segment of the site hold."""
+
+    name: str
+    pointer: str = field(default="", compare=False)
+    of_visits: ClassVar[bool] = False  # by itself; its filters may be
+
+
+Leaf = Comparison | GoalComparison | Presence | Deed | SegmentName
+Filter = Leaf | Group | Negation
+
+
+def leaves(filters: Sequence[Filter]) -> Iterator[Leaf]:
+    """Every filter within the filters that is made of no others, and every deed."""
     for item in filters:
-        if isinstance(item, Comparison):
-            yield item.dimension
+        if isinstance(item, Group):
+            yield from leaves(item.filters)
+        elif isinstance(item, Negation):
+            yield from leaves((item.filter,))
         else:
-            yield from dimensions_of(item.filters if isinstance(item, Group) else (item.filter,))
+            yield item
+            if isinstance(item, Deed):
+                yield from leaves((item.filter,))
 
 
 class _Refused(Exception):
@@ -71,12 +132,23 @@ class _Refused(Exception):
 
 
 class FilterReader:
-    """Reads the filters of one request; afterwards `problems` has what was wrong with them."""
+    """Reads the filters of one request; afterwards `problems` has what was wrong with them.
 
-    def __init__(self) -> None:
+    With `of_document` they are a site's own, which name none of its goals and segments.
+    """
+
+    def __init__(self, *, of_document: bool = False) -> None:
         self.problems: list[Problem] = []
+        self._of_document = of_document
         self._filters = 0
         self._values = 0
+        self._readers: Mapping[str, Callable[[list[Any], str, int], Filter]] = {
+            **dict.fromkeys(COMPARISONS, self._comparison),
+            **dict.fromkeys(PRESENCES, self._presence),
+            **dict.fromkeys(GROUPS, self._group),
+            **dict.fromkeys(("not", *DEEDS), self._around_one),
+            "segment": self._segment,
+        }
 
     def read(self, value: object, pointer: str = "/filters", depth: int = 1) -> tuple[Filter, ...]:
         """The filters of a list, which all must hold. What is wrong is left out."""
@@ -101,27 +173,42 @@ class FilterReader:
         if not isinstance(value, list) or not value:
             raise _Refused(pointer, 'must be a filter, such as ["is", "event:page", ["/"]]')
         operator = value[0]
-        if operator in COMPARISONS:
-            return self._comparison(value, pointer)
-        if operator in GROUPS:
-            if len(value) != 2 or not isinstance(value[1], list) or not value[1]:
-                raise _Refused(pointer, f'must be ["{operator}", [filter, ...]]')
-            return Group(operator, self.read(value[1], f"{pointer}/1", depth + 1))
-        if operator == "not":
-            if len(value) != 2:
-                raise _Refused(pointer, 'must be ["not", filter]')
-            return Negation(self._filter(value[1], f"{pointer}/1", depth + 1))
-        known = ", ".join((*COMPARISONS, *GROUPS, "not"))
-        raise _Refused(f"{pointer}/0", f"unknown operator {_shown(operator)}; known are {known}")
+        reader = self._readers.get(operator) if isinstance(operator, str) else None
+        if reader is None:
+            raise _Refused(f"{pointer}/0", f"unknown operator {_shown(operator)}; known are {', '.join(OPERATORS)}")
+        return reader(value, pointer, depth)
 
-    def _comparison(self, value: list[Any], pointer: str) -> Comparison:
+    def _group(self, value: list[Any], pointer: str, depth: int) -> Filter:
+        if len(value) != 2 or not isinstance(value[1], list) or not value[1]:
+            raise _Refused(pointer, f'must be ["{value[0]}", [filter, ...]]')
+        return Group(value[0], self.read(value[1], f"{pointer}/1", depth + 1))
+
+    def _around_one(self, value: list[Any], pointer: str, depth: int) -> Filter:
+        if len(value) != 2:
+            raise _Refused(pointer, f'must be ["{value[0]}", filter]')
+        inner = self._filter(value[1], f"{pointer}/1", depth + 1)
+        return Negation(inner) if value[0] == "not" else Deed(value[0], inner)
+
+    def _segment(self, value: list[Any], pointer: str, _depth: int) -> Filter:
+        if len(value) != 2 or not isinstance(value[1], str):
+            raise _Refused(pointer, 'must be ["segment", name]')
+        if self._of_document:
+            raise _Refused(pointer, "a site's own filters cannot name a segment")
+        return SegmentName(value[1], f"{pointer}/1")
+
+    def _presence(self, value: list[Any], pointer: str, _depth: int) -> Filter:
+        if len(value) != 2:
+            raise _Refused(pointer, f'must be ["{value[0]}", dimension]')
+        dimension = _dimension(value[1], f"{pointer}/1")
+        if dimension.name == GOAL:
+            raise _Refused(f"{pointer}/0", f"{value[0]} cannot be said of {GOAL}")
+        return Presence(value[0], dimension)
+
+    def _comparison(self, value: list[Any], pointer: str, _depth: int) -> Filter:
         if len(value) != 3:
             raise _Refused(pointer, f'must be ["{value[0]}", dimension, [value, ...]]')
         operator, name, values = value
-        dimension = FILTERABLE.get(name) if isinstance(name, str) else None
-        if dimension is None:
-            known = ", ".join(FILTERABLE)
-            raise _Refused(f"{pointer}/1", f"unknown dimension {_shown(name)} for a filter; known are {known}")
+        dimension = _dimension(name, f"{pointer}/1")
         if not isinstance(values, list) or not values or not all(isinstance(text, str) for text in values):
             raise _Refused(f"{pointer}/2", "must be a list of at least one text")
         self._values += len(values)
@@ -129,7 +216,36 @@ class FilterReader:
             raise _Refused(f"{pointer}/2", f"the filters have more than {MAX_VALUES} values")
         if any(len(text) > MAX_VALUE_CHARACTERS for text in values):
             raise _Refused(f"{pointer}/2", f"a value has more than {MAX_VALUE_CHARACTERS} characters")
+        if dimension.name == GOAL:
+            return self._goals(operator, tuple(values), pointer)
+        if operator.startswith("matches"):
+            for index, text in enumerate(values):
+                _check_pattern(text, f"{pointer}/2/{index}")
         return Comparison(operator, dimension, tuple(values))
+
+    def _goals(self, operator: str, values: tuple[str, ...], pointer: str) -> Filter:
+        if self._of_document:
+            raise _Refused(f"{pointer}/1", "a site's own filters cannot name a goal")
+        if operator not in OF_GOALS:
+            raise _Refused(f"{pointer}/0", f"{operator} cannot be said of {GOAL}; known are {', '.join(OF_GOALS)}")
+        return GoalComparison(operator, values, f"{pointer}/2")
+
+
+def _dimension(name: object, pointer: str) -> Dimension:
+    dimension = dimension_named(name) if isinstance(name, str) else None
+    if dimension is None or dimension.kind is not Kind.TEXT:
+        known = ", ".join((*FILTERABLE, f"{PROPERTY}<name>"))
+        raise _Refused(pointer, f"unknown dimension {_shown(name)} for a filter; known are {known}")
+    return dimension
+
+
+def _check_pattern(text: str, pointer: str) -> None:
+    # By the regular expressions of Rust, which like RE2 have neither look-around nor references back. The engine, which
+    # has RE2, says the last word; it is too heavy for who only reads a site's document.
+    try:
+        TypeAdapter(Annotated[str, StringConstraints(pattern=text)])
+    except SchemaError:
+        raise _Refused(pointer, f"{_shown(text)} is no regular expression of RE2") from None
 
 
 def _shown(value: object) -> str:

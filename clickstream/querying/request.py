@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -16,28 +16,17 @@ from pydantic import (
     PlainValidator,
     StringConstraints,
     ValidationError,
+    model_validator,
 )
 
 from clickstream.errors import InvalidRequest, RequestTooLarge
-from clickstream.querying.dimensions import DIMENSIONS, Dimension
-from clickstream.querying.filters import Filter, FilterReader, Problem
-from clickstream.querying.goals import Goal
-from clickstream.querying.metrics import METRICS, Metric
+from clickstream.querying.dimensions import GOAL, KNOWN, Dimension, dimension_named
+from clickstream.querying.filters import Filter, FilterReader, GoalComparison, Problem, leaves
+from clickstream.querying.metrics import METRICS, Metric, Need
 from clickstream.querying.period import NAMED_RANGES, DateRange, parse_pair
-from clickstream.querying.sequences.definition import Funnel
 
 MAX_BODY_BYTES = 65_536
 SHOWN_PROBLEMS = 10
-
-
-@dataclass(frozen=True, slots=True)
-class SiteScope:
-    """The site whose rows are read, the time zone it counts its days in, and what it calls by a name."""
-
-    site_id: str
-    time_zone: str
-    goals: Mapping[str, Goal] = field(default_factory=dict)
-    funnels: Mapping[str, Funnel] = field(default_factory=dict)
 
 
 class _Strict(BaseModel):
@@ -53,6 +42,12 @@ def _known(what: str, names: Sequence[str]) -> AfterValidator:
     return AfterValidator(check)
 
 
+def _known_dimension(name: str) -> str:
+    if dimension_named(name) is None:
+        raise ValueError(f"unknown dimension {name[:100]!r}; known are {KNOWN}")
+    return name
+
+
 def _not_empty(names: tuple[str, ...]) -> tuple[str, ...]:
     # Not a length of the field: that would count only the names that are known.
     if not names:
@@ -61,7 +56,7 @@ def _not_empty(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _no_repeats(names: tuple[str, ...]) -> tuple[str, ...]:
-    if len(set(names)) < len(names):
+    if len({name.casefold() for name in names}) < len(names):  # SQL does not tell properties apart by case
         raise ValueError("names one twice")
     return names
 
@@ -83,11 +78,32 @@ class Pagination(_Strict):
     offset: Annotated[int, Field(ge=0, le=1_000_000_000)] = 0
 
 
+class Comparisons(_Strict):
+    """Which other period is told beside the one that is asked for."""
+
+    mode: Literal["previous_period", "year_over_year", "custom"]
+    date_range: Annotated[Any, PlainValidator(_date_range)] = None
+
+    @model_validator(mode="after")
+    def _say_the_range(self) -> Comparisons:
+        if (self.mode == "custom") is (self.date_range is None):
+            raise ValueError("`date_range` goes with the mode custom, and only with it")
+        return self
+
+
 class Include(_Strict):
-    """What `meta` says on request."""
+    """What is told on request."""
 
     total_rows: bool = False
     time_labels: bool = False
+    comparisons: Comparisons | None = None
+    comparison_time_labels: bool = False
+
+    @model_validator(mode="after")
+    def _labels_of_something(self) -> Include:
+        if self.comparison_time_labels and self.comparisons is None:
+            raise ValueError("`comparison_time_labels` needs `comparisons`")
+        return self
 
 
 class _QueryBody(_Strict):
@@ -99,7 +115,7 @@ class _QueryBody(_Strict):
     ]
     date_range: Annotated[Any, PlainValidator(_date_range)]
     dimensions: Annotated[
-        tuple[Annotated[str, _known("dimension", tuple(DIMENSIONS))], ...], AfterValidator(_no_repeats)
+        tuple[Annotated[str, AfterValidator(_known_dimension)], ...], AfterValidator(_no_repeats)
     ] = ()
     filters: Any = Field(default_factory=list)
     order_by: tuple[tuple[str, Literal["asc", "desc"]], ...] = ()
@@ -166,13 +182,14 @@ def parse_query(body: bytes) -> QueryRequest:
         problems.extend(reader.problems)
         order, wrong = _order(asked)
         problems.extend(wrong)
+        problems.extend(_without_goal(asked, filters))
     if asked is None or problems:
         raise _refusal(problems)
     return QueryRequest(
         asked.site_id,
         tuple(METRICS[name] for name in asked.metrics),
         asked.date_range,
-        tuple(DIMENSIONS[name] for name in asked.dimensions),
+        tuple(map(_dimension, asked.dimensions)),
         filters,
         order,
         asked.pagination,
@@ -211,13 +228,28 @@ def _order(asked: _QueryBody) -> tuple[tuple[Order, ...], list[Problem]]:
         if name in asked.metrics:
             chosen[name] = Order(METRICS[name], direction == "desc")
         elif name in asked.dimensions:
-            chosen[name] = Order(DIMENSIONS[name], direction == "desc")
+            chosen[name] = Order(_dimension(name), direction == "desc")
         else:
             problems.append(
                 Problem(f"/order_by/{index}/0", f"{name[:100]!r} is none of the query's metrics and dimensions")
             )
-    rest = [Order(DIMENSIONS[name], False) for name in asked.dimensions if name not in chosen]
+    rest = [Order(_dimension(name), False) for name in asked.dimensions if name not in chosen]
     return (*chosen.values(), *rest), problems
+
+
+def _without_goal(asked: _QueryBody, filters: tuple[Filter, ...]) -> Iterator[Problem]:
+    """Metrics of a goal, where the query names none."""
+    if GOAL in asked.dimensions or any(isinstance(item, GoalComparison) for item in leaves(filters)):
+        return
+    for index, name in enumerate(asked.metrics):
+        if METRICS[name].needs & {Need.GOAL, Need.GOAL_OF_GROUP}:
+            yield Problem(f"/metrics/{index}", f"{name} needs a filter or the dimension {GOAL}")
+
+
+def _dimension(name: str) -> Dimension:
+    dimension = dimension_named(name)
+    assert dimension is not None, name
+    return dimension
 
 
 def _refusal(problems: Sequence[Problem]) -> InvalidRequest:

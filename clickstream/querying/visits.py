@@ -1,58 +1,141 @@
 """The relations that all SQL about a site's events is written over.
 
 `of_site`: the site's events with their `visitor`. `visited`: these events with their `visit` (a value that is equal for
-the events of one visit), `visit_source` and `visit_arrival`, too. Both hold events from around the period, so that
-visits are whole: what is counted is chosen by `IN_PERIOD`. Their parameters are `$site`, `$from` and `$to`.
+the events of one visit) and what is to be said of that visit. `viewed`: these with what is to be said of each view of a
+page. All hold events from a day before the period to a day after it, so that visits are whole: what is counted is
+chosen by `IN_PERIOD`. Their parameters are `$site`, `$from` and `$to`, and `$time_zone` where visits end at midnight.
 """
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 IN_PERIOD = "occurred_at >= CAST($from AS TIMESTAMPTZ) AND occurred_at < CAST($to AS TIMESTAMPTZ)"
+# How far around a period visits are looked for, and how long before it who came already.
+AROUND = timedelta(days=1)
+HISTORY = timedelta(days=30)
 
 
-def relations(*, of_visits: bool) -> str:
-    """The common table expressions, to stand behind `WITH`: `of_site`, and `visited` where visits are asked for."""
-    return f"{_OF_SITE},\n{_VISITED}" if of_visits else _OF_SITE
+def relations(
+    *, of_visits: bool, of_views: bool = False, with_bots: bool = False, split_at_midnight: bool = False
+) -> str:
+    """The common table expressions, to stand behind `WITH`: `of_site`; `visited` where visits are asked for; `viewed`.
+
+    Bots are left out unless they are asked for. Visits end at the site's midnight where they are split there.
+    """
+    parts = [_OF_SITE.format(people=_PEOPLE if not with_bots else "")]
+    if of_visits or of_views:
+        parts.append(_VISITED.format(midnight=_MIDNIGHT if split_at_midnight else ""))
+    if of_views:
+        parts.append(_VIEWED)
+    return ",\n".join(parts)
 
 
-# The site's events of the period. A visit is looked for from a day before it on, so that one that began earlier is not
-# cut in two.
+def first_seen(*, with_bots: bool) -> str:
+    """The common table expression `first_seen`: when each visitor was first seen, from 30 days before the period on."""
+    return _FIRST_SEEN.format(people=_PEOPLE if not with_bots else "")
+
+
+_PEOPLE = "\n        AND is_bot IS NOT TRUE"
+
+# `lone` keeps apart the events of whom nothing is known.
 _OF_SITE = """
 of_site AS (
-    SELECT *, coalesce(anonymous_id, user_id) AS visitor
+    SELECT *, coalesce(anonymous_id, user_id) AS visitor,
+        CASE WHEN coalesce(anonymous_id, user_id, session_id) IS NULL THEN event_id END AS lone
     FROM events
-    WHERE site = $site
-        AND occurred_at >= CAST($from AS TIMESTAMPTZ) - INTERVAL 1 DAY AND occurred_at < CAST($to AS TIMESTAMPTZ)
+    WHERE site = $site{people}
+        AND occurred_at >= CAST($from AS TIMESTAMPTZ) - INTERVAL 1 DAY
+        AND occurred_at < CAST($to AS TIMESTAMPTZ) + INTERVAL 1 DAY
 )""".strip()
 
-# Who has neither id makes no visit, but for who denied consent; such an event's source is its own.
+_FIRST_SEEN = """
+first_seen AS (
+    SELECT coalesce(anonymous_id, user_id) AS visitor, min(occurred_at) AS first_seen_at
+    FROM events
+    WHERE site = $site{people}
+        AND occurred_at >= CAST($from AS TIMESTAMPTZ) - INTERVAL 30 DAY
+        AND occurred_at < CAST($to AS TIMESTAMPTZ)
+    GROUP BY coalesce(anonymous_id, user_id)
+)""".strip()
+
+_MIDNIGHT = """
+            OR CAST(timezone($time_zone, occurred_at) AS DATE)
+                <> lag(CAST(timezone($time_zone, occurred_at) AS DATE)) OVER stream"""
+
+# Who has neither id makes no visit, but for who denied consent: there each view that the site did not lead to is one.
 _VISITED = """
 pauses AS (
-    SELECT *, CASE WHEN referrer_host <> coalesce(page_host, '') THEN referrer_host ELSE '(direct)' END AS referred_by,
-        session_id IS NULL AND NOT coalesce(
-            occurred_at - lag(occurred_at) OVER (PARTITION BY visitor, session_id ORDER BY occurred_at, event_id)
-                <= INTERVAL 30 MINUTE, false) AS begins,
-        CASE WHEN channel = 'Internal' THEN struct_pack(source := '(direct)', medium := '(none)', channel := 'Direct')
-            WHEN channel IS NOT NULL THEN struct_pack(source := source, medium := medium, channel := channel)
-            END AS arrival
+    SELECT *,
+        CASE WHEN referrer_host <> coalesce(page_host, '') THEN referrer_host ELSE '(direct)' END AS referred_by,
+        CASE WHEN coalesce(channel, utm_source, utm_medium, utm_campaign, utm_term, utm_content) IS NOT NULL
+            THEN struct_pack(
+                source := CASE WHEN channel = 'Internal' THEN '(direct)' ELSE source END,
+                medium := CASE WHEN channel = 'Internal' THEN '(none)' ELSE medium END,
+                channel := CASE WHEN channel = 'Internal' THEN 'Direct' ELSE channel END,
+                referrer := CASE WHEN referrer_host <> coalesce(page_host, '') AND channel IS DISTINCT FROM 'Internal'
+                    THEN referrer END,
+                utm_source := utm_source, utm_medium := utm_medium, utm_campaign := utm_campaign,
+                utm_term := utm_term, utm_content := utm_content
+            ) END AS arrival,
+        coalesce(
+            session_id IS NULL AND occurred_at - lag(occurred_at) OVER stream > INTERVAL 30 MINUTE{midnight},
+            false
+        ) AS begins
     FROM of_site
+    WINDOW stream AS (PARTITION BY visitor, session_id, lone ORDER BY occurred_at, event_id)
 ),
 runs AS (
-    SELECT *, count_if(begins) OVER (PARTITION BY visitor, session_id ORDER BY occurred_at, event_id) AS run
+    SELECT *, count_if(begins) OVER (PARTITION BY visitor, session_id, lone ORDER BY occurred_at, event_id) AS run
     FROM pauses
 ),
 visited AS (
     SELECT *,
-        CASE WHEN coalesce(visitor, session_id) IS NOT NULL THEN row(visitor, session_id, run)
-            WHEN consent = 'denied' AND event_type = 'page_view' AND referrer_host IS DISTINCT FROM page_host
-            THEN row(event_id, session_id, run) END AS visit,
-        CASE WHEN coalesce(visitor, session_id) IS NULL THEN referred_by
-            ELSE first_value(referred_by) OVER (PARTITION BY visitor, session_id, run ORDER BY occurred_at, event_id)
-            END AS visit_source,
-        CASE WHEN coalesce(visitor, session_id) IS NULL THEN arrival
-            ELSE first_value(arrival IGNORE NULLS) OVER (
-                PARTITION BY visitor, session_id, run ORDER BY occurred_at, event_id
-                ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
-            ) END AS visit_arrival
+        CASE WHEN lone IS NULL
+            OR (consent = 'denied' AND event_type = 'page_view' AND referrer_host IS DISTINCT FROM page_host)
+            THEN row(visitor, session_id, lone, run) END AS visit,
+        first_value(referred_by) OVER whole AS visit_source,
+        first_value(arrival IGNORE NULLS) OVER whole AS visit_arrival,
+        first_value(CASE WHEN event_type = 'page_view' THEN coalesce(page_path, '(none)') END IGNORE NULLS)
+            OVER whole AS visit_entry_page,
+        last_value(CASE WHEN event_type = 'page_view' THEN coalesce(page_path, '(none)') END IGNORE NULLS)
+            OVER whole AS visit_exit_page,
+        min(occurred_at) OVER whole AS visit_begun,
+        max(occurred_at) OVER whole AS visit_ended,
+        count_if(event_type = 'page_view') OVER whole AS visit_views,
+        count_if(event_type NOT IN ('page_ping', 'identify', 'alias', 'group')) OVER whole <= 1 AS visit_bounced,
+        count_if(event_type = 'page_view') OVER so_far AS views_so_far
     FROM runs
+    WINDOW whole AS (
+        PARTITION BY visitor, session_id, lone, run ORDER BY occurred_at, event_id
+        ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
+    ),
+    so_far AS (
+        PARTITION BY visitor, session_id, lone, run ORDER BY occurred_at, event_id
+        ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+    )
+)""".strip()
+
+# A page ping tells of the last view of its page in its visit. What no page can have had is left out.
+_VIEWED = """
+told AS (
+    SELECT *,
+        TRY_CAST(properties->>'$.engagement_ms' AS DOUBLE) AS told_ms,
+        TRY_CAST(properties->>'$.scroll_depth' AS DOUBLE) AS told_depth,
+        count_if(event_type = 'page_view') OVER (
+            PARTITION BY visitor, session_id, lone, run, page_path ORDER BY occurred_at, event_id
+            ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+        ) AS view
+    FROM visited
+),
+viewed AS (
+    SELECT *,
+        CASE WHEN event_type = 'page_view' THEN sum(
+            CASE WHEN event_type = 'page_ping' AND told_ms BETWEEN 0 AND 86400000 THEN told_ms END
+        ) OVER of_view END AS view_engaged_ms,
+        CASE WHEN event_type = 'page_view' THEN max(
+            CASE WHEN event_type = 'page_ping' AND told_depth BETWEEN 0 AND 100 THEN told_depth END
+        ) OVER of_view END AS view_depth
+    FROM told
+    WINDOW of_view AS (PARTITION BY visitor, session_id, lone, run, page_path, view)
 )""".strip()

@@ -12,7 +12,7 @@ from clickstream.sites.problems import Place, refuse
 def _checked(value: object) -> object:
     from clickstream.querying.filters import FilterReader  # here, since who only collects needs none of it
 
-    reader = FilterReader()
+    reader = FilterReader(of_document=True)
     reader.read(value, pointer="")
     refuse((_place(problem.pointer), problem.message) for problem in reader.problems)
     return value

@@ -160,7 +160,9 @@ def run(log: Path | None, host: str) -> int:
 def print_reports(reports: Reports) -> None:
     """The main reports, over all that the table holds."""
     by = {"order_by": [["pageviews", "desc"]], "pagination": {"limit": 10}}
-    reports.print("Totals", ["visitors", "visits", "pageviews", "events"])
+    totals = ["visitors", "visits", "pageviews", "events"]
+    reports.print("Totals, without bots", totals)
+    reports.print("Bots", totals, filters=[["is", "event:bot", ["true"]]])
     reports.print("Top pages", ["pageviews", "visitors"], dimensions=["event:page"], **by)
     reports.print("Visitors per day", ["visitors", "visits", "pageviews"], dimensions=["time:day"])
     reports.print("Top referrers", ["visits", "pageviews"], dimensions=["visit:source"], **by)

@@ -16,7 +16,8 @@ from clickstream.querying.formats import Answer, Format, as_arrow, as_csv, as_pa
 from clickstream.querying.reports.registry import REPORTS
 from clickstream.querying.reports.report import Asked, Column, ColumnType, Rows
 from clickstream.querying.reports.request import ReportRequest, parameters_of, placed
-from clickstream.querying.request import SiteScope, parse_query
+from clickstream.querying.request import parse_query
+from clickstream.querying.scope import SiteScope
 from clickstream.sites.document import Site
 
 ARROW_TYPES: Mapping[ColumnType, pa.DataType] = {

@@ -49,7 +49,7 @@ FROM events
 WHERE site = $site AND {IN_PERIOD}
 GROUP BY event_type, event_name, definition_version, 4
 LIMIT {MAX_KINDS + 1}""".strip()
-    return Statement(sql, parameters.values)
+    return Statement(sql, parameters.of(sql))
 
 
 def _event_definitions(asked: Asked) -> Rows:

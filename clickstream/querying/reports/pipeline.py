@@ -69,7 +69,7 @@ FROM failed_events
 WHERE site = $site AND {RECEIVED_IN_PERIOD}
 GROUP BY ALL
 ORDER BY failed_events DESC, failure_class, stage, dialect, pointer, message""".strip()
-    return ask(asked, FAILED_COLUMNS, page(asked, Statement(sql, parameters.values)), FAILED_TABLE)
+    return ask(asked, FAILED_COLUMNS, page(asked, Statement(sql, parameters.of(sql))), FAILED_TABLE)
 
 
 def _failed_event_samples(asked: Asked) -> Rows:
@@ -81,7 +81,7 @@ SELECT failed_event_id, received_at, failure_class, stage, dialect, key_kind, po
 FROM failed_events
 WHERE {" AND ".join(["site = $site", RECEIVED_IN_PERIOD, *like])}
 ORDER BY received_at DESC, failed_event_id""".strip()
-    return ask(asked, SAMPLE_COLUMNS, page(asked, Statement(sql, parameters.values)), FAILED_TABLE)
+    return ask(asked, SAMPLE_COLUMNS, page(asked, Statement(sql, parameters.of(sql))), FAILED_TABLE)
 
 
 def _reconciliation(asked: Asked) -> Rows:
@@ -105,7 +105,7 @@ SELECT *,
     {complete} AS complete
 FROM hours
 ORDER BY hour""".strip()
-    return ask(asked, HOUR_COLUMNS, page(asked, Statement(sql, parameters.values)), PIPELINE_TABLE)
+    return ask(asked, HOUR_COLUMNS, page(asked, Statement(sql, parameters.of(sql))), PIPELINE_TABLE)
 
 
 FAILED_EVENTS = Report(

@@ -12,7 +12,8 @@ import orjson
 
 from clickstream.querying.dimensions import DIMENSIONS, Dimension, Kind
 from clickstream.querying.period import Period
-from clickstream.querying.request import QueryRequest, SiteScope, parse_query
+from clickstream.querying.request import QueryRequest, parse_query
+from clickstream.querying.scope import SiteScope
 from clickstream.querying.statement import Statement
 from clickstream.sites.document import Site
 

@@ -16,17 +16,17 @@ LIMITS = frozenset({"date_range", "limit", "offset"})
 
 def parameters_of(asked: Asked) -> Parameters:
     """Those of the site and the period, to begin with."""
-    return Parameters.of_period(asked.scope.site_id, asked.period)
+    return Parameters(asked.scope, asked.period)
 
 
-def visited(asked: Asked) -> str:
+def visited(asked: Asked, *, with_bots: bool) -> str:
     """The relation `visited`, to stand behind `WITH`."""
-    return relations(of_visits=True)
+    return relations(of_visits=True, with_bots=with_bots, split_at_midnight=asked.scope.split_at_midnight)
 
 
 def slice_of(asked: Asked) -> Slice:
     """The events that sequences are looked for in."""
-    return Slice(asked.scope.site_id, asked.scope.time_zone, asked.period, asked.query().filters)
+    return Slice(asked.scope, asked.period, asked.query().filters)
 
 
 def page(asked: Asked, statement: Statement) -> Statement:

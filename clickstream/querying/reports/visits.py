@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clickstream.querying.conditions import conditions
+from clickstream.querying.conditions import ask_for_bots, conditions
 from clickstream.querying.dimensions import DIMENSIONS
 from clickstream.querying.reports.report import Asked, Column, ColumnType, Parameter, Report, Rows, short_text
 from clickstream.querying.reports.statements import LIMITS, ask, page, parameters_of, visited
@@ -52,10 +52,11 @@ EVENT_COLUMNS = (
 def visits_statement(asked: Asked) -> Statement:
     """One row for each visit with an event of the period that the filters hold for, the newest first."""
     parameters = parameters_of(asked)
-    chosen = [IN_PERIOD, *conditions(asked.query().filters, parameters)]
+    filters = asked.query().filters
+    chosen = [IN_PERIOD, *conditions(filters, parameters)]
     described = ",\n    ".join(f'arg_min({DIMENSIONS[name].sql}, {IN_ORDER}) AS "{_name(name)}"' for name in DESCRIBED)
     sql = f"""
-WITH {visited(asked)}
+WITH {visited(asked, with_bots=ask_for_bots(filters, asked.scope))}
 SELECT
     arg_min(event_id, {IN_ORDER}) AS visit,
     max(visitor) AS visitor,
@@ -73,19 +74,19 @@ WHERE visit IN (
 )
 GROUP BY of_visit.visit
 ORDER BY began_at DESC, 1""".strip()
-    return Statement(sql, parameters.values)
+    return Statement(sql, parameters.of(sql))
 
 
 def visit_events_statement(asked: Asked) -> Statement:
     """The events of the visit that holds the named one, in order."""
     parameters = parameters_of(asked)
     sql = f"""
-WITH {visited(asked)}
+WITH {visited(asked, with_bots=True)}
 SELECT {", ".join(column.name for column in EVENT_COLUMNS)}
 FROM visited
 WHERE visit IN (SELECT visit FROM visited WHERE event_id = {parameters.bind(asked.own["visit"])})
 ORDER BY occurred_at, event_id""".strip()
-    return Statement(sql, parameters.values)
+    return Statement(sql, parameters.of(sql))
 
 
 def _visits(asked: Asked) -> Rows:

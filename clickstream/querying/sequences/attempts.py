@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 
-from clickstream.querying.conditions import Parameters
-from clickstream.querying.goals import condition
+from clickstream.querying.conditions import Parameters, condition
+from clickstream.querying.dimensions import quoted
 from clickstream.querying.sequences.definition import Sequence
 from clickstream.querying.sequences.streams import IN_ORDER, NO_ACTS, Slice, select, streams
 from clickstream.sites.funnels import Order
@@ -43,7 +43,7 @@ def attempts(
     else:
         for number, exclusion in enumerate(sequence.exclusions, 1):
             flags[f"exclusion_{number}"] = condition(exclusion.matching, parameters)
-    columns_of_first = [f'"{name}"' for name in columns]
+    columns_of_first = [quoted(name) for name in columns]
     return ",\n".join(
         [
             streams(

@@ -7,10 +7,11 @@ from dataclasses import replace
 from datetime import UTC, timedelta
 from enum import StrEnum
 
-from clickstream.querying.conditions import conditions
+from clickstream.querying.conditions import condition, conditions
 from clickstream.querying.dimensions import Dimension
-from clickstream.querying.goals import Goal, condition, revenue
+from clickstream.querying.goals import revenue
 from clickstream.querying.period import Period
+from clickstream.querying.scope import Goal
 from clickstream.querying.sequences.streams import Slice, finished, streams
 from clickstream.querying.statement import Statement
 from clickstream.sites.funnels import Within
@@ -67,7 +68,7 @@ def attribution_statement(
     """
     wide = replace(slice_, period=attributed_period(slice_.period, window))
     parameters = wide.parameters()
-    names = [f'"{dimension.name}"' for dimension in dimensions]
+    names = [dimension.column for dimension in dimensions]
     begin = parameters.bind(slice_.period.begin.isoformat())
     converts = [
         f"occurred_at >= CAST({begin} AS TIMESTAMPTZ)",
@@ -128,4 +129,4 @@ WHERE share > 0
 GROUP BY ALL
 ORDER BY conversions DESC, {", ".join(names)}
 LIMIT {parameters.bind(limit)} OFFSET {parameters.bind(offset)}""".strip()
-    return finished(sql, parameters, wide)
+    return finished(sql, parameters)

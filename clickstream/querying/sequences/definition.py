@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from clickstream.querying.goals import Goal, Matching, filters_of, goals_of
+from clickstream.querying.goals import filters_of, goals_of
+from clickstream.querying.scope import Goal, Matching
 from clickstream.sites.funnels import FunnelStep, Order, Within, duration
 
 if TYPE_CHECKING:

@@ -28,7 +28,7 @@ def funnel_statement(
     are none; `median_seconds` and `mean_seconds`: since the step before.
     """
     parameters = slice_.parameters()
-    names = [f'"{dimension.name}"' for dimension in dimensions]
+    names = [dimension.column for dimension in dimensions]
     relation = attempts(
         sequence,
         slice_,
@@ -62,7 +62,7 @@ def funnel_statement(
             f"LIMIT {rows}",
         ]
     )
-    return finished(sql, parameters, slice_)
+    return finished(sql, parameters)
 
 
 def funnel_visits_statement(
@@ -92,7 +92,7 @@ def funnel_visits_statement(
         needs_visits=any(dimension.of_visits for dimension in chosen),
     )
     where = [f"reached {'=' if dropped else '>='} {parameters.bind(step)}"]
-    where.extend(f'"{dimension.name}" = {parameters.bind(value)}' for dimension, value in chosen.items())
+    where.extend(f"{dimension.column} = {parameters.bind(value)}" for dimension, value in chosen.items())
     columns = [
         who,
         "make_timestamptz(taken[1].moment) AS started_at",
@@ -110,4 +110,4 @@ def funnel_visits_statement(
             f"LIMIT {parameters.bind(limit)} OFFSET {parameters.bind(offset)}",
         ]
     )
-    return finished(sql, parameters, slice_)
+    return finished(sql, parameters)

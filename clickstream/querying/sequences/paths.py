@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
 
-from clickstream.querying.goals import Matching, condition
+from clickstream.querying.conditions import condition
+from clickstream.querying.scope import Matching
 from clickstream.querying.sequences.streams import IN_ORDER, NO_ACTS, Slice, finished, select, streams
 from clickstream.querying.statement import Statement
 from clickstream.sites.funnels import Within
@@ -88,7 +89,7 @@ SELECT
 FROM paths
 GROUP BY path
 ORDER BY step, reached DESC, path""".strip()
-    return finished(sql, parameters, slice_)
+    return finished(sql, parameters)
 
 
 def _paths(step: int, later: Sequence[str], most: str) -> Iterator[str]:

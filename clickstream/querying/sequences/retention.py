@@ -6,8 +6,9 @@ from datetime import date, timedelta
 from enum import StrEnum
 
 from clickstream.errors import InvalidRequest
-from clickstream.querying.goals import Matching, condition
+from clickstream.querying.conditions import condition
 from clickstream.querying.period import Period
+from clickstream.querying.scope import Matching
 from clickstream.querying.sequences.streams import Slice, finished, select, streams
 from clickstream.querying.statement import Statement
 from clickstream.sites.funnels import Within
@@ -72,7 +73,7 @@ FROM cohorts
     JOIN units ON units.number >= cohorts.number
     LEFT JOIN present USING (cohort, unit)
 ORDER BY cohort, units_later""".strip()
-    return finished(sql, parameters, slice_)
+    return finished(sql, parameters)
 
 
 def frequency_statement(slice_: Slice, *, within: Within = Within.VISITOR, most: int = 10) -> Statement:
@@ -95,7 +96,7 @@ SELECT
 FROM counted
 GROUP BY 1
 ORDER BY 1""".strip()
-    return finished(sql, parameters, slice_)
+    return finished(sql, parameters)
 
 
 def _units(period: Period, unit: Unit) -> list[date]:

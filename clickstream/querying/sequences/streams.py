@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from clickstream.querying.conditions import Parameters, conditions, need_visits
+from clickstream.querying.conditions import Parameters, ask_for_bots, conditions, need_visits
+from clickstream.querying.dimensions import quoted
 from clickstream.querying.filters import Filter
 from clickstream.querying.period import Period
+from clickstream.querying.scope import SiteScope
 from clickstream.querying.statement import Statement
 from clickstream.querying.visits import IN_PERIOD, relations
 from clickstream.sites.funnels import Within
@@ -34,14 +36,13 @@ persons AS (
 class Slice:
     """The events that are looked at: a site's, of a period, and of those the ones for which the filters hold."""
 
-    site_id: str
-    time_zone: str
+    site: SiteScope
     period: Period
     filters: tuple[Filter, ...] = ()
 
     def parameters(self) -> Parameters:
         """Those that the relations need, to begin with."""
-        return Parameters.of_period(self.site_id, self.period)
+        return Parameters(self.site, self.period)
 
 
 def streams(
@@ -58,8 +59,14 @@ def streams(
 
     With `everything` the filters of the slice are not held to, and each visit that is in no stream is one of its own.
     """
-    of_visits = needs_visits or within is Within.VISIT or need_visits(slice_.filters)
-    expressions = [relations(of_visits=of_visits)]
+    of_visits = needs_visits or within is Within.VISIT or need_visits(slice_.filters, slice_.site)
+    expressions = [
+        relations(
+            of_visits=of_visits,
+            with_bots=ask_for_bots(slice_.filters, slice_.site),
+            split_at_midnight=slice_.site.split_at_midnight,
+        )
+    ]
     source = "visited" if of_visits else "of_site"
     if within is Within.PERSON:
         expressions.append(_PERSONS.format(source=source))
@@ -70,7 +77,7 @@ def streams(
     else:
         where.extend([f"{within} IS NOT NULL", *conditions(slice_.filters, parameters)])
     selected = [f"{stream} AS stream", "epoch_us(occurred_at) AS moment", "event_id"]
-    selected.extend(f'{sql} AS "{name}"' for name, sql in columns.items())
+    selected.extend(f"{sql} AS {quoted(name)}" for name, sql in columns.items())
     expressions.append(select("streams", selected, source, where))
     return ",\n".join(expressions)
 
@@ -87,8 +94,6 @@ def select(
     return "\n".join([*lines, ")"])
 
 
-def finished(sql: str, parameters: Parameters, slice_: Slice) -> Statement:
-    """The statement, with the site's time zone where its SQL looks at it."""
-    if "$time_zone" in sql:
-        parameters.values["time_zone"] = slice_.time_zone
-    return Statement(sql, parameters.values)
+def finished(sql: str, parameters: Parameters) -> Statement:
+    """The statement, with those of the parameters that it names."""
+    return Statement(sql, parameters.of(sql))

@@ -12,6 +12,7 @@ import pyarrow as pa
 from clickstream.lake.schema import EVENT_COLUMNS, arrow_schema
 from clickstream.querying.filters import Filter, FilterReader
 from clickstream.querying.period import Period
+from clickstream.querying.scope import SiteScope
 from clickstream.querying.sequences.streams import Slice
 from clickstream.querying.statement import Statement
 from tests.functional.sequences.plain_streams import BEGIN, Happened
@@ -82,7 +83,7 @@ class Events:
 
 def slice_of(filters: Sequence[Any] = (), period: Period = PERIOD, time_zone: str = "UTC") -> Slice:
     """Of the shop's events those that the filters leave."""
-    return Slice("shop", time_zone, period, read_filters(filters))
+    return Slice(SiteScope("shop", time_zone), period, read_filters(filters))
 
 
 def read_filters(filters: Sequence[Any]) -> tuple[Filter, ...]:

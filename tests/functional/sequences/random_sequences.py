@@ -9,7 +9,7 @@ from datetime import timedelta
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from clickstream.querying.goals import Matching
+from clickstream.querying.scope import Matching
 from clickstream.querying.sequences.definition import Exclusion, Sequence, Step
 from clickstream.sites.funnels import Order, Within
 from tests.functional.sequences.plain_streams import NAMES, Happened, Matches, Plan, counted, grouped

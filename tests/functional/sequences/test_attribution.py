@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clickstream.querying.dimensions import DIMENSIONS
-from clickstream.querying.goals import Goal, Matching
 from clickstream.querying.period import Period
+from clickstream.querying.scope import Goal, Matching
 from clickstream.querying.sequences.attribution import Model, attribution_statement
 from clickstream.sites.funnels import Within
 from tests.functional.sequences.asking import Events, row, slice_of

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 
 from clickstream.querying.dimensions import DIMENSIONS
-from clickstream.querying.goals import Matching
+from clickstream.querying.scope import Matching
 from clickstream.querying.sequences.definition import Sequence, Step
 from clickstream.querying.sequences.funnels import funnel_statement, funnel_visits_statement
 from clickstream.querying.statement import Statement

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clickstream.querying.goals import Matching
+from clickstream.querying.scope import Matching
 from clickstream.querying.sequences.funnels import funnel_statement
 from clickstream.querying.sequences.paths import Direction, paths_statement
 from clickstream.sites.funnels import Order, Within

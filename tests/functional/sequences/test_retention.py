@@ -14,8 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clickstream.errors import InvalidRequest
-from clickstream.querying.goals import Matching
+from clickstream.querying.dimensions import Kind
 from clickstream.querying.period import Period, resolve
+from clickstream.querying.scope import Matching
 from clickstream.querying.sequences.retention import Unit, frequency_statement, retention_statement
 from clickstream.sites.funnels import Within
 from tests.functional.sequences.asking import Events, row, slice_of
@@ -83,7 +84,7 @@ def test_the_grid_is_the_one_that_plain_python_finds(
         start=Matching(start) if start else None,
         back=Matching(back) if back else None,
     )
-    units = sorted({FIRST_DAYS[unit](day) for day in period.days()})
+    units = sorted({FIRST_DAYS[unit](day) for day in period.dates(Kind.DAY)})
     members: dict[date, set[str]] = defaultdict(set)
     back_in: dict[date, set[str]] = defaultdict(set)
     seen = [event for event in rows if period.begin <= event["occurred_at"] < period.end]

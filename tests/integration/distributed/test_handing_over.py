@@ -25,7 +25,8 @@ from clickstream.lake.delta import EVENTS_TABLE, FAILED_TABLE, LakeTable
 from clickstream.lake.pipeline_hours import added_up
 from clickstream.pipeline_hour import PipelineHour
 from clickstream.querying.engine import QueryEngine
-from clickstream.querying.request import SiteScope, parse_query
+from clickstream.querying.request import parse_query
+from clickstream.querying.scope import SiteScope
 from distributed.backlog import Backlog
 from distributed.reports import answer
 from local.azurite import Azurite
@@ -38,7 +39,7 @@ from tests.integration.erasing.world import USER, World, canary
 from tests.integration.erasing.world import event as erasable_event
 from tests.integration.querying.lake import NOW, make_lake
 from tests.integration.querying.lake import Lake as QueryLake
-from tests.integration.querying.test_reports import ROWS
+from tests.integration.querying.rows import ROWS
 
 # Spark's client takes a process of pytest-xdist for one of its own doctests.
 pytestmark = [pytest.mark.integration, pytest.mark.alone]

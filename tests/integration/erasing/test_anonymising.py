@@ -8,7 +8,8 @@ from datetime import timedelta
 import pytest
 
 from clickstream.querying.engine import QueryEngine
-from clickstream.querying.request import SiteScope, parse_query, parse_sql
+from clickstream.querying.request import parse_query, parse_sql
+from clickstream.querying.scope import SiteScope
 from local.azurite import Azurite
 from tests.integration.compacting.lake import START
 from tests.integration.erasing.world import DEVICE, USER, WORD, World, canary, event, failed_canary, failed_event

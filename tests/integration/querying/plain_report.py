@@ -2,60 +2,26 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from tests.integration.querying.plain_metrics import METRICS, Seen
+
 Row = Mapping[str, Any]
+Groups = list[tuple[list[str], list[Any]]]
 PAUSE = timedelta(minutes=30)
-
-
-def report(
-    rows: Iterable[Row], site: str, zone: ZoneInfo, begin: datetime, end: datetime, query: Mapping[str, Any]
-) -> list[tuple[list[str], list[int]]]:
-    """All groups in the query's order: their dimensions' values and their metrics."""
-    known = [row for row in rows if row["site"] == site and begin - timedelta(days=1) <= row["occurred_at"] < end]
-    visits = visits_of(known)
-    groups: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
-    for row in known:
-        values = values_of(row, visits[row["event_id"]], zone)
-        if row["occurred_at"] >= begin and all(holds(item, values) for item in query.get("filters", [])):
-            groups[tuple(values[name] for name in query.get("dimensions", []))].append(row)
-    if not query.get("dimensions"):
-        groups.setdefault((), [])
-    answer = [
-        (
-            dict(zip(query.get("dimensions", []), key, strict=True)),
-            {name: metric(name, members, visits) for name in query["metrics"]},
-        )
-        for key, members in groups.items()
-    ]
-    for name, direction in reversed(order_of(query)):
-        answer.sort(key=partial(value_of, name), reverse=direction == "desc")
-    return [([label(value, zone) for value in d.values()], list(m.values())) for d, m in answer]
-
-
-def value_of(name: str, group: tuple[Mapping[str, Any], Mapping[str, int]]) -> Any:
-    return {**group[0], **group[1]}[name]
-
-
-def order_of(query: Mapping[str, Any]) -> list[tuple[str, str]]:
-    dimensions = query.get("dimensions", [])
-    default = [*((name, "asc") for name in dimensions if name.startswith("time:")), (query["metrics"][0], "desc")]
-    asked = query.get("order_by") or default
-    return [*asked, *((name, "asc") for name in dimensions)]
-
-
-def visitor_of(row: Row) -> str | None:
-    return row.get("anonymous_id") or row.get("user_id")
-
-
-# The visit, the host it came from, and source, medium and channel of its arrival.
-Visit = tuple[Any, str, Sequence[str]]
-UNKNOWN = ("(not set)", "(not set)", "(not set)")
+DAY = timedelta(days=1)
+HISTORY = timedelta(days=30)
+SILENT = {"page_ping", "identify", "alias", "group"}
+CAMPAIGN = ("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content")
 OF_THE_EVENT = {
     "visit:browser": "browser",
     "visit:browser_version": "browser_version",
@@ -70,81 +36,278 @@ OF_THE_EVENT = {
 }
 
 
-def arrival_of(row: Row) -> Sequence[str] | None:
-    if row.get("channel") == "Internal":
-        return ("(direct)", "(none)", "Direct")
-    return (row["source"], row["medium"], row["channel"]) if row.get("channel") else None
+@dataclass
+class Rules:
+    """What a site's document says of its reports. A goal is a name of events and the property of their worth."""
+
+    goals: Mapping[str, tuple[str, str | None]] = field(default_factory=dict)
+    segments: Mapping[str, list[Any]] = field(default_factory=dict)
+    split_at_midnight: bool = False
 
 
-def visits_of(rows: Sequence[Row]) -> dict[str, Visit]:
-    """By event id."""
-    found: dict[str, tuple[Any, str]] = {}
-    own: dict[str, Sequence[str]] = {}
-    arrivals: dict[Any, Sequence[str]] = {}
-    sources: dict[Any, str] = {}
-    last: dict[str, tuple[datetime, int]] = {}
-    for row in sorted(rows, key=lambda row: (row["occurred_at"], row["event_id"])):
-        host = row.get("referrer_host")
-        source = host if host and host != row.get("page_host") else "(direct)"
-        visitor, session = visitor_of(row), row.get("session_id")
-        visit: Any
-        if session is not None:
-            visit = (visitor, session)
-        elif visitor is None:
-            entered = row["event_type"] == "page_view" and host != row.get("page_host")
-            denied = row.get("consent") == "denied"
-            found[row["event_id"]] = (row["event_id"] if denied and entered else None, source)
-            own[row["event_id"]] = arrival_of(row) or UNKNOWN
-            continue
+@dataclass(eq=False)
+class Visit:
+    """The events of one visit, in order; `counted` is false of events that belong to none."""
+
+    rows: list[Row]
+    counted: bool
+
+    @property
+    def views(self) -> list[Row]:
+        return [row for row in self.rows if row["event_type"] == "page_view"]
+
+
+class World:
+    """The events of a site around a period, with the visits that they make."""
+
+    def __init__(self, rows: Iterable[Row], zone: ZoneInfo, rules: Rules) -> None:
+        self.rows = sorted(rows, key=lambda row: (row["occurred_at"], row["event_id"]))
+        self.zone, self.rules = zone, rules
+        self.visits: dict[str, Visit] = {}
+        last: dict[Any, tuple[datetime, Visit]] = {}
+        for row in self.rows:
+            visitor, session = visitor_of(row), row.get("session_id")
+            if visitor is None and session is None:
+                self.visits[row["event_id"]] = Visit([row], lone_visit(row))
+                continue
+            before, visit = last.get((visitor, session), (None, None))
+            if before is None or visit is None or self.apart(row, before):
+                visit = Visit([], True)
+            visit.rows.append(row)
+            self.visits[row["event_id"]] = visit
+            last[visitor, session] = row["occurred_at"], visit
+
+    def apart(self, row: Row, before: datetime) -> bool:
+        at = row["occurred_at"]
+        if self.rules.split_at_midnight and at.astimezone(self.zone).date() != before.astimezone(self.zone).date():
+            return True
+        return row.get("session_id") is None and at - before > PAUSE
+
+    def values(self, row: Row) -> dict[str, Any]:
+        """Every dimension of an event but goals and properties."""
+        return {**of_event(row), **of_visit(self.visits[row["event_id"]]), **of_time(row["occurred_at"], self.zone)}
+
+    def value(self, row: Row, name: str) -> Any:
+        if name.startswith("event:props:"):
+            text = property_text(row, name.removeprefix("event:props:"))
+            return "(none)" if text is None else text
+        return self.values(row)[name]
+
+    def holds(self, item: Sequence[Any], row: Row) -> bool:
+        operator = item[0]
+        if operator in ("and", "or"):
+            return (all if operator == "and" else any)(self.holds(inner, row) for inner in item[1])
+        if operator == "not":
+            return not self.holds(item[1], row)
+        if operator == "segment":
+            return all(self.holds(inner, row) for inner in self.rules.segments[item[1]])
+        if operator in ("has_done", "has_not_done"):
+            visit = self.visits[row["event_id"]]
+            done = visit.counted and any(self.holds(item[1], other) for other in visit.rows)
+            return done is (operator == "has_done")
+        if operator in ("is_set", "is_not_set"):
+            return (self.value(row, item[1]) not in ("(none)", "(not set)")) is (operator == "is_set")
+        if item[1] == "event:goal":
+            found = any(matching(operator, goal, item[2]) for goal in self.goals(row))
         else:
-            before, number = last.get(visitor, (datetime.min.replace(tzinfo=UTC), 0))
-            number += row["occurred_at"] - before > PAUSE
-            last[visitor] = (row["occurred_at"], number)
-            visit = (visitor, None, number)
-        found[row["event_id"]] = (visit, sources.setdefault(visit, source))
-        if (arrival := arrival_of(row)) is not None:
-            arrivals.setdefault(visit, arrival)
+            found = matching(operator, self.value(row, item[1]), item[2])
+        return found is not operator.endswith("_not")
+
+    def goals(self, row: Row) -> list[str]:
+        return [name for name, (event, _) in self.rules.goals.items() if row["event_name"] == event]
+
+    def revenue(self, row: Row) -> Decimal | None:
+        named = [worth for event, worth in self.rules.goals.values() if worth and row["event_name"] == event]
+        text = property_text(row, named[0] if named else "revenue")
+        return Decimal(text).quantize(Decimal("0.0001")) if text and re.fullmatch(r"-?\d+(\.\d+)?", text) else None
+
+    def seen(self, row: Row, first_seen: Mapping[str, datetime]) -> Seen:
+        """What metrics look at."""
+        visit = self.visits[row["event_id"]]
+        views, visitor = visit.views, visitor_of(row)
+        is_view = row["event_type"] == "page_view"
+        pings = pings_of(row, visit) if is_view else []
+        told = [number_of(ping, "engagement_ms", 86_400_000) for ping in pings]
+        depths = [number_of(ping, "scroll_depth", 100) for ping in pings]
+        times = [other["occurred_at"] for other in visit.rows]
+        return Seen(
+            visitor=visitor,
+            visit=id(visit) if visit.counted else None,
+            is_view=is_view,
+            bounced=sum(other["event_type"] not in SILENT for other in visit.rows) <= 1,
+            visit_us=(max(times) - min(times)) // timedelta(microseconds=1),
+            is_entry=visit.counted and is_view and views[0] is row,
+            is_exit=visit.counted and is_view and views[-1] is row,
+            engaged_ms=sum(known) if (known := [ms for ms in told if ms is not None]) else None,
+            depth=max((depth for depth in depths if depth is not None), default=None),
+            revenue=self.revenue(row),
+            first_visit=visitor is not None and min(times) == first_seen.get(visitor),
+        )
+
+
+def report(
+    rows: Iterable[Row],
+    site: str,
+    zone: ZoneInfo,
+    begin: datetime,
+    end: datetime,
+    query: Mapping[str, Any],
+    rules: Rules | None = None,
+) -> Groups:
+    """All groups in the query's order: their dimensions' values and their metrics."""
+    rules = rules or Rules()
+    filters, dimensions = query.get("filters", []), query.get("dimensions", [])
+    named = json.dumps([filters, dimensions, [rules.segments[name] for name in segments_in(filters)]])
+    own = [row for row in rows if row["site"] == site and ("event:bot" in named or row.get("is_bot") is not True)]
+    world = World((row for row in own if begin - DAY <= row["occurred_at"] < end + DAY), zone, rules)
+    first_seen: dict[str, datetime] = {}
+    for row in own:
+        if begin - HISTORY <= row["occurred_at"] < end and (visitor := visitor_of(row)) is not None:
+            first_seen[visitor] = min(first_seen.get(visitor, row["occurred_at"]), row["occurred_at"])
+    everyone: set[str] = set()
+    groups: dict[tuple[Any, ...], list[Seen]] = defaultdict(list)
+    without_goal: dict[tuple[Any, ...], set[str]] = defaultdict(set)
+    others = [name for name in dimensions if name != "event:goal"]
+    whoever = without_goals(filters)
+    for row in world.rows:
+        if not begin <= row["occurred_at"] < end or not all(world.holds(item, row) for item in whoever):
+            continue
+        values = {name: world.value(row, name) for name in others}
+        if (visitor := visitor_of(row)) is not None:
+            everyone.add(visitor)
+            without_goal[tuple(values.values())].add(visitor)
+        if all(world.holds(item, row) for item in filters):
+            seen = world.seen(row, first_seen)
+            for goal in world.goals(row) if "event:goal" in dimensions else [""]:
+                groups[tuple({**values, "event:goal": goal}[name] for name in dimensions)].append(seen)
+    if not dimensions:
+        groups.setdefault((), [])
+    asked = {item.visitor for members in groups.values() for item in members} - {None}
+    answer: list[tuple[dict[str, Any], dict[str, Any]]] = []
+    for key, members in groups.items():
+        told = dict(zip(dimensions, key, strict=True))
+        of_group = without_goal[tuple(told[name] for name in others)]
+        compared: Mapping[str, set[Any]] = {
+            "percentage": asked,
+            "conversion_rate": everyone,
+            "group_conversion_rate": of_group,
+        }
+        numbers = {name: METRICS[name](members, compared.get(name, set())) for name in query["metrics"]}
+        answer.append((told, numbers))
+    for name, direction in reversed(order_of(query)):
+        answer.sort(key=partial(value_of, name), reverse=direction == "desc")
+        answer.sort(key=lambda group, name=name: {**group[0], **group[1]}[name] is None)  # type: ignore[misc]
+    return [([label(value, zone) for value in d.values()], list(m.values())) for d, m in answer]
+
+
+def value_of(name: str, group: tuple[Mapping[str, Any], Mapping[str, Any]]) -> Any:
+    value = {**group[0], **group[1]}[name]
+    return 0 if value is None else value
+
+
+def order_of(query: Mapping[str, Any]) -> list[tuple[str, str]]:
+    dimensions = query.get("dimensions", [])
+    default = [*((name, "asc") for name in dimensions if name.startswith("time:")), (query["metrics"][0], "desc")]
+    asked = query.get("order_by") or default
+    return [*asked, *((name, "asc") for name in dimensions)]
+
+
+def segments_in(filters: Sequence[Any]) -> list[str]:
+    return re.findall(r'\["segment", "([^"]*)"\]', json.dumps(filters))
+
+
+def without_goals(filters: Sequence[Any]) -> list[Any]:
+    kept: list[Any] = []
+    for item in filters:
+        if item[0] == "and":
+            kept.extend(without_goals(item[1]))
+        elif item[1] != "event:goal":
+            kept.append(item)
+    return kept
+
+
+def visitor_of(row: Row) -> str | None:
+    return row.get("anonymous_id") or row.get("user_id")
+
+
+def lone_visit(row: Row) -> bool:
+    entered = row["event_type"] == "page_view" and row.get("referrer_host") != row.get("page_host")
+    return row.get("consent") == "denied" and entered
+
+
+def pings_of(view: Row, visit: Visit) -> list[Row]:
+    """The page pings of a view: those of its page until the page is viewed again."""
+    same = [row for row in visit.rows if row.get("page_path") == view.get("page_path")]
+    after = same[same.index(view) + 1 :]
+    again = next((n for n, row in enumerate(after) if row["event_type"] == "page_view"), len(after))
+    return [row for row in after[:again] if row["event_type"] == "page_ping"]
+
+
+def property_text(row: Row, name: str) -> str | None:
+    value = json.loads(row.get("properties") or "{}").get(name)
+    return value if value is None or isinstance(value, str) else json.dumps(value, separators=(",", ":"))
+
+
+def number_of(row: Row, name: str, most: float) -> float | None:
+    text = property_text(row, name)
+    number = float(text) if text and re.fullmatch(r"-?\d+(\.\d+)?", text) else None
+    return number if number is not None and 0 <= number <= most else None
+
+
+def matching(operator: str, value: str, texts: Sequence[str]) -> bool:
+    kind = operator.removesuffix("_not")
+    if kind == "is":
+        return value in texts
+    return any(text in value if kind == "contains" else re.search(text, value) is not None for text in texts)
+
+
+def of_event(row: Row) -> dict[str, Any]:
     return {
-        event_id: (visit, source, own.get(event_id) or arrivals.get(visit, UNKNOWN))
-        for event_id, (visit, source) in found.items()
+        "event:page": row.get("page_path") or "(none)",
+        "event:hostname": row.get("page_host") or "(none)",
+        "event:page_title": row.get("page_title") or "(none)",
+        "event:name": row["event_name"],
+        "event:dialect": row["dialect"],
+        "event:bot": {None: "(not set)", True: "true", False: "false"}[row.get("is_bot")],
+        **{name: row.get(column) or "(not set)" for name, column in OF_THE_EVENT.items()},
     }
 
 
-def values_of(row: Row, visit: Visit, zone: ZoneInfo) -> dict[str, Any]:
-    local = row["occurred_at"].astimezone(zone)
+def of_visit(visit: Visit) -> dict[str, Any]:
+    first, views = visit.rows[0], visit.views
+    host = first.get("referrer_host")
+    arrivals = [row for row in visit.rows if row.get("channel") or any(row.get(part) for part in CAMPAIGN)]
+    arrival: Row = arrivals[0] if arrivals else {}
+    internal = arrival.get("channel") == "Internal"
+    led_here = arrival.get("referrer_host") not in (None, arrival.get("page_host")) and not internal
+    return {
+        "visit:entry_page": (views[0].get("page_path") if views else None) or "(none)",
+        "visit:exit_page": (views[-1].get("page_path") if views else None) or "(none)",
+        "visit:source": host if host and host != first.get("page_host") else "(direct)",
+        "visit:source_name": "(direct)" if internal else arrival.get("source") or "(not set)",
+        "visit:medium": "(none)" if internal else arrival.get("medium") or "(not set)",
+        "visit:channel": "Direct" if internal else arrival.get("channel") or "(not set)",
+        "visit:referrer": (arrival.get("referrer") if led_here else None) or "(none)",
+        **{f"visit:{part}": arrival.get(part) or "(none)" for part in CAMPAIGN},
+    }
+
+
+def of_time(at: datetime, zone: ZoneInfo) -> dict[str, Any]:
+    local = at.astimezone(zone)
+    day = local.date()
     past = timedelta(minutes=local.minute, seconds=local.second, microseconds=local.microsecond)
     return {
-        "event:page": row.get("page_path") or "(none)",
-        "event:name": row["event_name"],
-        "visit:source": visit[1],
-        **dict(zip(("visit:source_name", "visit:medium", "visit:channel"), visit[2], strict=True)),
-        **{name: row.get(column) or "(not set)" for name, column in OF_THE_EVENT.items()},
-        "event:bot": {None: "(not set)", True: "true", False: "false"}[row.get("is_bot")],
-        "time:day": local.date().isoformat(),
-        "time:hour": row["occurred_at"] - past,
+        "time:minute": at - timedelta(seconds=local.second, microseconds=local.microsecond),
+        "time:hour": at - past,
+        "time:day": day,
+        "time:week": day - timedelta(local.weekday()),
+        "time:month": day.replace(day=1),
+        "time:weekday": str(local.isoweekday()),
+        "time:hour_of_day": f"{local.hour:02}",
     }
 
 
 def label(value: Any, zone: ZoneInfo) -> str:
-    return value if isinstance(value, str) else str(value.astimezone(zone).isoformat())
-
-
-def metric(name: str, rows: Sequence[Row], visits: Mapping[str, Visit]) -> int:
-    if name == "visitors":
-        return len({visitor_of(row) for row in rows} - {None})
-    if name == "visits":
-        return len({visits[row["event_id"]][0] for row in rows} - {None})
-    return sum(1 for row in rows if name == "events" or row["event_type"] == "page_view")
-
-
-def holds(item: Sequence[Any], values: Mapping[str, Any]) -> bool:
-    operator = item[0]
-    if operator == "and":
-        return all(holds(inner, values) for inner in item[1])
-    if operator == "or":
-        return any(holds(inner, values) for inner in item[1])
-    if operator == "not":
-        return not holds(item[1], values)
-    value = values[item[1]]
-    found = any(value == text if operator in ("is", "is_not") else text in value for text in item[2])
-    return found is not operator.endswith("_not")
+    if isinstance(value, datetime):
+        return str(value.astimezone(UTC).astimezone(zone).isoformat())
+    return value.isoformat() if isinstance(value, date) else str(value)

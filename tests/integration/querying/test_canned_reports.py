@@ -23,7 +23,8 @@ from clickstream.querying.reports.breakdowns import BREAKDOWNS, Breakdown
 from clickstream.querying.reports.registry import REPORTS
 from clickstream.querying.reports.report import ColumnType, Report
 from clickstream.querying.reports.request import parse_report
-from clickstream.querying.request import SiteScope, parse_query, parse_sql
+from clickstream.querying.request import parse_query, parse_sql
+from clickstream.querying.scope import SiteScope
 from clickstream.sites.document import Site
 from local.azurite import Azurite
 from tests.integration.querying.lake import NOW, Lake, event, failed_event, make_lake

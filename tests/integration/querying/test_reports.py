@@ -3,200 +3,29 @@
 from __future__ import annotations
 
 import json
-import random
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import orjson
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from clickstream.errors import InvalidRequest, LimitExceeded
 from clickstream.lake.schema import EVENT_COLUMNS, arrow_schema
-from clickstream.querying.dimensions import DIMENSIONS, Kind
 from clickstream.querying.engine import QueryEngine
-from clickstream.querying.request import SiteScope, parse_query
+from clickstream.querying.scope import SiteScope
 from clickstream.querying.statement import Statement
 from local.azurite import Azurite
+from tests.integration.querying.asking import ask, values
 from tests.integration.querying.lake import NOW, Lake, event, make_lake
 from tests.integration.querying.plain_report import report
+from tests.integration.querying.rows import ROWS
 
 pytestmark = pytest.mark.integration
 
 METRICS = ["visitors", "visits", "pageviews", "events"]
-USUAL = ["event:page", "event:name", "visit:source"]
-# The usual ones as often as all others.
-TEXTS = [*(name for name, dimension in DIMENSIONS.items() if dimension.kind is Kind.TEXT), *USUAL * 4]
-TIMES = ["time:day", "time:hour"]
-# Clocks go back on 25 October in Europe and forward by half an hour on 4 October on Lord Howe; Kolkata is at 5:30.
-ZONES = ["UTC", "Europe/Berlin", "Asia/Kolkata", "America/New_York", "Australia/Lord_Howe"]
-PAGES = ["/", "/a", "/a/b", "/Ünïcode", "/100%", "/it's", None]
-HOSTS = ["search.example", "news.example", "shop.example", None]
-ARRIVALS = [
-    {"source": "Search", "medium": "organic", "channel": "Organic Search"},
-    {"source": "(direct)", "medium": "(none)", "channel": "Direct"},
-    {"source": "shop.example", "medium": "internal", "channel": "Internal"},
-    {},
-]
-DEVICES: list[dict[str, Any]] = [
-    {"browser": "Chrome", "browser_version": "120.0", "os": "Windows", "os_version": "10", "device_class": "desktop"},
-    {"browser": "Bot", "device_class": "bot", "is_bot": True, "country": "DE", "region": "DE-BE", "city": "Berlin"},
-    {"is_bot": False, "screen_class": "xs", "primary_language": "de"},
-    {},
-]
-GAPS = [0, 1, 600, 1799, 1800, 1801, 3600, 30_000, 90_000]
-
-
-def random_rows(seed: int) -> list[dict[str, Any]]:
-    """Visitors of three sites who come and go, some with sessions told by the tracker, some without any id."""
-    chance = random.Random(seed)
-    rows: list[dict[str, Any]] = []
-    for person in range(36):
-        site = chance.choice(["shop", "blog", "shop' OR 1=1 --"])
-        at = datetime(2026, 10, 1, tzinfo=UTC) + timedelta(seconds=chance.randrange(25 * 86_400))
-        known = [{"anonymous_id": f"a{person % 9}"}, {"user_id": f"u{person}"}]
-        ids = chance.choice([*known, {"session_id": "s"}, {}, {"consent": "denied"}])
-        for step in range(40):
-            at += timedelta(seconds=chance.choice(GAPS), microseconds=chance.choice([0, 0, 1]))
-            type_, name = chance.choice([("page_view", "page_view"), ("custom", "buy"), ("page_ping", "page_ping")])
-            session = {"session_id": f"s{step // 10}"} if person % 3 == 0 and step % 20 < 15 else {}
-            rows.append(
-                event(
-                    f"{chance.randrange(10**9)}-{len(rows)}",
-                    site,
-                    at,
-                    event_type=type_,
-                    event_name=name,
-                    page_path=chance.choice(PAGES),
-                    page_host=chance.choice(["shop.example", None]),
-                    referrer_host=chance.choice(HOSTS),
-                    **{**ids, **session, **chance.choice(ARRIVALS), **chance.choice(DEVICES)},
-                )
-            )
-    return rows
-
-
-ROWS = random_rows(seed=7)
-
-
-@pytest.fixture(scope="module")
-def lake(azurite: Azurite) -> Lake:
-    lake = make_lake(azurite)
-    for start in range(0, len(ROWS), 500):
-        lake.append(*ROWS[start : start + 500])
-    return lake
-
-
-@pytest.fixture(scope="module")
-def engine(lake: Lake) -> QueryEngine:
-    return QueryEngine(lake.account, lake.settings, lambda: NOW)
-
-
-def ask(engine: QueryEngine, query: dict[str, Any], site: str = "shop", zone: str = "UTC") -> dict[str, Any]:
-    body = json.dumps({"site_id": site, **query}).encode()
-    answer: dict[str, Any] = orjson.loads(orjson.dumps(engine.query(parse_query(body), SiteScope(site, zone))))
-    return answer
-
-
-def values(answer: dict[str, Any]) -> list[tuple[list[str], list[int]]]:
-    return [(row["dimensions"], row["metrics"]) for row in answer["results"]]
-
-
-def comparisons() -> st.SearchStrategy[list[Any]]:
-    texts = st.sampled_from(
-        [
-            *(page for page in PAGES if page),
-            "(none)",
-            "buy",
-            "page",
-            "a",
-            "(direct)",
-            "news.example",
-            "(not set)",
-            "Direct",
-            "Search",
-            "true",
-            "DE",
-        ]
-    )
-    return st.tuples(
-        st.sampled_from(["is", "is_not", "contains", "contains_not"]),
-        st.sampled_from(TEXTS),
-        st.lists(texts, min_size=1, max_size=3),
-    ).map(list)
-
-
-FILTERS = st.recursive(
-    comparisons(),
-    lambda inner: st.one_of(
-        st.tuples(st.sampled_from(["and", "or"]), st.lists(inner, min_size=1, max_size=3)).map(list),
-        inner.map(lambda item: ["not", item]),
-    ),
-    max_leaves=5,
-)
-
-
-@st.composite
-def queries(draw: st.DrawFn) -> dict[str, Any]:
-    metrics = draw(st.lists(st.sampled_from(METRICS), min_size=1, unique=True))
-    dimensions = draw(st.lists(st.sampled_from(TEXTS + TIMES), max_size=3, unique=True))
-    query: dict[str, Any] = {
-        "metrics": metrics,
-        "dimensions": dimensions,
-        "filters": draw(st.lists(FILTERS, max_size=2)),
-    }
-    if draw(st.booleans()):
-        columns = st.sampled_from(metrics + dimensions)
-        query["order_by"] = [
-            [name, draw(st.sampled_from(["asc", "desc"]))] for name in draw(st.lists(columns, max_size=3, unique=True))
-        ]
-    return query
-
-
-@given(
-    query=queries(),
-    zone=st.sampled_from(ZONES),
-    site=st.sampled_from(["shop", "blog", "shop' OR 1=1 --", "nobody"]),
-    days=st.tuples(st.dates(date(2026, 9, 30), date(2026, 11, 1)), st.integers(0, 20)),
-    page=st.tuples(st.integers(1, 1000), st.integers(0, 5)),
-)
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_every_report_agrees_with_plain_python(
-    engine: QueryEngine, query: dict[str, Any], zone: str, site: str, days: tuple[date, int], page: tuple[int, int]
-) -> None:
-    first, last = days[0], days[0] + timedelta(days[1])
-    limit, offset = page
-    here = ZoneInfo(zone)
-    begin, end = (datetime.combine(day, time(), here) for day in (first, last + timedelta(1)))
-    answer = ask(
-        engine,
-        {
-            **query,
-            "date_range": [first.isoformat(), last.isoformat()],
-            "pagination": {"limit": limit, "offset": offset},
-            "include": {"total_rows": True},
-        },
-        site,
-        zone,
-    )
-    expected = report(ROWS, site, here, begin, end, query)
-    assert values(answer) == expected[offset : offset + limit]
-    assert answer["meta"]["total_rows"] == len(expected)
-
-
-def test_the_rows_of_the_tests_hold_what_the_tests_are_about() -> None:
-    # Else the agreement above could be one about nothing.
-    query = {"metrics": METRICS, "dimensions": ["visit:source"]}
-    groups = report(ROWS, "shop", ZoneInfo("UTC"), NOW - timedelta(days=40), NOW + timedelta(days=40), query)
-    assert len(groups) >= 3
-    for _, (visitors, visits, pageviews, events) in groups:
-        assert 0 < visitors < visits < events
-        assert 0 < pageviews < events
 
 
 def test_two_moments_are_a_range_that_includes_both_seconds(engine: QueryEngine) -> None:

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from clickstream.errors import InvalidRequest, LimitExceeded
 from clickstream.querying.engine import QueryEngine
-from clickstream.querying.request import SiteScope, parse_query, parse_sql
+from clickstream.querying.request import parse_query, parse_sql
+from clickstream.querying.scope import SiteScope
 from local.azurite import ACCOUNT_KEY, Azurite
 from tests.integration.querying.lake import NOW, Lake, event, failed_event, make_lake
 

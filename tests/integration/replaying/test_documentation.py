@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from clickstream.querying.engine import QueryEngine
-from clickstream.querying.request import SiteScope, parse_sql
+from clickstream.querying.request import parse_sql
+from clickstream.querying.scope import SiteScope
 from clickstream.replaying.request import Filters, ReplayRequest, parse_replay
 from local.azurite import Azurite
 from tests.integration.querying.lake import NOW, failed_event, make_lake

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from clickstream.querying.dimensions import DIMENSIONS, Dimension
-from clickstream.querying.filters import COMPARISONS, GROUPS
+from clickstream.querying.filters import OPERATORS
 from clickstream.querying.metrics import METRICS, Metric
 from clickstream.querying.period import NAMED_RANGES
 from clickstream.querying.request import Include, Pagination
@@ -22,7 +22,7 @@ def test_a_metric_or_dimension_is_documented(item: Metric | Dimension) -> None:
 
 @pytest.mark.parametrize(
     "word",
-    [*(f'"{name}"' for name in (*COMPARISONS, *GROUPS, "not", *NAMED_RANGES))]
+    [*(f'"{name}"' for name in (*OPERATORS, *NAMED_RANGES))]
     + [f"`{name}`" for name in (*Pagination.model_fields, *Include.model_fields)],
 )
 def test_an_operator_a_range_or_an_option_is_documented(word: str) -> None:

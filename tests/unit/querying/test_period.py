@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from clickstream.querying.dimensions import Kind
 from clickstream.querying.period import NAMED_RANGES, Period, parse_pair, resolve
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -48,7 +49,21 @@ def test_a_named_range_goes_to_the_end_of_today_in_the_zone(name: str, begin: st
 
 
 def test_every_named_range_is_tested_above() -> None:
-    assert list(NAMED_RANGES) == ["day", "7d", "28d", "30d", "91d", "month", "6mo", "12mo", "year", "all"]
+    assert list(NAMED_RANGES) == [
+        "realtime",
+        "24h",
+        "day",
+        "yesterday",
+        "7d",
+        "28d",
+        "30d",
+        "91d",
+        "month",
+        "6mo",
+        "12mo",
+        "year",
+        "all",
+    ]
 
 
 def test_two_dates_are_whole_days_and_two_moments_whole_seconds() -> None:
@@ -88,8 +103,8 @@ def test_days_and_hours_are_those_of_every_moment_of_the_period(period: Period) 
         days.add(local.date())
         hours.add(moment - timedelta(minutes=local.minute))
         moment += timedelta(minutes=15)
-    assert list(period.days()) == sorted(days)
-    assert [hour.astimezone(UTC) for hour in period.hours()] == sorted(hours)
+    assert list(period.labels(Kind.DAY)) == sorted(days)
+    assert [hour.astimezone(UTC) for hour in period.moments(Kind.HOUR)] == sorted(hours)
 
 
 @given(st.text(max_size=30), st.text(max_size=30))

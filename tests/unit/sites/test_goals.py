@@ -7,7 +7,8 @@ from datetime import timedelta
 import pytest
 
 from clickstream.errors import InvalidSite
-from clickstream.querying.goals import Goal, Matching, goals_of
+from clickstream.querying.goals import goals_of
+from clickstream.querying.scope import Goal, Matching
 from clickstream.querying.sequences.definition import Exclusion, Funnel, Sequence, Step, funnels_of
 from clickstream.sites.document import Site, parse_site
 from clickstream.sites.funnels import Order, Within, duration
