@@ -3,7 +3,7 @@ import { createContext } from "preact";
 import { useContext, useEffect, useRef, useState } from "preact/hooks";
 import { type Api, Problem, type Report, type Site } from "./api";
 import { dateRange } from "./periods";
-import type { Filter, View } from "./view";
+import { type Filter, type View, ofWholeVisits } from "./view";
 
 /** What every part of the screen works with. */
 export interface Surroundings {
@@ -84,6 +84,11 @@ export function queryBase(view: View): { site_id: string; date_range: unknown; f
 export function reportBase(view: View): Record<string, string> {
   const filters: Record<string, string> = view.filters.length ? { filters: JSON.stringify(view.filters) } : {};
   return { site_id: view.site, date_range: view.period, ...filters };
+}
+
+/** The same for reports about the order of events. */
+export function sequenceBase(view: View): Record<string, string> {
+  return reportBase({ ...view, filters: ofWholeVisits(view.filters) });
 }
 
 /** What a query includes for a comparison; nothing where there is none to make. */

@@ -57,7 +57,8 @@ export function Chart(props: ChartProps) {
     event.preventDefault();
     event.stopPropagation();
   };
-  const here = at ?? last;
+  // Until it is drawn anew, the chart may point beyond the end of what it shows next.
+  const here = Math.min(at ?? last, last);
   return (
     <figure class="chart">
       <div
@@ -197,7 +198,7 @@ function draw(
           grid: { stroke: colour("--rule"), width: 1 },
           ticks: { show: false },
           size: metric.unit === "seconds" ? 62 : 48,
-          space: 44,
+          space: 36,
           ...(metric.unit === "count" ? { incrs: WHOLE_STEPS } : {}),
           ...(metric.unit === "seconds" ? { incrs: CLOCK_STEPS } : {}),
           values: (_, splits) => splits.map((value) => shown(value, metric.unit === "ratio" ? "ratio" : metric.unit, true)),

@@ -1,6 +1,6 @@
 // A funnel: how many came to each step, how many went no further, and who they were.
 import { useState } from "preact/hooks";
-import { type Asked, reportBase, useReport, useScreen } from "./asking";
+import { type Asked, sequenceBase, useReport, useScreen } from "./asking";
 import type { Report } from "./api";
 import { duration, shown } from "./format";
 import { FunnelMaker, type Step, stepsIn } from "./funnel_maker";
@@ -24,7 +24,7 @@ export function FunnelPanel() {
   const made = stepsIn(view.choices["steps"]);
   const named = site.funnels.find((one) => one === view.choices["funnel"]) ?? site.funnels[0];
   const name = made.length ? MADE : named;
-  const parameters: Record<string, string> = reportBase(view);
+  const parameters: Record<string, string> = sequenceBase(view);
   if (made.length) parameters["definition"] = JSON.stringify({ steps: made });
   else parameters["funnel"] = named ?? "";
   const asked = useReport(name === undefined ? null : "funnel", parameters);

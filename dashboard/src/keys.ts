@@ -1,4 +1,4 @@
-// Keys that do something wherever the focus is, but for fields and dialogs.
+// Keys that do something wherever the focus is, but for fields and dialogs, and for what has taken the key itself.
 import { NAMED } from "./periods";
 
 export interface Command {
@@ -28,7 +28,7 @@ export const KEYS: readonly (readonly [string, string])[] = [
 export function commandOf(event: KeyboardEvent): Command | null {
   if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return null;
   const target = event.target as HTMLElement;
-  if (target.closest("input, select, textarea, dialog, [role=slider], [role=tablist]")) return null;
+  if (target.closest("input, select, textarea, dialog")) return null;
   const key = KEY_OF[event.key] ?? (event.key.length === 1 ? event.key.toUpperCase() : event.key);
   for (const period of NAMED.values()) if (period.key === key) return { name: "period", value: period.name };
   const other = OTHERS.find(([one]) => one === key);

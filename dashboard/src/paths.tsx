@@ -1,6 +1,6 @@
 // Where visits go from a page or an event, or where they come from: one column for each step, each led on by a choice.
 import { useState } from "preact/hooks";
-import { reportBase, useReport, useScreen } from "./asking";
+import { sequenceBase, useReport, useScreen } from "./asking";
 import { shown } from "./format";
 import { Sources, Unanswered } from "./parts";
 import { Records } from "./records";
@@ -19,10 +19,11 @@ export function PathsPanel() {
   const direction = view.choices["direction"] === "backward" ? "backward" : "forward";
   const start = view.choices["start"] ?? "";
   const parameters: Record<string, string> = {
-    ...reportBase(view),
+    ...sequenceBase(view),
     direction,
     length: String(LENGTH),
     branches: String(BRANCHES),
+    fold_repeats: "1",
     ...startOf(start),
   };
   const asked = useReport("paths", parameters);

@@ -1,5 +1,5 @@
 // Who came back, and how often visitors come at all.
-import { reportBase, useReport, useScreen } from "./asking";
+import { sequenceBase, useReport, useScreen } from "./asking";
 import { longTimeLabel, shown, timeLabel } from "./format";
 import { Sources, Unanswered } from "./parts";
 import { Records } from "./records";
@@ -12,7 +12,7 @@ export function RetentionPanel() {
   const { view, choose } = useScreen();
   const start = ["12mo", "year", "all"].includes(view.period) ? "month" : "week";
   const unit = view.choices["retention"] || start;
-  const parameters = { ...reportBase(view), unit };
+  const parameters = { ...sequenceBase(view), unit };
   const asked = useReport("retention", parameters);
   return (
     <section class="card panel wider" aria-label="Retention" aria-busy={asked.loading} data-testid="panel-retention">
@@ -93,7 +93,7 @@ function Grid({ records, unit }: { records: Records; unit: string }) {
 
 export function FrequencyPanel() {
   const { view } = useScreen();
-  const parameters = reportBase(view);
+  const parameters = sequenceBase(view);
   const asked = useReport("frequency", parameters);
   const records = asked.answer && new Records(asked.answer);
   const most = Math.max(...(records?.rows.map((row) => records.number(row, "reached") ?? 0) ?? []), 1);

@@ -114,3 +114,15 @@ export function negated(filter: Filter): Filter {
   }
   return filter[0] === "not" ? (filter[1] as Filter) : ["not", filter];
 }
+
+/**
+ * The same filters for questions about the order of events: what one event must be, some event of the visit must be, and
+ * all others stay in their places.
+ */
+export function ofWholeVisits(filters: readonly Filter[]): readonly Filter[] {
+  return filters.map((filter) => {
+    const known = asValueFilter(filter);
+    if (!known || !known[1].startsWith("event:")) return filter;
+    return known[0].endsWith("_not") ? ["has_not_done", negated(filter)] : ["has_done", filter];
+  });
+}
