@@ -7,7 +7,6 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from clickstream.errors import InvalidRequest
 from clickstream.querying.dimensions import Dimension
 from clickstream.querying.reports.report import (
     Asked,
@@ -21,7 +20,7 @@ from clickstream.querying.reports.report import (
     text_dimension,
     whole_number,
 )
-from clickstream.querying.reports.statements import LIMITS, ask, slice_of
+from clickstream.querying.reports.statements import LIMITS, ask, refused, slice_of
 from clickstream.querying.sequences.definition import Sequence, funnels_of
 from clickstream.querying.sequences.funnels import funnel_statement, funnel_visits_statement
 from clickstream.sites.funnels import MAX_STEPS, Funnel, funnel_problems
@@ -75,20 +74,16 @@ FUNNEL_PARAMETERS = (
 def _sequence(asked: Asked) -> Sequence:
     name, stated = asked.own["funnel"], asked.own["definition"]
     if (name is None) is (stated is None):
-        raise _refused("funnel", "is required, or a definition in its place, and not both")
+        raise refused("funnel", "is required, or a definition in its place, and not both")
     site = asked.site
     if stated is not None:
         for place, message in funnel_problems((stated,), [goal.name for goal in site.goals]):
-            raise _refused(f"definition{pointer(place[1:])}", message)
+            raise refused(f"definition{pointer(place[1:])}", message)
         site, name = site.model_copy(update={"funnels": (stated,)}), STATED
     known = funnels_of(site)
     if name not in known:
-        raise _refused("funnel", f"no funnel is called {name[:100]!r}; known are {', '.join(known) or 'none'}")
+        raise refused("funnel", f"no funnel is called {name[:100]!r}; known are {', '.join(known) or 'none'}")
     return known[name].sequence
-
-
-def _refused(place: str, message: str) -> InvalidRequest:
-    return InvalidRequest(f"/{place}: {message}", code="invalid_query", pointer=f"/{place}")
 
 
 def _funnel(asked: Asked) -> Rows:
@@ -105,10 +100,10 @@ def _funnel_visits(asked: Asked) -> Rows:
     own: dict[str, Any] = dict(asked.own)
     by, value = own["by"], own["value"]
     if (by is None) is not (value is None):
-        raise _refused("value", "is needed with `by`, and only then")
+        raise refused("value", "is needed with `by`, and only then")
     sequence = _sequence(asked)
     if own["step"] > len(sequence.steps):
-        raise _refused("step", f"the funnel has {len(sequence.steps)} steps")
+        raise refused("step", f"the funnel has {len(sequence.steps)} steps")
     page = asked.query().pagination
     statement = funnel_visits_statement(
         sequence,

@@ -8,6 +8,7 @@ from clickstream.querying.reports.breakdowns import BREAKDOWNS
 from clickstream.querying.reports.definitions import EVENT_DEFINITIONS
 from clickstream.querying.reports.funnels import FUNNEL, FUNNEL_VISITS
 from clickstream.querying.reports.overview import OVERVIEW, REALTIME
+from clickstream.querying.reports.paths import PATHS
 from clickstream.querying.reports.pipeline import FAILED_EVENT_SAMPLES, FAILED_EVENTS, RECONCILIATION
 from clickstream.querying.reports.report import Report
 from clickstream.querying.reports.visits import VISIT_EVENTS, VISITS
@@ -20,6 +21,7 @@ REPORTS: Mapping[str, Report] = {
         *(breakdown.report() for breakdown in BREAKDOWNS),
         FUNNEL,
         FUNNEL_VISITS,
+        PATHS,
         VISITS,
         VISIT_EVENTS,
         FAILED_EVENTS,

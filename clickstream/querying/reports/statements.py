@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from clickstream.errors import InvalidRequest
 from clickstream.lake.delta import EVENTS_TABLE, TableSpec
 from clickstream.querying.conditions import Parameters
 from clickstream.querying.reports.report import Asked, Column, Rows
@@ -27,6 +28,11 @@ def visited(asked: Asked, *, with_bots: bool) -> str:
 def slice_of(asked: Asked) -> Slice:
     """The events that sequences are looked for in."""
     return Slice(asked.scope, asked.period, asked.query().filters)
+
+
+def refused(place: str, message: str) -> InvalidRequest:
+    """What is wrong with the parameter at a place."""
+    return InvalidRequest(f"/{place}: {message}", code="invalid_query", pointer=f"/{place}")
 
 
 def page(asked: Asked, statement: Statement) -> Statement:

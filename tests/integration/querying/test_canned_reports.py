@@ -319,3 +319,32 @@ def test_what_is_wrong_with_a_funnel_is_told(
         ask(reports, "funnel_visits", **parameters)
     assert caught.value.pointer == pointer
     assert told in caught.value.message
+
+
+def test_paths_lead_on_from_a_page_or_back_from_a_goal(reports: Reports) -> None:
+    onward = rows_of(ask(reports, "paths", page="/2", length="2"))
+    assert [(row["path"], row["reached"], row["times"]) for row in onward] == [
+        ('["page /2"]', 2, 3),
+        ('["page /2","page /0"]', 2, 3),
+    ]
+    back = rows_of(ask(reports, "paths", goal="bought", direction="backward", length="2", within="visitor"))
+    assert [(row["kind"], row["label"], row["times"]) for row in back] == [
+        ("event", "buy", 3), ("end", None, 1), ("event", "buy", 2)
+    ]  # fmt: skip
+    folded = rows_of(ask(reports, "paths", event="buy", length="2", fold_repeats="1"))
+    assert [row["path"] for row in folded] == ['["event buy"]', '["event buy","end"]']
+
+
+@pytest.mark.parametrize(
+    ("parameters", "pointer"),
+    [
+        ({"page": "/", "goal": "bought"}, "/goal"),
+        ({"goal": "nothing"}, "/goal"),
+        ({"length": "11"}, "/length"),
+        ({"direction": "up"}, "/direction"),
+    ],
+)
+def test_what_is_wrong_with_paths_is_told(reports: Reports, parameters: dict[str, str], pointer: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        ask(reports, "paths", **parameters)
+    assert caught.value.pointer == pointer
