@@ -117,3 +117,15 @@ def test_the_report_is_a_table_that_moves_no_cursor() -> None:
         "  /properties/value  type  1  100.0%  2026-11-15 to 2026-11-15  "
         'purchase version 2: the value is not of type "number"',
     ]
+
+
+def test_a_row_that_stands_for_several_events_counts_as_these_would() -> None:
+    events = [row("purchase", hour, value="1") for hour in (3, 1, 2)] + [row("add", hour) for hour in (5, 4)]
+    alike = [
+        {**row("purchase", 1, value="1"), "events": 3, "last_occurred_at": START + timedelta(hours=3)},
+        {**row("add", 4), "events": 2, "last_occurred_at": START + timedelta(hours=5)},
+    ]
+    one_by_one, together = Linter(SITE), Linter(SITE)
+    one_by_one.take_events(events)
+    together.take_events(alike)
+    assert together.report() == one_by_one.report()
