@@ -205,7 +205,7 @@ REPORT: Schema = {
                 "required": ["name", "type", "description"],
                 "properties": {
                     "name": {"type": "string"},
-                    "type": {"enum": ["text", "texts", "integer", "number", "boolean", "moment"]},
+                    "type": {"enum": ["text", "texts", "integer", "number", "boolean", "date", "moment"]},
                     "description": {"type": "string"},
                 },
             },

@@ -7,7 +7,7 @@ import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -105,7 +105,7 @@ def _cell(value: Any) -> str | int | float | None:
         return value
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, datetime):
+    if isinstance(value, date):
         return value.isoformat()
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return f"'{text}" if text.startswith(FORMULA_STARTS) else text

@@ -26,6 +26,7 @@ ARROW_TYPES: Mapping[ColumnType, pa.DataType] = {
     ColumnType.INTEGER: pa.int64(),
     ColumnType.NUMBER: pa.float64(),
     ColumnType.BOOLEAN: pa.bool_(),
+    ColumnType.DATE: pa.date32(),
     ColumnType.MOMENT: pa.timestamp("us", "UTC"),
 }
 

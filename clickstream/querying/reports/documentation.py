@@ -60,11 +60,14 @@ def _report(report: Report) -> Iterator[str]:
 
 
 def _parameters(parameters: Sequence[Parameter]) -> Iterator[str]:
-    rows = [
-        [f"`{parameter.name}`", parameter.description + (" Required." if parameter.required else "")]
-        for parameter in parameters
-    ]
+    rows = [[f"`{parameter.name}`", parameter.description + _unsaid(parameter)] for parameter in parameters]
     yield from _table(("parameter", "meaning"), rows)
+
+
+def _unsaid(parameter: Parameter) -> str:
+    if parameter.default not in (None, "0"):
+        return f" Without it, `{parameter.default}`."
+    return " Required." if parameter.required else ""
 
 
 def _names(taken: frozenset[str]) -> str:

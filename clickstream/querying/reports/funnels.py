@@ -135,8 +135,8 @@ FUNNEL_VISITS = Report(
     (
         *FUNNEL_PARAMETERS,
         Parameter("value", "With `by`, the value of the group.", short_text),
-        Parameter("step", "Those that came to the step of this number.", whole_number(1, MAX_STEPS), 1),
-        Parameter("dropped", "`1`: of these, those that did not come to the next.", switch, False),
+        Parameter("step", "Those that came to the step of this number.", whole_number(1, MAX_STEPS), "1"),
+        Parameter("dropped", "`1`: of these, those that did not come to the next.", switch, "0"),
     ),
     personal=True,
 )

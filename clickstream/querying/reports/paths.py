@@ -23,9 +23,8 @@ COLUMNS = (
     Column("step", ColumnType.INTEGER, "How many events the path has."),
     Column(
         "path",
-        ColumnType.TEXT,
-        "These as a JSON array of texts such as `page /cart` and `event purchase`; the last may be `other`, or `end` "
-        "where nothing follows.",
+        ColumnType.TEXTS,
+        "These, as `page /cart` and `event purchase`; the last may be `other`, or `end` where nothing follows.",
     ),
     Column("kind", ColumnType.TEXT, "Of the last of them: `page`, `event`, `other` or `end`."),
     Column("label", ColumnType.TEXT, "Of the last of them: the page's path or the event's name."),
@@ -33,12 +32,6 @@ COLUMNS = (
     Column("times", ColumnType.INTEGER, "How often they did."),
 )
 STARTS = ("page", "event", "goal")
-
-
-def within_parameter(default: Within) -> Parameter:
-    """Whose events are followed."""
-    words = ", ".join(f"`{within}`" for within in Within)
-    return Parameter("within", f"Whose events are followed: {words}; `{default}` without it.", one_of(*Within), default)
 
 
 def _start(asked: Asked) -> Matching | None:
@@ -83,19 +76,21 @@ PATHS = Report(
         Parameter("event", "Paths begin with events of this name.", short_text),
         Parameter("goal", "Paths begin with events of this goal of the site's.", short_text),
         Parameter("direction", "`forward`, or `backward`: what came before.", one_of(*Direction), Direction.FORWARD),
-        within_parameter(Within.VISIT),
+        Parameter(
+            "within", "Whose events are followed: `visit`, `visitor` or `person`.", one_of(*Within), Within.VISIT
+        ),
         Parameter(
             "length",
             f"Events of the longest paths, from {MIN_LENGTH} to {MAX_LENGTH}.",
             whole_number(MIN_LENGTH, MAX_LENGTH),
-            4,
+            "4",
         ),
         Parameter(
             "branches",
             f"Ways that lead on from each path, at most {MAX_BRANCHES}; the rest are `other`.",
             whole_number(1, MAX_BRANCHES),
-            10,
+            "10",
         ),
-        Parameter("fold_repeats", "`1`: alike events in a row are one.", switch, False),
+        Parameter("fold_repeats", "`1`: alike events in a row are one.", switch, "0"),
     ),
 )

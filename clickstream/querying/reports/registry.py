@@ -11,6 +11,7 @@ from clickstream.querying.reports.overview import OVERVIEW, REALTIME
 from clickstream.querying.reports.paths import PATHS
 from clickstream.querying.reports.pipeline import FAILED_EVENT_SAMPLES, FAILED_EVENTS, RECONCILIATION
 from clickstream.querying.reports.report import Report
+from clickstream.querying.reports.returning import ATTRIBUTION, FREQUENCY, RETENTION
 from clickstream.querying.reports.visits import VISIT_EVENTS, VISITS
 
 REPORTS: Mapping[str, Report] = {
@@ -22,6 +23,9 @@ REPORTS: Mapping[str, Report] = {
         FUNNEL,
         FUNNEL_VISITS,
         PATHS,
+        RETENTION,
+        FREQUENCY,
+        ATTRIBUTION,
         VISITS,
         VISIT_EVENTS,
         FAILED_EVENTS,

@@ -29,6 +29,7 @@ class ColumnType(StrEnum):
     INTEGER = "integer"
     NUMBER = "number"
     BOOLEAN = "boolean"
+    DATE = "date"
     MOMENT = "moment"
 
 
@@ -43,12 +44,14 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One parameter of the query string. `read` takes its text and raises ValueError with what is wrong."""
+    """One parameter of the query string. `read` takes its text, or the default's, and raises ValueError with what is
+    wrong; where there is neither, the value is None.
+    """
 
     name: str
     description: str
     read: Callable[[str], Any]
-    default: Any = None
+    default: str | None = None
     required: bool = False
 
 

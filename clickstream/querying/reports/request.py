@@ -38,10 +38,8 @@ EVERYWHERE: Mapping[str, Parameter] = {
     parameter.name: parameter
     for parameter in (
         Parameter("site_id", "The site.", str, required=True),
-        Parameter(
-            "format", "`json`, `csv`, `arrow` or `parquet`; without it the header `Accept` chooses.", str, "json"
-        ),
-        Parameter("sql", "`1`: `meta` tells the statement and its parameters.", switch, False),
+        Parameter("format", "`json`, `csv`, `arrow` or `parquet`; without it the header `Accept` chooses.", str),
+        Parameter("sql", "`1`: `meta` tells the statement and its parameters.", switch, "0"),
     )
 }
 COMMON: Mapping[str, Parameter] = {
@@ -53,20 +51,15 @@ COMMON: Mapping[str, Parameter] = {
             _range,
             DEFAULT_RANGE,
         ),
-        Parameter("filters", "Which events are counted: JSON, as in `POST /api/query`.", _json, ()),
-        Parameter(
-            "limit", "How many rows at most; without it, `QUERY_MAX_ROWS`.", whole_number(1, 1_000_000_000), None
-        ),
-        Parameter("offset", "How many rows to leave out before.", whole_number(0, 1_000_000_000), 0),
-        Parameter(
-            "total_rows", "`1`: `meta` tells how many rows there are without `limit` and `offset`.", switch, False
-        ),
+        Parameter("filters", "Which events are counted: JSON, as in `POST /api/query`.", _json),
+        Parameter("limit", "How many rows at most; without it, `QUERY_MAX_ROWS`.", whole_number(1, 1_000_000_000)),
+        Parameter("offset", "How many rows to leave out before.", whole_number(0, 1_000_000_000), "0"),
+        Parameter("total_rows", "`1`: `meta` tells how many rows there are without `limit` and `offset`.", switch, "0"),
         Parameter(
             "compare",
             "`previous_period` or `year_over_year`: each metric is followed by its value then (`_before`) and by how "
             "many percent it has changed (`_change`).",
             one_of(*COMPARISONS),
-            None,
         ),
     )
 }
@@ -100,14 +93,15 @@ def parse_report(name: str, asked: Mapping[str, str]) -> ReportRequest:
         for other in asked
         if other not in known
     ]
-    values = {parameter.name: parameter.default for parameter in known.values()}
+    values: dict[str, Any] = {}
     for parameter in known.values():
-        if parameter.name in asked:
-            try:
-                values[parameter.name] = parameter.read(asked[parameter.name])
-            except ValueError as error:
-                problems.append(Problem(f"/{parameter.name}", str(error)))
-        elif parameter.required:
+        text = asked.get(parameter.name, parameter.default)
+        try:
+            values[parameter.name] = None if text is None else parameter.read(text)
+        except ValueError as error:
+            values[parameter.name] = parameter.default and parameter.read(parameter.default)
+            problems.append(Problem(f"/{parameter.name}", str(error)))
+        if text is None and parameter.required:
             problems.append(Problem(f"/{parameter.name}", "is required"))
     query = _query(values)
     refusals = [f"{problem.pointer}: {problem.message}" for problem in problems[:SHOWN_PROBLEMS]]

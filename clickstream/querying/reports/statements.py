@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from clickstream.errors import InvalidRequest
 from clickstream.lake.delta import EVENTS_TABLE, TableSpec
 from clickstream.querying.conditions import Parameters
+from clickstream.querying.period import Period
 from clickstream.querying.reports.report import Asked, Column, Rows
 from clickstream.querying.sequences.streams import Slice
 from clickstream.querying.statement import Statement
@@ -45,8 +46,14 @@ def page(asked: Asked, statement: Statement) -> Statement:
     )
 
 
-def ask(asked: Asked, columns: Sequence[Column], statement: Statement, table: TableSpec = EVENTS_TABLE) -> Rows:
-    """The rows of a statement that answers these columns in this order."""
-    found = asked.engine.run(statement, asked.scope, asked.period, table)
+def ask(
+    asked: Asked,
+    columns: Sequence[Column],
+    statement: Statement,
+    table: TableSpec = EVENTS_TABLE,
+    period: Period | None = None,
+) -> Rows:
+    """The rows of a statement that answers these columns in this order; `period` where it looks at more."""
+    found = asked.engine.run(statement, asked.scope, period or asked.period, table)
     values = [column.to_pylist() for column in found.columns]
     return Rows(columns, list(zip(*values, strict=True)), statement)
