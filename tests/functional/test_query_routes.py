@@ -125,7 +125,7 @@ def get(name: str, key: str | None = "shop-read", accept: str | None = None, **p
 @pytest.mark.parametrize(
     ("accept", "media_type", "begins"),
     [
-        ("text/csv", "text/csv", b"name,visitors,events\r\npage_view,0,2\r\n"),
+        ("text/csv", "text/csv", b"name,visitors,visits,events\r\npage_view,0,0,2\r\n"),
         ("application/vnd.apache.arrow.stream", "application/vnd.apache.arrow.stream", b"\xff\xff\xff\xff"),
         ("application/vnd.apache.parquet", "application/vnd.apache.parquet", b"PAR1"),
         ("*/*", "application/json", b'{"report":"events",'),
@@ -180,7 +180,7 @@ def test_a_report_of_a_site_holds_no_row_of_another() -> None:
     visits = get("visits", format="csv").get_body().decode()
     assert get("visit_events", visit="e3").get_body().count(b"e3") == 0
     assert "e3" not in visits
-    assert json.loads(get("events").get_body())["rows"] == [["page_view", 0, 2]]
+    assert json.loads(get("events").get_body())["rows"] == [["page_view", 0, 0, 2]]
 
 
 def test_the_reports_are_listed_with_what_they_take_and_answer() -> None:

@@ -81,33 +81,36 @@ def _type(metric: str) -> ColumnType:
     return ColumnType.INTEGER if metric in WHOLE else ColumnType.NUMBER
 
 
-WHOLE = frozenset(
-    {
-        "visitors",
-        "visits",
-        "pageviews",
-        "events",
-        "new_visitors",
-        "returning_visitors",
-        "entries",
-        "exits",
-        "bounces",
-    }
-)
+# All that counts but money.
+WHOLE = frozenset(metric.name for metric in METRICS.values() if metric.counts) - {"total_revenue"}
 
-VISITS = ("visitors", "visits", "pageviews")
+VISITORS = ("visitors", "visits", "pageviews", "percentage")
+ARRIVALS = ("visitors", "visits", "pageviews", "bounce_rate", "visit_duration")
+VIEWS = ("visitors", "visits", "pageviews", "bounce_rate", "time_on_page", "scroll_depth")
+CONVERSIONS = ("visitors", "events", "conversion_rate", "total_revenue", "average_revenue")
 BREAKDOWNS = (
-    Breakdown("pages", "The pages that were viewed.", ("event:page",), VISITS),
-    Breakdown("sources", "Where visits came from, by name.", ("visit:source_name",), VISITS),
-    Breakdown("referrers", "Where visits came from, by the referring host.", ("visit:source",), VISITS),
-    Breakdown("channels", "By which kind of way visits came.", ("visit:channel",), VISITS),
-    Breakdown("countries", "The countries that visitors are in.", ("visit:country",), VISITS),
-    Breakdown("regions", "The regions that visitors are in.", ("visit:country", "visit:region"), VISITS),
-    Breakdown("cities", "The cities that visitors are in.", ("visit:country", "visit:region", "visit:city"), VISITS),
-    Breakdown("devices", "The kinds of devices that visitors use.", ("visit:device",), VISITS),
-    Breakdown("browsers", "The browsers that visitors use.", ("visit:browser", "visit:browser_version"), VISITS),
-    Breakdown("operating_systems", "The systems that visitors use.", ("visit:os", "visit:os_version"), VISITS),
-    Breakdown("screens", "The sizes of visitors' screens.", ("visit:screen",), VISITS),
-    Breakdown("languages", "The languages of visitors' browsers.", ("visit:language",), VISITS),
-    Breakdown("events", "What happened, by name.", ("event:name",), ("visitors", "events")),
+    Breakdown("pages", "The pages that were viewed.", ("event:page",), VIEWS),
+    Breakdown("entry_pages", "The pages on which visits began.", ("visit:entry_page",), ARRIVALS),
+    Breakdown(
+        "exit_pages", "The pages on which visits ended.", ("visit:exit_page",), ("visitors", "visits", "pageviews")
+    ),
+    Breakdown("sources", "Where visits came from, by name.", ("visit:source_name",), ARRIVALS),
+    Breakdown("referrers", "The addresses that led to visits.", ("visit:referrer",), ARRIVALS),
+    Breakdown("channels", "By which kind of way visits came.", ("visit:channel",), ARRIVALS),
+    Breakdown(
+        "campaigns",
+        "The campaigns by which visits came.",
+        ("visit:utm_campaign", "visit:utm_source", "visit:utm_medium"),
+        ARRIVALS,
+    ),
+    Breakdown("countries", "The countries that visitors are in.", ("visit:country",), VISITORS),
+    Breakdown("regions", "The regions that visitors are in.", ("visit:country", "visit:region"), VISITORS),
+    Breakdown("cities", "The cities that visitors are in.", ("visit:country", "visit:region", "visit:city"), VISITORS),
+    Breakdown("devices", "The kinds of devices that visitors use.", ("visit:device",), VISITORS),
+    Breakdown("browsers", "The browsers that visitors use.", ("visit:browser",), VISITORS),
+    Breakdown("operating_systems", "The systems that visitors use.", ("visit:os",), VISITORS),
+    Breakdown("screens", "The sizes of visitors' screens.", ("visit:screen",), VISITORS),
+    Breakdown("languages", "The languages of visitors' browsers.", ("visit:language",), VISITORS),
+    Breakdown("events", "What happened, by name.", ("event:name",), ("visitors", "visits", "events")),
+    Breakdown("goals", "The site's goals, and how often they were met.", ("event:goal",), CONVERSIONS),
 )

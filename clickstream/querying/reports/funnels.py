@@ -75,12 +75,11 @@ def _sequence(asked: Asked) -> Sequence:
     name, stated = asked.own["funnel"], asked.own["definition"]
     if (name is None) is (stated is None):
         raise refused("funnel", "is required, or a definition in its place, and not both")
-    site = asked.site
     if stated is not None:
-        for place, message in funnel_problems((stated,), [goal.name for goal in site.goals]):
+        for place, message in funnel_problems((stated,), asked.scope.goals):
             raise refused(f"definition{pointer(place[1:])}", message)
-        site, name = site.model_copy(update={"funnels": (stated,)}), STATED
-    known = funnels_of(site)
+        return funnels_of(asked.site.model_copy(update={"funnels": (stated,)}))[STATED].sequence
+    known = asked.scope.funnels
     if name not in known:
         raise refused("funnel", f"no funnel is called {name[:100]!r}; known are {', '.join(known) or 'none'}")
     return known[name].sequence

@@ -8,10 +8,13 @@ from datetime import UTC, timedelta
 from clickstream.querying.reports.breakdowns import COMMON_OF_QUERIES, columns_of, queried
 from clickstream.querying.reports.report import Asked, Parameter, Report, Rows, one_of
 
-METRICS = ("visitors", "visits", "pageviews", "events")
+METRICS = (
+    "visitors", "visits", "pageviews", "events", "views_per_visit", "bounce_rate", "visit_duration", "new_visitors"
+)  # fmt: skip
 NOW_METRICS = ("visitors", "visits", "pageviews", "events")
-INTERVALS = {"hour": "time:hour", "day": "time:day"}
+INTERVALS = {name: f"time:{name}" for name in ("minute", "hour", "day", "week", "month")}
 GROUPS = {
+    "minute": "time:minute",
     "page": "event:page",
     "event": "event:name",
     "source": "visit:source_name",

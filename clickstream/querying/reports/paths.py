@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from clickstream.querying.goals import Matching, goals_of
 from clickstream.querying.reports.report import (
     Asked,
     Column,
@@ -15,7 +14,8 @@ from clickstream.querying.reports.report import (
     switch,
     whole_number,
 )
-from clickstream.querying.reports.statements import ask, refused, slice_of
+from clickstream.querying.reports.statements import ask, goal_of, refused, slice_of
+from clickstream.querying.scope import Matching
 from clickstream.querying.sequences.paths import MAX_BRANCHES, MAX_LENGTH, MIN_LENGTH, Direction, paths_statement
 from clickstream.sites.funnels import Within
 
@@ -39,16 +39,8 @@ def _start(asked: Asked) -> Matching | None:
     if len(given) > 1:
         raise refused(given[1], f"paths begin with one of {', '.join(STARTS)}")
     if asked.own["goal"] is not None:
-        return goal_of(asked, asked.own["goal"])
+        return goal_of(asked).matching
     return Matching(asked.own["event"], asked.own["page"]) if given else None
-
-
-def goal_of(asked: Asked, name: str) -> Matching:
-    """The events of the site's goal of this name. Raise InvalidRequest where there is none."""
-    goals = goals_of(asked.site)
-    if name not in goals:
-        raise refused("goal", f"no goal is called {name[:100]!r}; known are {', '.join(goals) or 'none'}")
-    return goals[name].matching
 
 
 def _paths(asked: Asked) -> Rows:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from clickstream.querying.dimensions import DIMENSIONS, Dimension, Kind
+from clickstream.querying.dimensions import DIMENSIONS, GOAL, PROPERTY, Dimension, Kind, dimension_named
 from clickstream.querying.period import Period
 from clickstream.querying.request import QueryRequest, parse_query
 from clickstream.querying.scope import SiteScope
@@ -105,11 +105,11 @@ class Report:
 
 
 def text_dimension(text: str) -> Dimension:
-    """Reads the name of a dimension whose values are texts."""
-    dimension = DIMENSIONS.get(text)
-    if dimension is None or dimension.kind is not Kind.TEXT:
-        known = ", ".join(name for name, found in DIMENSIONS.items() if found.kind is Kind.TEXT)
-        raise ValueError(f"unknown dimension {text[:100]!r}; known are {known}")
+    """Reads the name of a dimension whose values are texts, one for each event."""
+    dimension = dimension_named(text)
+    if dimension is None or dimension.kind is not Kind.TEXT or dimension.name == GOAL:
+        known = ", ".join(name for name, found in DIMENSIONS.items() if found.kind is Kind.TEXT and name != GOAL)
+        raise ValueError(f"unknown dimension {text[:100]!r}; known are {known}, {PROPERTY}<name>")
     return dimension
 
 

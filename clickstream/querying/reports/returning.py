@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 
 from clickstream.querying.dimensions import Dimension
-from clickstream.querying.goals import goals_of
 from clickstream.querying.reports.report import (
     Asked,
     Column,
@@ -18,7 +17,7 @@ from clickstream.querying.reports.report import (
     text_dimension,
     whole_number,
 )
-from clickstream.querying.reports.statements import LIMITS, ask, refused, slice_of
+from clickstream.querying.reports.statements import LIMITS, ask, goal_of, slice_of
 from clickstream.querying.sequences.attribution import (
     MAX_WINDOW,
     Model,
@@ -64,16 +63,12 @@ def _frequency(asked: Asked) -> Rows:
 
 
 def _attribution(asked: Asked) -> Rows:
-    goals = goals_of(asked.site)
-    name = asked.own["goal"]
-    if name not in goals:
-        raise refused("goal", f"no goal is called {name[:100]!r}; known are {', '.join(goals) or 'none'}")
     by: Dimension = asked.own["by"]
     window: timedelta = asked.own["window"]
     page = asked.query().pagination
     statement = attribution_statement(
         slice_of(asked),
-        goals[name],
+        goal_of(asked),
         (by,),
         model=Model(asked.own["model"]),
         window=window,

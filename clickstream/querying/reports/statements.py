@@ -9,6 +9,7 @@ from clickstream.lake.delta import EVENTS_TABLE, TableSpec
 from clickstream.querying.conditions import Parameters
 from clickstream.querying.period import Period
 from clickstream.querying.reports.report import Asked, Column, Rows
+from clickstream.querying.scope import Goal
 from clickstream.querying.sequences.streams import Slice
 from clickstream.querying.statement import Statement
 from clickstream.querying.visits import relations
@@ -34,6 +35,14 @@ def slice_of(asked: Asked) -> Slice:
 def refused(place: str, message: str) -> InvalidRequest:
     """What is wrong with the parameter at a place."""
     return InvalidRequest(f"/{place}: {message}", code="invalid_query", pointer=f"/{place}")
+
+
+def goal_of(asked: Asked) -> Goal:
+    """The goal that the parameter `goal` names. Raise InvalidRequest where the site has none of this name."""
+    name, goals = asked.own["goal"], asked.scope.goals
+    if name not in goals:
+        raise refused("goal", f"no goal is called {name[:100]!r}; known are {', '.join(goals) or 'none'}")
+    return goals[name]
 
 
 def page(asked: Asked, statement: Statement) -> Statement:

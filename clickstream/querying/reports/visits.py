@@ -12,7 +12,8 @@ from clickstream.querying.visits import IN_PERIOD
 IN_ORDER = "(occurred_at, event_id)"
 # Of a visit's first event.
 DESCRIBED = (
-    "visit:source_name", "visit:medium", "visit:channel", "visit:country", "visit:device", "visit:browser", "visit:os"
+    "visit:entry_page", "visit:exit_page", "visit:source_name", "visit:medium", "visit:channel", "visit:country",
+    "visit:device", "visit:browser", "visit:os",
 )  # fmt: skip
 
 
@@ -28,8 +29,6 @@ VISIT_COLUMNS = (
     Column("ended_at", ColumnType.MOMENT, "When its last event happened."),
     Column("pageviews", ColumnType.INTEGER, "Its events of type `page_view`."),
     Column("events", ColumnType.INTEGER, "Its events of every type."),
-    Column("first_page", ColumnType.TEXT, "Path of its first page view; null without one."),
-    Column("last_page", ColumnType.TEXT, "Path of its last page view; null without one."),
     *(
         Column(_name(name), ColumnType.TEXT, f"`{name}` of its first event, as in [query.md](query.md).")
         for name in DESCRIBED
@@ -65,8 +64,6 @@ SELECT
     max(occurred_at) AS ended_at,
     count(*) FILTER (event_type = 'page_view') AS pageviews,
     count(*) AS events,
-    arg_min(page_path, {IN_ORDER}) FILTER (event_type = 'page_view') AS first_page,
-    arg_max(page_path, {IN_ORDER}) FILTER (event_type = 'page_view') AS last_page,
     {described}
 FROM visited AS of_visit
 WHERE visit IN (

@@ -24,8 +24,8 @@ from clickstream.querying.reports.registry import REPORTS
 from clickstream.querying.reports.report import ColumnType, Report
 from clickstream.querying.reports.request import parse_report
 from clickstream.querying.request import parse_query, parse_sql
-from clickstream.querying.scope import SiteScope
 from clickstream.sites.document import Site
+from functions.query import scope_of
 from local.azurite import Azurite
 from tests.integration.querying.lake import NOW, Lake, event, failed_event, make_lake
 
@@ -41,7 +41,7 @@ SITE = Site.model_validate(
         "events": {"definitions": [{"name": "buy", "properties": {"value": {"type": "number"}}}, {"name": "gone"}]},
     }
 )
-SCOPE = SiteScope("shop", "Europe/Berlin")
+SCOPE = scope_of(SITE)
 UNTIL = datetime(2026, 10, 28, 10, 20, tzinfo=UTC)
 EIGHT, TEN = NOW.replace(hour=8, minute=0), NOW.replace(hour=10, minute=0)
 
@@ -211,7 +211,7 @@ def test_a_visit_is_told_whole_and_found_by_any_of_its_events(reports: Reports) 
     newest, other, oldest = rows_of(ask(reports, "visits"))
     assert (newest["visit"], other["visit"], oldest["visit"]) == ("shop-8", "shop-9", "shop-b")
     assert (newest["began_at"], newest["ended_at"]) == ("2026-10-28T10:22:00Z", "2026-10-28T10:30:00Z")
-    assert (newest["pageviews"], newest["first_page"], newest["last_page"]) == (5, "/2", "/0")
+    assert (newest["pageviews"], newest["entry_page"], newest["exit_page"]) == (5, "/2", "/0")
     assert (oldest["visitor"], oldest["user_id"], oldest["events"]) == ("shop-v0", "jo", 3)
     expected = ["shop-8", "shop-6", "shop-4", "shop-2", "shop-0"]
     for event_id in expected:
@@ -370,3 +370,21 @@ def test_conversions_are_shared_out_among_visits(reports: Reports) -> None:
     assert ask(reports, "attribution", goal="bought", by="visit:country")["columns"][0]["name"] == "country"
     with pytest.raises(InvalidRequest, match="no goal is called 'x'; known are bought"):
         ask(reports, "attribution", goal="x")
+
+
+def test_a_comparison_stands_beside_every_metric(reports: Reports) -> None:
+    now = rows_of(ask(reports, "pages", date_range="2026-10-28,2026-10-28"))
+    compared = ask(reports, "pages", date_range="2026-10-28,2026-10-28", compare="previous_period")
+    assert compared["meta"]["comparison_date_range"][0] == "2026-10-27T00:00:00+01:00"
+    names = [column["name"] for column in compared["columns"]]
+    assert names[:4] == ["page", "visitors", "visitors_before", "visitors_change"]
+    for row, alone in zip(rows_of(compared), now, strict=True):
+        assert {name: row[name] for name in alone} == alone
+        assert (row["events_before"] if "events" in alone else row["pageviews_before"]) == 0
+        assert row["visitors_change"] is None, "from nothing to something is no percentage"
+    days = rows_of(
+        ask(reports, "overview", date_range="2026-10-28,2026-10-28", compare="previous_period", interval="day")
+    )
+    assert [(row["day"], row["events"], row["events_before"], row["events_change"]) for row in days] == [
+        ("2026-10-28", 10, 3, 233.3)
+    ]
