@@ -28,11 +28,12 @@ import pyarrow.parquet as pq
 from deltalake import DeltaTable, WriterProperties, write_deltalake
 
 from benchmarks.compaction_data import NOW
-from clickstream.compacting.chunk import Chunk, event_rows
+from clickstream.compacting.chunk import Rows, event_rows
 from clickstream.compacting.compactor import Compactor
 from clickstream.compacting.decode import decode_files
 from clickstream.compacting.dedupe import separate
 from clickstream.compacting.progress import HubState
+from clickstream.compacting.reading import read_rows
 from clickstream.lake.capture_files import CaptureFiles
 from clickstream.lake.delta import EVENTS_TABLE, LakeTable
 from clickstream.lake.schema import BODY_COLUMNS, TIMESTAMP
@@ -118,23 +119,17 @@ def plain(account: StorageAccount, container: str, lake: str, stages: Stages) ->
             count += 1
         taken, waiting = waiting[:count], waiting[count:]
         table = LakeTable.open_or_create(EVENTS_TABLE, account, lake)
-        with totals.part("read"):
-            contents = files.read(taken)
-        with totals.part("decode"):
-            chunk = Chunk(taken, decode_files(contents))
-            del contents
-        with totals.part("type"):
-            made = event_rows(chunk).events
-            chunk = chunk.without_bodies()
+        with totals.part("read, decode, type"):
+            made = Rows.joined(read_rows(files, files.fetch, taken, event_rows).made).events
         with totals.part("dedupe"):
-            new = separate(made, "event_id", table).new
-            del made
+            found = separate(made, "event_id", table)
+            made = found.rows
         for field in EVENTS_TABLE.schema:
-            if field.name not in new.column_names:
-                new = new.append_column(field, pa.nulls(new.num_rows, field.type))
+            if field.name not in made.column_names:
+                made = made.append_column(field, pa.nulls(made.num_rows, field.type))
         with totals.part("sort, write, commit"):
-            table.append(new, {}, {})
-        rows += new.num_rows
+            table.append(made, {}, {}, ~found.copy)
+        rows += found.new_count
         for name in totals.wall:
             stages.wall[name] = stages.wall.get(name, 0) + totals.wall[name]
             stages.cpu[name] = stages.cpu.get(name, 0) + totals.cpu[name]

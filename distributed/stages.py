@@ -17,10 +17,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from clickstream.compacting.chunk import Chunk, event_rows
-from clickstream.compacting.compactor import new_rows, read_chunk, wanted_rows
+from clickstream.compacting.chunk import Chunk, Rows, event_rows
+from clickstream.compacting.compactor import new_rows, wanted_rows
 from clickstream.compacting.counting import HourCounts
 from clickstream.compacting.files import CaptureFile
+from clickstream.compacting.reading import read_rows
 from clickstream.compacting.report import Report
 from clickstream.erasing.late import LateEvents
 from clickstream.lake.capture_files import CaptureFiles
@@ -114,11 +115,11 @@ def reading(job: Job) -> Stage:
         for batch in batches:
             for number in batch.column(0).to_pylist():
                 task = job.tasks[number]
-                chunk, quarantined = read_chunk(files, list(zip(task, files.read(task), strict=True)))
-                made = event_rows(chunk)
+                found = read_rows(files, files.fetch, task, event_rows)
+                chunk, made = found.chunk, Rows.joined(found.made)
                 yield from _rows(made.events, schema)
                 counts, done = HourCounts(lake.settings.event_hub_name), Report()
-                counts.add_quarantined(quarantined)
+                counts.add_quarantined(found.quarantined)
                 failed_table = lake.table(FAILED_TABLE)
                 failed = wanted_rows(made.failed, failed_table, lake.late(), counts, done)
                 counts.add("captured", failed)
@@ -130,7 +131,7 @@ def reading(job: Job) -> Stage:
                     captured=chunk.event_count,
                     failed=failed.num_rows,
                     erased=done.erased,
-                    quarantined=[file.path for file in quarantined],
+                    quarantined=[file.path for file in found.quarantined],
                     numbers=dict(_numbers(chunk)),
                     failed_files=failed_table.write(fresh) if fresh.num_rows else [],
                     **hours_to_json(counts.hours()),
@@ -151,7 +152,7 @@ def keeping(job: Job) -> Stage:
         rows = rows.sort_by([(name, "ascending") for name in ("hub_partition", "capture_file", "sequence_number")])
         lake = job.lake()
         counts, done = HourCounts(lake.settings.event_hub_name), Report()
-        kept = new_rows(rows, lake.table(EVENTS_TABLE), lake.late(), counts, done)
+        kept = new_rows(rows, lake.table(EVENTS_TABLE), lake.late(), counts, done).new
         enriched = lake.enrichment().enrich(kept)
         parts = [
             f"{day}/{crc32(event_id.encode()) % job.files_of_day.get(day, 1)}"

@@ -18,7 +18,7 @@ from clickstream.compacting.files import CaptureFile, HubPartition, Watermark
 from clickstream.compacting.odd_bodies import Failure, read_moment
 from clickstream.compacting.parsing import parse_events
 from clickstream.event import FailedEvent
-from clickstream.lake.schema import FAILED_COLUMNS, TIMESTAMP, arrow_schema
+from clickstream.lake.schema import EVENT_COLUMNS, FAILED_COLUMNS, TIMESTAMP, arrow_schema
 
 MAX_PAYLOAD_BYTES = 32_768
 # Arrow's own pool gives memory back to the kernel and asks for it anew, between steps that need it again at once: a
@@ -38,6 +38,19 @@ class Chunk:
     def event_count(self) -> int:
         """Events in all files."""
         return sum(self.captured.counts)
+
+    @staticmethod
+    def joined(chunks: Sequence[Chunk]) -> Chunk:
+        """Chunks that were read one after the other, without their bodies, as one."""
+        captured = [chunk.captured for chunk in chunks]
+        return Chunk(
+            [file for chunk in chunks for file in chunk.files],
+            Captured(
+                [count for each in captured for count in each.counts],
+                np.concatenate([Captured().sequence_numbers, *(each.sequence_numbers for each in captured)]),
+                np.concatenate([Captured().enqueued_us, *(each.enqueued_us for each in captured)]),
+            ),
+        )
 
     def without_bodies(self) -> Chunk:
         """The same chunk once its bodies are rows: what is left of it, so that memory is free for what follows."""
@@ -109,6 +122,11 @@ class Rows:
     events: pa.Table
     failed: pa.Table
 
+    @staticmethod
+    def joined(rows: Sequence[Rows]) -> Rows:
+        """Rows of parts of a chunk, in order."""
+        return Rows(pa.concat_tables([each.events for each in rows]), pa.concat_tables([each.failed for each in rows]))
+
 
 def event_rows(chunk: Chunk) -> Rows:
     """The rows of the hub of events: typed events, and what is none."""
@@ -120,8 +138,8 @@ def event_rows(chunk: Chunk) -> Rows:
     return Rows(events.append_column("event_date", dates), _failed_at_compaction(parsed.failures, bodies, lineage))
 
 
-def failed_event_rows(chunk: Chunk) -> pa.Table:
-    """The rows of the hub of failed events; a body that is no failed event is one itself, of this stage."""
+def failed_event_rows(chunk: Chunk) -> Rows:
+    """The rows of the hub of failed events, no events; a body that is no failed event is one itself, of this stage."""
     bodies = chunk.captured.bodies
     lineage = chunk.lineage()
     good: list[dict[str, Any]] = []
@@ -134,7 +152,8 @@ def failed_event_rows(chunk: Chunk) -> pa.Table:
         except (ValueError, TypeError, KeyError) as error:
             failures.append(Failure(row, "schema_violation", "", f"no failed event: {error}"))
     told = _failed_table(good, lineage.take(pa.array(at, pa.int64())))
-    return pa.concat_tables([told, _failed_at_compaction(failures, bodies, lineage)])
+    failed = pa.concat_tables([told, _failed_at_compaction(failures, bodies, lineage)])
+    return Rows(arrow_schema(EVENT_COLUMNS).empty_table(), failed)
 
 
 def _read_failed(body: bytes) -> dict[str, Any]:

@@ -20,12 +20,12 @@ from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 
-from clickstream.compacting.chunk import Chunk, event_rows, failed_event_rows, gaps, last_enqueued
-from clickstream.compacting.counting import HourCounts
-from clickstream.compacting.decode import Content, decode_files
-from clickstream.compacting.dedupe import separate
+from clickstream.compacting.chunk import Chunk, Rows, event_rows, failed_event_rows, gaps, last_enqueued
+from clickstream.compacting.counting import COUNTED_COLUMNS, HourCounts
+from clickstream.compacting.dedupe import Separated, separate
 from clickstream.compacting.files import CaptureFile, HubPartition, Watermark, plan, prefixes_to_list
 from clickstream.compacting.progress import Compacted, HubState, HubStates, complete_until
+from clickstream.compacting.reading import read_rows
 from clickstream.compacting.report import Report, Run
 from clickstream.enriching.steps import STEPS, Step
 from clickstream.erasing.late import LateEvents
@@ -44,6 +44,7 @@ TRIES_AFTER_CONFLICT = 20
 # How long a request may hold an event after its receipt, beyond the wait for the hub and for the spill.
 HOLDING = timedelta(seconds=4)
 ID_COLUMNS = {EVENTS_TABLE.name: "event_id", FAILED_TABLE.name: "failed_event_id"}
+ROWS = {EVENTS_TABLE.name: event_rows, FAILED_TABLE.name: failed_event_rows}
 ADDED_AS = {EVENTS_TABLE.name: "compacted", FAILED_TABLE.name: "failed"}
 EPOCH = datetime.fromtimestamp(0, UTC)
 
@@ -148,35 +149,31 @@ class Compactor:
         run: Run,
     ) -> Mapping[HubPartition, Watermark]:
         """Take one chunk into the table. Returns where that brings the watermarks."""
-        chunk, quarantined = read_chunk(self._files, list(zip(files, self._files.read(files), strict=True)))
+        read = read_rows(self._files, self._files.fetch, files, ROWS[table.spec.name])
+        chunk, made = read.chunk, Rows.joined(read.made)
         done = Report(
             files=len(files),
             bytes=sum(file.size_bytes for file in files),
             captured=chunk.event_count,
-            quarantined=[file.path for file in quarantined],
+            quarantined=[file.path for file in read.quarantined],
         )
         done.gaps += gaps(chunk, {source: mark for source, mark in watermarks.items() if mark.file_started_at})
         counts = HourCounts(files[0].source.hub)
         counts.add_gaps(done.gaps, files[0].started_at)
-        counts.add_quarantined(quarantined)
+        counts.add_quarantined(read.quarantined)
         if table.spec is EVENTS_TABLE:
-            made = event_rows(chunk)
-            chunk = chunk.without_bodies()
-            rows, failed, typed = made.events, made.failed, made.events.num_rows
-            del made  # its rows are half of the memory, and need not last once those that are new are told
-            rows = new_rows(rows, table, self._late, counts, done)
-            rows = self._enrichment.enrich(rows)
-            done.duplicates = typed - rows.num_rows - done.erased
-            done.rows = rows.num_rows
-            if failed.num_rows:
-                done.failed = self._append_failed(failed, chunk, counts, done)
+            found = new_rows(made.events, table, self._late, counts, done)
+            rows = self._enrichment.enrich(found.rows)
+            done.rows = found.new_count
+            if made.failed.num_rows:
+                done.failed = self._append_failed(made.failed, chunk, counts, done)
         else:
-            made_failed = failed_event_rows(chunk)
-            rows = new_rows(made_failed, table, self._late, counts, done)
-            done.duplicates = made_failed.num_rows - rows.num_rows - done.erased
-            done.failed = rows.num_rows
+            found = new_rows(made.failed, table, self._late, counts, done)
+            rows = found.rows
+            done.failed = found.new_count
+        done.duplicates = done.captured - done.rows - done.failed - done.erased
         reached = chunk.watermarks(watermarks)
-        table.append(rows, versions(reached), hours_to_json(counts.hours()))
+        table.append(rows, versions(reached), hours_to_json(counts.hours()), ~found.copy)
         for gap in done.gaps:
             log.warning("%s: no file holds the events between %d and %d", gap.source.prefix, gap.after, gap.before)
         run.add(done)
@@ -219,27 +216,26 @@ class Compactor:
                 conflicts = _once_more(conflicts)
 
     def _compact_spilled(self, table: LakeTable, files: Sequence[CaptureFile], run: Run) -> None:
-        chunk, quarantined = read_chunk(self._files, self._spill.read(files))
+        read = read_rows(self._files, self._spill.read, files, ROWS[table.spec.name])
+        chunk, made = read.chunk, Rows.joined(read.made)
         if not chunk.files:
             return
-        count = chunk.event_count
         done = Report(
             files=len(chunk.files),
             bytes=sum(file.size_bytes for file in chunk.files),
-            captured=count,
-            spilled=count,
-            quarantined=[file.path for file in quarantined],
+            captured=chunk.event_count,
+            spilled=chunk.event_count,
+            quarantined=[file.path for file in read.quarantined],
         )
         counts = HourCounts(files[0].source.hub)
-        counts.add_quarantined(quarantined)
+        counts.add_quarantined(read.quarantined)
         if table.spec is EVENTS_TABLE:
-            made = event_rows(chunk)
-            rows = self._enrichment.enrich(new_rows(made.events, table, self._late, counts, done))
+            rows = self._enrichment.enrich(new_rows(made.events, table, self._late, counts, done).new)
             done.rows = rows.num_rows
             if made.failed.num_rows:
                 done.failed = self._append_spilled_failures(made.failed, done)
         else:
-            rows = new_rows(failed_event_rows(chunk), table, self._late, counts, done)
+            rows = new_rows(made.failed, table, self._late, counts, done).new
             done.failed = rows.num_rows
         done.duplicates = done.captured - done.rows - done.failed - done.erased
         table.append(rows, {}, hours_to_json(counts.hours()))
@@ -249,7 +245,7 @@ class Compactor:
         """Commit failures of the hub of events that no run before this one has committed; counted by that commit."""
         table = self._open(FAILED_TABLE)
         counts = HourCounts(self._settings.event_hub_name)
-        fresh = new_rows(failed, table, self._late, counts, done)
+        fresh = new_rows(failed, table, self._late, counts, done).new
         table.append(fresh, {}, hours_to_json(counts.hours()))
         return int(fresh.num_rows)
 
@@ -282,20 +278,6 @@ class Compactor:
         return until
 
 
-def read_chunk(
-    capture: CaptureFiles, files: Sequence[tuple[CaptureFile, Content]]
-) -> tuple[Chunk, Sequence[CaptureFile]]:
-    """What the files hold, and those that cannot be read and are put aside. Raise Unavailable."""
-    captured = decode_files([content for _, content in files])
-    quarantined = []
-    for index, problem in captured.unreadable.items():
-        file, content = files[index]
-        log.error("%s cannot be read and is put aside: %s", file.path, problem)
-        capture.quarantine(file, content, problem)
-        quarantined.append(file)
-    return Chunk([file for file, _ in files], captured), quarantined
-
-
 def wanted_rows(rows: pa.Table, table: LakeTable, late: LateEvents, counts: HourCounts, done: Report) -> pa.Table:
     """The rows but those of erased persons, which are only counted. Raise Unavailable."""
     split = late.split_events(rows) if table.spec.name == EVENTS_TABLE.name else late.split_failed(rows)
@@ -306,19 +288,21 @@ def wanted_rows(rows: pa.Table, table: LakeTable, late: LateEvents, counts: Hour
     return split.kept
 
 
-def new_rows(rows: pa.Table, table: LakeTable, late: LateEvents, counts: HourCounts, done: Report) -> pa.Table:
-    """The rows that are wanted and that the table has not yet, each once; all are counted. Raise Unavailable."""
+def new_rows(rows: pa.Table, table: LakeTable, late: LateEvents, counts: HourCounts, done: Report) -> Separated:
+    """The rows that are wanted, and which of them the table has not yet, each once; all are counted.
+
+    Raise Unavailable.
+    """
     rows = wanted_rows(rows, table, late, counts, done)
     separated = separate(rows, ID_COLUMNS[table.spec.name], table)
-    for name, counted in {
-        "captured": rows,
-        ADDED_AS[table.spec.name]: separated.new,
-        "duplicates": separated.copies,
-        "redelivered": separated.again,
-    }.items():
-        counts.add(name, counted)
-    counts.add_claims(rows, separated.again)
-    return separated.new
+    counted = rows.select(COUNTED_COLUMNS)
+    again = counted.filter(pa.array(separated.again))
+    counts.add("captured", counted)
+    counts.add(ADDED_AS[table.spec.name], counted.filter(pa.array(~separated.copy)))
+    counts.add("duplicates", counted.filter(pa.array(separated.copy)))
+    counts.add("redelivered", again)
+    counts.add_claims(counted, again)
+    return separated
 
 
 def _once_more(conflicts: int) -> int:

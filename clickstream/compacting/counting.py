@@ -16,6 +16,8 @@ from clickstream.pipeline_hour import PipelineHour
 
 _KEY = ("site", "hub_partition", "hour")
 _CLAIMS = ("request_accepted", "request_failed")
+# What rows are counted by.
+COUNTED_COLUMNS = ("site", "hub_partition", "received_at", *_CLAIMS)
 
 
 class HourCounts:

@@ -25,7 +25,7 @@ Content = bytes | memoryview
 _MAGIC = b"Obj\x01"
 _SYNC_BYTES = 16
 # Files are joined, up to about this size, so that one walk covers many blocks.
-_JOINED_BYTES = 64 * 2**20
+JOINED_BYTES = 64 * 2**20
 # With fewer blocks at once, the calls to numpy cost more than they save.
 _BLOCKS_AT_ONCE = 50
 # With so many of its own a file gains nothing from being joined, and need not be copied.
@@ -231,7 +231,7 @@ def _groups(files: Sequence[_File]) -> Iterator[tuple[int, Sequence[_File]]]:
     size, closed = 0, False
     for index, file in enumerate(files):
         alone = not file.walkable or len(file.counts) >= _BLOCKS_ALONE
-        if group and (alone or closed or size + len(file.content) > _JOINED_BYTES):
+        if group and (alone or closed or size + len(file.content) > JOINED_BYTES):
             yield index - len(group), group
             group, size = [], 0
         group.append(file)

@@ -25,15 +25,25 @@ Mask = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class Separated:
-    """`new` are rows that the table has not; `copies` are copies of these or of stored ones.
+    """All `rows`, and of each whether it is a copy, of another or of a stored one.
 
     `again` are those of the copies that are the very message which was taken before: received at the same moment. A
     client that sends an event again is received again.
     """
 
-    new: pa.Table
-    copies: pa.Table
-    again: pa.Table
+    rows: pa.Table
+    copy: Mask
+    again: Mask
+
+    @property
+    def new_count(self) -> int:
+        """How many rows the table has not yet, each once."""
+        return int(np.count_nonzero(~self.copy))
+
+    @property
+    def new(self) -> pa.Table:
+        """These rows."""
+        return self.rows.filter(pa.array(~self.copy))
 
 
 @dataclass(slots=True)
@@ -70,8 +80,7 @@ def separate(rows: pa.Table, id_column: str, table: LakeTable) -> Separated:
         _note(known, event_id, received, told)
     if content:
         rows = rows.append_column(REUSED_COLUMN, pa.array(reused))
-    new = rows.filter(pa.array(~copy)) if copy.any() else rows
-    return Separated(new, rows.filter(pa.array(copy)), rows.filter(pa.array(again)))
+    return Separated(rows, copy, again)
 
 
 def _told(rows: pa.Table, id_column: str, content: str | None) -> zip[tuple[str, int, str | None]]:

@@ -47,7 +47,7 @@ def find_records(finder: Finder, file: CaptureFile, data: bytes, *, failed_hub: 
     """The records of a file that the finder means. Raise Unreadable."""
     chunk = Chunk([file], decode_file(data))
     if failed_hub:
-        rows = failed_event_rows(chunk)
+        rows = failed_event_rows(chunk).failed
         meant = rows.filter(finder.in_failed(rows)).select(["sequence_number", "stage"])
         told = [(number, stage) for number, stage in zip(*meant.to_pydict().values(), strict=True)]
         return Found(

@@ -50,17 +50,17 @@ class CaptureFiles:
             raise Unavailable(f"captured files cannot be listed: {error}") from error
         return [file for file in found if file is not None]
 
-    def read(self, files: Sequence[CaptureFile]) -> Sequence[Content]:
-        """The files' bytes, in order. Raise Unavailable."""
+    def fetch(self, files: Sequence[CaptureFile]) -> Sequence[tuple[CaptureFile, Content]]:
+        """The files and their bytes, in order. Raise Unavailable."""
         import obstore
         from obstore.exceptions import BaseError
 
-        def read_one(file: CaptureFile) -> Content:
-            return memoryview(obstore.get(self._capture, file.path).bytes())
+        def fetch_one(file: CaptureFile) -> tuple[CaptureFile, Content]:
+            return file, memoryview(obstore.get(self._capture, file.path).bytes())
 
         try:
             with ThreadPoolExecutor(PARALLEL_READS) as pool:
-                return list(pool.map(read_one, files))
+                return list(pool.map(fetch_one, files))
         except (BaseError, OSError) as error:
             raise Unavailable(f"a captured file cannot be read: {error}") from error
 

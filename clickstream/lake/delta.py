@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 import deltalake
 import duckdb
 import numpy as np
+import numpy.typing as npt
 import obstore
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -138,8 +139,14 @@ class LakeTable:
             files = ds.FileSystemDataset(having, dataset.schema, dataset.format, dataset.filesystem)
             return files.to_table(columns=list(columns), filter=pc.field(column).isin(pc.unique(found[column])))
 
-    def append(self, rows: pa.Table, versions: Mapping[str, int], counts: Mapping[str, Any]) -> None:
-        """Commit rows, application versions and counts as one, or nothing at all.
+    def append(
+        self,
+        rows: pa.Table,
+        versions: Mapping[str, int],
+        counts: Mapping[str, Any],
+        kept: npt.NDArray[np.bool_] | None = None,
+    ) -> None:
+        """Commit rows, or those of them that are `kept`, application versions and counts as one, or nothing at all.
 
         Raise Conflict when another writer committed meanwhile, Unavailable when storage fails. A file written for a
         commit that failed is no part of the table; vacuum removes it.
@@ -148,7 +155,7 @@ class LakeTable:
         transactions = [Transaction(app_id, version) for app_id, version in {**versions, COMPACTOR: generation}.items()]
         with self._writable():
             with ThreadPoolExecutor(PARALLEL_WRITES) as pool:
-                actions: list[AddAction | RemoveAction] = list(pool.map(self._write_part, self._parts(rows)))
+                actions: list[AddAction | RemoveAction] = list(pool.map(self._write_part, self._parts(rows, kept)))
             with discarding(self._table, self._files, self.spec, actions):
                 self._commit(actions, counts, transactions)
 
@@ -245,11 +252,13 @@ class LakeTable:
         """A file does not hold the column that the table is partitioned by."""
         return self.spec.schema.remove(self.spec.schema.get_field_index(self.spec.partition))
 
-    def _parts(self, rows: pa.Table) -> Sequence[tuple[date, pa.Table, Places]]:
+    def _parts(self, rows: pa.Table, kept: npt.NDArray[np.bool_] | None) -> Sequence[tuple[date, pa.Table, Places]]:
         """By date, the rows and which of them are its own, in the order in which they stand in a file."""
         rows = rows.select(self.spec.schema.names).cast(self.spec.schema)
         dates = rows[self.spec.partition]
         order = sorted_order(rows, self.spec.sort_by)
+        if kept is not None:
+            order = order[kept[order]]
         days = dates.cast(pa.int32()).to_numpy()[order]
         rows = rows.drop_columns([self.spec.partition])
         parts = np.split(order, np.flatnonzero(np.diff(days)) + 1)

@@ -88,6 +88,6 @@ GOOD = {
 )
 def test_a_body_that_is_no_failed_event_is_kept_as_one(bad: bytes) -> None:
     both = chunk([7, 8], bodies=[orjson.dumps(GOOD), bad])
-    first, second = failed_event_rows(both).to_pylist()
+    first, second = failed_event_rows(both).failed.to_pylist()
     assert (first["failed_event_id"], first["payload"], first["stage"]) == ("f1", b"\xff\x00", "collect")
     assert (second["failed_event_id"], second["payload"], second["stage"]) == ("f0#8", bad, "compact")
