@@ -6,6 +6,7 @@ columns are typed at once. A body with anything else about it is odd, and is loo
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -26,6 +27,8 @@ from clickstream.lake.schema import BODY_COLUMNS, TIMESTAMP, Column
 
 # What one thread types at once; so much text is in memory for each of them, twice.
 GROUP_BYTES = 16 * 2**20
+# With less, what a group costs by itself is more than what another thread saves.
+LEAST_GROUP_BYTES = 4 * 2**20
 # Each takes a group through all steps: most of them are done by one processor, and others would wait.
 _THREADS = min(os.cpu_count() or 1, 4)
 _SHAPE = orjson.dumps({c.name: "JSON" if c.name in JSON_COLUMNS else "VARCHAR" for c in BODY_COLUMNS}).decode()
@@ -67,17 +70,28 @@ def parse_events(bodies: pa.ChunkedArray) -> Parsed:
 
 
 def _groups(bodies: pa.ChunkedArray) -> Iterator[tuple[int, pa.Array]]:
-    """The bodies in groups of about GROUP_BYTES, each with the row of its first."""
+    """The bodies in groups of at most about GROUP_BYTES, each with the row of its first.
+
+    All are of about one size, and so many that no thread waits long for the others.
+    """
+    sizes = [_size(chunk) for chunk in bodies.chunks]
+    rounds = max(math.ceil(sum(sizes) / (GROUP_BYTES * _THREADS)), 1)
+    group_bytes = max(sum(sizes) // (rounds * _THREADS), LEAST_GROUP_BYTES)
     row = 0
-    for chunk in bodies.chunks:
+    for chunk, size in zip(bodies.chunks, sizes, strict=True):
         if not len(chunk):
             continue
-        views = np.frombuffer(chunk.buffers()[1], np.int32).reshape(-1, 4)[chunk.offset :][: len(chunk)]
-        mean = max(int(views[:, 0].astype(np.int64).sum()) // len(chunk), 1)
-        step = max(GROUP_BYTES // mean // BATCH_ROWS, 1) * BATCH_ROWS
+        mean = max(size // len(chunk), 1)
+        step = max(math.ceil(group_bytes / mean / BATCH_ROWS), 1) * BATCH_ROWS
         for start in range(0, len(chunk), step):
             yield row + start, chunk.slice(start, step)
         row += len(chunk)
+
+
+def _size(bodies: pa.Array) -> int:
+    """Bytes of all of them."""
+    views = np.frombuffer(bodies.buffers()[1], np.int32).reshape(-1, 4)[bodies.offset :][: len(bodies)]
+    return int(views[:, 0].astype(np.int64).sum())
 
 
 def _parse(first: int, bodies: pa.Array, connection: duckdb.DuckDBPyConnection) -> Parsed:

@@ -61,6 +61,7 @@ def write_file(groups: Iterable[pa.Table], schema: pa.Schema, target: BinaryIO |
         for rows in groups:
             writer.write_table(rows, row_group_size=ROW_GROUP_ROWS)
             told.append(statistics(rows))
+            del rows  # before the next ones are made
     return joined_statistics(told)
 
 

@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from obstore.store import AzureStore
 
 PARALLEL_WRITES = 2
+# Half of what files are merged to later on: so many rows of each file that is being written are in memory twice.
+APPENDED_GROUP_ROWS = ROW_GROUP_ROWS // 2
 # By this name a scan tells which of the dataset's files a row is from.
 FILE_NUMBER = "__fragment_index"
 # Every commit of a compactor carries this, so that of two at once, one fails and looks again.
@@ -276,7 +278,7 @@ class LakeTable:
         sink = pa.BufferOutputStream()
         told = write_file(groups, self._schema_of_files, sink)
         data = sink.getvalue()
-        obstore.put(self._files, f"{self.spec.name}/{path}", data.to_pybytes())
+        obstore.put(self._files, f"{self.spec.name}/{path}", memoryview(data).cast("B"))
         return AddAction(path, data.size, {self.spec.partition: day.isoformat()}, _now_ms(), True, told)
 
 
@@ -292,8 +294,8 @@ def _semi_join(dataset: ds.Dataset, column: str, values: pa.ChunkedArray) -> pa.
 
 def _row_groups(rows: pa.Table, places: Places) -> Iterator[pa.Table]:
     """The rows at these places, a row group at a time, so that no more than one is copied at once."""
-    for start in range(0, len(places), ROW_GROUP_ROWS):
-        yield rows.take(pa.array(places[start : start + ROW_GROUP_ROWS]))
+    for start in range(0, len(places), APPENDED_GROUP_ROWS):
+        yield rows.take(pa.array(places[start : start + APPENDED_GROUP_ROWS]))
 
 
 @contextlib.contextmanager
