@@ -32,6 +32,7 @@ from clickstream.compacting.chunk import Rows, event_rows
 from clickstream.compacting.compactor import Compactor
 from clickstream.compacting.decode import decode_files
 from clickstream.compacting.dedupe import separate
+from clickstream.compacting.memory import freed_memory_kept
 from clickstream.compacting.progress import HubState
 from clickstream.compacting.reading import read_rows
 from clickstream.lake.capture_files import CaptureFiles
@@ -42,12 +43,14 @@ from clickstream.settings import Connection, Settings
 from clickstream.terminal import leave
 
 MOMENTS = tuple(column.name for column in BODY_COLUMNS if column.type == TIMESTAMP)
+# One stage, since files are read and decoded while those before are typed.
+TYPING = "read, decode, type"
 DOCUMENTS = ("properties", "context", "violations")
 SCHEMA = pa.schema([(column.name, column.type) for column in BODY_COLUMNS] + [("event_date", pa.date32())])
 
 
 class Stages:
-    """Seconds of each named part."""
+    """Seconds of each named part, all that were spent in it."""
 
     def __init__(self) -> None:
         self.wall: dict[str, float] = {}
@@ -57,8 +60,8 @@ class Stages:
     def part(self, name: str) -> Iterator[None]:
         wall, cpu = time.perf_counter(), time.process_time()
         yield
-        self.wall[name] = time.perf_counter() - wall
-        self.cpu[name] = time.process_time() - cpu
+        self.wall[name] = self.wall.get(name, 0) + time.perf_counter() - wall
+        self.cpu[name] = self.cpu.get(name, 0) + time.process_time() - cpu
 
 
 class NoHubs:
@@ -106,12 +109,12 @@ def compactor(account: StorageAccount, container: str, lake: str, stages: Stages
     return report.rows
 
 
+@freed_memory_kept()
 def plain(account: StorageAccount, container: str, lake: str, stages: Stages) -> int:
     """The same steps without enrichment and books, in commits of MAX_BYTES, each step timed."""
     files = CaptureFiles(account.container(container), account.container(lake))
     waiting = sorted(files.list(""), key=lambda file: file.started_at)
     rows = 0
-    totals = Stages()
     while waiting:
         size, count = 0, 0
         while count < len(waiting) and (not count or size + waiting[count].size_bytes <= int(os.environ["MAX_BYTES"])):
@@ -119,33 +122,30 @@ def plain(account: StorageAccount, container: str, lake: str, stages: Stages) ->
             count += 1
         taken, waiting = waiting[:count], waiting[count:]
         table = LakeTable.open_or_create(EVENTS_TABLE, account, lake)
-        with totals.part("read, decode, type"):
+        with stages.part(TYPING):
             made = Rows.joined(read_rows(files, files.fetch, taken, event_rows).made).events
-        with totals.part("dedupe"):
+        with stages.part("dedupe"):
             found = separate(made, "event_id", table)
             made = found.rows
         for field in EVENTS_TABLE.schema:
             if field.name not in made.column_names:
                 made = made.append_column(field, pa.nulls(made.num_rows, field.type))
-        with totals.part("sort, write, commit"):
+        with stages.part("sort, write, commit"):
             table.append(made, {}, {}, ~found.copy)
         rows += found.new_count
-        for name in totals.wall:
-            stages.wall[name] = stages.wall.get(name, 0) + totals.wall[name]
-            stages.cpu[name] = stages.cpu.get(name, 0) + totals.cpu[name]
     return rows
 
 
 def floors(account: StorageAccount, container: str, lake: str, stages: Stages) -> int:
     """What each step costs at least with the libraries at hand, with nothing checked."""
-    with stages.part("read"):
+    with stages.part(TYPING):
         contents = download(account, container)
-    with stages.part("decode"):
+    with stages.part(TYPING):
         b"".join(contents)
     bodies = decode_files(contents).bodies
     shape = json.dumps({c.name: "JSON" if c.name in DOCUMENTS else "VARCHAR" for c in BODY_COLUMNS})
     texts = pa.table({"body": bodies.cast(pa.string_view())})
-    with stages.part("type"), duckdb.connect() as connection:
+    with stages.part(TYPING), duckdb.connect() as connection:
         connection.register("bodies", pa.Table.from_batches(texts.to_batches(max_chunksize=512), texts.schema))
         fields = connection.sql(f"SELECT e.* FROM (SELECT json_transform(body, '{shape}') AS e FROM bodies)")
         table = fields.to_arrow_table()

@@ -21,9 +21,6 @@ from clickstream.event import FailedEvent
 from clickstream.lake.schema import EVENT_COLUMNS, FAILED_COLUMNS, TIMESTAMP, arrow_schema
 
 MAX_PAYLOAD_BYTES = 32_768
-# Arrow's own pool gives memory back to the kernel and asks for it anew, between steps that need it again at once: a
-# third of the time went to clearing pages, and the peak was higher.
-pa.set_memory_pool(pa.system_memory_pool())
 _FAILED_FIELDS = tuple(name for name in FailedEvent.__dataclass_fields__)
 
 

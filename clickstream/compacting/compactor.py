@@ -24,6 +24,7 @@ from clickstream.compacting.chunk import Chunk, Rows, event_rows, failed_event_r
 from clickstream.compacting.counting import COUNTED_COLUMNS, HourCounts
 from clickstream.compacting.dedupe import Separated, separate
 from clickstream.compacting.files import CaptureFile, HubPartition, Watermark, plan, prefixes_to_list
+from clickstream.compacting.memory import freed_memory_kept
 from clickstream.compacting.progress import Compacted, HubState, HubStates, complete_until
 from clickstream.compacting.reading import read_rows
 from clickstream.compacting.report import Report, Run
@@ -84,9 +85,10 @@ class Compactor:
         states = self._ask_hubs()
         run = Run(lambda: self._now() < deadline, self._say)
         report = run.report
-        for hub, spec in self._tables().items():
-            self._compact_captured(hub, spec, run)
-            self._compact_spill(hub, spec, run)
+        with freed_memory_kept():
+            for hub, spec in self._tables().items():
+                self._compact_captured(hub, spec, run)
+                self._compact_spill(hub, spec, run)
         # What still waits may be older than anything the hubs told.
         report.complete_until = self._note_progress(asked_at, states if report.finished else None, run.enqueued)
         return report
