@@ -49,7 +49,7 @@ async def dashboard(req: func.HttpRequest) -> func.HttpResponse:
 @answers_problems()
 async def share(req: func.HttpRequest) -> func.HttpResponse:
     """The same page for a link whose fragment is a key, which pages of the site's `embed_origins` may frame."""
-    return _page(req, ())
+    return _page(req, await services().sites.framed_by(req.route_params["site"]))
 
 
 @bp.function_name("dashboard_asset")
@@ -78,7 +78,7 @@ def _described(site: Site) -> dict[str, Any]:
         "time_zone": site.time_zone,
         "goals": [{"name": goal.name, "revenue": goal.revenue} for goal in site.goals],
         "funnels": [funnel.name for funnel in site.funnels],
-        "segments": [],
+        "segments": [segment.name for segment in site.segments],
     }
 
 

@@ -25,7 +25,7 @@ async def query(req: func.HttpRequest) -> func.HttpResponse:
     """Metrics for each group of dimensions' values."""
     from clickstream.querying.request import parse_query
 
-    request, site = await authorized(req, parse_query, services().sites.reader)
+    request, site = await authorized(req, parse_query, services().sites.viewer)
     return json_answer(await asyncio.to_thread(services().queries.query, request, scope_of(site)))
 
 
@@ -46,8 +46,15 @@ async def query_sql(req: func.HttpRequest) -> func.HttpResponse:
 
 def scope_of(site: Site) -> SiteScope:
     """What a query may read of."""
-    from clickstream.querying.goals import goals_of
+    from clickstream.querying.goals import goals_of, segments_of
     from clickstream.querying.scope import SiteScope
     from clickstream.querying.sequences.definition import funnels_of
 
-    return SiteScope(site.site, site.time_zone, goals_of(site), funnels_of(site))
+    return SiteScope(
+        site.site,
+        site.time_zone,
+        goals_of(site),
+        funnels_of(site),
+        segments_of(site),
+        site.visits.split_at_midnight,
+    )

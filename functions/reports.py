@@ -30,10 +30,11 @@ async def reports(req: func.HttpRequest) -> func.HttpResponse:
 async def report(req: func.HttpRequest) -> func.HttpResponse:
     """One report, in the form that the caller accepts."""
     from clickstream.querying.formats import chosen_format
-    from clickstream.querying.reports.request import parse_report
+    from clickstream.querying.reports.request import is_personal, parse_report
 
     name, parameters = req.route_params["name"], dict(req.params)
-    request, site = await authorized(req, lambda _: parse_report(name, parameters), services().sites.reader)
+    opens = services().sites.reader if is_personal(name) else services().sites.viewer
+    request, site = await authorized(req, lambda _: parse_report(name, parameters), opens)
     format_ = chosen_format(parameters.get("format"), req.headers.get("Accept"))
     answer = await asyncio.to_thread(services().reports.answer, request, site, scope_of(site), format_)
     return formatted_answer(answer, request.report.name)

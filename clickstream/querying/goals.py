@@ -1,4 +1,4 @@
-"""The goals of a site, as its document states them, and what an event is worth."""
+"""The goals and segments of a site, as its document states them, and what an event is worth."""
 
 from __future__ import annotations
 
@@ -34,6 +34,11 @@ def goals_of(site: Site) -> Mapping[str, Goal]:
         goal.name: Goal(goal.name, Matching(goal.event, goal.page, filters_of(goal.filters)), goal.revenue)
         for goal in site.goals
     }
+
+
+def segments_of(site: Site) -> Mapping[str, tuple[Filter, ...]]:
+    """The segments of a site's document, by name."""
+    return {segment.name: filters_of(segment.filters) for segment in site.segments}
 
 
 def filters_of(written: list[object]) -> tuple[Filter, ...]:

@@ -52,6 +52,7 @@ class _Loaded:
     sites: Mapping[str, Site]
     writers: Mapping[bytes, WriteAccess]
     readers: Mapping[bytes, frozenset[str]]
+    viewers: Mapping[bytes, frozenset[str]]
     admins: Mapping[bytes, frozenset[str]]
 
 
@@ -83,12 +84,19 @@ class SiteDirectory:
     async def reader(self, key: str | None, site: str) -> Site:
         """The site, if the read key opens it. Raise Unauthorized for a key that opens nothing, Forbidden otherwise."""
         loaded = await self._current()
+        if key and digest_of(key) in loaded.viewers.keys() - loaded.readers.keys():
+            raise Forbidden("a share key opens reports alone, and none that tells of single persons")
         return _opened(loaded, loaded.readers, "read", key, site)
 
-    async def opened(self, key: str | None) -> Sequence[Site]:
-        """Every site that the read key opens, in order. Raise Unauthorized for one that opens nothing."""
+    async def viewer(self, key: str | None, site: str) -> Site:
+        """As `reader`, for what a share key opens, too."""
         loaded = await self._current()
-        names = loaded.readers.get(digest_of(key)) if key else None
+        return _opened(loaded, loaded.viewers, "read", key, site)
+
+    async def opened(self, key: str | None) -> Sequence[Site]:
+        """Every site that the read or share key opens, in order. Raise Unauthorized for one that opens nothing."""
+        loaded = await self._current()
+        names = loaded.viewers.get(digest_of(key)) if key else None
         if names is None:
             raise Unauthorized("this read key opens no site")
         return [loaded.sites[name] for name in sorted(names)]
@@ -101,6 +109,11 @@ class SiteDirectory:
     async def allows_origin(self, origin: str) -> bool:
         """Whether any site takes events from pages of this origin. Raise Unavailable."""
         return any(site.allows_origin(origin) for site in (await self._current()).sites.values())
+
+    async def framed_by(self, site: str) -> Sequence[str]:
+        """The origins whose pages may frame the site's shared dashboard; none of an unknown site. Raise Unavailable."""
+        found = (await self._current()).sites.get(site)
+        return found.embed_origins if found is not None else ()
 
     async def names(self) -> Sequence[str]:
         """Every site in force, in order. Raise Unavailable where the documents were never read."""
@@ -167,13 +180,13 @@ class SiteDirectory:
 
 def _index(versions: Mapping[str, str], sites: Mapping[str, Site]) -> _Loaded:
     writers: dict[bytes, WriteAccess] = {}
-    readers: dict[bytes, frozenset[str]] = {}
-    admins: dict[bytes, frozenset[str]] = {}
+    openers: dict[KeyKind, dict[bytes, frozenset[str]]] = {
+        kind: {} for kind in (KeyKind.READ, KeyKind.SHARE, KeyKind.ADMIN)
+    }
     for site in sites.values():
         for key in site.keys:
             digest = key.digest
-            if key.kind in (KeyKind.READ, KeyKind.ADMIN):
-                opened = readers if key.kind is KeyKind.READ else admins
+            if (opened := openers.get(key.kind)) is not None:
                 opened[digest] = opened.get(digest, frozenset()) | {site.site}
             elif digest in writers:
                 log.error(
@@ -183,7 +196,8 @@ def _index(versions: Mapping[str, str], sites: Mapping[str, Site]) -> _Loaded:
                 )
             else:
                 writers[digest] = WriteAccess(site, key.kind)
-    return _Loaded(versions, sites, writers, readers, admins)
+    readers = openers[KeyKind.READ]
+    return _Loaded(versions, sites, writers, readers, openers[KeyKind.SHARE] | readers, openers[KeyKind.ADMIN])
 
 
 def _opened(loaded: _Loaded, keys: Mapping[bytes, frozenset[str]], kind: str, key: str | None, site: str) -> Site:

@@ -22,6 +22,7 @@ from pydantic import (
 )
 
 from clickstream.errors import InvalidSite
+from clickstream.sites.counting import Segments, Visits
 from clickstream.sites.event_definitions import EventDefinitions
 from clickstream.sites.funnels import Funnel, funnel_problems
 from clickstream.sites.goals import Goals
@@ -45,6 +46,7 @@ class KeyKind(StrEnum):
     SERVER = "server"  # secret; may state the visitor's address and agent
     IMPORT = "import"  # secret; as server, and `created_at` is taken as it is
     READ = "read"  # secret; opens queries, writes nothing
+    SHARE = "share"  # stands in links to the dashboard; opens reports that tell of no single person
     ADMIN = "admin"  # secret; opens jobs that change what is stored, such as replays
 
 
@@ -57,7 +59,8 @@ class Key(_Strict):
 
     kind: KeyKind = Field(
         description="public stands in pages; server, import, read and admin are secret. read opens queries and writes "
-        "nothing; admin opens jobs that change what is stored."
+        "nothing; share, in links, opens of these what tells of no single person; admin opens jobs that change what is "
+        "stored."
     )
     key: Annotated[
         str, StringConstraints(max_length=128, pattern=r"^(sha256:[0-9a-f]{64}|[A-Za-z0-9._~-]{4,128})$")
@@ -137,10 +140,15 @@ class Site(_Strict):
     retention_days: Annotated[StrictInt, Field(ge=1, le=36_500)] | None = Field(
         default=None, description="Whole UTC days that events and failed events are kept; none: for ever."
     )
+    embed_origins: tuple[Origin, ...] = Field(
+        default=(), description="Browser origins whose pages may frame the site's shared dashboard; empty: none."
+    )
     privacy: Privacy = Field(default_factory=Privacy, description="What is kept of visitors.")
     events: EventDefinitions = Field(default_factory=EventDefinitions, description="The events that the site expects.")
     goals: Goals = Field(default=(), description="What visitors should do; reports tell who did.")
     funnels: tuple[Funnel, ...] = Field(default=(), description="Steps on the way there; reports tell who took which.")
+    segments: Segments = Field(default=(), description="Filters that queries use by name.")
+    visits: Visits = Field(default_factory=Visits, description="Where visits end.")
 
     @field_validator("funnels")
     @classmethod

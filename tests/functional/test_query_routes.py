@@ -13,6 +13,7 @@ import pytest
 
 from clickstream.querying.reports.registry import REPORTS
 from functions import query as routes
+from functions import reports as canned
 from functions import reports as report_routes
 from functions._services import services
 from local.azurite import Azurite
@@ -33,7 +34,9 @@ def environment(azurite: Azurite) -> Iterator[None]:
     lake.append(event("e1", "shop", now), event("e2", "shop", now), event("e3", "blog", now))
     for site in ("shop", "blog"):
         document = f"site: {site}\ntime_zone: Europe/Berlin\nkeys:\n- {{kind: read, key: {site}-read}}\n"
-        lake.put(f"sites/{site}.yaml", (document + f"- {{kind: public, key: {site}-write}}\n").encode())
+        more = f"- {{kind: public, key: {site}-write}}\n- {{kind: share, key: {site}-share}}\n"
+        segment = 'segments: [{name: views, filters: [["is", "event:name", ["page_view"]]]}]\n'
+        lake.put(f"sites/{site}.yaml", f"{document}{more}{segment}".encode())
     env = {
         "EventHubConnection": "unused",
         "Lake": azurite.connection_string,
@@ -72,6 +75,25 @@ def test_a_read_key_opens_its_own_site(site: str, count: int) -> None:
     )
 
 
+def test_a_share_key_opens_reports_and_no_sql() -> None:
+    filters = [["segment", "views"]]
+    status, report, _ = post(
+        "query", json.dumps({"site_id": "shop", **REPORT, "filters": filters}).encode(), "shop-share"
+    )
+    assert (status, report["results"]) == (200, [{"dimensions": [], "metrics": [2]}])
+    status, document, _ = post("query_sql", json.dumps({"site_id": "shop", **SQL}).encode(), "shop-share")
+    assert (status, document["code"]) == (403, "forbidden")
+
+
+@pytest.mark.parametrize(("report", "status"), [("pages", 200), ("visits", 403), ("no-such-report", 404)])
+def test_a_share_key_opens_no_report_that_tells_of_single_persons(report: str, status: int) -> None:
+    headers = {"Authorization": "Bearer shop-share"}
+    request = func.HttpRequest(
+        "GET", "/", headers=headers, params={"site_id": "shop"}, route_params={"name": report}, body=b""
+    )
+    assert asyncio.run(canned.report(request)).status_code == status
+
+
 @pytest.mark.parametrize(("route", "asked"), ROUTES)
 @pytest.mark.parametrize("key", [None, "", "nobody", "shop-write"])
 def test_no_key_and_an_unknown_one_are_answered_alike_whatever_is_asked(
@@ -97,6 +119,10 @@ def test_another_site_is_forbidden_alike_whether_it_exists(route: str, asked: di
     [
         ("query", {"metrics": ["x"]}, 400, "invalid_query", "/metrics/0"),
         ("query", {"filters": [["is", "event:page", ["/"], 1]]}, 400, "invalid_query", "/filters/0"),
+        ("query", {"filters": [["segment", "x"]]}, 400, "invalid_query", "/filters/0/1"),
+        ("query", {"filters": [["is", "event:goal", ["x"]]]}, 400, "invalid_query", "/filters/0/2/0"),
+        ("query", {"filters": [["matches", "event:page", ["[[:nope:]]"]]]}, 400, "invalid_query", None),
+        ("query", {"include": {"comparisons": {"mode": "custom"}}}, 400, "invalid_query", "/include/comparisons"),
         ("query", {"pagination": {"limit": 10_001}}, 400, "invalid_query", "/pagination/limit"),
         ("query", {"include": {"time_labels": True}}, 400, "invalid_query", "/include/time_labels"),
         ("query_sql", {"sql": "DROP VIEW events"}, 400, "invalid_sql", "/sql"),

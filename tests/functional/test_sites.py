@@ -49,6 +49,29 @@ async def test_a_read_key_opens_its_own_site_only() -> None:
         await sites.reader("shop-key", "shop")
 
 
+async def test_a_share_key_opens_what_viewers_see_of_its_own_site_and_nothing_else() -> None:
+    shared = SHOP.replace(b"keys:\n", b"keys:\n- {kind: share, key: shop-share}\n")
+    sites = directory(MemoryDocuments({"sites/shop.yaml": shared, "sites/blog.yaml": BLOG}))
+    for key in ("shop-share", "shop-read"):
+        assert (await sites.viewer(key, "shop")).site == "shop"
+        assert [site.site for site in await sites.opened(key)] == ["shop"]
+        with pytest.raises(Forbidden):
+            await sites.viewer(key, "blog")
+    with pytest.raises(Forbidden, match="a share key opens reports alone"):
+        await sites.reader("shop-share", "shop")
+    for refused in (sites.writer("shop-share"), sites.admin("shop-share", "shop"), sites.viewer("nobody", "shop")):
+        with pytest.raises(Unauthorized):
+            await refused
+
+
+async def test_pages_may_frame_the_shared_dashboard_of_sites_that_say_so() -> None:
+    framed = SHOP + b"embed_origins: ['https://intranet.example', 'https://*.shop.example']\n"
+    sites = directory(MemoryDocuments({"sites/shop.yaml": framed, "sites/blog.yaml": BLOG}))
+    assert await sites.framed_by("shop") == ("https://intranet.example", "https://*.shop.example")
+    assert not await sites.framed_by("blog")
+    assert not await sites.framed_by("no-such-site")
+
+
 async def test_a_changed_document_comes_into_force_without_a_restart_and_only_it_is_read() -> None:
     documents, clock = both(), Clock()
     sites = directory(documents, clock)

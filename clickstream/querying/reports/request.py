@@ -79,6 +79,12 @@ class ReportRequest:
     sql: bool
 
 
+def is_personal(name: str) -> bool:
+    """Whether it is a report that tells of single persons."""
+    report = REPORTS.get(name)
+    return report is not None and report.personal
+
+
 def parse_report(name: str, asked: Mapping[str, str]) -> ReportRequest:
     """Read the query string of `GET /api/reports/{name}`.
 

@@ -13,6 +13,7 @@ from jsonschema_rs import Draft202012Validator
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from clickstream.sites.counting import Segment, Visits
 from clickstream.sites.document import Key, Site, parse_site
 from clickstream.sites.event_definitions import EventDefinition, EventDefinitions
 from clickstream.sites.funnels import Funnel, FunnelExclusion, FunnelStep
@@ -43,7 +44,8 @@ def rows(model: type[BaseModel]) -> str:
 
 
 @pytest.mark.parametrize(
-    "model", [Site, Key, Privacy, EventDefinitions, EventDefinition, Goal, Funnel, FunnelStep, FunnelExclusion]
+    "model",
+    [Site, Key, Privacy, EventDefinitions, EventDefinition, Goal, Funnel, FunnelStep, FunnelExclusion, Segment, Visits],
 )
 def test_every_field_is_documented_with_its_default_and_meaning_and_no_other(model: type[BaseModel]) -> None:
     assert f"|---|---|---|\n{rows(model)}\n\n" in TEXT
@@ -85,6 +87,9 @@ def test_every_field_in_the_schema_has_a_description() -> None:
         {"funnels": [{"name": "a", "steps": [{"event": "a"}]}]},
         {"funnels": [{"name": "a", "steps": [{"event": "a"}, {"event": "b"}], "window": "1 day"}]},
         {"funnels": [{"name": "a", "steps": [{"event": "a"}, {"event": "b"}], "within": "month"}]},
+        {"segments": [{"name": "a", "filters": []}]},
+        {"segments": [{"filters": [["is", "event:page", ["/"]]]}]},
+        {"visits": {"split_at_midnight": "no"}},
         {"rate_limit_per_second": 0},
         {"retention_days": 0},
         {"colour": "red"},
