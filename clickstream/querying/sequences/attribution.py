@@ -36,14 +36,16 @@ _SHARES = {
     Model.POSITION: "CASE WHEN visits <= 2 THEN 1.0 / visits WHEN place IN (1, visits) THEN 0.4"
     " ELSE 0.2 / (visits - 2) END",
 }
-# A visit of whose arrival nothing is derived is direct where no other host led to it.
-_DIRECT = "coalesce(visit_arrival.channel = 'Direct', visit_source = '(direct)')"
+# A visit of whose arrival nothing is known is direct where no other host led to it.
+_DIRECT = (
+    "CASE WHEN visit_arrival IS NULL THEN visit_source = '(direct)'"
+    " ELSE visit_arrival.channel IS NOT DISTINCT FROM 'Direct' END"
+)
 
 
 def attributed_period(period: Period, window: timedelta) -> Period:
     """The period whose events a statement about the conversions of `period` looks at."""
-    begin = period.begin.astimezone(UTC) - window
-    return Period(begin.astimezone(period.begin.tzinfo), period.end)
+    return period.since(period.begin.astimezone(UTC) - window)
 
 
 def attribution_statement(

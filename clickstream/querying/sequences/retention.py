@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 from enum import StrEnum
+from itertools import islice
 
 from clickstream.errors import InvalidRequest
 from clickstream.querying.conditions import condition
+from clickstream.querying.dimensions import DIMENSIONS, Kind
 from clickstream.querying.period import Period
 from clickstream.querying.scope import Matching
 from clickstream.querying.sequences.streams import Slice, finished, select, streams
@@ -22,10 +24,6 @@ class Unit(StrEnum):
     DAY = "day"
     WEEK = "week"
     MONTH = "month"
-
-
-# From the first day of one to some day of the next.
-_TO_THE_NEXT = {Unit.DAY: timedelta(1), Unit.WEEK: timedelta(7), Unit.MONTH: timedelta(31)}
 
 
 def retention_statement(
@@ -49,7 +47,7 @@ def retention_statement(
     parameters = slice_.parameters()
     matchings = {"starts": start or Matching(), "is_back": back or Matching()}
     columns = {name: condition(matching, parameters) for name, matching in matchings.items()}
-    columns["unit"] = f"CAST(date_trunc('{unit}', timezone($time_zone, occurred_at)) AS DATE)"
+    columns["unit"] = DIMENSIONS[f"time:{unit}"].sql
     needs_visits = any(matching.needs_visits for matching in matchings.values())
     dates = ", ".join(f"(DATE '{begin}', {number})" for number, begin in enumerate(units))
     expressions = [
@@ -101,17 +99,8 @@ ORDER BY 1""".strip()
 
 def _units(period: Period, unit: Unit) -> list[date]:
     """The date on which each unit that the period touches begins."""
-    last = period.last.date()
-    units = [_first_day(period.begin.date(), unit)]
-    while (following := _first_day(units[-1] + _TO_THE_NEXT[unit], unit)) <= last:
-        if len(units) == MAX_UNITS:
-            told = f"/unit: the range has more than {MAX_UNITS} of a {unit}"
-            raise InvalidRequest(told, code="invalid_query", pointer="/unit")
-        units.append(following)
+    units = list(islice(period.dates(Kind(unit)), MAX_UNITS + 1))
+    if len(units) > MAX_UNITS:
+        told = f"/unit: the range has more than {MAX_UNITS} of a {unit}"
+        raise InvalidRequest(told, code="invalid_query", pointer="/unit")
     return units
-
-
-def _first_day(day: date, unit: Unit) -> date:
-    if unit is Unit.MONTH:
-        return day.replace(day=1)
-    return day - timedelta(day.weekday()) if unit is Unit.WEEK else day

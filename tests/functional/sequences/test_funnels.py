@@ -232,6 +232,22 @@ def test_filters_choose_the_events_of_the_stream(events: Events) -> None:
     assert reached(events, rows, strict, [["is", "event:name", ["a", "b"]]]) == [1, 1, 0]
 
 
+def test_a_filter_by_what_visits_did_leaves_their_streams_whole(events: Events) -> None:
+    there = [at(ms, name, session_id="1") for ms, name in enumerate("axb")]
+    elsewhere = [at(1000 + ms, name, session_id="2") for ms, name in enumerate("ab")]
+    within_visit = sequence_of("ab", within=Within.VISIT)
+    assert reached(events, [*there, *elsewhere], within_visit) == [2, 2]
+    did = [["has_done", ["is", "event:name", ["x"]]]]
+    assert reached(events, [*there, *elsewhere], within_visit, did) == [1, 1]
+    assert reached(events, [*there, *elsewhere], sequence_of("ab", within=Within.PERSON), did) == [1, 1]
+
+
+def test_bots_are_in_no_stream_unless_the_filters_ask_for_them(events: Events) -> None:
+    rows = [at(ms, name, is_bot=True) for ms, name in enumerate("ab")]
+    assert reached(events, rows, sequence_of("ab")) == [0, 0]
+    assert reached(events, rows, sequence_of("ab"), [["is", "event:bot", ["true"]]]) == [1, 1]
+
+
 @pytest.mark.parametrize(
     ("pattern", "path", "matches"),
     [
