@@ -40,6 +40,7 @@ export function useAsked<Body>(what: string | null, ask: (api: Api, signal: Abor
   const { api, round, refused } = useScreen();
   const [asked, setAsked] = useState<Asked<Body>>({ answer: null, problem: null, loading: what !== null });
   const [retries, setRetries] = useState(0);
+  const answered = useRef<string | null>(null);
   const latest = useRef(ask);
   latest.current = ask;
   useEffect(() => {
@@ -51,12 +52,17 @@ export function useAsked<Body>(what: string | null, ask: (api: Api, signal: Abor
     let retry: number | undefined;
     setAsked((before) => ({ ...before, loading: true }));
     latest.current(api, leaving.signal).then(
-      (answer) => leaving.signal.aborted || setAsked({ answer, problem: null, loading: false }),
+      (answer) => {
+        if (leaving.signal.aborted) return;
+        answered.current = what;
+        setAsked({ answer, problem: null, loading: false });
+      },
       (error: unknown) => {
         if (leaving.signal.aborted) return;
         const problem = error instanceof Problem ? error : new Problem(-1, String(error), 0);
         if (problem.status === UNAUTHORIZED) refused();
-        setAsked((before) => ({ ...before, problem, loading: false }));
+        // What was answered to another question is no answer to this one.
+        setAsked(({ answer }) => ({ answer: answered.current === what ? answer : null, problem, loading: false }));
         if (LATER.includes(problem.status)) {
           retry = window.setTimeout(() => setRetries((count) => count + 1), problem.retryAfterSeconds * 1000);
         }

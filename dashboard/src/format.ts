@@ -34,7 +34,12 @@ export function duration(seconds: number): string {
   return minutes ? `${minutes}m ${String(rest).padStart(2, "0")}s` : `${rest}s`;
 }
 
-/** A change in percent, with its sign. */
+/** A message as a sentence of its own. */
+export function sentence(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
+}
+
+/** A change in percent, without its sign. */
 export function change(percent: number): string {
   const size = Math.abs(percent);
   return `${whole.format(size > 0 && size < 1 ? 1 : size)}%`;

@@ -1,10 +1,20 @@
 // The one question before anything is shown.
 import { useState } from "preact/hooks";
 import { chosenTheme } from "./keeping";
+import { sharedSite } from "./view";
 
 export function KeyForm({ refused, onKey }: { refused: boolean; onKey(key: string): void }) {
   const [key, setKey] = useState("");
   useState(() => chosenTheme(location));
+  if (sharedSite(location.pathname) !== null) {
+    return (
+      <main class="alone">
+        <p class="notice" role="alert">
+          This link opens nothing any more. Ask for a new one where you have it from.
+        </p>
+      </main>
+    );
+  }
   const submit = (event: Event) => {
     event.preventDefault();
     if (key.trim()) onKey(key.trim());

@@ -2,7 +2,7 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useId, useRef, useState } from "preact/hooks";
 import { type Asked, isTriedAgain, useScreen } from "./asking";
-import { NOTHING, change, shown } from "./format";
+import { NOTHING, change, sentence, shown } from "./format";
 import { ICONS, type IconName } from "./icons";
 import type { Metric } from "./metrics";
 
@@ -47,7 +47,8 @@ export function Unanswered({ asked, empty }: { asked: Asked<unknown>; empty?: st
   if (problem) {
     return (
       <p class="notice problem" role="alert">
-        {problem.message} {isTriedAgain(problem) && <span>Trying again in {problem.retryAfterSeconds} s.</span>}
+        {sentence(problem.message)}
+        {isTriedAgain(problem) && ` Trying again in ${problem.retryAfterSeconds} s.`}
       </p>
     );
   }

@@ -89,6 +89,8 @@ function branchesOf(records: Records): Branches {
     const node = { name: path.at(-1)!, reached: records.number(row, "reached") ?? 0 };
     found.set(before, [...(found.get(before) ?? []), node]);
   }
+  // What leads no further stands below what does.
+  for (const nodes of found.values()) nodes.sort((one, other) => +goesOn(other.name) - +goesOn(one.name));
   return found;
 }
 
