@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
+import io
+import json
 import os
 import re
 import subprocess
@@ -15,6 +18,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
+import pyarrow as pa
 import pytest
 
 from local.processes import free_port
@@ -23,6 +27,7 @@ from tests.e2e.journey import READ, stack_settings
 
 pytestmark = pytest.mark.e2e
 HOST = "www.example.com"
+EVERYONE = [["is", "event:bot", ["true", "false"]]]
 AGENT = 'Mozilla/5.0 (X11; Linux) \\"quoted\\" Firefox/1.0'
 
 
@@ -145,8 +150,7 @@ def test_the_answers_equal_a_count_made_straight_from_the_log(log: Path | None, 
     with Stack(settings) as stack, httpx.Client(base_url=stack.base_url, timeout=60) as client:
 
         def ask(metrics: list[str], dimension: str | None = None) -> dict[str, list[int]] | list[int]:
-            everyone = [["is", "event:bot", ["true", "false"]]]
-            body = {"site_id": "demo", "metrics": metrics, "date_range": "all", "filters": everyone}
+            body = {"site_id": "demo", "metrics": metrics, "date_range": "all", "filters": EVERYONE}
             answer = client.post(
                 "/api/query", json={**body, "dimensions": [dimension] if dimension else []}, headers=READ
             )
@@ -159,6 +163,14 @@ def test_the_answers_equal_a_count_made_straight_from_the_log(log: Path | None, 
         assert ask(["pageviews"], "event:page") == {page: [views] for page, views in counted.pages.items()}
         assert ask(["visitors"], "time:day") == {day: [len(who)] for day, who in counted.days.items()}
         assert ask(["visits"], "visit:source") == {source: [number] for source, number in counted.visits.items()}
+        parameters = {"site_id": "demo", "date_range": "all", "filters": json.dumps(EVERYONE), "format": "arrow"}
+        answer = client.get("/api/reports/pages", params=parameters, headers=READ)
+        report = pa.ipc.open_stream(answer.content).read_all()
+        assert dict(zip(report["page"].to_pylist(), report["pageviews"].to_pylist(), strict=True)) == counted.pages
+        hours = client.get("/api/reports/reconciliation", params={"site_id": "demo", "format": "csv"}, headers=READ)
+        rows = list(csv.DictReader(io.StringIO(hours.text)))
+        assert sum(int(row["compacted"]) for row in rows) == total
+        assert {row["difference"] for row in rows} == {"0"}
 
 
 def test_the_small_log_holds_what_the_rules_tell_apart(tmp_path: Path) -> None:

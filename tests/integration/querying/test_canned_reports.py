@@ -380,7 +380,7 @@ def test_a_comparison_stands_beside_every_metric(reports: Reports) -> None:
     assert names[:4] == ["page", "visitors", "visitors_before", "visitors_change"]
     for row, alone in zip(rows_of(compared), now, strict=True):
         assert {name: row[name] for name in alone} == alone
-        assert (row["events_before"] if "events" in alone else row["pageviews_before"]) == 0
+        assert row["pageviews_before"] == 0
         assert row["visitors_change"] is None, "from nothing to something is no percentage"
     days = rows_of(
         ask(reports, "overview", date_range="2026-10-28,2026-10-28", compare="previous_period", interval="day")
