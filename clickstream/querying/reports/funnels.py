@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from pydantic import ValidationError
@@ -15,6 +14,7 @@ from clickstream.querying.reports.report import (
     Parameter,
     Report,
     Rows,
+    read_json,
     short_text,
     switch,
     text_dimension,
@@ -48,10 +48,7 @@ VISIT_COLUMNS = (
 
 def _stated(text: str) -> Funnel:
     """A funnel as in a site's document, but for its name."""
-    try:
-        written = json.loads(text)
-    except (ValueError, RecursionError):
-        raise ValueError('must be JSON, such as {"steps": [{"page": "/cart"}, {"event": "buy"}]}') from None
+    written = read_json(text, '{"steps": [{"page": "/cart"}, {"event": "buy"}]}')
     if not isinstance(written, dict):
         raise ValueError("must be an object with `steps`")
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,6 +20,9 @@ from clickstream.sites.document import Site
 
 if TYPE_CHECKING:
     from clickstream.querying.engine import QueryEngine
+
+
+MAX_JSON_CHARACTERS = 65_536
 
 
 class ColumnType(StrEnum):
@@ -133,6 +137,16 @@ def whole_number(least: int, most: int) -> Callable[[str], int]:
         return int(text)
 
     return read
+
+
+def read_json(text: str, example: str) -> Any:
+    """Reads JSON of a length that a query string may have."""
+    if len(text) > MAX_JSON_CHARACTERS:
+        raise ValueError(f"has more than {MAX_JSON_CHARACTERS} characters")
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        raise ValueError(f"must be JSON, such as {example}") from None
 
 
 def switch(text: str) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,11 +11,10 @@ import orjson
 from clickstream.errors import InvalidRequest, NotFound
 from clickstream.querying.filters import Problem
 from clickstream.querying.reports.registry import REPORTS
-from clickstream.querying.reports.report import Parameter, Report, one_of, switch, whole_number
+from clickstream.querying.reports.report import Parameter, Report, one_of, read_json, switch, whole_number
 from clickstream.querying.request import parse_query
 
 DEFAULT_RANGE = "28d"
-MAX_FILTERS_CHARACTERS = 65_536
 COMPARISONS = ("previous_period", "year_over_year")
 
 
@@ -25,13 +23,8 @@ def _range(text: str) -> str | list[str]:
     return text.split(",") if "," in text else text
 
 
-def _json(text: str) -> Any:
-    if len(text) > MAX_FILTERS_CHARACTERS:
-        raise ValueError(f"has more than {MAX_FILTERS_CHARACTERS} characters")
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        raise ValueError('must be JSON, such as [["is","event:page",["/"]]]') from None
+def _filters(text: str) -> Any:
+    return read_json(text, '[["is","event:page",["/"]]]')
 
 
 EVERYWHERE: Mapping[str, Parameter] = {
@@ -51,7 +44,7 @@ COMMON: Mapping[str, Parameter] = {
             _range,
             DEFAULT_RANGE,
         ),
-        Parameter("filters", "Which events are counted: JSON, as in `POST /api/query`.", _json),
+        Parameter("filters", "Which events are counted: JSON, as in `POST /api/query`.", _filters),
         Parameter("limit", "How many rows at most; without it, `QUERY_MAX_ROWS`.", whole_number(1, 1_000_000_000)),
         Parameter("offset", "How many rows to leave out before.", whole_number(0, 1_000_000_000), "0"),
         Parameter("total_rows", "`1`: `meta` tells how many rows there are without `limit` and `offset`.", switch, "0"),

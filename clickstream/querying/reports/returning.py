@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from pydantic import ValidationError
+
 from clickstream.querying.dimensions import Dimension
 from clickstream.querying.reports.report import (
     Asked,
@@ -13,19 +15,23 @@ from clickstream.querying.reports.report import (
     Report,
     Rows,
     one_of,
+    read_json,
     short_text,
     text_dimension,
     whole_number,
 )
-from clickstream.querying.reports.statements import LIMITS, ask, goal_of, slice_of
+from clickstream.querying.reports.statements import LIMITS, ask, goal_of, refused, slice_of
+from clickstream.querying.scope import Matching
 from clickstream.querying.sequences.attribution import (
     MAX_WINDOW,
     Model,
     attributed_period,
     attribution_statement,
 )
+from clickstream.querying.sequences.definition import step_of
 from clickstream.querying.sequences.retention import Unit, frequency_statement, retention_statement
-from clickstream.sites.funnels import Within, duration
+from clickstream.sites.funnels import FunnelStep, Within, duration
+from clickstream.sites.problems import told
 
 RETENTION_COLUMNS = (
     Column("cohort", ColumnType.DATE, "The day, or first day, of the unit in which they first came."),
@@ -45,6 +51,24 @@ SHARE_COLUMNS = (
 )
 
 
+def _step(text: str) -> FunnelStep:
+    """A step as in a funnel of a site's document."""
+    try:
+        return FunnelStep.model_validate(read_json(text, '{"event": "signup"}'))
+    except ValidationError as error:
+        raise ValueError("; ".join(told(error))) from None
+
+
+def _matching(asked: Asked, name: str) -> Matching | None:
+    step: FunnelStep | None = asked.own[name]
+    if step is None:
+        return None
+    if step.goal is not None and step.goal not in asked.scope.goals:
+        known = ", ".join(asked.scope.goals) or "none"
+        raise refused(f"{name}/goal", f"no goal is called {step.goal!r}; known are {known}")
+    return step_of(step, asked.scope.goals).matching
+
+
 def _window(text: str) -> timedelta:
     window = duration(text)
     if window > MAX_WINDOW:
@@ -53,7 +77,13 @@ def _window(text: str) -> timedelta:
 
 
 def _retention(asked: Asked) -> Rows:
-    statement = retention_statement(slice_of(asked), Unit(asked.own["unit"]), within=Within(asked.own["within"]))
+    statement = retention_statement(
+        slice_of(asked),
+        Unit(asked.own["unit"]),
+        within=Within(asked.own["within"]),
+        start=_matching(asked, "start"),
+        back=_matching(asked, "back"),
+    )
     return ask(asked, RETENTION_COLUMNS, statement)
 
 
@@ -91,6 +121,13 @@ RETENTION = Report(
     frozenset({"date_range", "filters"}),
     (
         Parameter("unit", "`day`, `week` or `month`.", one_of(*Unit), Unit.WEEK),
+        Parameter(
+            "start",
+            'Events that begin it, as a step of a funnel in [sites.md](sites.md), in JSON: `{"event": "signup"}`; '
+            "without it, any.",
+            _step,
+        ),
+        Parameter("back", "Events that say who is back, likewise; without it, any.", _step),
         _WITHIN,
     ),
 )

@@ -63,18 +63,19 @@ def funnels_of(site: Site) -> Mapping[str, Funnel]:
         funnel.name: Funnel(
             funnel.name,
             Sequence(
-                tuple(_step(step, goals) for step in funnel.steps),
+                tuple(step_of(step, goals) for step in funnel.steps),
                 duration(funnel.window) if funnel.window is not None else None,
                 funnel.within,
                 funnel.order,
-                tuple(Exclusion(_step(item, goals).matching, item.after) for item in funnel.exclude),
+                tuple(Exclusion(step_of(item, goals).matching, item.after) for item in funnel.exclude),
             ),
         )
         for funnel in site.funnels
     }
 
 
-def _step(step: FunnelStep, goals: Mapping[str, Goal]) -> Step:
+def step_of(step: FunnelStep, goals: Mapping[str, Goal]) -> Step:
+    """A step of a document, with the goals that it may name."""
     filters = filters_of(step.filters)
     if step.goal is not None:
         goal = goals[step.goal].matching

@@ -359,6 +359,15 @@ def test_who_came_back_and_how_often(reports: Reports) -> None:
         ("2026-10-27", 1, 1, 1),
         ("2026-10-28", 1, 0, 1),
     ]
+    buyers = ask(reports, "retention", unit="day", start='{"goal": "bought"}', back='{"page": "/*"}')
+    assert [(row["cohort"], row["units_later"], row["reached"]) for row in rows_of(buyers)] == [
+        ("2026-10-27", 0, 1),
+        ("2026-10-27", 1, 1),
+    ]
+    for wrong, pointer in (('{"goal": "x"}', "/start/goal"), ('{"goal": 1}', "/start"), ("[]", "/start")):
+        with pytest.raises(InvalidRequest) as caught:
+            ask(reports, "retention", start=wrong)
+        assert caught.value.pointer == pointer
     visits = rows_of(ask(reports, "frequency"))
     assert [(row["visits"], row["reached"], row["percent"]) for row in visits] == [(1, 1, 50.0), (2, 1, 50.0)]
 
