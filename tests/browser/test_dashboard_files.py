@@ -5,10 +5,14 @@ from __future__ import annotations
 import gzip
 import re
 import subprocess
+import time
 from pathlib import Path
 
 import httpx
 import pytest
+from azure.storage.blob import BlobServiceClient
+
+from local.stack import Stack
 
 ROOT = Path(__file__).parents[2]
 STATIC = ROOT / "functions" / "static" / "dashboard"
@@ -95,10 +99,37 @@ def test_a_share_link_leads_to_the_same_page(client: httpx.Client) -> None:
 
 
 @pytest.mark.e2e
+def test_pages_that_a_site_names_may_frame_its_shared_dashboard_and_no_other(
+    stack: Stack, client: httpx.Client
+) -> None:
+    document = b"""
+site: framed
+keys: [{kind: share, key: framed-share}]
+embed_origins: ["https://intranet.example"]
+"""
+    service = BlobServiceClient.from_connection_string(stack.azurite.connection_string)
+    blob = service.get_blob_client("config", "sites/framed.yaml")
+    blob.upload_blob(document)
+    try:
+        in_force = "frame-ancestors https://intranet.example"
+        deadline = time.monotonic() + 30
+        while not client.get("/share/framed").headers["content-security-policy"].endswith(in_force):
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        assert "frame-ancestors 'none'" in client.get("/share/demo").headers["content-security-policy"]
+        assert "frame-ancestors 'none'" in client.get("/share/nobody").headers["content-security-policy"]
+        assert "frame-ancestors 'none'" in client.get("/dashboard").headers["content-security-policy"]
+    finally:
+        blob.delete_blob()
+
+
+@pytest.mark.e2e
 def test_a_read_key_is_told_its_sites_and_no_other_key_is(client: httpx.Client) -> None:
     opened = client.get("/api/sites", headers={"Authorization": "Bearer demo-read"})
     assert [site["site"] for site in opened.json()["sites"]] == ["demo"]
     assert opened.headers["cache-control"] == "no-store"
+    shared = client.get("/api/sites", headers={"Authorization": "Bearer demo-share"})
+    assert shared.json() == opened.json()
     for key in ("demo", "demo-server", "demo-import", "demo-admin", "nothing"):
         refused = client.get("/api/sites", headers={"Authorization": f"Bearer {key}"})
         assert (refused.status_code, refused.json()["code"]) == (401, "unauthorized")
