@@ -49,7 +49,8 @@ def _breakdowns() -> Iterator[str]:
 def _report(report: Report) -> Iterator[str]:
     yield f"### `{report.name}`\n"
     taken = f" Takes {_names(report.takes)}." if report.takes else ""
-    yield f"{report.description}{taken}{' Tells of single persons.' if report.personal else ''}\n"
+    closed = " It tells of single persons, so no share key opens it." if report.personal else ""
+    yield f"{report.description}{taken}{closed}\n"
     if report.parameters:
         yield from _parameters(report.parameters)
     if all(column.name in METRICS for column in report.columns):

@@ -397,3 +397,25 @@ def test_a_comparison_stands_beside_every_metric(reports: Reports) -> None:
     assert [(row["day"], row["events"], row["events_before"], row["events_change"]) for row in days] == [
         ("2026-10-28", 10, 3, 233.3)
     ]
+
+
+@pytest.mark.parametrize("name", ["a'b", 'a"b', "a b", "$x", "a\\", "*", "é", "a.b[0]", "'; DROP", "x" * 200])
+@pytest.mark.parametrize("report", ["funnel", "attribution"])
+def test_properties_of_any_name_can_be_grouped_by(reports: Reports, report: str, name: str) -> None:
+    try:
+        answer = ask(reports, report, by=f"event:props:{name}", **needed(REPORTS[report]))
+    except InvalidRequest as error:
+        assert (name, error.pointer) == ("*", "/by")
+    else:
+        assert {row[0] for row in answer["rows"]} == {"(none)"}
+
+
+@pytest.mark.parametrize("report", [name for name in REPORTS if "filters" in REPORTS[name].takes])
+def test_every_filter_can_be_asked_of_every_report(reports: Reports, report: str) -> None:
+    filters = [
+        ["has_done", ["is", "event:goal", ["bought"]]],
+        ["or", [["matches", "event:page", ["^/[0-9]$"]], ["is_not_set", "visit:country"]]],
+        ["not", ["contains", "event:props:value", ["9"]]],
+        ["is", "time:hour_of_day", ["11"]],
+    ]
+    assert ask(reports, report, filters=json.dumps(filters), **needed(REPORTS[report]))["report"] == report
