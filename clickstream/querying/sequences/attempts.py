@@ -28,12 +28,13 @@ def attempts(
     parameters: Parameters,
     *,
     needs_visits: bool = False,
+    event_ids: bool = False,
 ) -> str:
     """Common table expressions, the last of which is `counted`: of each stream with an attempt the one that counts.
 
-    It has `stream`; `taken`, a list of each step that was reached, with the `moment` (microseconds since 1970) and the
-    `event_id` of its event; `reached`, how many these are; and the columns, given as name -> SQL about the event of the
-    first step.
+    It has `stream`; `taken`, a list of each step that was reached, with the `moment` (microseconds since 1970) of its
+    event and, where they are asked for, the `event_id`; `reached`, how many these are; and the columns, given as name
+    -> SQL about the event of the first step.
     """
     strict = sequence.order is Order.STRICT
     steps = {f"step_{number}": condition(step.matching, parameters) for number, step in enumerate(sequence.steps, 1)}
@@ -54,7 +55,7 @@ def attempts(
                 needs_visits=needs_visits or sequence.needs_visits,
             ),
             select("numbered", ["*", f"row_number() OVER ({IN_ORDER}) AS position"], "streams", [" OR ".join(flags)]),
-            *_ways(sequence, steps, strict=strict),
+            *_ways(sequence, steps, event_ids=event_ids),
             select(
                 "attempts",
                 ["stream", "position", *columns_of_first, f"{_within_window(sequence, parameters)} AS taken"],
@@ -71,10 +72,11 @@ def attempts(
     )
 
 
-def _ways(sequence: Sequence, steps: Iterable[str], *, strict: bool) -> Iterator[str]:
+def _ways(sequence: Sequence, steps: Iterable[str], *, event_ids: bool) -> Iterator[str]:
     """From the last step back to the first: at each event of a step, the way on from there, however long it takes."""
     last = len(sequence.steps)
-    this = "struct_pack(moment := moment, event_id := event_id)"
+    strict = sequence.order is Order.STRICT
+    this = "struct_pack(moment := moment, event_id := event_id)" if event_ids else "struct_pack(moment := moment)"
     where = [" OR ".join(steps)] if strict else []
     yield select(f"ways_{last}", ["*", f"CASE WHEN step_{last} THEN [{this}] END AS way"], "numbered", where)
     for step in range(last - 1, 0, -1):

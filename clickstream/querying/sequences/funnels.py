@@ -90,6 +90,7 @@ def funnel_visits_statement(
         {who: who, **{dimension.name: dimension.sql for dimension in chosen}},
         parameters,
         needs_visits=any(dimension.of_visits for dimension in chosen),
+        event_ids=True,
     )
     where = [f"reached {'=' if dropped else '>='} {parameters.bind(step)}"]
     where.extend(f"{dimension.column} = {parameters.bind(value)}" for dimension, value in chosen.items())

@@ -14,12 +14,17 @@ from clickstream.querying.sequences.definition import Exclusion, Sequence, Step
 from clickstream.sites.funnels import Order, Within
 from tests.functional.sequences.plain_streams import NAMES, Happened, Matches, Plan, counted, grouped
 
-# How many random streams each of the comparisons sees.
+# How many random streams the comparisons with plain Python see together, at the least.
 STREAMS = int(os.environ.get("STREAMS", "5000"))
 AT_ONCE = 25
 WINDOWS = [None, *(timedelta(milliseconds=ms) for ms in (0, 1, 999, 1000, 2000, 2001))]
 
-thoroughly = settings(max_examples=max(1, STREAMS // AT_ONCE), suppress_health_check=list(HealthCheck))
+
+def of_streams(percent: int) -> settings:
+    """So many examples that they have this part of the streams."""
+    return settings(max_examples=max(1, STREAMS * percent // 100 // AT_ONCE), suppress_health_check=list(HealthCheck))
+
+
 names = st.sampled_from(NAMES)
 many_streams = st.lists(st.binary(max_size=16), min_size=AT_ONCE, max_size=AT_ONCE)
 

@@ -12,7 +12,7 @@ from statistics import mean, median
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from clickstream.querying.dimensions import DIMENSIONS
 from clickstream.querying.scope import Matching
@@ -25,10 +25,10 @@ from tests.functional.sequences.plain_streams import BEGIN, MS, Happened, decode
 from tests.functional.sequences.random_sequences import (
     found,
     many_streams,
+    of_streams,
     plan_of,
     sequence_of,
     sequences,
-    thoroughly,
 )
 
 DEVICE, NAME, DAY = (DIMENSIONS[name] for name in ("visit:device", "event:name", "time:day"))
@@ -51,7 +51,7 @@ def event_ids(events: Events, statement: Statement) -> list[list[str]]:
     return sorted(row["event_ids"] for row in events.ask(statement))
 
 
-@thoroughly
+@of_streams(percent=60)
 @given(many_streams, sequences)
 def test_the_attempt_that_counts_is_the_one_that_plain_python_finds(
     events: Events, streams: list[bytes], sequence: Sequence
@@ -70,7 +70,7 @@ def test_the_attempt_that_counts_is_the_one_that_plain_python_finds(
         assert numbers["mean_seconds"] == (pytest.approx(mean(seconds)) if seconds else None)
 
 
-@settings(max_examples=50)
+@of_streams(percent=20)
 @given(many_streams, sequences)
 def test_without_exclusions_no_choice_of_events_gets_further(
     events: Events, streams: list[bytes], sequence: Sequence
@@ -82,7 +82,7 @@ def test_without_exclusions_no_choice_of_events_gets_further(
     assert Counter(row["reached"] for row in events.ask(who(loose))) == Counter(length for length in most if length)
 
 
-@settings(max_examples=10)
+@of_streams(percent=5)
 @given(many_streams, sequences)
 def test_behind_every_number_of_every_group_stand_as_many(
     events: Events, streams: list[bytes], sequence: Sequence

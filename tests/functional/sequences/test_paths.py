@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from clickstream.querying.scope import Matching
@@ -18,7 +18,7 @@ from clickstream.querying.sequences.paths import Direction, paths_statement
 from clickstream.sites.funnels import Order, Within
 from tests.functional.sequences.asking import Events, row, rows_of, slice_of
 from tests.functional.sequences.plain_streams import BEGIN, MS, Happened, decoded, grouped
-from tests.functional.sequences.random_sequences import AT_ONCE, STREAMS, many_streams, names, sequence_of
+from tests.functional.sequences.random_sequences import many_streams, names, of_streams, sequence_of
 
 Paths = dict[tuple[str, ...], tuple[int, int]]
 
@@ -61,7 +61,7 @@ def told(rows: list[dict[str, Any]]) -> Paths:
     return {tuple(row["path"]): (row["reached"], row["times"]) for row in rows}
 
 
-@settings(max_examples=max(1, STREAMS // AT_ONCE // 4))
+@of_streams(percent=20)
 @given(
     many_streams,
     st.none() | names,
@@ -102,7 +102,30 @@ def test_paths_are_those_that_plain_python_finds(
     assert len(rows) == len(told(rows))
 
 
-@settings(max_examples=max(1, STREAMS // AT_ONCE // 10))
+MUTATIONS = {
+    "ties in the wrong order": ("ORDER BY moment, event_id", "ORDER BY moment, event_id DESC"),
+    "ways by how often they are gone": ("count(DISTINCT stream) DESC", "count(*) DESC"),
+    "a way too few": ("place <= ", "place < "),
+    "what is no act followed, too": ("WHERE is_act OR is_start", ""),
+    "ways one after the next but one": ("lead(node, 1)", "lead(node, 2)"),
+}
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS)
+def test_a_mutation_of_the_statement_is_caught(events: Events, mutation: str) -> None:
+    happened = decoded([random.Random(seed).randbytes(16) for seed in range(300)])
+    events.hold(rows_of(happened))
+    statement = paths_statement(slice_of(), Matching("a"), within=Within.VISITOR, length=4, branches=2)
+    streams = grouped(happened, Within.VISITOR).items()
+    walked = [(key, walk) for key, stream in streams for walk in walks(stream, "a", Direction.FORWARD, False)]
+    assert told(events.ask(statement)) == expected(walked, 4, 2)
+    right, wrong = MUTATIONS[mutation]
+    assert right in statement.sql
+    mutant = replace(statement, sql=statement.sql.replace(right, wrong))
+    assert told(events.ask(mutant)) != expected(walked, 4, 2)
+
+
+@of_streams(percent=10)
 @given(many_streams, names, st.sampled_from(list(Direction)), st.sampled_from(list(Within)))
 def test_a_path_is_gone_by_as_many_as_reach_the_end_of_the_same_strict_funnel(
     events: Events, streams: list[bytes], start: str, direction: Direction, within: Within
