@@ -35,7 +35,7 @@ export const PANELS: readonly PanelOf[] = [
     title: "Sources",
     tabs: [
       tab("channels", "Channels", "visit:channel"),
-      tab("sources", "Sources", "visit:source"),
+      tab("sources", "Sources", "visit:source_name"),
       tab("referrers", "Referrers", "visit:referrer"),
       tab("campaigns", "Campaigns", "visit:utm_campaign"),
     ],
