@@ -176,8 +176,14 @@ def dimension_named(name: str) -> Dimension | None:
 
 
 def _property(name: str, key: str) -> Dimension | None:
-    """Of one property; its SQL says the path, in which `*` alone would mean every property."""
-    if not key or key == "*" or len(key) > MAX_PROPERTY_CHARACTERS or "\0" in key:
+    if not key or len(key) > MAX_PROPERTY_CHARACTERS or "\0" in key:
         return None
+    return Dimension(name, f"The event's property; `{NONE}` without it.", property_sql(key), NONE)
+
+
+def property_sql(key: str) -> str:
+    """A property of an event in SQL: a text as it is, all else as JSON; null without it."""
+    if key == "*":  # in a path it would mean every property
+        return "properties->>'/*'"
     path = key.replace("\\", "\\\\").replace('"', '\\"').replace("'", "''")
-    return Dimension(name, f"The event's property; `{NONE}` without it.", f"properties->>'$.\"{path}\"'", NONE)
+    return f"properties->>'$.\"{path}\"'"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from clickstream.querying.conditions import Parameters
+from clickstream.querying.dimensions import property_sql
 from clickstream.querying.filters import Filter, FilterReader
 from clickstream.querying.scope import Goal, Matching
 
@@ -17,15 +17,14 @@ if TYPE_CHECKING:
 MONEY = "DECIMAL(18, 4)"
 
 
-def revenue(goal: Goal, parameters: Parameters) -> str:
+def revenue(goal: Goal) -> str:
     """SQL for what an event of the goal is worth: null where it says no number."""
-    return f"CAST(NULL AS {MONEY})" if goal.revenue is None else money(goal.revenue, parameters)
+    return f"CAST(NULL AS {MONEY})" if goal.revenue is None else money(goal.revenue)
 
 
-def money(property_name: str, parameters: Parameters) -> str:
+def money(property_name: str) -> str:
     """SQL for a property of an event as a sum of money: null where it is no number."""
-    pointer = "/" + property_name.replace("~", "~0").replace("/", "~1")  # in the other syntax `*` would be any property
-    return f"try_cast(json_extract_string(properties, {parameters.bind(pointer)}) AS {MONEY})"
+    return f"TRY_CAST({property_sql(property_name)} AS {MONEY})"
 
 
 def goals_of(site: Site) -> Mapping[str, Goal]:

@@ -159,11 +159,11 @@ class _Groups:
     def _revenue(self) -> str:
         """By the first goal that names a property, else by the property `revenue`."""
         cases = [
-            f"WHEN {condition(goal.matching, self._parameters)} THEN {money(goal.revenue, self._parameters)} "
+            f"WHEN {condition(goal.matching, self._parameters)} THEN {money(goal.revenue)} "
             for goal in self._parameters.site.goals.values()
             if goal.revenue is not None
         ]
-        usual = money("revenue", self._parameters)
+        usual = money("revenue")
         return f"CASE {''.join(cases)}ELSE {usual} END" if cases else usual
 
 

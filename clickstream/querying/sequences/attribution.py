@@ -80,7 +80,7 @@ def attribution_statement(
     columns = {
         "visit": "visit",
         "converts": " AND ".join(converts),
-        "worth": revenue(goal, parameters),
+        "worth": revenue(goal),
         "direct": _DIRECT,
         **{dimension.name: dimension.sql for dimension in dimensions},
     }

@@ -25,6 +25,7 @@ from clickstream.lake.delta import EVENTS_TABLE, FAILED_TABLE, LakeTable
 from clickstream.lake.pipeline_hours import added_up
 from clickstream.pipeline_hour import PipelineHour
 from clickstream.querying.engine import QueryEngine
+from clickstream.querying.metrics import METRICS, Need
 from clickstream.querying.request import parse_query
 from clickstream.querying.scope import SiteScope
 from distributed.backlog import Backlog
@@ -228,12 +229,25 @@ def test_reports_are_answered_as_the_functions_answer_them(
     azurite: Azurite, spark: Any, reported: QueryLake, zone: str
 ) -> None:
     engine = QueryEngine(reported.account, reported.settings, lambda: NOW)
-    filters = [[], [["contains", "event:page", ["/a", "%", "'"]]], [["not", ["is", "visit:source", ["(direct)"]]]]]
+    filters: list[list[Any]] = [
+        [],
+        [["contains", "event:page", ["/a", "%", "'"]]],
+        [["not", ["is", "visit:source", ["(direct)"]]]],
+    ]
     dimensions = [[], ["event:page"], ["visit:source"], ["time:day"], ["time:hour", "event:name"]]
-    for dimension, filter in product(dimensions, filters):
+    usual = ["visitors", "visits", "pageviews", "events"]
+    every = [name for name, metric in METRICS.items() if not metric.needs & {Need.GOAL, Need.GOAL_OF_GROUP}]
+    asked: list[tuple[list[str], list[str], list[Any]]] = [(usual, *both) for both in product(dimensions, filters)]
+    asked += [
+        (every, ["visit:channel"], []),
+        (usual, ["time:weekday", "event:props:plan"], [["matches", "event:page", ["^/a"]]]),
+        (usual, ["time:week"], [["has_done", ["is", "event:name", ["buy"]]], ["is_set", "visit:utm_source"]]),
+        (usual, ["event:bot", "visit:entry_page"], []),
+    ]
+    for metrics, dimension, filter in asked:
         query = {
             "site_id": "shop",
-            "metrics": ["visitors", "visits", "pageviews", "events"],
+            "metrics": metrics,
             "date_range": ["2026-10-01", "2026-10-28"],
             "dimensions": dimension,
             "filters": filter,
@@ -251,7 +265,10 @@ def test_the_command_prints_an_answer(azurite: Azurite, sail: Sail, reported: Qu
     done = distributed(sail, azurite, settings, "report", json.dumps(query))
     assert done.returncode == 0, done.stderr
     [row] = json.loads(done.stdout)["results"]
-    assert row == {"dimensions": [], "metrics": [sum(row["site"] == "shop" for row in ROWS)]}
+    assert row == {
+        "dimensions": [],
+        "metrics": [sum(row["site"] == "shop" and row.get("is_bot") is not True for row in ROWS)],
+    }
     everything = distributed(sail, azurite, settings, "report", json.dumps({**query, "date_range": "all"}))
     assert (everything.returncode, everything.stderr) == (1, "/date_range: name its first and its last day\n")
     nowhere = distributed(sail, azurite, {**settings, "SPARK_REMOTE": ""}, "compact")

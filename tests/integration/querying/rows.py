@@ -33,7 +33,7 @@ DEVICES: list[dict[str, Any]] = [
 PROPERTIES: list[dict[str, Any]] = [
     {"plan": "pro", "revenue": 19.9},
     {"plan": True, "revenue": "7", "price": 100},
-    {"plan": {"a": [1, None]}, "revenue": "much", ODD_NAME: "x"},
+    {"plan": {"a": [1, None]}, "revenue": "much", ODD_NAME: "x", "*": 1},
     {"plan": "", "price": 0.25},
     {},
 ]
@@ -102,7 +102,7 @@ def random_rows(seed: int) -> list[dict[str, Any]]:
                     page_host=chance.choice(["shop.example", None]),
                     referrer=referrer,
                     referrer_host=referrer and referrer.split("/")[2],
-                    properties=json.dumps(told),
+                    properties=json.dumps(told, separators=(",", ":")),
                     dialect=chance.choice(["plain", "segment"]),
                     **{**ids, **session, **chance.choice(ARRIVALS), **(chance.choice(DEVICES) if step % 4 else device)},
                 )

@@ -21,7 +21,7 @@ from tests.integration.querying.rows import GOALS, ODD_NAME, PAGES, ROWS, SEGMEN
 
 pytestmark = pytest.mark.integration
 
-PROPERTIES = ["event:props:plan", f"event:props:{ODD_NAME}"]
+PROPERTIES = ["event:props:plan", "event:props:*", f"event:props:{ODD_NAME}"]
 TIMES = [name for name, dimension in DIMENSIONS.items() if dimension.kind is not Kind.TEXT]
 TEXTS = [*(name for name in DIMENSIONS if name not in TIMES), *PROPERTIES]
 USUAL = ["event:page", "event:name", "visit:source"] * 4
@@ -99,7 +99,7 @@ def queries(draw: st.DrawFn) -> dict[str, Any]:
     page=st.tuples(st.integers(1, 1000), st.integers(0, 5)),
     split=st.booleans(),
 )
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_every_query_agrees_with_plain_python(
     engine: QueryEngine,
     query: dict[str, Any],

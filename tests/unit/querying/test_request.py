@@ -51,7 +51,7 @@ def nested(depth: int) -> list[Any]:
         ({"filters": [["is_set", "event:page", ["/"]]]}, "/filters/0", "must be"),
         ({"filters": [["is_set", "event:goal"]]}, "/filters/0/0", "cannot be said of event:goal"),
         ({"filters": [["matches", "event:goal", ["a"]]]}, "/filters/0/0", "known are is, is_not, contains"),
-        ({"filters": [["is", "event:props:*", ["a"]]]}, "/filters/0/1", "unknown dimension 'event:props:*'"),
+        ({"filters": [["is", "event:props:", ["a"]]]}, "/filters/0/1", "unknown dimension 'event:props:'"),
         ({"filters": [["has_done", PAGE, PAGE]]}, "/filters/0", "must be"),
         ({"filters": [["has_not_done", ["is", "x", ["/"]]]]}, "/filters/0/1/1", "unknown dimension 'x'"),
         ({"filters": [["segment", 1]]}, "/filters/0", "must be"),
