@@ -2,6 +2,7 @@
 import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { Api, type Site } from "./api";
 import { Screen, type Surroundings, useAsked } from "./asking";
+import { AttributionPanel } from "./attribution";
 import { FilterDialog } from "./filtering";
 import { FunnelPanel } from "./funnel";
 import { Header } from "./header";
@@ -178,12 +179,21 @@ function Frame(props: {
         onFilter={() => setOpened("filter")}
         onHelp={() => setOpened("help")}
         onTheme={props.onTheme}
-        onLeave={props.onLeave}
         onShift={(steps) => void shift(steps)}
       />
       <main id="content" tabIndex={-1}>
         {view.page === "overview" ? <Overview /> : <ReportPage key={view.page} />}
       </main>
+      <footer class="end">
+        <button type="button" class="quiet" onClick={() => setOpened("help")}>
+          Keys
+        </button>
+        {!props.screen.shared && (
+          <button type="button" class="quiet" data-testid="leave" onClick={props.onLeave}>
+            Leave and forget the key
+          </button>
+        )}
+      </footer>
       {opened === "filter" && <FilterDialog onClose={close} />}
       {opened === "help" && <Help onClose={close} />}
     </>
@@ -200,6 +210,7 @@ function Overview() {
         ))}
         <FunnelPanel />
         <PathsPanel />
+        <AttributionPanel />
         <RetentionPanel />
         <FrequencyPanel />
       </div>

@@ -1,4 +1,5 @@
 // The main chart: uPlot on a canvas, read by keys as a slider over its points, and in full as a table.
+import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
@@ -13,6 +14,8 @@ export interface ChartProps {
   readonly earlierLabels: readonly string[];
   readonly earlier: readonly (number | null)[] | null;
   readonly theme: string;
+  /** What stands beside the table. */
+  readonly sources: ComponentChildren;
   /** A label was chosen, or two by dragging. */
   onPick(first: string, last: string): void;
 }
@@ -76,10 +79,13 @@ export function Chart(props: ChartProps) {
         onBlur={() => plot.current?.setCursor({ left: -10, top: -10 })}
       />
       {at !== null && at <= last && <Tip {...props} at={at} plot={plot.current!} />}
-      <details>
-        <summary>Show as table</summary>
-        <Points {...props} />
-      </details>
+      <div class="below-chart">
+        <details>
+          <summary>Show as table</summary>
+          <Points {...props} />
+        </details>
+        {props.sources}
+      </div>
     </figure>
   );
 }

@@ -17,6 +17,8 @@ export function shown(value: number | null | undefined, unit: Unit, brief = fals
       return brief && Math.abs(value) >= 10_000 ? short.format(value) : whole.format(value);
     case "percent":
       return `${oneDigit.format(value)}%`;
+    case "parts":
+      return oneDigit.format(value);
     case "seconds":
       return duration(value);
     case "ratio":

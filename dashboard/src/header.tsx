@@ -15,7 +15,6 @@ export interface HeaderProps {
   onFilter(): void;
   onHelp(): void;
   onTheme(): void;
-  onLeave(): void;
   onShift(steps: -1 | 1): void;
 }
 
@@ -65,11 +64,6 @@ export function Header(props: HeaderProps) {
         <button type="button" class="control icon-only not-on-phones" aria-label="Help and keys" data-testid="help" onClick={props.onHelp}>
           <Icon name="help" />
         </button>
-        {!shared && (
-          <button type="button" class="quiet wide-only" onClick={props.onLeave}>
-            Leave
-          </button>
-        )}
       </div>
       <div class="second-bar">
         {!shared && (

@@ -1,12 +1,12 @@
 // The numbers of the whole period, each the switch of the chart below.
 import { useEffect } from "preact/hooks";
 import type { Answer } from "./api";
-import { type Asked, comparisonOf, queryBase, useAsked, useScreen } from "./asking";
+import { type Asked, comparisonOf, queryBase, reportBase, useAsked, useScreen } from "./asking";
 import { Chart } from "./chart";
 import { localText, shown } from "./format";
 import { CONVERSION_RATE, HEADLINES, type Metric, REVENUE } from "./metrics";
 import { STEPS, periodOfLabel, stepsOf } from "./periods";
-import { Change, Unanswered, Value } from "./parts";
+import { Change, Sources, Unanswered, Value } from "./parts";
 import { asValueFilter } from "./view";
 
 /** The metrics of the view: those of a goal, too, where one is looked at. */
@@ -98,6 +98,14 @@ export function Headline() {
           values={lines.of(at)}
           earlierLabels={linesBefore?.labels ?? []}
           earlier={linesBefore && lines.labels.map((_, index) => linesBefore.of(at)[index] ?? null)}
+          sources={
+            <Sources
+              title="The course"
+              report="overview"
+              parameters={{ ...reportBase(view), interval: step.slice("time:".length) }}
+              meta={series.answer.meta}
+            />
+          }
           onPick={pick}
         />
       ) : (

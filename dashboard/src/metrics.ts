@@ -1,6 +1,6 @@
 // The numbers and what is grouped by, as they are named on the screen. What they mean is the API's matter.
 
-export type Unit = "count" | "percent" | "seconds" | "ratio" | "money";
+export type Unit = "count" | "percent" | "seconds" | "ratio" | "money" | "parts";
 
 export interface Metric {
   readonly name: string;
@@ -66,8 +66,8 @@ export const DIMENSIONS: Readonly<Record<string, string>> = {
   "visit:entry_page": "Entry page",
   "visit:exit_page": "Exit page",
   "visit:channel": "Channel",
-  "visit:source": "Referring host",
   "visit:source_name": "Source",
+  "visit:source": "Referring host",
   "visit:medium": "Medium",
   "visit:referrer": "Referrer",
   "visit:utm_source": "Campaign source",

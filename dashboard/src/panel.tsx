@@ -2,6 +2,7 @@
 import { useState } from "preact/hooks";
 import type { Answer, Row } from "./api";
 import { type Asked, queryBase, reportBase, useScreen } from "./asking";
+import { csvOf } from "./csv";
 import { valueLabel } from "./format";
 import { useQuery } from "./headline";
 import { type Metric, PROPERTY, dimensionLabel, metricOf } from "./metrics";
@@ -12,8 +13,8 @@ import { withFilter } from "./view";
 const ROWS = 9;
 const MORE_ROWS = 100;
 
-export function Panel({ panel, class: extra = "" }: { panel: PanelOf; class?: string }) {
-  const { view, choose } = useScreen();
+export function Panel({ panel }: { panel: PanelOf }) {
+  const { api, view, choose } = useScreen();
   const [opened, setOpened] = useState(false);
   const named = panel.tabs.find(({ id }) => id === view.choices[panel.id]) ?? panel.tabs[0]!;
   const property = view.choices["property"] ?? "";
@@ -24,8 +25,13 @@ export function Panel({ panel, class: extra = "" }: { panel: PanelOf; class?: st
       ? { ...queryBase(view), metrics: tab.metrics, dimensions: [tab.dimension], pagination: { limit: ROWS } }
       : null,
   );
+  const file = async () => {
+    const body = { ...queryBase(view), metrics: tab.metrics, dimensions: [tab.dimension] };
+    const { results } = await api.query(body, new AbortController().signal);
+    return csvOf([property, ...tab.metrics], results.map((row) => [...row.dimensions, ...row.metrics]));
+  };
   return (
-    <section class={`card panel ${extra}`} aria-label={panel.title} aria-busy={asked.loading} data-testid={`panel-${panel.id}`}>
+    <section class="card panel" aria-label={panel.title} aria-busy={asked.loading} data-testid={`panel-${panel.id}`}>
       <header>
         <h2>{panel.title}</h2>
         {panel.tabs.length > 1 && (
@@ -47,7 +53,13 @@ export function Panel({ panel, class: extra = "" }: { panel: PanelOf; class?: st
           Details<span class="unseen"> of {tab.label}</span>
         </button>
         <span class="space" />
-        <Sources title={tab.label} report={tab.report} parameters={reportBase(view)} meta={asked.answer?.meta} />
+        <Sources
+          title={tab.label}
+          report={tab.report ?? tab.id}
+          parameters={reportBase(view)}
+          file={tab.report === null ? file : undefined}
+          meta={asked.answer?.meta}
+        />
       </footer>
       {opened && <Details tab={tab} onClose={() => setOpened(false)} />}
     </section>

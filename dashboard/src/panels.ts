@@ -9,7 +9,8 @@ export interface Tab {
   readonly metrics: readonly string[];
   /** More of them for the whole list. */
   readonly more: readonly string[];
-  readonly report: string;
+  /** Null where no report has the same. */
+  readonly report: string | null;
 }
 
 export interface PanelOf {
@@ -26,7 +27,7 @@ const tab = (
   dimension: string,
   metrics: readonly string[] = ["visitors", "percentage"],
   more: readonly string[] = OF_VISITS,
-  report = id,
+  report: string | null = id,
 ): Tab => ({ id, label, dimension, metrics, more, report });
 
 export const PANELS: readonly PanelOf[] = [
@@ -74,7 +75,7 @@ export const PANELS: readonly PanelOf[] = [
     title: "Events",
     tabs: [
       tab("events", "Events", "event:name", ["visitors", "events"], ["visits"]),
-      tab("properties", "Properties", PROPERTY, ["visitors", "events"], ["visits"], "events"),
+      tab("properties", "Properties", PROPERTY, ["visitors", "events"], ["visits"], null),
     ],
   },
   {

@@ -2,6 +2,7 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useId, useRef, useState } from "preact/hooks";
 import { type Asked, isTriedAgain, useScreen } from "./asking";
+import { save } from "./csv";
 import { NOTHING, change, sentence, shown } from "./format";
 import { ICONS, type IconName } from "./icons";
 import type { Metric } from "./metrics";
@@ -190,20 +191,18 @@ export function Sources(props: {
   title: string;
   report: string;
   parameters: Record<string, string>;
+  /** The file, where no report has it. */
+  file?: (() => Promise<Blob>) | undefined;
   meta: { sql?: string; parameters?: unknown } | null | undefined;
 }) {
   const { api, announce } = useScreen();
   const [showsSql, setShowsSql] = useState(false);
   const [busy, setBusy] = useState(false);
-  const save = async () => {
+  const saveFile = async () => {
     setBusy(true);
     try {
-      const address = URL.createObjectURL(await api.csv(props.report, props.parameters));
-      const link = document.createElement("a");
-      link.href = address;
-      link.download = `${props.parameters["site_id"]}-${props.report}.csv`;
-      link.click();
-      window.setTimeout(() => URL.revokeObjectURL(address), 60_000);
+      const file = await (props.file?.() ?? api.csv(props.report, props.parameters));
+      save(file, `${props.parameters["site_id"]}-${props.report}.csv`);
     } catch (error) {
       announce(`${props.title} could not be saved: ${error instanceof Error ? error.message : error}`);
     } finally {
@@ -212,7 +211,7 @@ export function Sources(props: {
   };
   return (
     <>
-      <button type="button" class="quiet" aria-label={`${props.title} as CSV`} disabled={busy} onClick={save}>
+      <button type="button" class="quiet" aria-label={`${props.title} as CSV`} disabled={busy} onClick={saveFile}>
         CSV
       </button>
       <button
