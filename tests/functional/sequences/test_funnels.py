@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections import Counter
 from collections.abc import Sequence as Listed
@@ -15,16 +16,18 @@ import pytest
 from hypothesis import given
 
 from clickstream.querying.dimensions import DIMENSIONS
+from clickstream.querying.request import parse_query
 from clickstream.querying.scope import Matching
 from clickstream.querying.sequences.definition import Sequence, Step
 from clickstream.querying.sequences.funnels import funnel_statement, funnel_visits_statement
-from clickstream.querying.statement import Statement
+from clickstream.querying.statement import Statement, compile_groups
 from clickstream.sites.funnels import Order, Within
 from tests.functional.sequences.asking import PERIOD, Events, read_filters, row, rows_of, slice_of
 from tests.functional.sequences.plain_streams import BEGIN, MS, Happened, decoded, furthest, grouped
 from tests.functional.sequences.random_sequences import (
     found,
     many_streams,
+    names,
     of_streams,
     plan_of,
     sequence_of,
@@ -101,6 +104,18 @@ def test_behind_every_number_of_every_group_stand_as_many(
             ended = [taken for taken in there if len(taken) == step]
             assert len(ended) == numbers["dropped"]
             assert event_ids(events, who(sequence, step, group=group, dropped=True)) == taken_by(ended)
+
+
+@of_streams(percent=5)
+@given(many_streams, names)
+def test_as_many_are_at_the_first_step_as_a_query_counts(events: Events, streams: list[bytes], name: str) -> None:
+    events.hold(rows_of(decoded(streams)))
+    body = {"site_id": "shop", "metrics": ["visits", "visitors"], "date_range": "day"}
+    query = parse_query(json.dumps({**body, "filters": [["is", "event:name", [name]]]}).encode())
+    (counted,) = events.ask(compile_groups(query, PERIOD, slice_of().site))
+    for within, metric in ((Within.VISIT, "visits"), (Within.VISITOR, "visitors")):
+        funnel = funnel_statement(sequence_of([name, "a"], within=within), slice_of())
+        assert events.ask(funnel)[0]["reached"] == counted[metric]
 
 
 MUTATIONS = {
