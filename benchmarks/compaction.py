@@ -13,9 +13,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -27,7 +28,7 @@ from azure.storage.blob import BlobServiceClient
 from deltalake import DeltaTable, write_deltalake
 
 from benchmarks.compaction_data import bodies, capture
-from clickstream.compacting.dedupe import separate
+from clickstream.compacting.dedupe import MAX_FAR_DATES, Separated, separate
 from clickstream.compacting.parsing import parse_events
 from clickstream.lake.delta import EVENTS_TABLE, LakeTable
 from clickstream.lake.storage import StorageAccount, table_uri
@@ -35,7 +36,7 @@ from clickstream.settings import Connection
 from local.azurite import Azurite
 from local.processes import free_port
 
-PARTS = ("ways", "sizes", "tiny", "history", "merge")
+PARTS = ("ways", "sizes", "tiny", "history", "far", "merge")
 OTHERS = {
     "naive": "fastavro, json, write_deltalake",
     "structs": "fastavro, msgspec, polars, write_deltalake zstd",
@@ -46,6 +47,9 @@ FILES = 4
 MERGE_ROWS, LARGE_ROWS = 1_000_000, 16_000_000
 BATCH = 60_000
 HISTORY_ROWS = 5_000
+# Of so many events one has a clock that is off; days of history with which the search for its copies is measured.
+FAR_EVERY = 50
+FAR_DAYS = (MAX_FAR_DATES + 1, 100, 300)
 
 
 @dataclass
@@ -141,16 +145,44 @@ def compare_history(bench: Bench, events: Sequence[bytes]) -> None:
     template = typed(events[:HISTORY_ROWS])
     lakes = []
     for days in (1, 10, 100):
-        lake = bench.new_lake()
-        for day in range(days):
-            LakeTable.open_or_create(EVENTS_TABLE, bench.account, lake).append(shifted(template, day + 2), {}, {})
-        # As maintenance does by and by; without it every run reads every commit's file.
-        DeltaTable(table_uri(lake, "events"), storage_options=bench.account.delta_options()).create_checkpoint()
-        lakes.append(lake)
+        lakes.append(bench.new_lake())
+        add_history(bench, lakes[-1], template, range(2, days + 2))
     costs = [Costs([bench.run("compactor", "hour", lake)]) for lake in lakes]
     for name in ("wall", "cpu"):
         ratios = "   ".join(f"{cost.of(name) / costs[0].of(name):.2f}" for cost in costs)
         print(f"the same events into a table with 1, 10, 100 days of history, {name:<4}: {ratios}")
+
+
+def add_history(bench: Bench, lake: str, template: pa.Table, days: Iterable[int]) -> None:
+    """Rows as those of the template under so many earlier dates."""
+    history = pa.concat_tables([shifted(template, day) for day in days])
+    LakeTable.open_or_create(EVENTS_TABLE, bench.account, lake).append(history, {}, {})
+    # As maintenance does by and by; without it every run reads every commit's file.
+    DeltaTable(table_uri(lake, "events"), storage_options=bench.account.delta_options()).create_checkpoint()
+
+
+def compare_far(bench: Bench, events: Sequence[bytes]) -> None:
+    """The search for copies where devices' clocks disagree by any number of days of a long history."""
+    template = typed(events[:HISTORY_ROWS])
+    batch = typed(events).drop_columns(["id_reused"])
+    occurred = batch["occurred_at"].cast(pa.int64()).to_numpy()
+    days_off = np.arange(batch.num_rows) // FAR_EVERY % FAR_DAYS[-1] * (np.arange(batch.num_rows) % FAR_EVERY == 0)
+    created = pa.array(occurred - days_off * 86_400_000_000).cast(pa.timestamp("us", "UTC"))
+    batch = batch.set_column(batch.schema.get_field_index("created_at"), "created_at", created)
+    lake = bench.new_lake()
+    costs = []
+    for since, until in pairwise((0, *FAR_DAYS)):
+        add_history(bench, lake, template, range(since, until))
+        costs.append(median(cpu_of(lambda: search_for_copies(bench, lake, batch)) for _ in range(5)))
+    ratios = "   ".join(f"{cost / costs[0]:.2f}" for cost in costs)
+    days = ", ".join(map(str, FAR_DAYS))
+    print(
+        f"search for copies where clocks are off by 0 to {FAR_DAYS[-1]} days, of {days} days of history, CPU: {ratios}"
+    )
+
+
+def search_for_copies(bench: Bench, lake: str, batch: pa.Table) -> Separated:
+    return separate(batch, "event_id", LakeTable.open_or_create(EVENTS_TABLE, bench.account, lake))
 
 
 def typed(events: Sequence[bytes]) -> pa.Table:
@@ -239,6 +271,7 @@ def main() -> int:
             "sizes": lambda: compare_sizes(bench),
             "tiny": lambda: compare_tiny(bench, events[:200_000], arguments.tiny),
             "history": lambda: compare_history(bench, events[:20_000]),
+            "far": lambda: compare_far(bench, events[:20_000]),
             "merge": lambda: compare_merge(bench, events[: BATCH * 2], LARGE_ROWS if arguments.large else MERGE_ROWS),
         }
         for part in arguments.parts:

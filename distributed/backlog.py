@@ -11,7 +11,7 @@ import json
 import math
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from clickstream.compacting.chunk import Gap
 from clickstream.compacting.compactor import read_watermark, versions
 from clickstream.compacting.counting import HourCounts
 from clickstream.compacting.files import CaptureFile, HubPartition, Watermark, plan, prefixes_to_list
+from clickstream.compacting.report import Counts
 from clickstream.lake.capture_files import CaptureFiles
 from clickstream.lake.delta import EVENTS_TABLE, FAILED_TABLE, TableSpec
 from clickstream.lake.pipeline_hours import HOURS, added_up, hours_to_json
@@ -44,25 +45,15 @@ NAMES = (
 BYTES_PER_FILE = 1_000_000_000
 
 
+# Of what stages tell, what is counted.
+COUNTED = ("captured", "rows", "failed", "duplicates", "erased", "unsearched", "quarantined")
+
+
 @dataclass(slots=True)
-class Report:
-    """What was handed over and came back; captured = rows + failed + duplicates + erased."""
+class Report(Counts):
+    """What was handed over and came back."""
 
     commits: int = 0
-    files: int = 0
-    captured: int = 0
-    rows: int = 0
-    failed: int = 0
-    duplicates: int = 0
-    erased: int = 0
-    quarantined: list[str] = field(default_factory=list)
-    gaps: list[Gap] = field(default_factory=list)
-
-    def add(self, told: Mapping[str, Any]) -> None:
-        """Add what one stage told."""
-        for name in ("captured", "rows", "failed", "duplicates", "erased"):
-            setattr(self, name, getattr(self, name) + told.get(name, 0))
-        self.quarantined += told.get("quarantined", [])
 
 
 class Backlog:
@@ -152,10 +143,9 @@ class Backlog:
             hours_to_json(added_up([*hours, *own.hours()])),
         )
         for one in told:
-            report.add(one)
+            report.add(Counts(**{name: one[name] for name in COUNTED if name in one}))
+        report.add(Counts(files=len(files), bytes=size, gaps=list(gaps)))
         report.commits += 1
-        report.files += len(files)
-        report.gaps += gaps
         self._say(f"committed: {report.captured} events captured, {report.rows} rows in all")
 
 

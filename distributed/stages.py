@@ -22,7 +22,7 @@ from clickstream.compacting.compactor import new_rows, wanted_rows
 from clickstream.compacting.counting import HourCounts
 from clickstream.compacting.files import CaptureFile
 from clickstream.compacting.reading import read_rows
-from clickstream.compacting.report import Report
+from clickstream.compacting.report import Counts
 from clickstream.erasing.late import LateEvents
 from clickstream.lake.capture_files import CaptureFiles
 from clickstream.lake.delta import EVENTS_TABLE, FAILED_TABLE, TableSpec
@@ -118,7 +118,7 @@ def reading(job: Job) -> Stage:
                 found = read_rows(files, files.fetch, task, event_rows)
                 chunk, made = found.chunk, Rows.joined(found.made)
                 yield from _rows(made.events, schema)
-                counts, done = HourCounts(lake.settings.event_hub_name), Report()
+                counts, done = HourCounts(lake.settings.event_hub_name), Counts()
                 counts.add_quarantined(found.quarantined)
                 failed_table = lake.table(FAILED_TABLE)
                 failed = wanted_rows(made.failed, failed_table, lake.late(), counts, done)
@@ -151,7 +151,7 @@ def keeping(job: Job) -> Stage:
         # As one compactor would read them; of copies that were enqueued at once the first so read is kept.
         rows = rows.sort_by([(name, "ascending") for name in ("hub_partition", "capture_file", "sequence_number")])
         lake = job.lake()
-        counts, done = HourCounts(lake.settings.event_hub_name), Report()
+        counts, done = HourCounts(lake.settings.event_hub_name), Counts()
         kept = new_rows(rows, lake.table(EVENTS_TABLE), lake.late(), counts, done).new
         enriched = lake.enrichment().enrich(kept)
         parts = [
@@ -164,6 +164,7 @@ def keeping(job: Job) -> Stage:
             rows=kept.num_rows,
             duplicates=rows.num_rows - kept.num_rows - done.erased,
             erased=done.erased,
+            unsearched=done.unsearched,
             **hours_to_json(counts.hours()),
         )
 

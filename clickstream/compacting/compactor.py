@@ -27,7 +27,7 @@ from clickstream.compacting.files import CaptureFile, HubPartition, Watermark, p
 from clickstream.compacting.memory import freed_memory_kept
 from clickstream.compacting.progress import Compacted, HubState, HubStates, complete_until
 from clickstream.compacting.reading import read_rows
-from clickstream.compacting.report import Report, Run
+from clickstream.compacting.report import Counts, Report, Run
 from clickstream.enriching.steps import STEPS, Step
 from clickstream.erasing.late import LateEvents
 from clickstream.errors import Conflict, Unavailable
@@ -153,7 +153,7 @@ class Compactor:
         """Take one chunk into the table. Returns where that brings the watermarks."""
         read = read_rows(self._files, self._files.fetch, files, ROWS[table.spec.name])
         chunk, made = read.chunk, Rows.joined(read.made)
-        done = Report(
+        done = Counts(
             files=len(files),
             bytes=sum(file.size_bytes for file in files),
             captured=chunk.event_count,
@@ -182,7 +182,7 @@ class Compactor:
         run.enqueued |= last_enqueued(chunk)
         return reached
 
-    def _append_failed(self, failed: pa.Table, chunk: Chunk, counts: HourCounts, done: Report) -> int:
+    def _append_failed(self, failed: pa.Table, chunk: Chunk, counts: HourCounts, done: Counts) -> int:
         """Commit failures of the hub of events, but those that a run before this one has committed. Returns how many
         there are, with those.
         """
@@ -222,7 +222,7 @@ class Compactor:
         chunk, made = read.chunk, Rows.joined(read.made)
         if not chunk.files:
             return
-        done = Report(
+        done = Counts(
             files=len(chunk.files),
             bytes=sum(file.size_bytes for file in chunk.files),
             captured=chunk.event_count,
@@ -243,7 +243,7 @@ class Compactor:
         table.append(rows, {}, hours_to_json(counts.hours()))
         run.add(done)
 
-    def _append_spilled_failures(self, failed: pa.Table, done: Report) -> int:
+    def _append_spilled_failures(self, failed: pa.Table, done: Counts) -> int:
         """Commit failures of the hub of events that no run before this one has committed; counted by that commit."""
         table = self._open(FAILED_TABLE)
         counts = HourCounts(self._settings.event_hub_name)
@@ -280,7 +280,7 @@ class Compactor:
         return until
 
 
-def wanted_rows(rows: pa.Table, table: LakeTable, late: LateEvents, counts: HourCounts, done: Report) -> pa.Table:
+def wanted_rows(rows: pa.Table, table: LakeTable, late: LateEvents, counts: HourCounts, done: Counts) -> pa.Table:
     """The rows but those of erased persons, which are only counted. Raise Unavailable."""
     split = late.split_events(rows) if table.spec.name == EVENTS_TABLE.name else late.split_failed(rows)
     counts.add("captured", split.erased)
@@ -290,13 +290,16 @@ def wanted_rows(rows: pa.Table, table: LakeTable, late: LateEvents, counts: Hour
     return split.kept
 
 
-def new_rows(rows: pa.Table, table: LakeTable, late: LateEvents, counts: HourCounts, done: Report) -> Separated:
+def new_rows(rows: pa.Table, table: LakeTable, late: LateEvents, counts: HourCounts, done: Counts) -> Separated:
     """The rows that are wanted, and which of them the table has not yet, each once; all are counted.
 
     Raise Unavailable.
     """
     rows = wanted_rows(rows, table, late, counts, done)
     separated = separate(rows, ID_COLUMNS[table.spec.name], table)
+    if separated.unsearched:
+        log.warning("copies of %d events were not looked for under every date", separated.unsearched)
+    done.unsearched += separated.unsearched
     counted = rows.select(COUNTED_COLUMNS)
     again = counted.filter(pa.array(separated.again))
     counts.add("captured", counted)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
@@ -16,8 +16,8 @@ from clickstream.lake.schema import REUSED_COLUMN
 
 HOUR_US = 3_600_000_000
 DAY_US = 24 * HOUR_US
-# How far back a first copy is looked for where an event's clocks disagree.
-LOOK_BACK_US = 35 * DAY_US
+# Where clocks disagree, so many dates are searched besides those at which a commit's events occurred.
+MAX_FAR_DATES = 35
 EPOCH = date(1970, 1, 1)
 Longs = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
@@ -34,6 +34,8 @@ class Separated:
     rows: pa.Table
     copy: Mask
     again: Mask
+    unsearched: int
+    """Of so many rows a copy was not looked for under every date that it may stand under."""
 
     @property
     def new_count(self) -> int:
@@ -63,7 +65,8 @@ def separate(rows: pa.Table, id_column: str, table: LakeTable) -> Separated:
     """
     content = "fingerprint" if "fingerprint" in rows.column_names else None
     columns = [id_column, "received_at", *([content] if content else [])]
-    stored = table.find(id_column, rows[id_column], dates_to_search(rows, table.spec.partition), columns)
+    search = dates_to_search(rows, table.spec.partition, table.dates)
+    stored = table.find(id_column, rows[id_column], search.dates, columns)
     known: dict[str, _Known] = {}
     for event_id, received, told in _told(stored, id_column, content):
         _note(known, event_id, received, told)
@@ -80,7 +83,7 @@ def separate(rows: pa.Table, id_column: str, table: LakeTable) -> Separated:
         _note(known, event_id, received, told)
     if content:
         rows = rows.append_column(REUSED_COLUMN, pa.array(reused))
-    return Separated(rows, copy, again)
+    return Separated(rows, copy, again, search.unsearched)
 
 
 def _told(rows: pa.Table, id_column: str, content: str | None) -> zip[tuple[str, int, str | None]]:
@@ -117,26 +120,46 @@ def _earliest_first(rows: pa.Table, places: npt.NDArray[np.intp]) -> npt.NDArray
     return np.lexsort([partitions, few["enqueued_at"].cast(pa.int64()).to_numpy()])
 
 
-def dates_to_search(rows: pa.Table, partition: str) -> Sequence[date]:
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Dates, and the number of rows of which not every date is among them."""
+
+    dates: Sequence[date]
+    unsearched: int = 0
+
+
+def dates_to_search(rows: pa.Table, partition: str, stored: Callable[[], Collection[date]]) -> Search:
     """The dates under which a copy of one of these rows may stand; how many there are does not grow with the table.
 
     Events are stored under the date of `occurred_at`, which is the same moment for every copy but for the time that a
     request takes: an hour around it is searched. It moves where a client sends an old event under an old `sent_at`, and
     where it was clamped. `created_at` is the same then, and if the device's clock is right the first copy stands around
-    it: where the two disagree, that is searched too, up to LOOK_BACK_US back. Without `created_at` the day before is.
+    it: where the two disagree, that is searched too, however far back it is. Without `created_at` the day before is.
+
+    Whoever sends events whose `created_at` are spread out must not make a commit read all that there ever was. Of the
+    far dates that are `stored` under no more than MAX_FAR_DATES are searched: those of the most events, newest first.
     """
     if "occurred_at" not in rows.column_names:
         touched: list[date] = pc.unique(rows[partition]).to_pylist()
-        return sorted({day + timedelta(days) for day in touched for days in (-1, 0, 1) if date.min < day < date.max})
+        near = {day + timedelta(days) for day in touched for days in (-1, 0, 1) if date.min < day < date.max}
+        return Search(sorted(near))
     occurred = _us(rows["occurred_at"])
     created = _us(rows["created_at"])
     told = rows["created_at"].is_valid().to_numpy()
-    apart = told & (np.abs(created - occurred) > HOUR_US)
-    apart &= (created > occurred - LOOK_BACK_US) & (created < occurred + DAY_US)
     moments = [occurred - HOUR_US, occurred + HOUR_US, occurred[~told] - DAY_US]
-    moments += [created[apart] - HOUR_US, created[apart] + HOUR_US]
     days = np.unique(np.concatenate([np.unique(each // DAY_US) for each in moments]))
-    return [EPOCH + timedelta(day) for day in days.tolist()]
+    created = created[told & (np.abs(created - occurred) > HOUR_US) & (created < occurred + DAY_US)]
+    first, last = (created - HOUR_US) // DAY_US, (created + HOUR_US) // DAY_US
+    far, events = np.unique(np.concatenate([first, last[last > first]]), return_counts=True)
+    is_far = ~np.isin(far, days)
+    far, events = far[is_far], events[is_far]
+    left_out = far[:0]
+    if len(far) > MAX_FAR_DATES:
+        there = np.isin(far, [(day - EPOCH).days for day in stored()])
+        far = far[there][np.lexsort([-far[there], -events[there]])]
+        far, left_out = far[:MAX_FAR_DATES], far[MAX_FAR_DATES:]
+    unsearched = int(np.count_nonzero(np.isin(first, left_out) | np.isin(last, left_out)))
+    return Search([EPOCH + timedelta(day) for day in sorted([*days.tolist(), *far.tolist()])], unsearched)
 
 
 def _us(column: pa.ChunkedArray) -> Longs:

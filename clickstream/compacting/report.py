@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 
 from clickstream.compacting.chunk import Gap
@@ -12,8 +12,12 @@ from clickstream.compacting.files import CaptureFile
 
 
 @dataclass(slots=True)
-class Report:
-    """What one run did. `bytes` are the files'; `spilled` are those of the captured events that the spill held."""
+class Counts:
+    """What commits did; captured = rows + failed + duplicates + erased.
+
+    `bytes` are the files'; `spilled` are those of the captured events that the spill held. Of events that are
+    `unsearched` a copy may stand under a date that was left out, see `clickstream.compacting.dedupe`.
+    """
 
     files: int = 0
     bytes: int = 0
@@ -23,18 +27,23 @@ class Report:
     failed: int = 0
     duplicates: int = 0
     erased: int = 0
+    unsearched: int = 0
     quarantined: list[str] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)
+
+    def add(self, done: Counts) -> None:
+        """Add what one commit did."""
+        for each in fields(Counts):
+            setattr(self, each.name, getattr(self, each.name) + getattr(done, each.name))
+
+
+@dataclass(slots=True)
+class Report(Counts):
+    """What one run did."""
+
     seconds: float = 0.0
     complete_until: datetime | None = None
     finished: bool = True
-
-    def add(self, done: Report) -> None:
-        """Add what one commit did."""
-        for name in ("files", "bytes", "captured", "spilled", "rows", "failed", "duplicates", "erased"):
-            setattr(self, name, getattr(self, name) + getattr(done, name))
-        self.quarantined += done.quarantined
-        self.gaps += done.gaps
 
 
 @dataclass(slots=True)
@@ -58,7 +67,7 @@ class Run:
         self._files_waiting = sum(len(files) for files in chunks)
         self._bytes_waiting = sum(file.size_bytes for files in chunks for file in files)
 
-    def add(self, done: Report) -> None:
+    def add(self, done: Counts) -> None:
         """A chunk is committed."""
         self.report.add(done)
         self._began = True

@@ -122,6 +122,11 @@ class LakeTable:
             version: int | None = self._table.transaction_version(app_id) if known is None else known.get(app_id)
             return version
 
+    def dates(self) -> Collection[date]:
+        """Every date that rows stand under. Raise Unavailable."""
+        with self._readable():
+            return {date.fromisoformat(part[self.spec.partition]) for part in self._table.partitions()}
+
     def find(self, column: str, values: pa.ChunkedArray, dates: Sequence[date], columns: Sequence[str]) -> pa.Table:
         """Columns of the rows under these dates whose `column` has one of the values. Raise Unavailable.
 

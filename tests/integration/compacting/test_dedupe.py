@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from clickstream.compacting.dedupe import MAX_FAR_DATES
 from local.azurite import Azurite
 from tests.integration.compacting.lake import START, Lake, event
 
@@ -52,9 +53,10 @@ def test_the_same_events_again_add_nothing_though_their_ids_are_used_twice(lake:
         (START, START + timedelta(hours=20), None),
         (START - timedelta(days=20), START - timedelta(days=7), START - timedelta(days=20)),
         (START - timedelta(days=34), START, START - timedelta(days=34, minutes=1)),
+        (START - timedelta(days=4000), START, START - timedelta(days=4000, minutes=1)),
         (START - timedelta(hours=12, seconds=1), START - timedelta(hours=11, minutes=30), START),
     ],
-    ids=["a moment later", "without a clock", "clamped", "under an old sent_at", "over midnight"],
+    ids=["a moment later", "without a clock", "clamped", "under an old sent_at", "after years", "over midnight"],
 )
 def test_a_copy_that_moved_is_found_where_its_first_stands(
     lake: Lake, first: datetime, again: datetime, created: datetime | None
@@ -63,6 +65,19 @@ def test_a_copy_that_moved_is_found_where_its_first_stands(
     lake.compact()
     lake.capture(1, [event("a", occurred_at=again, created_at=created)], first_sequence=1)
     assert (lake.compact().duplicates, lake.ids()) == (1, ["a"])
+
+
+def test_of_too_many_far_dates_the_report_tells_how_many_events_were_not_looked_for(lake: Lake) -> None:
+    """One date more is told of than is searched; it is the oldest of those with a single event."""
+    days = [START - timedelta(days=100 + number) for number in range(MAX_FAR_DATES + 1)]
+    lake.capture(0, [event(f"{day:%j}", occurred_at=day, created_at=day) for day in days])
+    lake.compact()
+    again = [event(f"{day:%j}", created_at=day) for day in days]
+    lake.capture(1, [*again, event("new", created_at=days[-1])], first_sequence=len(days))
+    report = lake.compact()
+    assert (report.captured, report.duplicates, report.rows, report.unsearched) == (len(days) + 1, len(days) - 1, 2, 1)
+    twice = [row["event_id"] for row in lake.rows() if row["created_at"] == days[-2]]
+    assert twice == [f"{days[-2]:%j}"] * 2
 
 
 FILES = st.lists(
