@@ -1,0 +1,43 @@
+// Every place of the dashboard, one after the other: views, tabs, and dialogs.
+
+const VIEWS = ["Visits", "Failed events", "Event definitions", "Reconciliation"];
+
+/** Go through all of it; `there` is told of each place by its name, once it is shown. */
+export async function everywhere(dashboard, there, { tabs = true } = {}) {
+  const { page } = dashboard;
+  await there("overview");
+  for (const panel of await page.locator('[data-testid^="panel-"]').all()) {
+    const name = (await panel.getAttribute("data-testid")).replace("panel-", "");
+    const all = await panel.getByRole("tab").all();
+    for (const tab of tabs ? all : all.slice(0, 1)) {
+      await dashboard.click(tab);
+      await there(`${name} ${await tab.innerText()}`);
+      if (tab === all[0]) await dialog(dashboard, panel.getByRole("button", { name: /^Details/ }), `${name} details`, there);
+    }
+    await dialog(dashboard, panel.getByRole("button", { name: /^SQL/ }), `${name} SQL`, there);
+  }
+  await dialog(dashboard, page.getByTestId("panel-funnel").getByRole("button", { name: "Make one" }), "funnel maker", there);
+  await dialog(dashboard, page.getByTestId("panel-funnel").locator(".behind").first(), "funnel visits", there);
+  await dialog(dashboard, page.getByTestId("add-filter"), "filter", there);
+  await dialog(dashboard, page.getByTestId("help"), "help", there);
+  await dashboard.click(page.getByTestId("period"));
+  await there("period");
+  await dashboard.press("Escape");
+  await page.getByText("Show as table").click();
+  await there("chart as table");
+  await page.getByText("Show as table").click();
+  for (const view of VIEWS) {
+    await dashboard.click(page.getByRole("navigation", { name: "Views" }).getByRole("button", { name: view, exact: true }));
+    await there(view);
+    await dialog(dashboard, page.getByRole("button", { name: /^SQL/ }), `${view} SQL`, there);
+    if (view === "Visits") await dialog(dashboard, page.getByRole("button", { name: "Events", exact: true }).first(), "visit", there);
+  }
+}
+
+/** A dialog that a button opens, where the button is seen and has something to open. */
+async function dialog(dashboard, button, name, there) {
+  if (!(await button.isVisible()) || (await button.isDisabled())) return;
+  await dashboard.click(button);
+  await there(name);
+  await dashboard.press("Escape");
+}

@@ -1,0 +1,46 @@
+// The page of a share link: by itself, and framed by pages of other origins.
+import { createServer } from "node:http";
+
+const visitors = (part) => part.getByTestId("headline-visitors").locator("strong data");
+
+export async function link(dashboard, { path }) {
+  await dashboard.goto(path);
+  const { page } = dashboard;
+  const told = { figure: Number(await visitors(page).getAttribute("value")), views: await page.getByRole("navigation", { name: "Views" }).count() };
+  await dashboard.click(dashboard.panel("pages").getByTestId("row").first().getByRole("button"));
+  told.filters = await page.getByTestId("filters").innerText();
+  told.address = page.url();
+  await page.reload();
+  await dashboard.settled();
+  told.reloaded = await page.getByTestId("filters").innerText();
+  told.kept = await page.evaluate(() => Object.values({ ...sessionStorage, ...localStorage }));
+  const asked = dashboard.page.waitForRequest((request) => request.url().includes("/share/"));
+  await page.reload();
+  told.sent = (await asked).url();
+  return told;
+}
+
+/** A page of each origin that frames the address: whether the numbers are seen in it. */
+export async function frames(dashboard, { port, origins, address }) {
+  const body = `<!doctype html><title>Ours</title><link rel="icon" href="data:,"><iframe width="1000" height="800" src="${address}"></iframe>`;
+  const server = createServer((_, response) => response.writeHead(200, { "content-type": "text/html" }).end(body));
+  await new Promise((listening) => server.listen(port, "127.0.0.1", listening));
+  const seen = {};
+  try {
+    for (const origin of origins) {
+      dashboard.origins.add(origin);
+      const page = await dashboard.context.newPage();
+      await page.goto(`${origin}/`);
+      const frame = page.frames()[1];
+      // A page that may not be framed is replaced by the browser's own.
+      const blocked = page.waitForEvent("framenavigated", { predicate: (one) => one.url().startsWith("chrome-error") }).then(() => null);
+      const figure = visitors(frame).getAttribute("value").then(Number);
+      const refused = frame.url().startsWith("chrome-error") ? null : Promise.race([blocked, figure]);
+      seen[origin] = await refused;
+      void Promise.allSettled([blocked, figure]);
+    }
+  } finally {
+    server.close();
+  }
+  return seen;
+}

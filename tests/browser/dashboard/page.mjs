@@ -1,0 +1,103 @@
+// The dashboard as who looks at it has it: opened with a key, waited for, and read.
+
+const CALM_FRAMES = 3;
+
+export class Dashboard {
+  /** What must never happen, whatever is looked at. */
+  faults = [];
+  page;
+  #underWay = new Set();
+
+  constructor(context, baseUrl) {
+    this.context = context;
+    this.baseUrl = baseUrl;
+    this.origins = new Set([new URL(baseUrl).origin]);
+  }
+
+  /** Open an address with a key, and return once all is there. */
+  async open(path, key) {
+    await this.goto(path);
+    if (key !== undefined) await this.enter(key);
+  }
+
+  /** Open an address. */
+  async goto(path) {
+    this.page ??= await this.watched(await this.context.newPage());
+    await this.page.goto(path.startsWith("http") ? path : this.baseUrl + path);
+    await this.settled();
+  }
+
+  async enter(key) {
+    await this.page.getByLabel("Read key").fill(key);
+    await this.page.keyboard.press("Enter");
+    await this.settled();
+  }
+
+  /** Let no script that came with data go unseen. */
+  async watched(page) {
+    page.on("pageerror", (error) => this.faults.push(`error: ${error.stack ?? error}`));
+    page.on("dialog", (dialog) => {
+      this.faults.push(`dialog: ${dialog.message()}`);
+      void dialog.dismiss();
+    });
+    page.on("request", (request) => {
+      const { protocol, origin, pathname } = new URL(request.url());
+      if (protocol.startsWith("http") && !this.origins.has(origin)) this.faults.push(`request: ${request.url()}`);
+      if (pathname.startsWith("/api/")) this.#underWay.add(request);
+    });
+    for (const end of ["requestfinished", "requestfailed"]) page.on(end, (request) => this.#underWay.delete(request));
+    await page.exposeFunction("tellFault", (fault) => this.faults.push(fault));
+    await page.addInitScript(() => {
+      document.addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI, sample }) =>
+        window.tellFault(`policy: ${violatedDirective} ${blockedURI} ${sample}`),
+      );
+      Object.defineProperty(window, "canary", { set: (by) => window.tellFault(`executed: ${by}`) });
+    });
+    return page;
+  }
+
+  /** Return once nothing is asked for any more, and all answers are shown. */
+  async settled(page = this.page) {
+    for (let calm = 0; calm < CALM_FRAMES; ) {
+      const waits = await page.evaluate(
+        () =>
+          new Promise((told) =>
+            requestAnimationFrame(() => setTimeout(() => told(!!document.querySelector('[aria-busy="true"], .loading')))),
+          ),
+      );
+      calm = waits || this.#underWay.size ? 0 : calm + 1;
+    }
+  }
+
+  async click(locator) {
+    await locator.click();
+    await this.settled();
+  }
+
+  async press(...keys) {
+    for (const key of keys) await this.page.keyboard.press(key);
+    await this.settled();
+  }
+
+  panel(name) {
+    return this.page.getByTestId(`panel-${name}`);
+  }
+
+  /** A table: the names of its columns, and of each row its value, its exact numbers and its words. */
+  async table(within) {
+    return within.evaluate((root) => {
+      const number = (cell) => {
+        const value = cell.querySelector("data")?.value ?? "";
+        return value === "" ? null : Number(value);
+      };
+      return {
+        columns: [...root.querySelectorAll("thead th")].map((cell) => cell.querySelector("abbr")?.title ?? cell.textContent),
+        rows: [...root.querySelectorAll("tbody tr")].map((row) => ({
+          value: row.dataset.value ?? row.querySelector("th").textContent,
+          numbers: [...row.querySelectorAll("td")].map(number),
+          words: row.innerText,
+        })),
+      };
+    });
+  }
+}

@@ -1,0 +1,168 @@
+"""What the dashboard shows is what the API says, and what plain Python counts over the same events."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from tests.browser.dashboard.looking import Looker
+from tests.browser.dashboard.world import KEY, ZONE, World
+from tests.integration.querying.plain_report import Groups, Row, Rules, report
+from tests.integration.querying.rows import ROWS, rules
+
+pytestmark = pytest.mark.e2e
+
+DIMENSIONS = {
+    "sources/Channels": "visit:channel",
+    "sources/Sources": "visit:source",
+    "sources/Referrers": "visit:referrer",
+    "sources/Campaigns": "visit:utm_campaign",
+    "pages/Pages": "event:page",
+    "pages/Entries": "visit:entry_page",
+    "pages/Exits": "visit:exit_page",
+    "places/Countries": "visit:country",
+    "places/Regions": "visit:region",
+    "places/Cities": "visit:city",
+    "places/Languages": "visit:language",
+    "devices/Devices": "visit:device",
+    "devices/Browsers": "visit:browser",
+    "devices/Systems": "visit:os",
+    "devices/Screens": "visit:screen",
+    "events/Events": "event:name",
+    "goals/goals": "event:goal",
+}
+METRICS = {
+    "Visitors": "visitors",
+    "Visits": "visits",
+    "Page views": "pageviews",
+    "Events": "events",
+    "Bounce rate": "bounce_rate",
+    "Visit duration": "visit_duration",
+    "Time on page": "time_on_page",
+    "Scroll depth": "scroll_depth",
+    "Share of visitors": "percentage",
+    "Conversion rate": "conversion_rate",
+}
+HEADLINES = ["visitors", "visits", "pageviews", "views_per_visit", "bounce_rate", "visit_duration"]
+OF_A_GOAL = ["conversion_rate", "total_revenue"]
+PANELS = ["sources", "pages", "places", "devices", "events", "goals"]
+# The others say nothing of a log, or the same as these.
+OF_A_LOG = ["sources", "pages", "devices"]
+FEW, MANY = 9, 100
+Table = Mapping[str, Any]
+
+
+class Plain:
+    """Plain Python's answers over a site's rows, in a period and under filters."""
+
+    def __init__(self, rows: Sequence[Row], site: str, rules: Rules, zone: str, filters: Sequence[Any]) -> None:
+        self.rows, self.site, self.rules, self.filters = rows, site, rules, filters
+        self.zone = ZoneInfo(zone)
+
+    def answer(self, days: tuple[str, str], metrics: Sequence[str], dimensions: Sequence[str] = ()) -> Groups:
+        begin, last = (datetime.fromisoformat(day).replace(tzinfo=self.zone) for day in days)
+        query = {"metrics": metrics, "dimensions": dimensions, "filters": self.filters}
+        return report(self.rows, self.site, self.zone, begin, last + timedelta(1), query, self.rules)
+
+
+def nearly(numbers: Sequence[float | None]) -> list[Any]:
+    return [number if number is None else pytest.approx(number, rel=1e-9, abs=1e-12) for number in numbers]
+
+
+def shown_groups(table: Table) -> tuple[list[str], Groups]:
+    """The metrics of a panel's table, and its rows as the API would tell them."""
+    metrics = [METRICS[label] for label in table["columns"][1:]]
+    return metrics, [([row["value"]], row["numbers"]) for row in table["rows"]]
+
+
+def assert_agree(*answers: Groups) -> None:
+    first, *others = answers
+    for other in others:
+        assert [dimensions for dimensions, _ in first] == [dimensions for dimensions, _ in other]
+        assert [numbers for _, numbers in first] == [nearly(numbers) for _, numbers in other]
+
+
+def assert_all_agree(
+    seen: Mapping[str, Any], world: World, plain: Plain, days: tuple[str, str], headlines: Sequence[str]
+) -> None:
+    """The page, the API and plain Python, about every number of the overview."""
+    asked = {"date_range": list(days), "filters": plain.filters}
+
+    def api(metrics: Sequence[str], dimensions: Sequence[str], limit: int) -> Groups:
+        more = {"dimensions": dimensions, "pagination": {"limit": limit}}
+        answer = world.query(plain.site, metrics=metrics, **asked, **more)
+        return [(row["dimensions"], row["metrics"]) for row in answer["results"]]
+
+    assert list(seen["headline"]) == headlines
+    totals: Groups = [([], [float(number["value"]) for number in seen["headline"].values()])]
+    assert_agree(totals, api(headlines, [], 1), plain.answer(days, headlines))
+    counted = api(headlines, ["time:day"], 10_000)
+    assert_agree(counted, plain.answer(days, headlines, ["time:day"]))
+    first, last = (date.fromisoformat(day) for day in days)
+    labels = [(first + timedelta(day)).isoformat() for day in range((last - first).days + 1)]
+    for at, metric in enumerate(headlines):
+        points = [row["numbers"][0] for row in seen["chart"][metric]["rows"]]
+        by_day = {dimensions[0]: numbers[at] for dimensions, numbers in counted}
+        # A day without events is 0 where something is counted, else nothing.
+        assert [point or None for point in points] == nearly([by_day.get(label) or None for label in labels]), metric
+    for name in seen["panels"]:
+        dimension = DIMENSIONS[name]
+        metrics, groups = shown_groups(seen["panels"][name]["all"])
+        if groups:
+            assert_agree(groups, api(metrics, [dimension], MANY), plain.answer(days, metrics, [dimension])[:MANY])
+        else:
+            assert api(["visitors"], [dimension], MANY) == [], name
+        some, first_groups = shown_groups(seen["panels"][name]["few"])
+        assert metrics[: len(some)] == some
+        assert first_groups == [(values, numbers[: len(some)]) for values, numbers in groups[:FEW]], name
+
+
+def change(now: float | None, before: float | None) -> Any:
+    """In percent, as it is shown beside a headline."""
+    if now is None or before is None or (not before and now):
+        return None
+    return pytest.approx(100 * (now - before) / before if before else 0, abs=0.051)
+
+
+def address(site: str, days: tuple[str, str], filters: Sequence[Any] = (), **more: str) -> str:
+    parameters = {"site": site, "period": ",".join(days), **({"filters": json.dumps(filters)} if filters else {})}
+    return f"/dashboard?{urlencode({**parameters, **more})}"
+
+
+PURCHASE = [["is", "event:goal", ["Purchase"]], ["is_not", "event:page", ["/a"]]]
+
+
+@pytest.mark.parametrize(
+    ("filters", "panels"), [([], PANELS), (PURCHASE, ["pages", "events", "goals"])], ids=["all", "a goal"]
+)
+def test_every_number_of_random_events_agrees_three_ways(
+    world: World, looker: Looker, filters: list[Any], panels: list[str]
+) -> None:
+    # Over the day on which Berlin's clocks go back.
+    days, days_before = ("2026-10-12", "2026-10-26"), ("2026-09-27", "2026-10-11")
+    seen = looker.look("numbers.overview", path=address("shop", days, filters), key=KEY, panels=panels)
+    assert {name.partition("/")[0] for name in seen["panels"]} == set(panels)
+    assert filters or set(seen["panels"]) == set(DIMENSIONS)
+    plain = Plain(ROWS, "shop", rules(), ZONE, filters)
+    headlines = HEADLINES + (OF_A_GOAL if filters else [])
+    assert_all_agree(seen, world, plain, days, headlines)
+    [(_, now)], [(_, before)] = (plain.answer(range_, headlines) for range_ in (days, days_before))
+    told = [figure["change"] for figure in seen["headline"].values()]
+    assert [change and float(change) for change in told] == list(map(change, now, before))
+    assert any(told), "some time is compared with that has events"
+
+
+def test_every_number_of_a_real_log_agrees_three_ways(world: World, looker: Looker) -> None:
+    if world.log is None:
+        pytest.skip("there is no real log beside the checkout")
+    rows = world.rows("weblog")
+    days = (min(row["occurred_at"] for row in rows).date(), max(row["occurred_at"] for row in rows).date())
+    first, last = (day.isoformat() for day in days)
+    seen = looker.look("numbers.overview", path=address("weblog", (first, last)), key=KEY, panels=OF_A_LOG)
+    assert_all_agree(seen, world, Plain(rows, "weblog", Rules(), "UTC", []), (first, last), HEADLINES)

@@ -1,0 +1,152 @@
+"""The dashboard in use: by anybody, by the keyboard alone, with hostile visitors, without numbers, and shared."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from typing import Any
+from urllib.parse import urlencode
+
+import httpx
+import pytest
+
+from tests.browser.dashboard import hostile
+from tests.browser.dashboard.looking import DARK, PHONE, Looker
+from tests.browser.dashboard.world import KEY, SHARE, SHOP_KEY, World
+
+pytestmark = pytest.mark.e2e
+
+SHOP = "/dashboard?site=shop&period=2026-10-12,2026-10-26"
+HOSTILE = "/dashboard?site=hostile&period=all"
+# What a panel shows of a text: a browser takes white space at its ends for nothing.
+SAID = [text.strip() for text in hostile.TEXTS]
+
+
+def test_texts_of_hostile_visitors_are_shown_everywhere_and_run_nowhere(looker: Looker) -> None:
+    # That nothing has run, was asked for or was refused, every look is held to.
+    places = looker.look("hostile.everything", path=HOSTILE, key=KEY, property="said")
+    everything = "\n".join(places.values())
+    assert [text for text in SAID if text not in everything] == []
+    full = {name for name, text in places.items() if sum(said in text for said in SAID) > len(SAID) * 0.9}
+    assert full >= {"pages details", "events details", "funnel visits", "visit", "Event definitions"}
+
+
+def test_hostile_values_are_filters_like_all_others(looker: Looker) -> None:
+    values = [hostile.TEXTS[at] for at in (0, 3, 31, 43)]
+    seen = looker.look("hostile.asFilters", path=HOSTILE, key=KEY, panel="sources", tab="Campaigns", values=values)
+    assert seen == [{"chip": value, "events": 1} for value in values]
+
+
+def test_addresses_that_say_what_no_view_does_show_one_all_the_same(looker: Looker) -> None:
+    parameters = ("view", "period", "compare", "filters", "metric", "interval", "sources", "property", "steps", "theme")
+    paths = [
+        f"/dashboard?{urlencode({'site': 'hostile', **dict.fromkeys(parameters, text)})}" for text in hostile.TEXTS[:4]
+    ]
+    filters: list[Any] = [[[]], [{}], [["is"]], [["is", "event:page"]], [["not"]], [["and", []]], {}, 1, [None]]
+    paths += [f"/dashboard?{urlencode({'site': 'hostile', 'filters': json.dumps(filter_)})}" for filter_ in filters]
+    assert looker.look("hostile.addresses", paths=paths, key=KEY) == [1] * len(paths)
+
+
+def test_files_of_hostile_values_hold_no_formula(looker: Looker) -> None:
+    files = looker.look("hostile.files", path=HOSTILE, key=KEY)
+    assert len(files) >= 8
+    cells = [cell for text in files.values() for row in csv.reader(io.StringIO(text)) for cell in row]
+    assert [cell for cell in cells if cell.startswith(hostile.FORMULA_SIGNS) and not is_number(cell)] == []
+    assert "'=1+cmd|' /C calc'!A0" in cells
+
+
+def is_number(text: str) -> bool:
+    try:
+        return bool(float(text)) or True
+    except ValueError:
+        return False
+
+
+@pytest.mark.parametrize("device", [{}, DARK, PHONE], ids=["light", "dark", "phone"])
+def test_no_place_is_shut_to_anybody(looker: Looker, device: dict[str, Any]) -> None:
+    found = looker.look("access.problems", path=SHOP, key=KEY, device=device)
+    serious = {
+        place: [problem for problem in problems if problem["impact"] in ("serious", "critical")]
+        for place, problems in found.items()
+    }
+    assert {place: problems for place, problems in serious.items() if problems} == {}
+
+
+def test_the_main_tasks_need_no_pointer(looker: Looker) -> None:
+    told = looker.look("keys.tasks", key=KEY, other="empty")
+    assert told["opened"] > 0
+    assert told["week"].strip() == "Last 7 days"
+    assert told["weekBefore"].strip() not in ("", "Last 7 days")
+    assert "Oct 2026" in told["point"]
+    assert told["filtered"]["value"] in told["filtered"]["chip"]
+    assert 0 < told["filtered"]["figure"] <= told["opened"]
+    assert told["unfiltered"] == {"chips": 0, "figure": told["opened"]}
+    assert told["filterDialog"]
+    assert told["tab"] == "Entries"
+    assert "SELECT" in told["sql"].pop("text")
+    assert told["sql"] == {"inside": True, "held": True, "back": True}
+    assert told["file"].endswith(".csv")
+    assert "Realtime" in told["help"]
+    assert told["helpClosed"] == 0
+    assert told["site"] == "empty"
+    assert told["unseenStops"] == []
+
+
+def test_a_site_without_events_says_so(looker: Looker) -> None:
+    seen = looker.look("states.empty", path="/dashboard?site=empty", key=KEY)
+    assert seen["alerts"] == []
+    assert seen["text"].count("Nothing in this period") >= 5
+
+
+def test_a_key_is_asked_for_once_and_kept_in_the_tab_alone(looker: Looker) -> None:
+    seen = looker.look("states.keys", path=SHOP, key=SHOP_KEY)
+    assert "opens no site" in seen["refused"]
+    assert seen["opened"] == seen["again"] > 0
+    assert SHOP_KEY not in seen["address"]
+    assert SHOP_KEY not in seen["kept"]
+    assert seen["otherTabAsks"]
+    assert seen["asksAfterLeaving"]
+
+
+def test_an_outage_is_told_and_ends_by_itself(looker: Looker) -> None:
+    seen = looker.look("states.outage", path=SHOP, key=KEY)
+    assert "The lake cannot be read now." in seen["busy"]
+    assert "Trying again in 1 s." in seen["busy"]
+    assert seen["after"] == seen["before"] > 0
+
+
+def test_the_address_is_the_whole_view(looker: Looker) -> None:
+    seen = looker.look("states.history", path=SHOP, key=KEY)
+    views = seen["views"]
+    assert len({json.dumps(view) for view in views}) == len(views)
+    assert seen["back"] == views
+    assert seen["reloaded"] == seen["copied"] == views[-1]
+
+
+def test_a_share_link_asks_for_no_key_and_opens_no_sql(world: World, looker: Looker) -> None:
+    path = f"/share/shop?period=2026-10-12,2026-10-26#{SHARE}"
+    seen = looker.look("sharing.link", path=path)
+    assert seen["figure"] > 0
+    assert seen["views"] == 0
+    assert seen["filters"] == seen["reloaded"]
+    assert seen["address"].endswith(f"#{SHARE}")
+    assert seen["kept"] == []
+    assert SHARE not in seen["sent"]
+    with httpx.Client(base_url=world.stack.base_url, headers={"Authorization": f"Bearer {SHARE}"}) as client:
+        sql = client.post("/api/sql", json={"site_id": "shop", "sql": "SELECT 1"})
+        other = client.get("/api/reports/pages", params={"site_id": "hostile"})
+        visits = client.get("/api/reports/visits", params={"site_id": "shop"})
+    assert [answer.status_code for answer in (sql, other, visits)] == [403, 403, 403]
+
+
+def test_only_pages_of_named_origins_frame_the_share_link_and_none_the_dashboard(world: World, looker: Looker) -> None:
+    base_url = world.stack.base_url
+    stranger = f"http://stranger.example:{world.port}"
+    given = {"port": world.port, "origins": [world.friend, stranger]}
+    query = "period=2026-10-12,2026-10-26"
+    seen = looker.look("sharing.frames", address=f"{base_url}/share/shop?{query}#{SHARE}", **given)
+    assert seen[world.friend] > 0
+    assert seen[stranger] is None
+    seen = looker.look("sharing.frames", address=f"{base_url}/dashboard?site=shop&{query}", **given)
+    assert seen == {world.friend: None, stranger: None}

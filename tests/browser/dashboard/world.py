@@ -1,0 +1,126 @@
+"""Sites to look at: of events at random, of hostile visitors, of a real web log, and one without any event."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import yaml
+
+from clickstream.lake.storage import StorageAccount
+from clickstream.settings import Settings
+from local.demo.__main__ import LogCounts, log_events
+from local.demo.sending import Sent, send_all
+from local.stack import ROOT, Stack
+from tests.browser.dashboard import hostile
+from tests.e2e.journey import compact_everything
+from tests.integration.querying.lake import Lake
+from tests.integration.querying.rows import GOALS, ROWS, SEGMENTS
+
+KEY = "look-read"
+SHARE = "look-share"
+SHOP_KEY = "shop-read"
+ZONE = "Europe/Berlin"
+LOG_HOST = "example.com"
+HOSTILE_GOAL = "<img src=x onerror=canary=40>"
+
+
+def documents(friend: str) -> Mapping[str, dict[str, Any]]:
+    """The sites' documents; pages of the origin `friend` may frame the shop's."""
+
+    def site(name: str, **more: Any) -> dict[str, Any]:
+        keys = [{"kind": "import", "key": f"{name}-import"}, {"kind": "read", "key": KEY}]
+        return {"site": name, "keys": keys, **more}
+
+    goals = [
+        {"name": name, "event": event, **({"revenue": worth} if worth else {})}
+        for name, (event, worth) in GOALS.items()
+    ]
+    shop = site(
+        "shop",
+        time_zone=ZONE,
+        goals=goals,
+        funnels=[{"name": "Buying", "steps": [{"page": "/*"}, {"page": "/a"}, {"goal": "Purchase"}]}],
+        segments=[{"name": name, "filters": filters} for name, filters in SEGMENTS.items()],
+        embed_origins=[friend],
+    )
+    shop["keys"] += [{"kind": "read", "key": SHOP_KEY}, {"kind": "share", "key": SHARE}]
+    definition = {"name": "defined", "properties": {"count": {"type": "integer"}}}
+    return {
+        "shop": shop,
+        "hostile": site(
+            "hostile",
+            goals=[{"name": HOSTILE_GOAL, "event": "defined"}],
+            funnels=[{"name": HOSTILE_GOAL, "steps": [{"page": "/*"}, {"goal": HOSTILE_GOAL}]}],
+            events={"mode": "warn", "definitions": [definition]},
+        ),
+        "empty": site("empty"),
+        "weblog": site("weblog"),
+    }
+
+
+def write_documents(folder: Path, friend: str) -> Path:
+    """The folder, with one file for each site."""
+    folder.mkdir(parents=True)
+    for name, document in documents(friend).items():
+        (folder / f"{name}.yaml").write_text(yaml.safe_dump(document))
+    return folder
+
+
+def find_log() -> Path | None:
+    """A real web server's log that lies beside the checkout."""
+    return next(iter(sorted(ROOT.parent.glob("*/data/access-log*.log.gz"))), None)
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """The stack, and what there is to be seen of its sites."""
+
+    stack: Stack
+    port: int
+    """Where pages of other origins are served."""
+    log: Path | None
+
+    @property
+    def friend(self) -> str:
+        """The origin whose pages may frame the shop's."""
+        return f"http://friend.example:{self.port}"
+
+    def fill(self) -> None:
+        """Send and store all events; return once they stand in the table."""
+        asyncio.run(self._send())
+        compact_everything(self.stack)
+        settings = Settings.from_env(self.stack.functions_environment())
+        Lake(self.stack.azurite, settings, StorageAccount.from_connection(settings.lake)).append(*ROWS)
+
+    async def _send(self) -> None:
+        base_url = self.stack.base_url
+        await send_all(base_url, "hostile-import", hostile.events(datetime.now(UTC)), Sent())
+        if self.log is not None:
+            key = self.stack.functions_environment()["VISITOR_ID_KEY"].encode()
+            found = log_events(self.log, LOG_HOST, key, LogCounts())
+            await send_all(base_url, "weblog-import", found, Sent())
+
+    def query(self, site: str, **body: Any) -> dict[str, Any]:
+        """What the API answers."""
+        return self._post("/api/query", {"site_id": site, **body})
+
+    def rows(self, site: str) -> list[dict[str, Any]]:
+        """The site's rows as they stand in the table."""
+        told = self._post("/api/sql", {"site_id": site, "sql": "SELECT * FROM events"})
+        columns = [column["name"] for column in told["columns"]]
+        moments = [column["name"] for column in told["columns"] if column["name"].endswith("_at")]
+        rows = [dict(zip(columns, row, strict=True)) for row in told["rows"]]
+        return [{**row, **{name: row[name] and datetime.fromisoformat(row[name]) for name in moments}} for row in rows]
+
+    def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        headers = {"Authorization": f"Bearer {KEY}"}
+        answer = httpx.post(self.stack.base_url + path, json=body, headers=headers, timeout=60)
+        assert answer.status_code == httpx.codes.OK, answer.text
+        told: dict[str, Any] = answer.json()
+        return told
