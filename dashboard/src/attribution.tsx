@@ -87,7 +87,7 @@ export function AttributionPanel() {
                     </td>
                     {goal.revenue && (
                       <td class="number">
-                        <data value={String(revenue)}>{shown(revenue, "money")}</data>
+                        <data value={String(revenue)}>{shown(revenue, "money", true)}</data>
                       </td>
                     )}
                   </tr>

@@ -94,7 +94,11 @@ export function longTimeLabel(dimension: string, label: string): string {
 
 /** A moment as the clock of a time zone shows it, written as labels of axes are but for the offset. */
 export function localText(text: string, zone: string): string {
-  return new Date(text).toLocaleString("sv-SE", { timeZone: zone }).replace(" ", "T");
+  const two = "2-digit";
+  const form = { year: "numeric", month: two, day: two, hour: two, minute: two, second: two, hourCycle: "h23" } as const;
+  const parts = new Intl.DateTimeFormat(LOCALE, { ...form, timeZone: zone }).formatToParts(new Date(text));
+  const part = (type: string) => parts.find((one) => one.type === type)!.value;
+  return `${part("year")}-${part("month")}-${part("day")}T${part("hour")}:${part("minute")}:${part("second")}`;
 }
 
 const dayForm = written({ day: "numeric", month: "short", year: "numeric" });

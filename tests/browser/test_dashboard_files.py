@@ -45,6 +45,11 @@ def test_its_types_hold() -> None:
     assert done.returncode == 0, done.stdout
 
 
+def test_its_parts_that_need_no_page_do_what_they_should() -> None:
+    done = subprocess.run(["node", "--test", "tests/"], cwd=ROOT / "dashboard", capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
 def test_no_text_is_ever_taken_for_markup() -> None:
     sources = [path for path in (ROOT / "dashboard" / "src").rglob("*") if path.suffix in {".ts", ".tsx", ".html"}]
     assert len(sources) > 20
