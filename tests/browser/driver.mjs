@@ -31,6 +31,8 @@ class Surroundings {
     this.contexts = [];
     this.errors = [];
     this.tag = "";
+    // Whether pages have the tag; else they bring what they need themselves.
+    this.served = true;
     this.head = "";
     this.body = "";
     this.headers = {};
@@ -39,9 +41,9 @@ class Surroundings {
 
   /** A page of the site: the tag with this visit's attributes. */
   serve(path) {
+    const tag = `<script async src="${this.collector}/t.js" data-site="demo" ${this.tag}></script>`;
     const body = `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Page ${path}</title>
-      <link rel="icon" href="data:,">${this.head}
-      <script async src="${this.collector}/t.js" data-site="demo" ${this.tag}></script></head>
+      <link rel="icon" href="data:,">${this.head}${this.served ? tag : ""}</head>
       <body>${this.body}</body></html>`;
     return { status: path.includes("missing") ? 404 : 200, headers: this.headers, body };
   }
@@ -66,14 +68,20 @@ class Surroundings {
     const page = await context.newPage();
     page.on("pageerror", (error) => this.errors.push(String(error.stack ?? error)));
     await page.goto(path.startsWith("http") ? path : this.url(path), options);
-    await page.waitForFunction(() => window.clickstream?.track);
+    await this.begun(page);
     return page;
   }
 
   /** Go on by address, as a click on a link of the page does. */
   async go(page, path) {
     await page.goto(path.startsWith("http") ? path : this.url(path), { referer: page.url() });
+    await this.begun(page);
+  }
+
+  /** The script is there, and has done what it puts off until the page is idle. */
+  async begun(page) {
     await page.waitForFunction(() => window.clickstream?.track);
+    await page.evaluate(() => new Promise((idle) => requestIdleCallback(idle)));
   }
 
   /** Long enough for the browser to have told the collector, and for the page to have heard of it. */

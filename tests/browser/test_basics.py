@@ -11,7 +11,7 @@ from local.stack import Stack
 from tests.browser.visiting import Outcome, Visit, Visitors, add_rows
 
 pytestmark = pytest.mark.e2e
-NAMES = ("pages", "calls", "clicks", "silence", "reading", "fragments", "shop")
+NAMES = ("pages", "calls", "clicks", "silence", "reading", "background", "fragments", "shop")
 
 
 @pytest.fixture(scope="module")
@@ -112,6 +112,12 @@ def test_reading_time_and_depth_are_told_when_the_page_is_left(visits: Mapping[s
     ping = visit.rows[1]["properties"]
     assert ping["scroll_depth"] == 50
     assert 500 <= ping["engagement_ms"] < 25_000
+
+
+def test_time_in_the_background_is_no_reading_time(visits: Mapping[str, Outcome]) -> None:
+    visit = visits["background"]
+    told = sum(row["properties"]["engagement_ms"] for row in visit.of("page_ping"))
+    assert 500 <= told < visit.told + 2500
 
 
 def test_routes_in_the_fragment_are_pages(visits: Mapping[str, Outcome]) -> None:

@@ -13,9 +13,11 @@ from local.stack import Stack
 from tests.browser.visiting import Outcome, Visit, Visitors, add_rows
 
 pytestmark = pytest.mark.e2e
-DELIVERY = ("refused", "hopeless", "offline", "closed", "left", "heavy", "routes")
-MANNERS = ("strict", "boxed", "hostile", "back", "prerendered", "hasty", "twice")
+DELIVERY = ("refused", "hopeless", "offline", "full", "closed", "left", "heavy", "routes")
+MANNERS = ("strict", "boxed", "hostile", "back", "prerendered", "speculated", "hasty", "twice")
 BEACON_BYTES = 65_536
+# Refused for good; the oldest of more than is kept.
+LOST = {"hopeless": {1}, "full": set(range(2, 102))}
 
 
 @contextlib.contextmanager
@@ -52,7 +54,7 @@ def test_every_event_has_a_number_and_stands_in_the_table_once(visits: Mapping[s
         by_visitor: dict[str, list[int]] = {}
         for row in visit.rows:
             by_visitor.setdefault(row["anonymous_id"], []).append(row["context"]["sequence"])
-        missing = {1} if name == "hopeless" else set()
+        missing = LOST.get(name, set())
         for sequence in by_visitor.values():
             assert sorted(sequence) == sorted(set(range(1, len(sequence) + len(missing) + 1)) - missing), name
         assert visit.rows, name
@@ -74,6 +76,10 @@ def test_what_no_repetition_can_help_is_dropped_and_its_number_missing(visits: M
 
 def test_what_happens_offline_is_told_when_the_network_is_back(visits: Mapping[str, Outcome]) -> None:
     assert [row["properties"]["n"] for row in visits["offline"].of("unheard")] == [1, 2, 3]
+
+
+def test_of_more_than_is_kept_the_oldest_are_dropped_and_their_numbers_missing(visits: Mapping[str, Outcome]) -> None:
+    assert [row["properties"]["n"] for row in visits["full"].of("kept")] == list(range(101, 1101))
 
 
 def test_what_a_closed_page_could_not_tell_the_next_one_tells(visits: Mapping[str, Outcome]) -> None:
@@ -137,6 +143,13 @@ def test_a_page_that_nobody_has_seen_yet_is_not_measured(visits: Mapping[str, Ou
     visit = visits["prerendered"]
     assert visit.told == []
     assert visit.names() == ["page_view"]
+
+
+def test_a_page_that_the_browser_prepared_is_measured_once_it_is_shown(visits: Mapping[str, Outcome]) -> None:
+    visit = visits["speculated"]
+    paths = [row["page_url"].rpartition("/")[2] for row in visit.of("page_view")]
+    assert paths == ["speculated", "ahead"], "and not the page that was prepared in vain"
+    assert [row["properties"] for row in visit.of("shown")] == [{"wasAhead": True}]
 
 
 def test_what_a_page_does_before_it_is_idle_is_told(visits: Mapping[str, Outcome]) -> None:

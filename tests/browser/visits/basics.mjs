@@ -100,6 +100,24 @@ export async function reading(site) {
   await site.leave(page);
 }
 
+/** A page in the background for longer than it was seen. */
+export async function background(site) {
+  const page = await site.open("/background");
+  const seen = await page.evaluate(async () => {
+    const show = (hidden) => {
+      Object.defineProperty(document, "hidden", { configurable: true, value: hidden });
+      document.dispatchEvent(new Event("visibilitychange"));
+    };
+    await new Promise((later) => setTimeout(later, 600));
+    show(true);
+    await new Promise((later) => setTimeout(later, 3000));
+    show(false);
+    return performance.now() - 3000;
+  });
+  await site.leave(page);
+  return seen;
+}
+
 /** Routes in the fragment. */
 export async function fragments(site) {
   site.tag = 'data-hash="on"';

@@ -51,13 +51,27 @@ export async function offline(site) {
   await site.told(page);
 }
 
+/** More happens offline than is kept. */
+export async function full(site) {
+  const context = await site.context();
+  const page = await site.tab(context, "/full");
+  await site.told(page);
+  await context.setOffline(true);
+  await page.evaluate(() => {
+    for (let n = 1; n <= 1100; n++) window.clickstream.track("kept", { n });
+  });
+  await context.setOffline(false);
+  await site.told(page);
+}
+
 /** The page is closed while its request is under way and never answered. */
 export async function closed(site) {
   const context = await site.context();
   let held = 0;
   await context.route(EVENTS, (route) => (held++ ? route.continue() : undefined));
+  const asked = context.waitForEvent("request", (request) => request.url().includes("/api/events"));
   const page = await site.tab(context, "/closed");
-  await page.waitForTimeout(150);
+  await asked;
   await page.close();
   // As though the time were over in which the closed page may still have come to its answer.
   const first = await context.newPage();

@@ -32,9 +32,9 @@ export async function subdomains(site) {
   site.tag = 'data-cookie-domain="shop.test"';
   const context = await site.context();
   const page = await site.tab(context, site.url("/www?utm_source=mail", "www.shop.test"));
-  await page.waitForTimeout(150);
+  await site.told(page);
   await site.go(page, site.url("/pay", "pay.shop.test"));
-  await page.waitForTimeout(150);
+  await site.told(page);
   const cookies = await context.cookies();
   return { cookies: cookies.map(({ name, domain }) => [name, domain]), stored: await page.evaluate(() => Object.keys(localStorage)) };
 }
@@ -48,15 +48,17 @@ export async function linked(site) {
   const context = await site.context();
   const page = await site.tab(context, site.url("/left", "one.test"));
   await page.click("#over");
-  await page.waitForFunction(() => location.pathname.endsWith("/arrived") && window.clickstream?.track);
+  await page.waitForURL("**/arrived*");
+  await site.begun(page);
   const arrived = page.url();
-  await page.waitForTimeout(150);
+  await site.told(page);
   await page.click("#away");
-  await page.waitForFunction(() => location.pathname.endsWith("/away") && window.clickstream?.track);
-  await page.waitForTimeout(150);
+  await page.waitForURL("**/away*");
+  await site.begun(page);
+  await site.told(page);
   const away = page.url();
   // A link that anybody may have written.
   const forged = await site.tab(context, site.url(`/forged?&_cs=${Date.now()}.nobody.nothing.1`, "two.test"));
-  await forged.waitForTimeout(150);
+  await site.leave(forged);
   return { arrived, away };
 }

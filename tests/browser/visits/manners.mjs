@@ -1,5 +1,9 @@
 // Pages that make it hard.
+import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 
 /** No inline script, no eval, and only the script whose content is known. */
 export async function strict(site) {
@@ -77,6 +81,47 @@ export async function prerendered(site) {
   return stored;
 }
 
+/** Made ready by the browser itself, and shown when the visitor follows the link. */
+export async function speculated(site) {
+  // A browser that is driven prepares no pages, so this one is not, and the pages do all by themselves.
+  site.head = `<script>
+    window.clickstream = window.clickstream || [];
+    const wasAhead = document.prerendering;
+    document.addEventListener("prerenderingchange", () => clickstream.push(["track", "shown", { wasAhead }]));
+    const told = () => !Object.keys(localStorage).some((name) => name.startsWith("cs-event"));
+    const when = (reached, act) => {
+      const asking = setInterval(() => reached() && (clearInterval(asking), act()), 50);
+    };
+    if (location.pathname.endsWith("/speculated")) {
+      const rules = document.createElement("script");
+      rules.type = "speculationrules";
+      const urls = ["ahead", "never"].map((page) => new URL(page, location).href);
+      rules.textContent = JSON.stringify({ prerender: [{ urls }] });
+      document.head.append(rules);
+      // The shop's pages share storage, so each tells there that it is prepared.
+      when(() => localStorage.ahead && localStorage.never && told(), () => (location.href = "ahead"));
+    } else {
+      localStorage[location.pathname.split("/").pop()] = wasAhead;
+      when(() => clickstream.track && !document.prerendering && told(), () => fetch("seen"));
+    }
+  </script>`;
+  const serve = site.serve.bind(site);
+  const seen = new Promise((resolve) => {
+    site.serve = (path) => (path.endsWith("/seen") && resolve(), serve(path));
+  });
+  const profile = await mkdtemp(join(tmpdir(), "speculated-"));
+  const options = ["--headless=new", "--no-sandbox", "--no-first-run", "--host-resolver-rules=MAP * 127.0.0.1"];
+  const browser = spawn(process.env.CHROMIUM, [...options, `--user-data-dir=${profile}`, site.url("/speculated")], {
+    stdio: "ignore",
+    detached: true,
+  });
+  const ended = new Promise((exit) => browser.once("exit", exit));
+  await Promise.race([seen, new Promise((late) => setTimeout(late, 20_000))]);
+  process.kill(-browser.pid, "SIGTERM");
+  await ended;
+  await rm(profile, { recursive: true, force: true, maxRetries: 5 });
+}
+
 /** The page goes on to a route, and to another page, before it was ever idle. */
 export async function hasty(site) {
   site.head = `<script src="${site.collector}/t.js" data-site="demo"></script>
@@ -91,8 +136,8 @@ export async function hasty(site) {
   page.on("pageerror", (error) => site.errors.push(String(error)));
   await page.goto(site.url("/hasty"));
   await page.waitForURL("**/next");
-  await page.waitForFunction(() => window.clickstream?.track);
-  await site.told(page);
+  await site.begun(page);
+  await site.leave(page);
 }
 
 export async function twice(site) {

@@ -1,4 +1,5 @@
-// Many short visits, each with faults of the network that chance decides. What was lost is known from what was broken.
+// Many short visits, each with faults of the network that chance decides. What was lost is known from what was
+// broken and never arrived by another way.
 
 const AT_ONCE = 6;
 // On the last page of a visit, what other pages left has waited long enough for it to take over.
@@ -36,15 +37,14 @@ export async function visits(site, { seed, count }) {
 }
 
 async function visit(site, page, number, random) {
-  const numbersOf = (request) => JSON.parse(request.postData()).map(({ context: { sequence } }) => sequence);
-  const broken = new Set();
-  const passed = new Set();
+  const eventsOf = (request) => JSON.parse(request.postData()).map(({ event_id, context: { sequence } }) => [event_id, sequence]);
+  const broken = new Map();
   let faulty = true;
   await page.route("**/api/events*", async (route) => {
     const request = route.request();
     const fault = faulty && random() < 0.35;
-    for (const sequence of numbersOf(request)) (fault ? broken : passed).add(sequence);
     if (!fault) return route.continue();
+    for (const [id, sequence] of eventsOf(request)) broken.set(id, sequence);
     const kind = random();
     if (kind < 0.45) return route.abort("connectionreset");
     // What stands in between may also refuse for good: then the event is lost.
@@ -66,5 +66,5 @@ async function visit(site, page, number, random) {
   // The next visit is another visitor's.
   await page.evaluate(() => localStorage.clear());
   await page.unrouteAll({ behavior: "wait" });
-  return { visitor: known[0], last: known[4], lost: [...broken].filter((sequence) => !passed.has(sequence)) };
+  return { visitor: known[0], last: known[4], broken: [...broken] };
 }
