@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -52,17 +52,39 @@ class Visit:
     rows: list[Row]
     counted: bool
 
-    @property
+    @cached_property
     def views(self) -> list[Row]:
         return [row for row in self.rows if row["event_type"] == "page_view"]
+
+    @cached_property
+    def pings(self) -> list[Row]:
+        return [row for row in self.rows if row["event_type"] == "page_ping"]
+
+    @cached_property
+    def values(self) -> dict[str, Any]:
+        return of_visit(self)
+
+    @cached_property
+    def bounced(self) -> bool:
+        return sum(row["event_type"] not in SILENT for row in self.rows) <= 1
 
 
 class World:
     """The events of a site around a period, with the visits that they make."""
 
-    def __init__(self, rows: Iterable[Row], zone: ZoneInfo, rules: Rules) -> None:
-        self.rows = sorted(rows, key=lambda row: (row["occurred_at"], row["event_id"]))
-        self.zone, self.rules = zone, rules
+    def __init__(
+        self, own: Sequence[Row], zone: ZoneInfo, begin: datetime, end: datetime, rules: Rules, *, with_bots: bool
+    ) -> None:
+        own = [row for row in own if with_bots or row.get("is_bot") is not True]
+        around = (row for row in own if begin - DAY <= row["occurred_at"] < end + DAY)
+        self.rows = sorted(around, key=lambda row: (row["occurred_at"], row["event_id"]))
+        self.zone, self.rules, self.period = zone, rules, (begin, end)
+        self.first_seen: dict[str, datetime] = {}
+        for row in own:
+            if begin - HISTORY <= row["occurred_at"] < end and (visitor := visitor_of(row)) is not None:
+                self.first_seen[visitor] = min(self.first_seen.get(visitor, row["occurred_at"]), row["occurred_at"])
+        self._seen: dict[str, Seen] = {}
+        self._values: dict[str, dict[str, Any]] = {}
         self.visits: dict[str, Visit] = {}
         last: dict[Any, tuple[datetime, Visit]] = {}
         for row in self.rows:
@@ -85,7 +107,10 @@ class World:
 
     def values(self, row: Row) -> dict[str, Any]:
         """Every dimension of an event but goals and properties."""
-        return {**of_event(row), **of_visit(self.visits[row["event_id"]]), **of_time(row["occurred_at"], self.zone)}
+        if row["event_id"] not in self._values:
+            visit = self.visits[row["event_id"]]
+            self._values[row["event_id"]] = {**of_event(row), **visit.values, **of_time(row["occurred_at"], self.zone)}
+        return self._values[row["event_id"]]
 
     def value(self, row: Row, name: str) -> Any:
         if name.startswith("event:props:"):
@@ -121,27 +146,31 @@ class World:
         text = property_text(row, named[0] if named else "revenue")
         return Decimal(text).quantize(Decimal("0.0001")) if text and re.fullmatch(r"-?\d+(\.\d+)?", text) else None
 
-    def seen(self, row: Row, first_seen: Mapping[str, datetime]) -> Seen:
+    def seen(self, row: Row) -> Seen:
         """What metrics look at."""
+        if row["event_id"] not in self._seen:
+            self._seen[row["event_id"]] = self._look(row)
+        return self._seen[row["event_id"]]
+
+    def _look(self, row: Row) -> Seen:
         visit = self.visits[row["event_id"]]
         views, visitor = visit.views, visitor_of(row)
         is_view = row["event_type"] == "page_view"
-        pings = pings_of(row, visit) if is_view else []
+        pings = pings_of(row, visit) if is_view and visit.pings else []
         told = [number_of(ping, "engagement_ms", 86_400_000) for ping in pings]
         depths = [number_of(ping, "scroll_depth", 100) for ping in pings]
-        times = [other["occurred_at"] for other in visit.rows]
         return Seen(
             visitor=visitor,
             visit=id(visit) if visit.counted else None,
             is_view=is_view,
-            bounced=sum(other["event_type"] not in SILENT for other in visit.rows) <= 1,
-            visit_us=(max(times) - min(times)) // timedelta(microseconds=1),
+            bounced=visit.bounced,
+            visit_us=(visit.rows[-1]["occurred_at"] - visit.rows[0]["occurred_at"]) // timedelta(microseconds=1),
             is_entry=visit.counted and is_view and views[0] is row,
             is_exit=visit.counted and is_view and views[-1] is row,
             engaged_ms=sum(known) if (known := [ms for ms in told if ms is not None]) else None,
             depth=max((depth for depth in depths if depth is not None), default=None),
             revenue=self.revenue(row),
-            first_visit=visitor is not None and min(times) == first_seen.get(visitor),
+            first_visit=visitor is not None and visit.rows[0]["occurred_at"] == self.first_seen.get(visitor),
         )
 
 
@@ -158,12 +187,14 @@ def report(
     rules = rules or Rules()
     filters, dimensions = query.get("filters", []), query.get("dimensions", [])
     named = json.dumps([filters, dimensions, [rules.segments[name] for name in segments_in(filters)]])
-    own = [row for row in rows if row["site"] == site and ("event:bot" in named or row.get("is_bot") is not True)]
-    world = World((row for row in own if begin - DAY <= row["occurred_at"] < end + DAY), zone, rules)
-    first_seen: dict[str, datetime] = {}
-    for row in own:
-        if begin - HISTORY <= row["occurred_at"] < end and (visitor := visitor_of(row)) is not None:
-            first_seen[visitor] = min(first_seen.get(visitor, row["occurred_at"]), row["occurred_at"])
+    own = [row for row in rows if row["site"] == site]
+    return report_of(World(own, zone, begin, end, rules, with_bots="event:bot" in named), query)
+
+
+def report_of(world: World, query: Mapping[str, Any]) -> Groups:
+    """As `report`, of a world that many queries are about."""
+    filters, dimensions = query.get("filters", []), query.get("dimensions", [])
+    begin, end = world.period
     everyone: set[str] = set()
     groups: dict[tuple[Any, ...], list[Seen]] = defaultdict(list)
     without_goal: dict[tuple[Any, ...], set[str]] = defaultdict(set)
@@ -177,7 +208,7 @@ def report(
             everyone.add(visitor)
             without_goal[tuple(values.values())].add(visitor)
         if all(world.holds(item, row) for item in filters):
-            seen = world.seen(row, first_seen)
+            seen = world.seen(row)
             for goal in world.goals(row) if "event:goal" in dimensions else [""]:
                 groups[tuple({**values, "event:goal": goal}[name] for name in dimensions)].append(seen)
     if not dimensions:
@@ -197,7 +228,7 @@ def report(
     for name, direction in reversed(order_of(query)):
         answer.sort(key=partial(value_of, name), reverse=direction == "desc")
         answer.sort(key=lambda group, name=name: {**group[0], **group[1]}[name] is None)  # type: ignore[misc]
-    return [([label(value, zone) for value in d.values()], list(m.values())) for d, m in answer]
+    return [([label(value, world.zone) for value in d.values()], list(m.values())) for d, m in answer]
 
 
 def value_of(name: str, group: tuple[Mapping[str, Any], Mapping[str, Any]]) -> Any:
