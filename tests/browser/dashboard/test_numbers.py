@@ -20,7 +20,7 @@ pytestmark = pytest.mark.e2e
 
 DIMENSIONS = {
     "sources/Channels": "visit:channel",
-    "sources/Sources": "visit:source",
+    "sources/Sources": "visit:source_name",
     "sources/Referrers": "visit:referrer",
     "sources/Campaigns": "visit:utm_campaign",
     "pages/Pages": "event:page",
@@ -35,6 +35,7 @@ DIMENSIONS = {
     "devices/Systems": "visit:os",
     "devices/Screens": "visit:screen",
     "events/Events": "event:name",
+    "events/Properties": "event:props:plan",
     "goals/goals": "event:goal",
 }
 METRICS = {
@@ -130,9 +131,14 @@ def change(now: float | None, before: float | None) -> Any:
     return pytest.approx(100 * (now - before) / before if before else 0, abs=0.051)
 
 
-def address(site: str, days: tuple[str, str], filters: Sequence[Any] = (), **more: str) -> str:
-    parameters = {"site": site, "period": ",".join(days), **({"filters": json.dumps(filters)} if filters else {})}
-    return f"/dashboard?{urlencode({**parameters, **more})}"
+def address(site: str, days: tuple[str, str], filters: Sequence[Any] = ()) -> str:
+    parameters = {
+        "site": site,
+        "period": ",".join(days),
+        "property": "plan",
+        **({"filters": json.dumps(filters)} if filters else {}),
+    }
+    return f"/dashboard?{urlencode(parameters)}"
 
 
 PURCHASE = [["is", "event:goal", ["Purchase"]], ["is_not", "event:page", ["/a"]]]

@@ -18,7 +18,6 @@ export async function overview(dashboard, { path, key, panels }) {
     const tabs = panel.getByRole("tab");
     for (let at = 0; at < Math.max(1, await tabs.count()); at++) {
       const label = (await tabs.count()) ? await tabs.nth(at).innerText() : name;
-      if (label === "Properties") continue;
       if (await tabs.count()) await dashboard.click(tabs.nth(at));
       seen.panels[`${name}/${label}`] = await listed(dashboard, panel);
     }
