@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 # What spreadsheets take for the beginning of a formula, with the wide forms that some of them fold:
 # https://owasp.org/www-community/attacks/CSV_Injection
 FORMULA_STARTS = tuple("=+-@\t\r\n＝＋－＠")  # noqa: RUF001
+
+# Numbers of more digits than JSON's come as texts.
+_NEGATIVE = re.compile(r"-[0-9]+(\.[0-9]+)?")
 
 
 class Format(StrEnum):
@@ -108,7 +112,7 @@ def _cell(value: Any) -> str | int | float | None:
     if isinstance(value, date):
         return value.isoformat()
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
+    return f"'{text}" if text.startswith(FORMULA_STARTS) and not _NEGATIVE.fullmatch(text) else text
 
 
 def as_arrow(table: pa.Table) -> bytes:

@@ -200,6 +200,12 @@ def test_case_35_no_form_of_the_answer_holds_a_row_of_another_site(engine: Query
         engine.sql_in(form, parse_sql(body.replace(b"FROM events", b"FROM '/etc/passwd'")), SHOP)
 
 
+def test_a_type_that_parquet_does_not_have_is_refused(engine: QueryEngine) -> None:
+    body = json.dumps({"site_id": "shop", "sql": "SELECT INTERVAL 1 DAY AS a"}).encode()
+    with pytest.raises(InvalidRequest, match="interval"):
+        engine.sql_in(Format.PARQUET, parse_sql(body), SHOP)
+
+
 def test_case_36_what_takes_too_much_is_ended_in_every_form(engine: QueryEngine) -> None:
     bombs = ["SELECT count(*) FROM range(1000000000000) a, range(1000000) b", "SELECT repeat('x', 4000000000)"]
     for sql in bombs:
