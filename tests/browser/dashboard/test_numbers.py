@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -14,6 +14,7 @@ import pytest
 from tests.browser.dashboard.looking import Looker
 from tests.browser.dashboard.world import KEY, ZONE, World
 from tests.integration.querying.plain_report import Groups, Row, Rules, report
+from tests.integration.querying.plain_report import World as Visits
 from tests.integration.querying.rows import ROWS, rules
 
 pytestmark = pytest.mark.e2e
@@ -172,3 +173,50 @@ def test_every_number_of_a_real_log_agrees_three_ways(world: World, looker: Look
     first, last = (day.isoformat() for day in days)
     seen = looker.look("numbers.overview", path=address("weblog", (first, last)), key=KEY, panels=OF_A_LOG)
     assert_all_agree(seen, world, Plain(rows, "weblog", Rules(), "UTC", []), (first, last), HEADLINES)
+
+
+def test_funnels_paths_retention_and_attribution_show_what_their_reports_say(world: World, looker: Looker) -> None:
+    days = ("2026-10-12", "2026-10-26")
+    seen = looker.look("numbers.sequences", path=address("shop", days), key=KEY)
+    asked = {"site_id": "shop", "date_range": ",".join(days)}
+    steps = world.report("funnel", **asked, funnel="Buying")
+    last = len(steps) - 1
+    assert seen["funnel"] == [
+        [step["name"], step["reached"], step["percent_of_first"], *([step["dropped"]] if at < last else [])]
+        for at, step in enumerate(steps)
+    ]
+    assert [step["reached"] for step in steps] == plain_funnel(days)
+    paths = world.report("paths", **asked, length="4", branches="8", fold_repeats="1")
+    ways = {json.dumps(way["path"]): way["reached"] for way in paths}
+    assert seen["paths"]
+    assert {json.dumps(json.loads(way)): reached for way, reached in seen["paths"]}.items() <= ways.items()
+    grid: dict[str, list[float]] = {}
+    for row in world.report("retention", **asked, unit="week"):
+        grid.setdefault(row["cohort"], []).append(row["percent"])
+    assert seen["retention"] == [[cohort, *percents] for cohort, percents in grid.items()]
+    often = world.report("frequency", **asked)
+    assert [numbers for _, *numbers in seen["frequency"]] == [[row["reached"], row["percent"]] for row in often]
+    due = world.report("attribution", **asked, goal="Sign-up", by="visit:channel", model="last")
+    assert seen["attribution"] == [[row["channel"], row["conversions"]] for row in due]
+    assert min(map(len, seen.values())) >= 2
+
+
+def plain_funnel(days: tuple[str, str]) -> list[int]:
+    """How many visits came to each step of the shop's funnel."""
+    zone = ZoneInfo(ZONE)
+    begin, last = (datetime.fromisoformat(day).replace(tzinfo=zone) for day in days)
+    end = last + timedelta(1)
+    steps: list[Callable[[Row], bool]] = [
+        lambda row: row["event_type"] == "page_view" and row["page_path"] is not None,
+        lambda row: row["event_type"] == "page_view" and row["page_path"] == "/a",
+        lambda row: row["event_name"] == "buy",
+    ]
+    reached = [0] * len(steps)
+    around = Visits([row for row in ROWS if row["site"] == "shop"], zone, begin, end, rules(), with_bots=False)
+    for visit in {id(visit): visit for visit in around.visits.values() if visit.counted}.values():
+        ahead = iter([row for row in visit.rows if begin <= row["occurred_at"] < end])
+        for at, step in enumerate(steps):
+            if not any(step(row) for row in ahead):
+                break
+            reached[at] += 1
+    return reached

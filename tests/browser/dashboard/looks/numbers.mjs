@@ -35,3 +35,22 @@ async function listed(dashboard, panel) {
   await dashboard.press("Escape");
   return { few, all };
 }
+
+/** What happened one after the other: of each part its value, and its exact numbers in their order. */
+export async function sequences(dashboard, { path, key }) {
+  await dashboard.open(path, key);
+  const parts = {
+    funnel: dashboard.page.getByTestId("funnel-step"),
+    paths: dashboard.page.getByTestId("path"),
+    retention: dashboard.page.getByTestId("cohort"),
+    frequency: dashboard.panel("frequency").getByTestId("row"),
+    attribution: dashboard.panel("attribution").getByTestId("row"),
+  };
+  const seen = {};
+  for (const [name, part] of Object.entries(parts)) {
+    seen[name] = await part.evaluateAll((elements) =>
+      elements.map((element) => [element.dataset.value ?? null, ...[...element.querySelectorAll("data")].map(({ value }) => Number(value))]),
+    );
+  }
+  return seen;
+}
