@@ -29,6 +29,12 @@ def test_it_is_small(capsys: pytest.CaptureFixture[str]) -> None:
     assert max(packed.values()) <= BUDGET_BYTES
 
 
+def test_the_module_can_be_imported_where_there_is_no_page() -> None:
+    code = "import('./dist/index.js').then(({ tracker }) => { tracker.track('rendered'); console.log('fine'); })"
+    done = subprocess.run(["node", "-e", code], cwd=ROOT / "tracker", capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("fine\n", "")
+
+
 def test_its_types_hold() -> None:
     done = subprocess.run(["npx", "tsc", "--noEmit"], cwd=ROOT / "tracker", capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
