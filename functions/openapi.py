@@ -262,6 +262,9 @@ class Operation:
     parameters: Sequence[str] = ()
     security: Sequence[str] = ()
     statuses: Mapping[type[ClickstreamError], int] = field(default_factory=dict)
+    required: Sequence[str] = ()
+    names: Sequence[str] = ()
+    """What the path's parameter may be; anything where none are told."""
     forms: bool = False
     """Whether the answer is given in any form that is accepted."""
 
@@ -282,6 +285,8 @@ def _report() -> Operation:
         answer=REPORT,
         parameters=tuple(dict.fromkeys(name for report in REPORTS.values() for name in parameters_of(report))),
         security=("read_key",),
+        required=("site_id",),
+        names=tuple(REPORTS),
         forms=True,
     )
 
@@ -456,11 +461,11 @@ def _lifted(schema: Schema, shared: dict[str, Any]) -> Schema:
 
 def _operation(name: str, route: str, method: str, described: Operation, shared: dict[str, Any]) -> Schema:
     parameters: list[Schema] = [
-        {"name": found, "in": "path", "required": True, "schema": {"type": "string"}}
+        {"name": found, "in": "path", "required": True, "schema": _text(described.names)}
         for found in re.findall(r"\{(\w+)\}", route)
     ]
     parameters += [
-        {"name": query, "in": "query", "required": False, "schema": {"type": "string"}}
+        {"name": query, "in": "query", "required": query in described.required, "schema": {"type": "string"}}
         for query in described.parameters
     ]
     operation: dict[str, Any] = {
@@ -478,6 +483,10 @@ def _operation(name: str, route: str, method: str, described: Operation, shared:
         content = {first: {"schema": body}, **{other: {"schema": {"type": "string"}} for other in others}}
         operation["requestBody"] = {"required": described.body is not None, "content": content}
     return operation
+
+
+def _text(names: Sequence[str]) -> Schema:
+    return {"type": "string", "enum": list(names)} if names else {"type": "string"}
 
 
 def _responses(described: Operation, method: str) -> Schema:
