@@ -213,7 +213,9 @@ def _validate(model: type[Body], body: bytes) -> tuple[Body | None, list[Problem
         return model.model_validate_json(body), []
     except ValidationError as error:
         return None, [
-            Problem("".join(f"/{_escaped(part)}" for part in problem["loc"]), problem["msg"])
+            Problem(
+                "".join(f"/{_escaped(part)}" for part in problem["loc"]), problem["msg"].removeprefix("Value error, ")
+            )
             for problem in error.errors(include_url=False, include_input=False, include_context=False)
         ]
 

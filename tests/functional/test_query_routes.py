@@ -5,13 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
 import azure.functions as func
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from clickstream.querying.reports.registry import REPORTS
+from clickstream.querying.reports.report import Parameter, Report
+from clickstream.querying.reports.request import parameters_of
 from functions import query as routes
 from functions import reports as canned
 from functions import reports as report_routes
@@ -200,6 +205,40 @@ def test_what_is_wrong_with_a_report_is_told_as_a_problem(
     answer = get(name, **change)
     assert (answer.status_code, json.loads(answer.get_body())["code"]) == (status, code)
     assert answer.mimetype == "application/problem+json"
+
+
+RANGES = ["7d", "24h", "all", "realtime", "2026-03-29,2026-03-30", "2026-03-30,2026-03-29"]
+FILTERS = [
+    '[["has_done",["is","event:page",["/"]]]]', '[["matches","visit:source",["("]]]', '[["is","event:props:x",["1"]]]',
+    '[["is","event:goal",["x"]]]', '[["is","time:hour_of_day",["11"]]]', "[]", "1",
+]  # fmt: skip
+TEXTS = [
+    "1", "2", "0", "day", "hour", "week", "month", "minute", "page", "visit", "visitor", "person", "first", "linear",
+    "backward", "previous_period", "year_over_year", "visit:country", "event:props:x", "/*", "buy", "e1", "7d",
+    '{"page":"/"}', '{"steps":[{"page":"/"},{"event":"x"}],"within":"person"}',
+    '{"steps":[{"page":"*"},{"page":"/"}],"order":"strict"}',
+]  # fmt: skip
+
+
+def understood(parameter: Parameter) -> list[str]:
+    """Texts that may mean something to the parameter."""
+    found = []
+    for text in {"date_range": RANGES, "filters": FILTERS}.get(parameter.name, TEXTS):
+        with suppress(ValueError):
+            parameter.read(text)
+            found.append(text)
+    return found
+
+
+@given(st.sampled_from(list(REPORTS.values())), st.data())
+@settings(max_examples=80, derandomize=True)
+def test_whatever_is_asked_of_a_report_is_answered_or_told_what_is_wrong(report: Report, data: st.DataObject) -> None:
+    taken = {name: found for name, found in parameters_of(report).items() if name not in ("site_id", "format")}
+    chosen = data.draw(st.sets(st.sampled_from(list(taken)), max_size=4))
+    chosen |= {name for name, parameter in taken.items() if parameter.required}
+    asked = {name: data.draw(st.sampled_from(understood(taken[name]))) for name in sorted(chosen)}
+    answer = get(report.name, **asked)
+    assert answer.status_code in (200, 400), answer.get_body()
 
 
 def test_a_report_of_a_site_holds_no_row_of_another() -> None:
