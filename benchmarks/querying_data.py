@@ -212,7 +212,7 @@ def _pages(random: np.random.Generator, count: int, step: Numbers) -> Numbers:
 def _properties(random: np.random.Generator, name: Numbers) -> pa.Array:
     products = [f'{{"product":"p{at}","plan":"{("free", "pro", "team")[at % 3]}"}}' for at in range(PRODUCTS)]
     sales = [f'{{"product":"p{at}","revenue":{at / 10},"currency":"EUR"}}' for at in range(PRODUCTS)]
-    pings = [f'{{"engaged_ms":{at * 500},"scroll_depth":{at % 101}}}' for at in range(1, PRODUCTS)]
+    pings = [f'{{"engagement_ms":{at * 500},"scroll_depth":{at % 101}}}' for at in range(1, PRODUCTS)]
     product = random.integers(0, PRODUCTS - 1, len(name))
     offset = np.select([name == 0, name == 1, name == 5], [0, 1, PRODUCTS], PRODUCTS * 2)
     which = np.where(name == 0, 0, offset + product)

@@ -8,7 +8,7 @@ from sqlglot import exp, parse_one
 
 Value = str | int
 # Functions of DuckDB and of Spark that are alike but for their names.
-NAMES = {"row": "struct", "epoch_us": "unix_micros"}
+NAMES = {"row": "struct", "epoch_us": "unix_micros", "hash": "xxhash64"}
 
 
 def to_spark(sql: str, parameters: Mapping[str, Value]) -> str:
@@ -32,6 +32,8 @@ def to_spark(sql: str, parameters: Mapping[str, Value]) -> str:
             return exp.Anonymous(this="from_utc_timestamp", expressions=[moment, zone])
         if isinstance(node, exp.Anonymous) and node.name.lower() in NAMES:
             return exp.Anonymous(this=NAMES[node.name.lower()], expressions=node.expressions)
+        if isinstance(node, exp.CTE):
+            node.set("materialized", None)
         return node
 
     tree = parse_one(sql, read="duckdb").transform(bound).transform(from_monday).transform(spoken)

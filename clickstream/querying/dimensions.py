@@ -61,7 +61,7 @@ def quoted(name: str) -> str:
 
 
 def _of_arrival(name: str, description: str, part: str, missing: str = NOT_SET) -> Dimension:
-    return Dimension(name, description, f"visit_arrival.{part}", missing, of_visits=True)
+    return Dimension(name, description, f"arrival_{part}", missing, of_visits=True)
 
 
 def _derived(name: str, description: str, column: str) -> Dimension:

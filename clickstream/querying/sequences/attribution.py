@@ -38,8 +38,7 @@ _SHARES = {
 }
 # A visit of whose arrival nothing is known is direct where no other host led to it.
 _DIRECT = (
-    "CASE WHEN visit_arrival IS NULL THEN visit_source = '(direct)'"
-    " ELSE visit_arrival.channel IS NOT DISTINCT FROM 'Direct' END"
+    "CASE WHEN NOT visit_arrives THEN visit_source = '(direct)' ELSE arrival_channel IS NOT DISTINCT FROM 'Direct' END"
 )
 
 
