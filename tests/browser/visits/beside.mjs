@@ -43,22 +43,33 @@ export async function others(site) {
       advanced_disable_flags: true,
       autocapture: false,
       capture_pageview: "history_change",
-      request_queue_config: { flush_interval_ms: 250 },
+      capture_pageleave: false,
+      request_batching: false,
     });`);
   site.head = `<script>${code}</script>`;
-  const page = await site.open("/start?utm_source=mail");
-  await page.waitForTimeout(100);
-  for (const route of ["bags", "tents?size=2"]) {
-    await page.evaluate((next) => history.pushState({}, "", next), route);
-    await page.waitForTimeout(100);
-  }
+  const context = await site.context();
+  // The others send each page view by a request of its own.
+  const answered = { "/api/event": 0, "/e/": 0 };
+  context.on("requestfinished", (request) => {
+    const { pathname } = new URL(request.url());
+    if (request.method() === "POST" && pathname in answered) answered[pathname]++;
+  });
+  const until = async (page, views) => {
+    while (Object.values(answered).some((count) => count < views)) await page.waitForTimeout(20);
+    await site.told(page);
+  };
+  const page = await site.tab(context, "/start?utm_source=mail");
+  await until(page, 1);
+  await page.evaluate(() => history.pushState({}, "", "bags"));
+  await until(page, 2);
+  await page.evaluate(() => history.pushState({}, "", "tents?size=2"));
+  await until(page, 3);
   await page.goBack();
-  await page.waitForTimeout(100);
-  await site.told(page);
+  await until(page, 4);
   await site.go(page, "/other");
+  await until(page, 5);
   await page.evaluate(() => history.pushState({}, "", "other/route"));
-  await page.waitForTimeout(600);
-  await site.told(page);
+  await until(page, 6);
   await site.leave(page);
 }
 
