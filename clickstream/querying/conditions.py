@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from clickstream.errors import InvalidRequest
-from clickstream.querying.dimensions import BOT, DIMENSIONS
+from clickstream.querying.dimensions import BOT, DIMENSIONS, NONE, NOT_SET
 from clickstream.querying.filters import (
     Comparison,
     Deed,
@@ -148,7 +148,7 @@ def _condition(item: Filter, parameters: Parameters) -> str:
             return _signed(item.operator, f"coalesce({done}, false)")
         case Presence():
             sign = "NOT " if item.operator == "is_set" else ""
-            return f"({item.dimension.value} IS {sign}NULL)"
+            return f"({item.dimension.sql} {sign}IN ('{NONE}', '{NOT_SET}'))"
         case Comparison():
             return _comparison(item, parameters)
 

@@ -11,8 +11,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 IN_PERIOD = "occurred_at >= CAST($from AS TIMESTAMPTZ) AND occurred_at < CAST($to AS TIMESTAMPTZ)"
-# How far around a period visits are looked for, and how long before it who came already.
-AROUND = timedelta(days=1)
+# How long before a period it is looked for who came already.
 HISTORY = timedelta(days=30)
 
 

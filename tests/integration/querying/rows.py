@@ -17,6 +17,7 @@ REFERRERS = ["https://search.example/find", "https://news.example/", "https://sh
 ODD_NAME = 'it\'s \\ "odd" /~*.[0]'
 ARRIVALS: list[dict[str, Any]] = [
     {"source": "Search", "medium": "organic", "channel": "Organic Search"},
+    {"source": "", "medium": "email", "channel": "Email"},
     {"source": "(direct)", "medium": "(none)", "channel": "Direct"},
     {"source": "shop.example", "medium": "internal", "channel": "Internal"},
     {"source": "News", "medium": "email", "channel": "Email", "utm_source": "news", "utm_medium": "email"},
