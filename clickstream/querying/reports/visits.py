@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from clickstream.querying.conditions import ask_for_bots, conditions
-from clickstream.querying.dimensions import DIMENSIONS
+from clickstream.querying.dimensions import DIMENSIONS, Dimension
 from clickstream.querying.reports.report import Asked, Column, ColumnType, Parameter, Report, Rows, short_text
 from clickstream.querying.reports.statements import LIMITS, ask, page, parameters_of, visited
 from clickstream.querying.statement import Statement
@@ -48,14 +48,32 @@ EVENT_COLUMNS = (
 )
 
 
+def _told(dimension: Dimension) -> str:
+    """What a visit has one value of may be taken from any of its events; else the first event tells."""
+    return f"any_value({dimension.sql})" if dimension.of_visits else f"arg_min({dimension.sql}, {IN_ORDER})"
+
+
 def visits_statement(asked: Asked) -> Statement:
-    """One row for each visit with an event of the period that the filters hold for, the newest first."""
+    """One row for each visit with an event of the period that the filters hold for, the newest first.
+
+    Those of the page are chosen before anything is said of them, since that costs more.
+    """
     parameters = parameters_of(asked)
     filters = asked.query().filters
-    chosen = [IN_PERIOD, *conditions(filters, parameters)]
-    described = ",\n    ".join(f'arg_min({DIMENSIONS[name].sql}, {IN_ORDER}) AS "{_name(name)}"' for name in DESCRIBED)
+    wanted = asked.query().pagination
+    limit, offset = parameters.bind(asked.engine.limit(wanted.limit)), parameters.bind(wanted.offset)
+    chosen = " AND ".join(["visit IS NOT NULL", IN_PERIOD, *conditions(filters, parameters)])
+    described = ",\n    ".join(f'{_told(DIMENSIONS[name])} AS "{_name(name)}"' for name in DESCRIBED)
     sql = f"""
-WITH {visited(asked, with_bots=ask_for_bots(filters, asked.scope))}
+WITH {visited(asked, with_bots=ask_for_bots(filters, asked.scope))},
+chosen AS (
+    SELECT visit, min(event_id) AS first_id
+    FROM visited
+    WHERE {chosen}
+    GROUP BY visit
+    ORDER BY min(visit_begun) DESC, first_id
+    LIMIT {limit} OFFSET {offset}
+)
 SELECT
     arg_min(event_id, {IN_ORDER}) AS visit,
     max(visitor) AS visitor,
@@ -65,12 +83,9 @@ SELECT
     count(*) FILTER (event_type = 'page_view') AS pageviews,
     count(*) AS events,
     {described}
-FROM visited AS of_visit
-WHERE visit IN (
-    SELECT visit FROM visited WHERE {" AND ".join(chosen)}
-)
+FROM visited AS of_visit JOIN chosen USING (visit)
 GROUP BY of_visit.visit
-ORDER BY began_at DESC, 1""".strip()
+ORDER BY began_at DESC, min(first_id)""".strip()
     return Statement(sql, parameters.of(sql))
 
 
@@ -87,7 +102,7 @@ ORDER BY occurred_at, event_id""".strip()
 
 
 def _visits(asked: Asked) -> Rows:
-    return ask(asked, VISIT_COLUMNS, page(asked, visits_statement(asked)))
+    return ask(asked, VISIT_COLUMNS, visits_statement(asked))
 
 
 def _visit_events(asked: Asked) -> Rows:
