@@ -76,7 +76,12 @@ function Opened({ apiKey, onLeave }: { apiKey: string; onLeave(refused: boolean)
     if (!goesOn(view.period)) return;
     const again = () => document.hidden || setRound((count) => count + 1);
     const timer = window.setInterval(again, view.period === REALTIME ? REALTIME_REFRESH_MS : REFRESH_MS);
-    return () => window.clearInterval(timer);
+    // Who comes back to the tab is shown what is now.
+    document.addEventListener("visibilitychange", again);
+    return () => {
+      window.clearInterval(timer);
+      document.removeEventListener("visibilitychange", again);
+    };
   }, [view.period]);
   const turn = () => {
     const other = theme === "dark" ? "light" : "dark";
