@@ -14,12 +14,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from clickstream.querying.formats import Answer, Format
 from clickstream.querying.reports.registry import REPORTS
 from clickstream.querying.reports.report import Parameter, Report
 from clickstream.querying.reports.request import parameters_of
 from functions import query as routes
 from functions import reports as canned
 from functions import reports as report_routes
+from functions._http import formatted_answer
 from functions._services import services
 from local.azurite import Azurite
 from tests.integration.querying.lake import event, make_lake
@@ -239,6 +241,15 @@ def test_whatever_is_asked_of_a_report_is_answered_or_told_what_is_wrong(report:
     asked = {name: data.draw(st.sampled_from(understood(taken[name]))) for name in sorted(chosen)}
     answer = get(report.name, **asked)
     assert answer.status_code in (200, 400), answer.get_body()
+
+
+def test_a_file_tells_its_name_and_up_to_when_it_is_complete() -> None:
+    until = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    headers = formatted_answer(Answer(b"", Format.CSV, until), "pages").headers
+    assert headers["Content-Disposition"] == 'attachment; filename="pages.csv"'
+    assert headers["X-Complete-Until"] == "2026-03-01T12:00:00+00:00"
+    assert "X-Complete-Until" not in formatted_answer(Answer(b"", Format.PARQUET, None), "pages").headers
+    assert "Content-Disposition" not in formatted_answer(Answer(b"{}", Format.JSON, until), "pages").headers
 
 
 def test_a_report_of_a_site_holds_no_row_of_another() -> None:

@@ -108,7 +108,9 @@ def reports(engine: QueryEngine) -> Reports:
 
 def content(reports: Reports, name: str, format_: Format, **parameters: str) -> bytes:
     request = parse_report(name, {"site_id": "shop", **parameters})
-    return reports.answer(request, SITE, SCOPE, format_).body
+    answer = reports.answer(request, SITE, SCOPE, format_)
+    assert (answer.format, answer.complete_until) == (format_, UNTIL)
+    return answer.body
 
 
 def ask(reports: Reports, name: str, **parameters: str) -> dict[str, Any]:
