@@ -26,8 +26,11 @@ def answer(
 ) -> dict[str, Any]:
     """`results` as the functions answer them, and the `sql` that the engine ran.
 
-    Raise what the engine raises, and InvalidRequest for a period that is none, or `all`: name the days.
+    Raise what the engine raises, and InvalidRequest for a period that is none, or `all` (name the days), for
+    comparisons, and for goals and segments, since no site's document is read.
     """
+    if request.include.comparisons is not None:
+        raise InvalidRequest("/include/comparisons: ask for each period by itself")
     if request.date_range == "all":
         raise InvalidRequest("/date_range: name its first and its last day")
     zone = ZoneInfo(time_zone)

@@ -271,6 +271,9 @@ def test_the_command_prints_an_answer(azurite: Azurite, sail: Sail, reported: Qu
     }
     everything = distributed(sail, azurite, settings, "report", json.dumps({**query, "date_range": "all"}))
     assert (everything.returncode, everything.stderr) == (1, "/date_range: name its first and its last day\n")
+    compared = {**query, "include": {"comparisons": {"mode": "previous_period"}}}
+    refused = distributed(sail, azurite, settings, "report", json.dumps(compared))
+    assert (refused.returncode, refused.stderr) == (1, "/include/comparisons: ask for each period by itself\n")
     nowhere = distributed(sail, azurite, {**settings, "SPARK_REMOTE": ""}, "compact")
     assert nowhere.returncode == 1
     assert "SPARK_REMOTE" in nowhere.stderr
