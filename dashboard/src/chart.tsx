@@ -179,6 +179,8 @@ function draw(
       legend: { show: false },
       cursor: {
         y: false,
+        // The line stands at a point, not between two.
+        move: (self, left, top) => [left < 0 ? left : self.valToPos(self.posToIdx(left), "x"), top],
         drag: { x: true, y: false, setScale: false },
         points: { size: 8, fill: (_, series) => (series === 2 ? colour("--line") : colour("--earlier")), width: 0 },
       },

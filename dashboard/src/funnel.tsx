@@ -6,7 +6,7 @@ import { duration, shown } from "./format";
 import { FunnelMaker, type Step, stepsIn } from "./funnel_maker";
 import { Dialog, Sources, Unanswered } from "./parts";
 import { Records } from "./records";
-import { ReportTable } from "./report_page";
+import { ReportTable, VisitDialog } from "./report_page";
 
 const NO_BREAK = "\u00a0";
 const MADE = "(made here)";
@@ -128,12 +128,18 @@ function Steps({ asked, onBehind }: { asked: Asked<Report>; onBehind: ((behind: 
 
 function Visitors(props: { title: string; parameters: Record<string, string>; onClose(): void }) {
   const asked = useReport("funnel_visits", { ...props.parameters, limit: SHOWN_VISITS });
+  const [visit, setVisit] = useState<string | null>(null);
   return (
     <Dialog title={`Who ${props.title}`} testid="funnel-visits" wide onClose={props.onClose}>
-      {asked.answer?.rows.length && !asked.problem ? <ReportTable report={asked.answer} /> : <Unanswered asked={asked} />}
+      {asked.answer?.rows.length && !asked.problem ? (
+        <ReportTable report={asked.answer} onVisit={setVisit} />
+      ) : (
+        <Unanswered asked={asked} />
+      )}
       <footer>
         <Sources title="These visits" report="funnel_visits" parameters={props.parameters} meta={asked.answer?.meta} />
       </footer>
+      {visit !== null && <VisitDialog visit={visit} onClose={() => setVisit(null)} />}
     </Dialog>
   );
 }

@@ -63,15 +63,15 @@ export function ReportPage() {
 /** The rows of a report under its columns' names. */
 export function ReportTable({ report, onVisit }: { report: Report; onVisit?: ((visit: string) => void) | undefined }) {
   const { site } = useScreen();
-  const visitAt = report.columns.findIndex(({ name }) => name === "visit");
+  const visitAt = report.columns.findIndex(({ name }) => name === "visit" || name === "event_ids");
   return (
     <div class="scroll" tabIndex={0} role="region" aria-label="Rows">
       <table class="plain">
         <thead>
           <tr>
-            {report.columns.map((column) => (
+            {report.columns.map((column, at) => (
               <th scope="col" key={column.name} title={column.description} class={isNumber(column) ? "number" : ""}>
-                {columnLabel(column.name)}
+                {columnLabel(at === visitAt && onVisit ? "visit" : column.name)}
               </th>
             ))}
           </tr>
@@ -82,7 +82,7 @@ export function ReportTable({ report, onVisit }: { report: Report; onVisit?: ((v
               {report.columns.map((column, at) => (
                 <td key={column.name} class={isNumber(column) ? "number" : isLong(row[at]) ? "long" : ""}>
                   {at === visitAt && onVisit ? (
-                    <button type="button" class="quiet" onClick={() => onVisit(String(row[at]))}>
+                    <button type="button" class="quiet" onClick={() => onVisit(firstOf(row[at]))}>
                       Events
                     </button>
                   ) : (
@@ -101,17 +101,23 @@ export function ReportTable({ report, onVisit }: { report: Report; onVisit?: ((v
 const LONG = 60;
 const isLong = (value: unknown): boolean => typeof value === "string" && value.length > LONG;
 const columnLabel = (name: string): string => DIMENSIONS[`visit:${name}`] ?? worded(name);
+/** Any event of a visit finds it. */
+const firstOf = (value: unknown): string => String(Array.isArray(value) ? value[0] : value);
+/** Ids are told apart by their first signs, and leave the room to what can be read. */
+const isId = ({ name }: Column): boolean => name === "visitor" || name === "event_id" || name === "newest";
 const isNumber = ({ type }: Column): boolean => type === "integer" || type === "number";
 
 function Cell({ value, column, zone }: { value: unknown; column: Column; zone: string }) {
   if (value === null || value === undefined) return <span class="nothing">–</span>;
   if (typeof value === "number") return <data value={String(value)}>{value.toLocaleString("en-GB")}</data>;
   if (column.type === "moment") return <time dateTime={String(value)}>{moment(String(value), zone)}</time>;
+  if (isId(column)) return <span class="id" title={String(value)}>{String(value)}</span>;
   if (typeof value === "boolean") return <>{value ? "yes" : "no"}</>;
   return <>{typeof value === "object" ? JSON.stringify(value) : String(value)}</>;
 }
 
-function VisitDialog({ visit, onClose }: { visit: string; onClose(): void }) {
+/** Every event of the visit that an event belongs to. */
+export function VisitDialog({ visit, onClose }: { visit: string; onClose(): void }) {
   const { view } = useScreen();
   const { site_id, date_range } = reportBase(view) as Record<"site_id" | "date_range", string>;
   const asked = useReport("visit_events", { site_id, date_range, visit });

@@ -17,7 +17,10 @@ export async function everywhere(dashboard, there, { tabs = true } = {}) {
     await dialog(dashboard, panel.getByRole("button", { name: /^SQL/ }), `${name} SQL`, there);
   }
   await dialog(dashboard, page.getByTestId("panel-funnel").getByRole("button", { name: "Make one" }), "funnel maker", there);
-  await dialog(dashboard, page.getByTestId("panel-funnel").locator(".behind").first(), "funnel visits", there);
+  await dialog(dashboard, page.getByTestId("panel-funnel").locator(".behind").first(), "funnel visits", async (name) => {
+    await there(name);
+    await dialog(dashboard, page.getByTestId("funnel-visits").getByRole("button", { name: "Events" }).first(), "visit of a funnel", there);
+  });
   await dialog(dashboard, page.getByTestId("add-filter"), "filter", there);
   await dialog(dashboard, page.getByTestId("help"), "help", there);
   await dashboard.click(page.getByTestId("period"));
