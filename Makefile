@@ -37,6 +37,7 @@ bench: install-tests  ## print the ratios against the named baselines
 	@$(BIN)/python -m benchmarks.collect
 	@$(BIN)/python -m benchmarks.enriching
 	@$(BIN)/python -m benchmarks.compaction
+	@$(BIN)/python -m benchmarks.querying
 	@$(BIN)/python -m benchmarks.tracker
 
 # What is installed is remembered by stamps, so a second run starts at once.

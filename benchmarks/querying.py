@@ -1,0 +1,196 @@
+"""How long every canned report takes, over a table of many events, as a ratio to DuckDB over the same local files.
+
+Cold: nothing is on the disk, no handle is open. Warm: the files are, and no answer is kept. Again: asked once more of
+an engine that keeps answers. The engine and plain DuckDB run in processes of their own, in turns. Then: a range of two
+days, which are read with the two before, in a table of four days and in one of forty.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import median
+from typing import IO, Any, Self
+
+from azure.storage.blob import BlobServiceClient
+
+from benchmarks.querying_data import DAYS, NOW, SITE, build, days, download
+from clickstream.lake.storage import StorageAccount
+from clickstream.querying.reports.registry import REPORTS
+from clickstream.settings import Connection
+from local.azurite import Azurite
+from local.processes import free_port
+
+WHOLE, RECENT = "whole", "recent"
+RECENT_DAYS = DAYS // 10
+# What a report cannot be asked without.
+PARAMETERS: Mapping[str, Mapping[str, str]] = {
+    "attribution": {"goal": "purchase"},
+    "funnel": {"funnel": "till"},
+    "funnel_visits": {"funnel": "till", "step": "4"},
+    "paths": {"page": "/"},
+    "visits": {"limit": "100"},
+}
+LEFT_OUT = ("visit_events", "failed_events", "failed_event_samples", "reconciliation")
+GROWTH = ("overview", "pages", "sources", "funnel", "paths")
+
+
+class Process:
+    """A child that answers one line with one line; see querying_process.py."""
+
+    def __init__(self, role: str, told: Mapping[str, Any]) -> None:
+        self._child = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.querying_process", role, json.dumps(told)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def ask(self, question: Mapping[str, Any]) -> dict[str, Any]:
+        lines, answers = self._pipes()
+        lines.write(json.dumps(question) + "\n")
+        lines.flush()
+        answer: dict[str, Any] = json.loads(answers.readline())
+        return answer
+
+    @property
+    def peak_mb(self) -> float:
+        status = Path(f"/proc/{self._child.pid}/status").read_text()
+        return int(status.partition("VmHWM:")[2].split()[0]) / 1000
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pipes()[0].close()
+        self._child.wait()
+
+    def _pipes(self) -> tuple[IO[str], IO[str]]:
+        assert self._child.stdin is not None and self._child.stdout is not None, "both are pipes"
+        return self._child.stdin, self._child.stdout
+
+
+class Bench:
+    """Data in an Azurite that keeps it, and what the children are told."""
+
+    def __init__(self, azurite: Azurite, folder: Path, events: int, memory_mb: int) -> None:
+        self._azurite = azurite
+        self._folder = folder
+        self._events = events
+        self._memory_mb = memory_mb
+        self.parquet = folder / "parquet"
+
+    def prepare(self) -> None:
+        """Once: a table of all days and one of the last, and the files of the first as plain local Parquet."""
+        made = self._folder / "made"
+        if made.exists():
+            return
+        print(f"making {self._events} events in {self._folder} (once)", flush=True)
+        with BlobServiceClient.from_connection_string(self._azurite.connection_string) as client:
+            for container in (WHOLE, RECENT):
+                client.create_container(container)
+        account = StorageAccount.from_connection(Connection("Lake", self._azurite.connection_string))
+        build(account, {WHOLE: days(), RECENT: days()[-RECENT_DAYS:]}, self._events)
+        download(account, WHOLE, self.parquet)
+        made.touch()
+
+    def engine(self, container: str, copies: str) -> Process:
+        """The product's engine over one of the tables, with its copies in this folder."""
+        told = {"connection": self._azurite.connection_string, "container": container, "copies": copies}
+        return Process("engine", {**told, "memory_mb": self._memory_mb})
+
+    def plain(self) -> Process:
+        """DuckDB over the local files, of the same memory."""
+        return Process("plain", {"files": str(self.parquet), "memory_mb": self._memory_mb})
+
+
+def compare(bench: Bench, rounds: int) -> None:
+    """Every report, cold, warm, and against plain DuckDB."""
+    range_ = f"{days()[0]},{days()[-1]}"
+    print(f"{'report':<20} {'cold s':>8} {'warm s':>8} {'plain s':>8} {'ratio':>6} {'again s':>8} {'rows':>6}")
+    with (
+        tempfile.TemporaryDirectory() as kept,
+        bench.engine(WHOLE, kept) as fresh,
+        bench.engine(WHOLE, kept) as warm,
+        bench.plain() as plain,
+    ):
+        ratios = []
+        for name in REPORTS:
+            if name in LEFT_OUT:
+                continue
+            asked = question(name, range_)
+            with tempfile.TemporaryDirectory() as copies:
+                cold = fresh.ask({**asked, "copies": copies})
+            if "failed" in cold:
+                print(f"{name:<20} {cold['failed']}")
+                continue
+            statement = {key: cold[key] for key in ("sql", "parameters")}
+            warm.ask(asked)
+            plain.ask(statement)
+            ours, theirs = [], []
+            for _ in range(rounds):
+                ours.append(warm.ask(asked)["seconds"])
+                theirs.append(plain.ask(statement)["seconds"])
+            ratios.append(median(ours) / median(theirs))
+            print(
+                f"{name:<20} {cold['seconds']:8.2f} {median(ours):8.2f} {median(theirs):8.2f} {ratios[-1]:6.2f} "
+                f"{cold['again']:8.3f} {cold['rows']:6}",
+                flush=True,
+            )
+        print(f"warm / plain: median {median(ratios):.2f}, worst {max(ratios):.2f}")
+        print(f"peak memory of the engine's process: {warm.peak_mb:.0f} MB")
+
+
+def compare_history(bench: Bench, rounds: int) -> None:
+    """The same four days in a table of ten times as many."""
+    range_ = f"{days()[-2]},{days()[-1]}"
+    with (
+        tempfile.TemporaryDirectory() as one,
+        tempfile.TemporaryDirectory() as other,
+        bench.engine(RECENT, one) as recent,
+        bench.engine(WHOLE, other) as whole,
+    ):
+        print(f"two days in a table of {DAYS} / in one of {RECENT_DAYS}, first and warm:")
+        for name in GROWTH:
+            asked = question(name, range_)
+            first = whole.ask(asked)["seconds"] / recent.ask(asked)["seconds"]
+            short, long = [], []
+            for _ in range(rounds):
+                short.append(recent.ask(asked)["seconds"])
+                long.append(whole.ask(asked)["seconds"])
+            print(f"  {name:<18} {first:6.2f} {median(long) / median(short):6.2f}", flush=True)
+
+
+def question(name: str, range_: str) -> dict[str, Any]:
+    """A report as a caller asks for it."""
+    parameters = {"site_id": SITE, "sql": "1", **PARAMETERS.get(name, {})}
+    if "date_range" in REPORTS[name].takes:
+        parameters["date_range"] = range_
+    return {"name": name, "parameters": parameters}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.querying", description=__doc__)
+    parser.add_argument("--events", type=int, default=200_000)
+    parser.add_argument("--rounds", type=int, default=1, help="warm runs of each report, of which the median is told")
+    parser.add_argument("--memory-mb", type=int, default=512, help="QUERY_MEMORY_MB")
+    parser.add_argument("--folder", type=Path, default=Path.home() / ".cache" / "clickstream-benchmarks")
+    chosen = parser.parse_args(arguments)
+    folder = chosen.folder / f"events-{chosen.events}"
+    with Azurite(folder / "azurite", free_port(), free_port()) as azurite:
+        bench = Bench(azurite, folder, chosen.events, chosen.memory_mb)
+        bench.prepare()
+        size = sum(path.stat().st_size for path in bench.parquet.rglob("*.parquet"))
+        print(f"reports over {chosen.events} events, {size / 1e6:.0f} MB, until {NOW:%Y-%m-%d}")
+        compare(bench, chosen.rounds)
+        compare_history(bench, chosen.rounds)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
