@@ -24,6 +24,8 @@ from clickstream.querying.scope import Matching, SiteScope
 
 SqlParameter = str | int
 
+# A `$name`, or a text or a quoted name in which something else may look like one.
+_PARAMETER = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|\$(\w+)""")
 _FUNCTIONS = {"contains": "contains", "matches": "regexp_matches"}
 
 
@@ -47,7 +49,7 @@ class Parameters:
 
     def of(self, sql: str) -> Mapping[str, SqlParameter]:
         """Those that the statement names, for it may be given no others."""
-        named = set(re.findall(r"\$(\w+)", sql))
+        named = {found[1] for found in _PARAMETER.finditer(sql)}
         return {name: value for name, value in self.values.items() if name in named}
 
 

@@ -73,6 +73,7 @@ class _Groups:
             Need.VISIT in self._needs
             or any(dimension.of_visits for dimension in request.dimensions)
             or need_visits(request.filters, site)
+            or (self._looks_at_goals() and any(goal.matching.needs_visits for goal in site.goals.values()))
         )
         self._relation = "viewed" if Need.VIEW in self._needs else "visited" if of_visits else "of_site"
         self._relations = relations(
@@ -90,6 +91,9 @@ class _Groups:
         if self._request.dimensions:
             sql += "\nGROUP BY ALL"
         return Statement(sql, self._parameters.of(sql))
+
+    def _looks_at_goals(self) -> bool:
+        return self._by_goal or Need.REVENUE in self._needs
 
     def _answered(self) -> list[str]:
         return [f"{metric.sql} AS {quoted(metric.name)}" for metric in self._request.metrics]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -9,6 +10,9 @@ from typing import Any
 import pytest
 
 from clickstream.querying.engine import QueryEngine
+from clickstream.querying.filters import FilterReader
+from clickstream.querying.request import parse_query
+from clickstream.querying.scope import Goal, Matching, SiteScope
 from local.azurite import Azurite
 from tests.integration.querying.asking import ask, values
 from tests.integration.querying.lake import NOW, event, make_lake
@@ -133,6 +137,27 @@ def test_goals_convert_visitors_and_bring_revenue(engine: QueryEngine) -> None:
     assert one(engine, "shopping", ["conversion_rate"], **either) == [50.0]
     by_goal = {"metrics": ["visitors", "conversion_rate"], "dimensions": ["event:goal"], "date_range": "day"}
     assert values(ask(engine, by_goal, "shopping")) == [(["Purchase"], [1, 25.0]), (["Sign-up"], [1, 25.0])]
+
+
+def test_a_goal_may_ask_for_what_is_known_of_visits_alone(engine: QueryEngine) -> None:
+    filters = FilterReader().read([["is", "visit:source", ["(direct)"]]])
+    goals = {"Bought": Goal("Bought", Matching("buy", filters=filters), "price")}
+    for query in ({"metrics": ["total_revenue"]}, {"metrics": ["events"], "dimensions": ["event:goal"]}):
+        body = json.dumps({"site_id": "shopping", "date_range": "day", **query}).encode()
+        [row] = engine.query(parse_query(body), SiteScope("shopping", "UTC", goals))["results"]
+        assert row["metrics"] == [10.5 + 2.25 + 1000 if "total_revenue" in query["metrics"] else 2]
+
+
+@pytest.mark.parametrize(
+    "name", ["$time_zone", "$site", "it's $from", '"$to"', "a\\", "*", "ü€😀", "a.b", "[0]", "-- x"]
+)
+def test_a_property_may_have_any_name(engine: QueryEngine, name: str) -> None:
+    for query in (
+        {"dimensions": [f"event:props:{name}"]},
+        {"filters": [["contains", f"event:props:{name}", ["$time_zone"]], ["is_set", f"event:props:{name}"]]},
+    ):
+        answer = ask(engine, {"metrics": ["events"], "date_range": "day", **query}, "shopping")
+        assert values(answer) == ([(["(none)"], [6])] if "dimensions" in query else [([], [0])])
 
 
 def test_bots_are_left_out_until_they_are_asked_for(engine: QueryEngine) -> None:
