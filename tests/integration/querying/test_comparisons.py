@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 from typing import Any
 
 import pytest
@@ -13,8 +15,10 @@ from clickstream.errors import InvalidRequest
 from clickstream.querying.comparing import change
 from clickstream.querying.engine import QueryEngine
 from clickstream.querying.metrics import METRICS, Need
+from clickstream.querying.request import parse_sql
 from tests.integration.querying.asking import ask, values
 from tests.integration.querying.lake import NOW, Lake, event, make_lake
+from tests.integration.querying.rows import scope
 
 pytestmark = pytest.mark.integration
 
@@ -93,11 +97,26 @@ def test_the_other_period_is_as_long_or_a_year_before(
     assert ask(engine, query, zone="Europe/Berlin")["meta"]["comparison_date_range"] == expected
 
 
-def test_the_shown_sql_of_the_other_period_gives_its_groups(engine: QueryEngine) -> None:
-    query = {"metrics": ["events"], "dimensions": ["event:page"], "date_range": WEEK, "include": PREVIOUS}
-    meta = ask(engine, query)["meta"]
-    assert meta["comparison_sql"] in meta["sql"]
-    assert meta["comparison_parameters"]["from"].startswith("2026-10-06")
+def test_the_shown_sql_of_both_periods_gives_their_groups_in_the_sandbox(engine: QueryEngine) -> None:
+    # Every metric, and what else makes SQL of its own.
+    query = {
+        "metrics": list(METRICS),
+        "dimensions": ["event:goal", "visit:channel"],
+        "filters": [["has_done", ["matches", "event:props:plan", ["."]]], ["segment", "readers"]],
+        "include": PREVIOUS,
+    }
+    answer = ask(engine, {**query, "date_range": WEEK}, split_at_midnight=True)
+    before = ask(engine, {**query, "date_range": WEEK_BEFORE}, split_at_midnight=True)
+    meta = answer["meta"]
+    for sql, parameters, shown in (
+        (meta["sql"], meta["parameters"], answer),
+        (meta["comparison_sql"], meta["comparison_parameters"], before),
+    ):
+        asked = {"site_id": "shop", "sql": sql, "parameters": parameters}
+        rows = engine.sql(parse_sql(json.dumps(asked).encode()), scope("shop", "UTC"))["rows"]
+        assert shown["results"]
+        key = itemgetter(0, 1)
+        assert sorted(rows, key=key) == sorted(([*d, *m] for d, m in values(shown)), key=key)
 
 
 @pytest.mark.parametrize(
