@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import json
-import uuid
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import TYPE_CHECKING, Any, Self
 
 import deltalake
@@ -20,11 +19,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
-from deltalake import CommitProperties, DeltaTable, Transaction
+from deltalake import DeltaTable, Transaction
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
-from deltalake.transaction import AddAction, RemoveAction
+from deltalake.transaction import AddAction
 
 from clickstream.errors import Conflict, Unavailable
+from clickstream.lake.actions import COUNTS, Action, addition, commit, data_files, discarding, new_path, removal
 from clickstream.lake.data_files import ROW_GROUP_ROWS, Places, sorted_order, write_file
 from clickstream.lake.delta_log import DeltaLog
 from clickstream.lake.schema import (
@@ -52,10 +52,6 @@ APPENDED_GROUP_ROWS = ROW_GROUP_ROWS // 2
 FILE_NUMBER = "__fragment_index"
 # Every commit of a compactor carries this, so that of two at once, one fails and looks again.
 COMPACTOR = "compactor"
-# Every commit that takes files away carries this: delta-rs sees no conflict between two that take the same file away
-# when the first of them changed no rows, as maintenance does, and the second would bring the file's rows in twice.
-REWRITER = "rewriter"
-COUNTS = "clickstream"
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,9 +158,8 @@ class LakeTable:
         transactions = [Transaction(app_id, version) for app_id, version in {**versions, COMPACTOR: generation}.items()]
         with self._writable():
             with ThreadPoolExecutor(PARALLEL_WRITES) as pool:
-                actions: list[AddAction | RemoveAction] = list(pool.map(self._write_part, self._parts(rows, kept)))
-            with discarding(self._table, self._files, self.spec, actions):
-                self._commit(actions, counts, transactions)
+                actions = list(pool.map(self._write_part, self._parts(rows, kept)))
+            self._commit(actions, counts, transactions)
 
     def remove(self, column: str, ids: Mapping[date, Collection[str]], counted_as: str) -> int:
         """Take the rows of these ids, told by the date they stand under, out of the table. Returns how many.
@@ -177,20 +172,21 @@ class LakeTable:
         at first, Unavailable.
         """
         count = 0
-        actions: list[AddAction | RemoveAction] = []
+        actions: list[Action] = []
         with self._writable():
-            for day, path, size in self._files_of(ids):
-                rows = self._read(path)
-                kept = rows.filter(pc.invert(pc.is_in(rows[column], pa.array(ids[day], pa.string()))))
+            for file in data_files(self._table, self.spec.partition):
+                if file.day not in ids:
+                    continue
+                rows = self._read(file.path)
+                kept = rows.filter(pc.invert(pc.is_in(rows[column], pa.array(ids[file.day], pa.string()))))
                 if kept.num_rows == rows.num_rows:
                     continue
                 count += rows.num_rows - kept.num_rows
-                actions.append(RemoveAction(path, True, _now_ms(), size, {self.spec.partition: day.isoformat()}))
+                actions.append(removal(file.path, file.size_bytes, self.spec.partition, file.day))
                 if kept.num_rows:
-                    actions.append(self._write(day, kept))
+                    actions.append(self._write(file.day, kept))
             if actions:
-                with discarding(self._table, self._files, self.spec, actions):
-                    self._commit(actions, {counted_as: count}, [])
+                self._commit(actions, {counted_as: count}, [])
         return count
 
     @property
@@ -225,30 +221,11 @@ class LakeTable:
             raise Unavailable(f"{self.spec.name} cannot be written: {error}") from error
 
     def _commit(
-        self,
-        actions: list[AddAction | RemoveAction],
-        counts: Mapping[str, Any],
-        transactions: list[Transaction],
+        self, actions: Sequence[Action], counts: Mapping[str, Any], transactions: Sequence[Transaction]
     ) -> None:
-        if any(isinstance(action, RemoveAction) for action in actions):
-            rewriting = (self.application_version(REWRITER) or 0) + 1
-            transactions = [*transactions, Transaction(REWRITER, rewriting)]
-        properties = CommitProperties(
-            custom_metadata={COUNTS: json.dumps(counts, separators=(",", ":"))}, app_transactions=transactions
-        )
-        self._table.create_write_transaction(
-            actions,
-            mode="append",
-            schema=deltalake.Schema.from_arrow(self.spec.schema),
-            partition_by=[self.spec.partition],
-            commit_properties=properties,
-        )
-
-    def _files_of(self, days: Collection[date]) -> Sequence[tuple[date, str, int]]:
-        """Date, path and bytes of every file under these dates."""
-        files = pa.table(self._table.get_add_actions(flatten=True)).to_pylist()
-        found = [(file[f"partition.{self.spec.partition}"], file["path"], file["size_bytes"]) for file in files]
-        return [file for file in found if file[0] in days]
+        schema = deltalake.Schema.from_arrow(self.spec.schema)
+        with discarding(self._table, self._files, self.spec.name, actions):
+            commit(self._table, schema, self.spec.partition, actions, counts, transactions)
 
     def _read(self, path: str) -> pa.Table:
         data = obstore.get(self._files, f"{self.spec.name}/{path}").bytes()
@@ -279,12 +256,12 @@ class LakeTable:
         return self._write_groups(day, _row_groups(rows, places))
 
     def _write_groups(self, day: date, groups: Iterable[pa.Table]) -> AddAction:
-        path = f"{self.spec.partition}={day.isoformat()}/part-{uuid.uuid4()}.zstd.parquet"
+        path = new_path(self.spec.partition, day)
         sink = pa.BufferOutputStream()
         told = write_file(groups, self._schema_of_files, sink)
         data = sink.getvalue()
         obstore.put(self._files, f"{self.spec.name}/{path}", memoryview(data).cast("B"))
-        return AddAction(path, data.size, {self.spec.partition: day.isoformat()}, _now_ms(), True, told)
+        return addition(path, data.size, self.spec.partition, day, told)
 
 
 def _semi_join(dataset: ds.Dataset, column: str, values: pa.ChunkedArray) -> pa.Table:
@@ -303,31 +280,7 @@ def _row_groups(rows: pa.Table, places: Places) -> Iterator[pa.Table]:
         yield rows.take(pa.array(places[start : start + APPENDED_GROUP_ROWS]))
 
 
-@contextlib.contextmanager
-def discarding(
-    table: DeltaTable, files: AzureStore, spec: TableSpec, actions: Iterable[AddAction | RemoveAction]
-) -> Iterator[None]:
-    """Delete the files that these actions add when their commit fails: who was first may have erased what they hold.
-
-    A commit whose answer was lost fails, too, when it is tried again; what it brought into the table stays.
-    """
-    try:
-        yield
-    except CommitFailedError:
-        table.update_incremental()
-        live = set(pa.table(table.get_add_actions(flatten=True))["path"].to_pylist())
-        for action in actions:
-            if isinstance(action, AddAction) and action.path not in live:
-                with contextlib.suppress(FileNotFoundError):
-                    obstore.delete(files, f"{spec.name}/{action.path}")
-        raise
-
-
 def _missing(spec: TableSpec, table: DeltaTable) -> Sequence[pa.Field]:
     """Columns that a table made by an earlier version lacks. Only those that may be null can be added."""
     there = {field.name for field in table.schema().fields}
     return [field for field in spec.schema if field.nullable and field.name not in there]
-
-
-def _now_ms() -> int:
-    return int(datetime.now(UTC).timestamp() * 1000)

@@ -11,8 +11,8 @@ from tempfile import TemporaryDirectory
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
-from deltalake.transaction import AddAction, RemoveAction
 
+from clickstream.lake.actions import Action
 from clickstream.lake.delta import EVENTS_TABLE, LakeTable
 from clickstream.lake.maintenance import MaintainedTable, row_groups
 from clickstream.lake.schema import DERIVED_COLUMNS, VERSION_COLUMN
@@ -58,7 +58,7 @@ class EnrichedTable(MaintainedTable):
         written in pieces. Raise Conflict when another one rewrote files meanwhile, and Unavailable.
         """
         total = Renewed()
-        actions: list[AddAction | RemoveAction] = []
+        actions: list[Action] = []
         for file in self.files():
             if file.day == day:
                 done, made = self._renew_file(file, is_current, enrich)
@@ -71,7 +71,7 @@ class EnrichedTable(MaintainedTable):
 
     def _renew_file(
         self, file: DataFile, is_current: Callable[[pa.Table], bool], enrich: Callable[[pa.Table], pa.Table]
-    ) -> tuple[Renewed, Sequence[AddAction | RemoveAction]]:
+    ) -> tuple[Renewed, Sequence[Action]]:
         with self._working(), TemporaryDirectory() as folder:
             paths = self._download([file], Path(folder))
             told = ds.dataset(paths, schema=self._schema).to_table(columns=["site", VERSION_COLUMN])

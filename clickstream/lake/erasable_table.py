@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -19,8 +18,9 @@ import pyarrow.fs as pf
 import pyarrow.parquet as pq
 from deltalake import DeltaTable, Transaction
 from deltalake.fs import DeltaStorageHandler
-from deltalake.transaction import AddAction, RemoveAction
+from deltalake.transaction import AddAction
 
+from clickstream.lake.actions import Action, data_files, removal
 from clickstream.lake.delta import COMPACTOR, LakeTable, TableSpec
 from clickstream.lake.storage import StorageAccount, table_uri
 
@@ -76,7 +76,7 @@ class ErasableTable(LakeTable):
         meanwhile, Unavailable.
         """
         made = Rewritten(self.version, self.version)
-        actions: list[AddAction | RemoveAction] = []
+        actions: list[Action] = []
         with self._writable():
             live = list(self._live())
             files = self._filesystem({path: size for _, path, size in live})
@@ -87,8 +87,7 @@ class ErasableTable(LakeTable):
                     continue
                 made.rows += replaced.rows
                 made.removed[path] = replaced.sha256
-                now_ms = time.time_ns() // 1_000_000
-                actions.append(RemoveAction(path, True, now_ms, size, {self.spec.partition: day.isoformat()}))
+                actions.append(removal(path, size, self.spec.partition, day))
                 if replaced.written is not None:
                     actions.append(replaced.written)
                     made.written.append(replaced.written.path)
@@ -166,8 +165,8 @@ class ErasableTable(LakeTable):
 
     def _live(self) -> Iterator[tuple[date, str, int]]:
         """Date, path and bytes of every file of this version."""
-        for file in pa.table(self._table.get_add_actions(flatten=True)).to_pylist():
-            yield file[f"partition.{self.spec.partition}"], unquote(file["path"]), file["size_bytes"]
+        for file in data_files(self._table, self.spec.partition):
+            yield file.day, file.path, file.size_bytes
 
     def _filesystem(self, sizes: Mapping[str, int]) -> pf.FileSystem:
         """The table's files, of known sizes: asking for one would hold the interpreter until storage answers."""

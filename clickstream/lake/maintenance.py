@@ -15,21 +15,20 @@ from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Self
-from uuid import uuid4
 
 import obstore
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
-from deltalake import CommitProperties, DeltaTable, Transaction
+from deltalake import DeltaTable, Transaction
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction, RemoveAction
 
 from clickstream.errors import Conflict, Unavailable
+from clickstream.lake.actions import Action, addition, commit, data_files, discarding, new_path, removal
 from clickstream.lake.data_files import ROW_GROUP_ROWS, write_file
-from clickstream.lake.delta import COUNTS, REWRITER, TableSpec, discarding
+from clickstream.lake.delta import TableSpec
 from clickstream.lake.merging import merged
-from clickstream.lake.reading import data_files
 from clickstream.lake.storage import StorageAccount, table_uri
 from clickstream.maintaining.planning import Cleaned, DataFile, Expired
 
@@ -85,7 +84,7 @@ class MaintainedTable:
         Raise Conflict when another one rewrote files meanwhile, and Unavailable.
         """
         count = 0
-        actions: list[AddAction | RemoveAction] = []
+        actions: list[Action] = []
         doomed = pc.field("site").isin(pa.array(sorted(expired.sites), pa.string()))
         for file in expired.files:
             with self._working(), TemporaryDirectory() as folder:
@@ -192,36 +191,18 @@ class MaintainedTable:
             return None
         with local.open("wb") as target:
             told = write_file((rows.cast(self._schema) for rows in chain([first], groups)), self._schema, target)
-        partition = {self.spec.partition: day.isoformat()}
-        path = f"{self.spec.partition}={day.isoformat()}/part-{uuid4()}.zstd.parquet"
+        path = new_path(self.spec.partition, day)
         obstore.put(self._files, f"{self.spec.name}/{path}", local)
-        return AddAction(path, local.stat().st_size, partition, _now_ms(), changes_rows, told)
+        return addition(path, local.stat().st_size, self.spec.partition, day, told, changes_rows=changes_rows)
 
     def _removal(self, file: DataFile, *, changes_rows: bool) -> RemoveAction:
-        return RemoveAction(
-            file.path, changes_rows, _now_ms(), file.size_bytes, {self.spec.partition: file.day.isoformat()}
-        )
+        return removal(file.path, file.size_bytes, self.spec.partition, file.day, changes_rows=changes_rows)
 
     def _commit(
-        self,
-        actions: Sequence[AddAction | RemoveAction],
-        counts: Mapping[str, Any],
-        marks: Sequence[Transaction] = (),
+        self, actions: Sequence[Action], counts: Mapping[str, Any], transactions: Sequence[Transaction] = ()
     ) -> None:
-        transactions = list(marks)
-        if actions:
-            transactions.append(Transaction(REWRITER, (self._table.transaction_version(REWRITER) or 0) + 1))
-        with discarding(self._table, self._files, self.spec, actions):
-            self._table.create_write_transaction(
-                list(actions),
-                mode="append",
-                schema=self._table.schema(),
-                partition_by=[self.spec.partition],
-                commit_properties=CommitProperties(
-                    custom_metadata={COUNTS: json.dumps(counts, separators=(",", ":"))},
-                    app_transactions=transactions,
-                ),
-            )
+        with discarding(self._table, self._files, self.spec.name, actions):
+            commit(self._table, self._table.schema(), self.spec.partition, actions, counts, transactions)
 
     @contextlib.contextmanager
     def _working(self) -> Iterator[None]:
@@ -249,7 +230,3 @@ def row_groups(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
             waiting, count = [], 0
     if waiting:
         yield pa.Table.from_batches(waiting)
-
-
-def _now_ms() -> int:
-    return int(datetime.now(UTC).timestamp() * 1000)

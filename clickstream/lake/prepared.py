@@ -8,9 +8,10 @@ from typing import Any
 
 import pyarrow as pa
 from deltalake import Transaction
-from deltalake.transaction import AddAction, RemoveAction
+from deltalake.transaction import AddAction
 
-from clickstream.lake.delta import COMPACTOR, LakeTable, discarding
+from clickstream.lake.actions import Action
+from clickstream.lake.delta import COMPACTOR, LakeTable
 
 WrittenFile = Mapping[str, Any]
 
@@ -18,7 +19,7 @@ WrittenFile = Mapping[str, Any]
 class PreparedTable(LakeTable):
     """Writes files as `append` does, and commits files that were written so elsewhere."""
 
-    _prepared: list[AddAction | RemoveAction] | None = None
+    _prepared: list[Action] | None = None
 
     def write(self, rows: pa.Table) -> Sequence[WrittenFile]:
         """Write files of rows. They are part of no version until they are committed. Raise Unavailable."""
@@ -33,15 +34,11 @@ class PreparedTable(LakeTable):
         """Commit files, application versions and counts as one, or nothing at all. Raise Conflict, Unavailable."""
         generation = (self.application_version(COMPACTOR) or 0) + 1
         transactions = [Transaction(app_id, version) for app_id, version in {**versions, COMPACTOR: generation}.items()]
-        actions: list[AddAction | RemoveAction] = [AddAction(**file) for file in files]
-        with self._writable(), discarding(self._table, self._files, self.spec, actions):
-            self._commit(actions, counts, transactions)
+        with self._writable():
+            self._commit([AddAction(**file) for file in files], counts, transactions)
 
     def _commit(
-        self,
-        actions: list[AddAction | RemoveAction],
-        counts: Mapping[str, Any],
-        transactions: list[Transaction],
+        self, actions: Sequence[Action], counts: Mapping[str, Any], transactions: Sequence[Transaction]
     ) -> None:
         if self._prepared is None:
             super()._commit(actions, counts, transactions)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from urllib.parse import unquote
+from datetime import date
 
 import pyarrow as pa
 import pyarrow.dataset as ds
@@ -16,6 +15,7 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 from deltalake.fs import DeltaStorageHandler
 
 from clickstream.errors import Unavailable
+from clickstream.lake.actions import data_files
 from clickstream.lake.delta import TableSpec
 from clickstream.lake.storage import StorageAccount, table_uri
 from clickstream.maintaining.planning import DataFile
@@ -27,23 +27,6 @@ class Snapshot:
 
     version: int
     files: Sequence[DataFile]
-
-
-def data_files(table: DeltaTable, partition: str) -> Sequence[DataFile]:
-    """Every file of the version that the handle reads. Raise as deltalake does."""
-    told = pa.table(table.get_add_actions(flatten=True))
-    names = ["path", f"partition.{partition}", "size_bytes", "modification_time", "min.site", "max.site"]
-    return [
-        DataFile(
-            unquote(file["path"]),
-            file[f"partition.{partition}"],
-            file["size_bytes"],
-            datetime.fromtimestamp(file["modification_time"] / 1000, UTC),
-            file.get("min.site"),
-            file.get("max.site"),
-        )
-        for file in told.select([name for name in names if name in told.column_names]).to_pylist()
-    ]
 
 
 class TableReader:
