@@ -28,6 +28,7 @@ from azure.storage.blob import BlobServiceClient
 from deltalake import DeltaTable, write_deltalake
 
 from benchmarks.compaction_data import bodies, capture
+from benchmarks.processes import forget_peak, peak_mb, resident_bytes
 from clickstream.compacting.dedupe import MAX_FAR_DATES, Separated, separate
 from clickstream.compacting.parsing import parse_events
 from clickstream.lake.delta import EVENTS_TABLE, LakeTable
@@ -44,8 +45,7 @@ OTHERS = {
 }
 OURS = {"plain": "ours, without enrichment", "compactor": "ours, all that a run does"}
 FILES = 4
-MERGE_ROWS, LARGE_ROWS = 1_000_000, 16_000_000
-BATCH = 60_000
+BATCH, COPIES = 60_000, 1_800
 HISTORY_ROWS = 5_000
 # Of so many events one has a clock that is off; days of history with which the search for its copies is measured.
 FAR_EVERY = 50
@@ -230,24 +230,35 @@ def compare_merge(bench: Bench, events: Sequence[bytes], rows: int) -> None:
         written, number = written + part.num_rows, number + 1
     batch = template.slice(0, BATCH)
     at = batch.schema.get_field_index("event_id")
-    batch = batch.set_column(at, "event_id", fresh_ids(batch.num_rows, 1000 + number - 1).slice(0))
+    copies = fresh_ids(part.num_rows, 1000 + number - 1).slice(0, COPIES)
+    ids = pa.concat_arrays([copies, fresh_ids(batch.num_rows - len(copies), 999)])
+    batch = batch.set_column(at, "event_id", ids)
     table = LakeTable.open_or_create(EVENTS_TABLE, bench.account, lake)
     without = batch.drop_columns(["id_reused"])
-    ours = cpu_of(lambda: separate(without, "event_id", table))
+    ours, our_mb = costs_of(lambda: separate(without, "event_id", table))
     stored = DeltaTable(table_uri(lake, "events"), storage_options=bench.account.delta_options())
     predicate = f"stored.event_date = '{day}' AND stored.event_id = fresh.event_id"
     merged = stored.merge(batch, predicate, source_alias="fresh", target_alias="stored").when_not_matched_insert_all()
-    theirs = cpu_of(merged.execute)
+    theirs, their_mb = costs_of(merged.execute)
     print(
-        f"copies of {batch.num_rows} events in a partition of {rows} rows, CPU: "
-        f"ours {ours:.2f} s, MERGE {theirs:.2f} s, ratio {theirs / ours:.0f}"
+        f"{len(copies)} copies among {batch.num_rows} events, in a partition of {rows} rows, CPU: "
+        f"ours {ours:.2f} s, MERGE {theirs:.2f} s, ratio {theirs / ours:.0f}; memory beside the rows: "
+        f"ours {our_mb:.0f} MB, MERGE {their_mb:.0f} MB"
     )
 
 
 def cpu_of(work: Callable[[], object]) -> float:
+    """Seconds of processor time."""
     started = time.process_time()
     work()
     return time.process_time() - started
+
+
+def costs_of(work: Callable[[], object]) -> tuple[float, float]:
+    """Seconds of processor time, and by how many MB the process grew at most."""
+    before = resident_bytes(os.getpid()) / 1e6
+    forget_peak()
+    return cpu_of(work), peak_mb() - before
 
 
 def main() -> int:
@@ -257,7 +268,9 @@ def main() -> int:
     parser.add_argument("--events", type=int, default=190_000)
     parser.add_argument("--tiny", type=int, default=4_000, help="how many tiny files")
     parser.add_argument("--max-bytes", type=int, default=256 * 2**20, help="Avro of a commit")
-    parser.add_argument("--large", action="store_true", help="the search for copies in 16 M rows; MERGE needs 12 GB")
+    parser.add_argument(
+        "--merge-rows", type=int, default=1_000_000, help="rows of the partition; MERGE needs 1.2 GB for a million"
+    )
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, Azurite(Path(folder) / "data", free_port(), free_port()) as azurite:
         service = BlobServiceClient.from_connection_string(azurite.connection_string)
@@ -272,7 +285,7 @@ def main() -> int:
             "tiny": lambda: compare_tiny(bench, events[:200_000], arguments.tiny),
             "history": lambda: compare_history(bench, events[:20_000]),
             "far": lambda: compare_far(bench, events[:20_000]),
-            "merge": lambda: compare_merge(bench, events[: BATCH * 2], LARGE_ROWS if arguments.large else MERGE_ROWS),
+            "merge": lambda: compare_merge(bench, events[: BATCH * 2], arguments.merge_rows),
         }
         for part in arguments.parts:
             started = time.perf_counter()

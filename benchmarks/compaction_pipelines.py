@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -16,7 +15,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -28,6 +26,7 @@ import pyarrow.parquet as pq
 from deltalake import DeltaTable, WriterProperties, write_deltalake
 
 from benchmarks.compaction_data import NOW
+from benchmarks.processes import peak_mb
 from clickstream.compacting.chunk import Rows, event_rows
 from clickstream.compacting.compactor import Compactor
 from clickstream.compacting.decode import decode_files
@@ -241,13 +240,6 @@ def merge(account: StorageAccount, container: str, lake: str, stages: Stages) ->
 PIPELINES: Mapping[str, Callable[[StorageAccount, str, str, Stages], int]] = {
     made.__name__: made for made in (compactor, plain, floors, naive, structs, merge)
 }
-
-
-def peak_mb() -> float:
-    """Of this program alone; what the kernel tells of children counts the parent that they were forked from."""
-    told = re.search(r"VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text())
-    assert told is not None
-    return int(told[1]) / 1024
 
 
 def main() -> int:
