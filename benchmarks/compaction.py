@@ -269,7 +269,7 @@ def main() -> int:
     parser.add_argument("--tiny", type=int, default=4_000, help="how many tiny files")
     parser.add_argument("--max-bytes", type=int, default=256 * 2**20, help="Avro of a commit")
     parser.add_argument(
-        "--merge-rows", type=int, default=1_000_000, help="rows of the partition; MERGE needs 1.2 GB for a million"
+        "--merge-rows", type=int, default=1_000_000, help="rows of the partition; MERGE needs 2 GB for each million"
     )
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, Azurite(Path(folder) / "data", free_port(), free_port()) as azurite:

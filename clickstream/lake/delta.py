@@ -11,7 +11,6 @@ from datetime import date
 from typing import TYPE_CHECKING, Any, Self
 
 import deltalake
-import duckdb
 import numpy as np
 import numpy.typing as npt
 import obstore
@@ -27,6 +26,7 @@ from clickstream.errors import Conflict, Unavailable
 from clickstream.lake.actions import COUNTS, Action, addition, commit, data_files, discarding, new_path, removal
 from clickstream.lake.data_files import ROW_GROUP_ROWS, Places, sorted_order, write_file
 from clickstream.lake.delta_log import DeltaLog
+from clickstream.lake.finding import rows_with
 from clickstream.lake.schema import (
     EVENT_COLUMNS,
     EVENT_PARTITION,
@@ -134,7 +134,8 @@ class LakeTable:
             if not dates or not self._table.file_uris(file_pruning_predicate=days):
                 return nothing
             dataset = self._table.to_pyarrow_dataset(file_pruning_predicate=days)
-            found = _semi_join(dataset, column, values)
+            scanner = dataset.scanner(columns=[column, FILE_NUMBER])
+            found = rows_with(scanner.to_batches(), scanner.projected_schema, column, values)
             fragments = list(dataset.get_fragments())
             having = [fragments[number] for number in pc.unique(found[FILE_NUMBER]).to_pylist()]
             if not having:
@@ -207,8 +208,7 @@ class LakeTable:
     def _readable(self) -> Iterator[None]:
         try:
             yield
-        except (DeltaError, OSError, obstore.exceptions.BaseError, duckdb.Error) as error:
-            # duckdb passes on what a reader raises as its own
+        except (DeltaError, OSError, obstore.exceptions.BaseError, pa.ArrowException) as error:
             raise Unavailable(f"the table {self.spec.name} cannot be read: {error}") from error
 
     @contextlib.contextmanager
@@ -262,16 +262,6 @@ class LakeTable:
         data = sink.getvalue()
         obstore.put(self._files, f"{self.spec.name}/{path}", memoryview(data).cast("B"))
         return addition(path, data.size, self.spec.partition, day, told)
-
-
-def _semi_join(dataset: ds.Dataset, column: str, values: pa.ChunkedArray) -> pa.Table:
-    """Which of the values the dataset has, and in which files."""
-    with duckdb.connect() as connection:
-        connection.register("stored", dataset.scanner(columns=[column, FILE_NUMBER]).to_reader())
-        connection.register("wanted", pa.table({column: values}))
-        return connection.sql(
-            f"SELECT {column}, {FILE_NUMBER} FROM stored SEMI JOIN wanted USING ({column})"
-        ).to_arrow_table()
 
 
 def _row_groups(rows: pa.Table, places: Places) -> Iterator[pa.Table]:
