@@ -132,6 +132,7 @@ def plain(account: StorageAccount, container: str, lake: str, stages: Stages) ->
         with stages.part("sort, write, commit"):
             table.append(made, {}, {}, ~found.copy)
         rows += found.new_count
+        del made, found  # before the next are read
     return rows
 
 
