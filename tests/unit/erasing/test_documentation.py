@@ -9,7 +9,7 @@ from pathlib import Path
 
 from clickstream.erasing.__main__ import erasure_asked, export_asked, parse
 from clickstream.erasing.request import ErasureRequest, Mode, parse_erasure, parse_export
-from functions.openapi import RECEIPT
+from functions.openapi_answers import RECEIPT
 
 PAGE = (Path(__file__).parents[3] / "docs" / "erasure.md").read_text()
 
