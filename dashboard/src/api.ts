@@ -3,7 +3,11 @@
 export interface Answer {
   readonly results: readonly Row[];
   readonly meta: Meta;
-  readonly query: { readonly date_range: readonly [string, string] };
+  readonly query: {
+    readonly date_range: readonly [string, string];
+    readonly metrics: readonly string[];
+    readonly dimensions: readonly string[];
+  };
 }
 
 export interface Row {

@@ -30,39 +30,41 @@ export interface Asked<Body> {
   readonly answer: Body | null;
   readonly problem: Problem | null;
   readonly loading: boolean;
+  /** Whether the answer is to what is asked now, not to the question before. */
+  readonly current: boolean;
 }
 
+interface Answered<Body> extends Omit<Asked<Body>, "current"> {
+  readonly to: string | null;
+}
+
+const NOTHING = { answer: null, to: null, problem: null, loading: false };
 const UNAUTHORIZED = 401;
 const LATER = [0, 502, 503, 504, 429];
 
 /** Ask for `what` (any text; null for nothing), and again when it changes, in the next round, or once a server is back. */
 export function useAsked<Body>(what: string | null, ask: (api: Api, signal: AbortSignal) => Promise<Body>): Asked<Body> {
   const { api, round, refused } = useScreen();
-  const [asked, setAsked] = useState<Asked<Body>>({ answer: null, problem: null, loading: what !== null });
+  const [asked, setAsked] = useState<Answered<Body>>({ ...NOTHING, loading: what !== null });
   const [retries, setRetries] = useState(0);
-  const answered = useRef<string | null>(null);
   const latest = useRef(ask);
   latest.current = ask;
   useEffect(() => {
     if (what === null) {
-      setAsked({ answer: null, problem: null, loading: false });
+      setAsked(NOTHING);
       return;
     }
     const leaving = new AbortController();
     let retry: number | undefined;
     setAsked((before) => ({ ...before, loading: true }));
     latest.current(api, leaving.signal).then(
-      (answer) => {
-        if (leaving.signal.aborted) return;
-        answered.current = what;
-        setAsked({ answer, problem: null, loading: false });
-      },
+      (answer) => leaving.signal.aborted || setAsked({ answer, to: what, problem: null, loading: false }),
       (error: unknown) => {
         if (leaving.signal.aborted) return;
         const problem = error instanceof Problem ? error : new Problem(-1, String(error), 0);
         if (problem.status === UNAUTHORIZED) refused();
         // What was answered to another question is no answer to this one.
-        setAsked(({ answer }) => ({ answer: answered.current === what ? answer : null, problem, loading: false }));
+        setAsked(({ answer, to }) => ({ answer: to === what ? answer : null, to, problem, loading: false }));
         if (LATER.includes(problem.status)) {
           retry = window.setTimeout(() => setRetries((count) => count + 1), problem.retryAfterSeconds * 1000);
         }
@@ -73,7 +75,7 @@ export function useAsked<Body>(what: string | null, ask: (api: Api, signal: Abor
       window.clearTimeout(retry);
     };
   }, [api, what, round, retries]);
-  return asked;
+  return { ...asked, current: asked.answer !== null && asked.to === what };
 }
 
 /** Whether a problem goes away by itself and is tried again meanwhile. */

@@ -50,7 +50,7 @@ export function AttributionPanel() {
         {options("model", "Due to", model, Object.entries(MODELS))}
       </header>
       <div class="rows">
-        {records && rows.length && !asked.problem ? (
+        {records && rows.length && asked.current && !asked.problem ? (
           <table class="values">
             <thead>
               <tr>

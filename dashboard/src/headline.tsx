@@ -36,7 +36,7 @@ export function Headline() {
   const overTime = { ...base, dimensions: [step], include: { time_labels: true } };
   const series = useQuery(ready ? overTime : null);
   // Asked for by itself: beside the rows of this period are only the times at which this period has events.
-  const before = totals.answer?.meta.comparison_date_range;
+  const before = totals.current ? totals.answer?.meta.comparison_date_range : undefined;
   const earlier = useQuery(before ? { ...overTime, date_range: before } : null);
 
   const chosen = metrics.find(({ name }) => name === view.choices["metric"]) ?? metrics[0]!;
@@ -48,10 +48,13 @@ export function Headline() {
   }, [totals.answer]);
 
   const lines = new Lines(series.answer, metrics, site.time_zone);
-  const linesBefore = before && earlier.answer ? new Lines(earlier.answer, metrics, site.time_zone) : null;
+  const linesBefore = series.current && earlier.current && earlier.answer ? new Lines(earlier.answer, metrics, site.time_zone) : null;
   const at = metrics.indexOf(chosen);
+  // Of what is shown, which may be the answer before while the next is on its way.
+  const drawn = series.answer?.query;
+  const drawnStep = drawn?.dimensions[0] ?? step;
   const pick = (first: string, last: string) => {
-    const [from, to] = [first, last].map((label) => periodOfLabel(step, label, range!));
+    const [from, to] = [first, last].map((label) => drawn && periodOfLabel(drawnStep, label, drawn.date_range));
     if (from && to) go({ period: `${from.split(",")[0]},${to.split(",")[1]}` });
   };
   return (
@@ -92,7 +95,7 @@ export function Headline() {
       {series.answer && !(totals.problem ?? series.problem) ? (
         <Chart
           metric={chosen}
-          step={step}
+          step={drawnStep}
           theme={theme}
           labels={lines.labels}
           values={lines.of(at)}
@@ -102,7 +105,7 @@ export function Headline() {
             <Sources
               title="The course"
               report="overview"
-              parameters={{ ...reportBase(view), interval: step.slice("time:".length) }}
+              parameters={{ ...reportBase(view), interval: drawnStep.slice("time:".length) }}
               meta={series.answer.meta}
             />
           }

@@ -45,7 +45,7 @@ export function Panel({ panel }: { panel: PanelOf }) {
       </header>
       {named.dimension === PROPERTY && <PropertyName />}
       <div class="rows">
-        {asks && <Rows asked={asked} tab={tab} />}
+        {asks && <Rows asked={asked} />}
         {!asks && <p class="notice">Name a property of your events to see its values</p>}
       </div>
       <footer>
@@ -91,17 +91,19 @@ export function useNarrowing(): (dimension: string, value: string, event?: Mouse
     });
 }
 
-function Rows({ asked, tab }: { asked: Asked<Answer>; tab: Tab }) {
-  const rows = asked.answer?.results ?? [];
-  if (asked.problem || !rows.length) return <Unanswered asked={asked} />;
-  return <Values rows={rows} dimension={tab.dimension} metrics={tab.metrics.map(metricOf)} />;
+function Rows({ asked, empty, onChosen }: { asked: Asked<Answer>; empty?: string; onChosen?(): void }) {
+  const { answer } = asked;
+  if (asked.problem || !answer?.results.length) return <Unanswered asked={asked} empty={empty} />;
+  // Under the names of its own question, which may be the one before.
+  const { dimensions, metrics } = answer.query;
+  return <Values rows={answer.results} dimension={dimensions[0]!} metrics={metrics.map(metricOf)} onChosen={onChosen} />;
 }
 
 function Values(props: {
   rows: readonly Row[];
   dimension: string;
   metrics: readonly Metric[];
-  onChosen?(): void;
+  onChosen?: (() => void) | undefined;
 }) {
   const narrow = useNarrowing();
   const { rows, dimension, metrics } = props;
@@ -165,7 +167,6 @@ function Details({ tab, onClose }: { tab: Tab; onClose(): void }) {
     pagination: { limit: MORE_ROWS, offset },
     include: { total_rows: true },
   });
-  const rows = asked.answer?.results ?? [];
   const total = asked.answer?.meta.total_rows ?? 0;
   const search = (event: Event) => {
     setText((event.currentTarget as HTMLInputElement).value);
@@ -178,11 +179,7 @@ function Details({ tab, onClose }: { tab: Tab; onClose(): void }) {
         <input type="search" placeholder="Search" value={text} onChange={search} />
       </label>
       <div class="scroll" tabIndex={0} role="region" aria-label={tab.label} aria-busy={asked.loading}>
-        {rows.length ? (
-          <Values rows={rows} dimension={tab.dimension} metrics={names.map(metricOf)} onChosen={onClose} />
-        ) : (
-          <Unanswered asked={asked} empty="Nothing found" />
-        )}
+        <Rows asked={asked} empty="Nothing found" onChosen={onClose} />
       </div>
       <Pages offset={offset} size={MORE_ROWS} isLast={offset + MORE_ROWS >= total} total={total} onMove={setOffset} />
     </Dialog>

@@ -53,7 +53,7 @@ export function Unanswered({ asked, empty }: { asked: Asked<unknown>; empty?: st
       </p>
     );
   }
-  if (asked.answer === null) return <p class="notice loading">Loading</p>;
+  if (!asked.current) return <p class="notice loading">Loading</p>;
   return <p class="notice">{empty ?? "Nothing in this period"}</p>;
 }
 

@@ -31,7 +31,7 @@ export function RetentionPanel() {
         </label>
       </header>
       <div class="rows">
-        {asked.answer?.rows.length && !asked.problem ? (
+        {asked.answer?.rows.length && asked.current && !asked.problem ? (
           <Grid records={new Records(asked.answer)} unit={unit} />
         ) : (
           <Unanswered asked={asked} />
