@@ -2,6 +2,20 @@
 
 const VIEWS = ["Visits", "Failed events", "Event definitions", "Reconciliation"];
 
+/** A place of each kind. */
+export async function main(dashboard, there) {
+  const { page } = dashboard;
+  await there("overview");
+  await dialog(dashboard, dashboard.panel("pages").getByRole("button", { name: /^Details/ }), "details", there);
+  await dialog(dashboard, page.getByTestId("add-filter"), "filter", there);
+  await dashboard.click(page.getByTestId("period"));
+  await there("period");
+  await dashboard.press("Escape");
+  await dashboard.click(dashboard.panel("pages").getByTestId("row").first().getByRole("button"));
+  await dashboard.click(view(page, "Visits"));
+  await there("Visits, filtered");
+}
+
 /** Go through all of it; `there` is told of each place by its name, once it is shown. */
 export async function everywhere(dashboard, there, { tabs = true } = {}) {
   const { page } = dashboard;
@@ -29,13 +43,15 @@ export async function everywhere(dashboard, there, { tabs = true } = {}) {
   await page.getByText("Show as table").click();
   await there("chart as table");
   await page.getByText("Show as table").click();
-  for (const view of VIEWS) {
-    await dashboard.click(page.getByRole("navigation", { name: "Views" }).getByRole("button", { name: view, exact: true }));
-    await there(view);
-    await dialog(dashboard, page.getByRole("button", { name: /^SQL/ }), `${view} SQL`, there);
-    if (view === "Visits") await dialog(dashboard, page.getByRole("button", { name: "Events", exact: true }).first(), "visit", there);
+  for (const name of VIEWS) {
+    await dashboard.click(view(page, name));
+    await there(name);
+    await dialog(dashboard, page.getByRole("button", { name: /^SQL/ }), `${name} SQL`, there);
+    if (name === "Visits") await dialog(dashboard, page.getByRole("button", { name: "Events", exact: true }).first(), "visit", there);
   }
 }
+
+const view = (page, name) => page.getByRole("navigation", { name: "Views" }).getByRole("button", { name, exact: true });
 
 /** A dialog that a button opens, where the button is seen and has something to open. */
 async function dialog(dashboard, button, name, there) {

@@ -60,7 +60,6 @@ export async function history(dashboard, { path, key }) {
     () => dashboard.click(dashboard.panel("pages").getByTestId("row").first().getByRole("button")),
     () => dashboard.click(page.getByTestId("headline-pageviews")),
     () => dashboard.click(dashboard.panel("devices").getByRole("tab", { name: "Browsers" })),
-    () => dashboard.press("x"),
     () => dashboard.click(page.getByTestId("filters").locator(".operator")),
   ];
   const views = [await shown(page)];
@@ -78,6 +77,7 @@ export async function history(dashboard, { path, key }) {
   await tab.getByTestId("chart").waitFor();
   await dashboard.settled(tab);
   const copied = await shown(tab);
+  await tab.close();
   const back = [reloaded];
   for (let step = 0; step < steps.length; step++) {
     await page.goBack();
