@@ -264,7 +264,7 @@ def costs_of(work: Callable[[], object]) -> tuple[float, float]:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.compaction", description=__doc__)
     parser.add_argument("parts", nargs="*", default=PARTS, metavar="|".join(PARTS), help="what to measure; all of it")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--events", type=int, default=190_000)
     parser.add_argument("--tiny", type=int, default=4_000, help="how many tiny files")
     parser.add_argument("--max-bytes", type=int, default=256 * 2**20, help="Avro of a commit")
