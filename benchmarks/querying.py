@@ -156,6 +156,8 @@ def compare_history(bench: Bench, rounds: int) -> None:
         bench.engine(WHOLE, other) as whole,
     ):
         print(f"two days in a table of {DAYS} / in one of {RECENT_DAYS}, first and warm:")
+        for process in (recent, whole):
+            process.ask(question("realtime", range_))
         for name in GROWTH:
             asked = question(name, range_)
             first = whole.ask(asked)["seconds"] / recent.ask(asked)["seconds"]
