@@ -101,6 +101,9 @@ def assert_all_agree(
         answer = world.query(plain.site, metrics=metrics, **asked, **more)
         return [(row["dimensions"], row["metrics"]) for row in answer["results"]]
 
+    said = world.query(plain.site, metrics=headlines, **asked)["meta"]["complete_until"]
+    # Compaction goes on meanwhile.
+    assert timedelta(0) <= datetime.fromisoformat(said) - datetime.fromisoformat(seen["completeUntil"]) < timedelta(1)
     assert list(seen["headline"]) == headlines
     totals: Groups = [([], [float(number["value"]) for number in seen["headline"].values()])]
     assert_agree(totals, api(headlines, [], 1), plain.answer(days, headlines))

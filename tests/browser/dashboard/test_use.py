@@ -64,10 +64,12 @@ def is_number(text: str) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("device", "everywhere"), [({}, True), (DARK, False), (PHONE, False)], ids=["light", "dark", "phone"]
+    ("device", "path", "everywhere"),
+    [({}, HOSTILE, True), (DARK, SHOP, False), (PHONE, SHOP, False)],
+    ids=["light", "dark", "phone"],
 )
-def test_no_place_is_shut_to_anybody(looker: Looker, device: dict[str, Any], everywhere: bool) -> None:
-    found = looker.look("access.problems", path=SHOP, key=KEY, all=everywhere, device=device)
+def test_no_place_is_shut_to_anybody(looker: Looker, device: dict[str, Any], path: str, everywhere: bool) -> None:
+    found = looker.look("access.problems", path=path, key=KEY, all=everywhere, device=device)
     serious = {
         place: [problem for problem in problems if problem["impact"] in ("serious", "critical")]
         for place, problems in found.items()

@@ -3,7 +3,8 @@
 export async function overview(dashboard, { path, key, panels }) {
   await dashboard.open(path, key);
   const { page } = dashboard;
-  const seen = { headline: {}, chart: {}, panels: {}, completeUntil: await page.getByTestId("complete-until").innerText() };
+  const seen = { headline: {}, chart: {}, panels: {} };
+  seen.completeUntil = await page.getByTestId("complete-until").locator("time").getAttribute("datetime");
   for (const figure of await page.locator('[data-testid^="headline-"]').all()) {
     const metric = (await figure.getAttribute("data-testid")).replace("headline-", "");
     const [value, change] = await figure.evaluate((element) =>
