@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -90,7 +92,8 @@ def engine(told: Mapping[str, Any]) -> Answer:
 
 def plain(told: Mapping[str, Any]) -> Answer:
     """DuckDB over local files with its own settings but for the memory."""
-    connection = duckdb.connect(config={"memory_limit": f"{told['memory_mb']}MB"})
+    spilled = str(Path(tempfile.gettempdir()) / f"clickstream-benchmark-{os.getpid()}")
+    connection = duckdb.connect(config={"memory_limit": f"{told['memory_mb']}MB", "temp_directory": spilled})
     connection.execute("SET TimeZone = 'UTC'")
     files = str(Path(told["files"]) / "events" / "*" / "*.parquet")
     connection.execute(
