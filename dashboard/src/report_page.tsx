@@ -80,7 +80,7 @@ export function ReportTable({ report, onVisit }: { report: Report; onVisit?: ((v
           {report.rows.map((row, index) => (
             <tr key={index} data-testid="row">
               {report.columns.map((column, at) => (
-                <td key={column.name} class={isNumber(column) ? "number" : isLong(row[at]) ? "long" : ""}>
+                <td key={column.name} class={isNumber(column) ? "number" : isLong(row[at]) && !isId(column) ? "long" : ""}>
                   {at === visitAt && onVisit ? (
                     <button type="button" class="quiet" onClick={() => onVisit(firstOf(row[at]))}>
                       Events
