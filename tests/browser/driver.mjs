@@ -81,7 +81,7 @@ class Surroundings {
   /** The script is there, and has done what it puts off until the page is idle. */
   async begun(page) {
     await page.waitForFunction(() => window.clickstream?.track);
-    await page.evaluate(() => new Promise((idle) => requestIdleCallback(idle)));
+    await page.evaluate(() => new Promise((idle) => requestIdleCallback(idle, { timeout: 2000 })));
   }
 
   /** Long enough for the browser to have told the collector, and for the page to have heard of it. */
