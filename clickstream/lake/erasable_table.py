@@ -17,6 +17,7 @@ import pyarrow.dataset as ds
 import pyarrow.fs as pf
 import pyarrow.parquet as pq
 from deltalake import DeltaTable, Transaction
+from deltalake.exceptions import CommitFailedError
 from deltalake.fs import DeltaStorageHandler
 from deltalake.transaction import AddAction
 
@@ -72,8 +73,8 @@ class ErasableTable(LakeTable):
 
         With `always` there is a commit where nothing is found, too: a compactor that is under way must look again,
         since it may not know yet whom it has to leave out. Files never change, so `looked_at` keeps what was found in
-        each and written in its place, for the next try after a Conflict. Raise Conflict when another writer committed
-        meanwhile, Unavailable.
+        each, for the next try after a Conflict; but for those that were written anew, since what was written is deleted
+        then. Raise Conflict when another writer committed meanwhile, Unavailable.
         """
         made = Rewritten(self.version, self.version)
         actions: list[Action] = []
@@ -93,7 +94,12 @@ class ErasableTable(LakeTable):
                     made.written.append(replaced.written.path)
             if actions or always:
                 generation = (self.application_version(COMPACTOR) or 0) + 1
-                self._commit(actions, {counted_as: made.rows}, [Transaction(COMPACTOR, generation)])
+                try:
+                    self._commit(actions, {counted_as: made.rows}, [Transaction(COMPACTOR, generation)])
+                except CommitFailedError:
+                    for path in made.removed:
+                        del looked_at[path]
+                    raise
                 self._table.update_incremental()
         made.version_after = self.version
         return made

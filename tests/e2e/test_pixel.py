@@ -35,7 +35,8 @@ def test_the_pixel_is_an_image_that_nobody_caches_and_its_event_lands(client: ht
 def test_health_is_cheap_and_ready_tells_the_sites(client: httpx.Client) -> None:
     assert client.get("/health").json() == {"status": "ok"}
     ready = client.get("/health/ready").json()
-    assert (ready["status"], ready["sites"]) == ("ok", ["demo"])
+    # Other tests may have put sites of their own beside it.
+    assert ready["status"] == "ok" and "demo" in ready["sites"]
     assert {(name, sink["hub"], sink["works"]) for name, sink in ready["sinks"].items()} == {
         ("events", "closed", True),
         ("failed-events", "closed", True),

@@ -9,12 +9,14 @@ from datetime import timedelta
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from deltalake import DeltaTable
 
 from clickstream.compacting.totals import read_totals
 from clickstream.errors import Conflict, Unavailable
 from clickstream.lake.delta import EVENTS_TABLE, LakeTable
+from clickstream.lake.erasable_table import ErasableTable, Replaced
 from clickstream.lake.storage import table_uri
 from clickstream.privacy.pseudonyms import PseudonymKeys, all_pseudonyms
 from local.azurite import Azurite
@@ -154,6 +156,30 @@ def test_a_compactor_that_does_not_know_yet_cannot_commit(world: World, is_known
     with pytest.raises(Conflict):
         opened_before.append(rows, {}, {})
     assert world.lake.ids() == (["a"] if is_known else ["a", "c"])
+
+
+def test_an_erasure_that_was_overtaken_loses_nobody_else_when_it_tries_again(world: World) -> None:
+    world.capture(event("a"), canary("c"))
+    world.compact()
+
+    def opened() -> ErasableTable:
+        return ErasableTable.open_or_create(EVENTS_TABLE, world.lake.account, world.lake.settings.lake_container)
+
+    def of_nobody(rows: pa.Table) -> pa.ChunkedArray:
+        return pc.and_(pc.is_null(rows["event_id"]), False)
+
+    def of_person(rows: pa.Table) -> pa.ChunkedArray:
+        return pc.equal(rows["event_id"], "c")
+
+    def removed(rows: pa.Table) -> pa.Table:
+        return rows.slice(0, 0)
+
+    overtaken, looked_at = opened(), dict[str, Replaced | None]()
+    opened().rewrite(["event_id"], of_nobody, removed, "erased", {}, always=True)
+    with pytest.raises(Conflict):
+        overtaken.rewrite(["event_id"], of_person, removed, "erased", looked_at, always=True)
+    assert opened().rewrite(["event_id"], of_person, removed, "erased", looked_at, always=True).rows == 1
+    assert world.lake.ids() == ["a"]
 
 
 def test_case_58_erasures_and_compactions_at_once_lose_nobody_else(world: World) -> None:
