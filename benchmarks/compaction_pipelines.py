@@ -27,13 +27,12 @@ from deltalake import DeltaTable, WriterProperties, write_deltalake
 
 from benchmarks.compaction_data import NOW
 from benchmarks.processes import peak_mb
-from clickstream.compacting.chunk import Rows, event_rows
 from clickstream.compacting.compactor import Compactor
 from clickstream.compacting.decode import decode_files
 from clickstream.compacting.dedupe import separate
 from clickstream.compacting.memory import freed_memory_kept
 from clickstream.compacting.progress import HubState
-from clickstream.compacting.reading import read_rows
+from clickstream.compacting.reading import read_events
 from clickstream.lake.capture_files import CaptureFiles
 from clickstream.lake.delta import EVENTS_TABLE, LakeTable
 from clickstream.lake.schema import BODY_COLUMNS, TIMESTAMP
@@ -122,7 +121,7 @@ def plain(account: StorageAccount, container: str, lake: str, stages: Stages) ->
         taken, waiting = waiting[:count], waiting[count:]
         table = LakeTable.open_or_create(EVENTS_TABLE, account, lake)
         with stages.part(TYPING):
-            made = Rows.joined(read_rows(files, files.fetch, taken, event_rows).made).events
+            made = read_events(files, files.fetch, taken).rows.events
         with stages.part("dedupe"):
             found = separate(made, "event_id", table)
             made = found.rows

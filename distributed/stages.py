@@ -17,11 +17,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from clickstream.compacting.chunk import Chunk, Rows, event_rows
+from clickstream.compacting.chunk import Chunk, event_rows
 from clickstream.compacting.compactor import new_rows, wanted_rows
 from clickstream.compacting.counting import HourCounts
 from clickstream.compacting.files import CaptureFile
-from clickstream.compacting.reading import read_rows
+from clickstream.compacting.reading import read_events
 from clickstream.compacting.report import Counts
 from clickstream.erasing.late import LateEvents
 from clickstream.lake.capture_files import CaptureFiles
@@ -115,8 +115,8 @@ def reading(job: Job) -> Stage:
         for batch in batches:
             for number in batch.column(0).to_pylist():
                 task = job.tasks[number]
-                found = read_rows(files, files.fetch, task, event_rows)
-                chunk, made = found.chunk, Rows.joined(found.made)
+                found = read_events(files, files.fetch, task)
+                chunk, made = found.chunk, found.rows
                 yield from _rows(made.events, schema)
                 counts, done = HourCounts(lake.settings.event_hub_name), Counts()
                 counts.add_quarantined(found.quarantined)

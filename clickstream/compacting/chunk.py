@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64decode
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import accumulate
@@ -16,7 +16,7 @@ import pyarrow as pa
 from clickstream.compacting.decode import Captured
 from clickstream.compacting.files import CaptureFile, HubPartition, Watermark
 from clickstream.compacting.odd_bodies import Failure, read_moment
-from clickstream.compacting.parsing import parse_events
+from clickstream.compacting.parsing import Parsed, parse_events
 from clickstream.event import FailedEvent
 from clickstream.lake.schema import EVENT_COLUMNS, FAILED_COLUMNS, TIMESTAMP, arrow_schema
 
@@ -125,11 +125,11 @@ class Rows:
         return Rows(pa.concat_tables([each.events for each in rows]), pa.concat_tables([each.failed for each in rows]))
 
 
-def event_rows(chunk: Chunk) -> Rows:
+def event_rows(chunk: Chunk, parse: Callable[[pa.ChunkedArray], Parsed] = parse_events) -> Rows:
     """The rows of the hub of events: typed events, and what is none."""
     bodies = chunk.captured.bodies
     lineage = chunk.lineage()
-    parsed = parse_events(bodies)
+    parsed = parse(bodies)
     events = _beside(parsed.events, lineage.take(parsed.events["row"])).drop_columns(["row", "hub"])
     dates = events["occurred_at"].cast(pa.date32())
     return Rows(events.append_column("event_date", dates), _failed_at_compaction(parsed.failures, bodies, lineage))

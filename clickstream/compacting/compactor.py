@@ -20,13 +20,13 @@ from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 
-from clickstream.compacting.chunk import Chunk, Rows, event_rows, failed_event_rows, gaps, last_enqueued
+from clickstream.compacting.chunk import Chunk, gaps, last_enqueued
 from clickstream.compacting.counting import COUNTED_COLUMNS, HourCounts
 from clickstream.compacting.dedupe import Separated, separate
 from clickstream.compacting.files import CaptureFile, HubPartition, Watermark, plan, prefixes_to_list
 from clickstream.compacting.memory import freed_memory_kept
 from clickstream.compacting.progress import Compacted, HubState, HubStates, complete_until
-from clickstream.compacting.reading import read_rows
+from clickstream.compacting.reading import read_events, read_failed_events
 from clickstream.compacting.report import Counts, Report, Run
 from clickstream.enriching.steps import STEPS, Step
 from clickstream.erasing.late import LateEvents
@@ -45,7 +45,7 @@ TRIES_AFTER_CONFLICT = 20
 # How long a request may hold an event after its receipt, beyond the wait for the hub and for the spill.
 HOLDING = timedelta(seconds=4)
 ID_COLUMNS = {EVENTS_TABLE.name: "event_id", FAILED_TABLE.name: "failed_event_id"}
-ROWS = {EVENTS_TABLE.name: event_rows, FAILED_TABLE.name: failed_event_rows}
+READERS = {EVENTS_TABLE.name: read_events, FAILED_TABLE.name: read_failed_events}
 ADDED_AS = {EVENTS_TABLE.name: "compacted", FAILED_TABLE.name: "failed"}
 EPOCH = datetime.fromtimestamp(0, UTC)
 
@@ -151,8 +151,8 @@ class Compactor:
         run: Run,
     ) -> Mapping[HubPartition, Watermark]:
         """Take one chunk into the table. Returns where that brings the watermarks."""
-        read = read_rows(self._files, self._files.fetch, files, ROWS[table.spec.name])
-        chunk, made = read.chunk, Rows.joined(read.made)
+        read = READERS[table.spec.name](self._files, self._files.fetch, files)
+        chunk, made = read.chunk, read.rows
         done = Counts(
             files=len(files),
             bytes=sum(file.size_bytes for file in files),
@@ -218,8 +218,8 @@ class Compactor:
                 conflicts = _once_more(conflicts)
 
     def _compact_spilled(self, table: LakeTable, files: Sequence[CaptureFile], run: Run) -> None:
-        read = read_rows(self._files, self._spill.read, files, ROWS[table.spec.name])
-        chunk, made = read.chunk, Rows.joined(read.made)
+        read = READERS[table.spec.name](self._files, self._spill.read, files)
+        chunk, made = read.chunk, read.rows
         if not chunk.files:
             return
         done = Counts(

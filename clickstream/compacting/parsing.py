@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Self
 
 import duckdb
 import numpy as np
@@ -20,7 +21,6 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from clickstream.compacting.liberties import suspects
 from clickstream.compacting.odd_bodies import BATCH_ROWS, EARLIEST, JSON_COLUMNS, LATEST, Failure, parse_odd
 from clickstream.event import EVENT_TYPES
 from clickstream.lake.schema import BODY_COLUMNS, TIMESTAMP, Column
@@ -38,6 +38,9 @@ _WHOLE_SECONDS, _MICROSECONDS = 20, 27
 # Whole numbers of so many digits fit, whatever they are.
 _SAFE_DIGITS = 18
 _ZERO, _NINE, _ZED = (ord(letter) for letter in "09Z")
+_A, _F, _I, _N = (ord(letter) for letter in "afin")
+# What can stand before a number in a document that duckdb wrote.
+_BEFORE_NUMBERS = np.frombuffer(b":,[-", np.uint8)
 
 Mask = npt.NDArray[np.bool_]
 
@@ -50,23 +53,42 @@ class Parsed:
     failures: Sequence[Failure]
 
 
+class Parser:
+    """Threads and a database that type bodies. What one call lets go of is the memory of the next."""
+
+    def __init__(self) -> None:
+        # Each connection to the database works on the thread that asks it.
+        self._database = duckdb.connect(config={"threads": 1})
+        self._pool = ThreadPoolExecutor(_THREADS)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown()
+        self._database.close()
+        pa.default_memory_pool().release_unused()
+
+    def parse(self, bodies: pa.ChunkedArray) -> Parsed:
+        """Type every body. What is not JSON, lacks a required field or holds a value of another type is a Failure.
+
+        `bodies` are binary, or views of binary. Fields that no column is named for go to `properties`, unless they are
+        said there already.
+        """
+        parsed = list(self._pool.map(self._parse, _groups(bodies.cast(pa.binary_view()))))
+        schema = pa.schema([("row", pa.int64()), *((column.name, column.type) for column in BODY_COLUMNS)])
+        events = pa.concat_tables([schema.empty_table(), *(each.events for each in parsed)])
+        return Parsed(events, [failure for each in parsed for failure in each.failures])
+
+    def _parse(self, group: tuple[int, pa.Array]) -> Parsed:
+        with self._database.cursor() as connection:
+            return _parse(*group, connection)
+
+
 def parse_events(bodies: pa.ChunkedArray) -> Parsed:
-    """Type every body. What is not JSON, lacks a required field or holds a value of another type is a Failure.
-
-    `bodies` are binary, or views of binary. Fields that no column is named for go to `properties`, unless they are
-    said there already.
-    """
-    # Each connection to the database works on the thread that asks it.
-    with duckdb.connect(config={"threads": 1}) as database, ThreadPoolExecutor(_THREADS) as pool:
-
-        def parse(group: tuple[int, pa.Array]) -> Parsed:
-            with database.cursor() as connection:
-                return _parse(*group, connection)
-
-        parsed = list(pool.map(parse, _groups(bodies.cast(pa.binary_view()))))
-    schema = pa.schema([("row", pa.int64()), *((column.name, column.type) for column in BODY_COLUMNS)])
-    events = pa.concat_tables([schema.empty_table(), *(each.events for each in parsed)])
-    return Parsed(events, [failure for each in parsed for failure in each.failures])
+    """Type these bodies and no others; see `Parser.parse`."""
+    with Parser() as parser:
+        return parser.parse(bodies)
 
 
 def _groups(bodies: pa.ChunkedArray) -> Iterator[tuple[int, pa.Array]]:
@@ -97,7 +119,6 @@ def _size(bodies: pa.Array) -> int:
 def _parse(first: int, bodies: pa.Array, connection: duckdb.DuckDBPyConnection) -> Parsed:
     """One group."""
     texts, plain = _as_text(bodies)
-    plain &= ~suspects(bodies)
     text = _fields(texts, connection)
     columns: dict[str, pa.Array] = {}
     present = np.zeros(len(bodies), np.int64)
@@ -189,7 +210,21 @@ def _documents(column: Column, values: pa.Array, there: Mask, plain: Mask) -> pa
     """Text that duckdb wrote, so its first character tells what it is."""
     opening = ord("{" if JSON_COLUMNS[column.name] is dict else "[")
     plain &= ~there | (_octets(values, first=True) == opening)
+    plain[_naming_no_number(values)] = False
     return values
+
+
+def _naming_no_number(values: pa.Array) -> npt.NDArray[np.intp]:
+    """The documents that may say NaN or Infinity, which duckdb takes for JSON and other readers of the table do not."""
+    data = _data(values)
+    lower = data | 32  # of letters
+    words = (lower[:-2] == _N) & (lower[1:-1] == _A) & (lower[2:] == _N)
+    words |= (lower[:-2] == _I) & (lower[1:-1] == _N) & (lower[2:] == _F)
+    places = np.flatnonzero(words)
+    places = places[np.isin(data[places - 1], _BEFORE_NUMBERS)]
+    ends = _ends(values)
+    numbers: npt.NDArray[np.intp] = np.searchsorted(ends, places + ends[0], "right") - 1
+    return numbers
 
 
 def _booleans(column: Column, values: pa.Array, there: Mask, plain: Mask) -> pa.Array:

@@ -5,45 +5,48 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
 
 from clickstream.ahead import ahead
-from clickstream.compacting.chunk import Chunk
+from clickstream.compacting.chunk import Chunk, Rows, event_rows, failed_event_rows
 from clickstream.compacting.decode import JOINED_BYTES, Content, decode_files
 from clickstream.compacting.files import CaptureFile
+from clickstream.compacting.parsing import Parser
 from clickstream.lake.capture_files import CaptureFiles
 
 log = logging.getLogger(__name__)
-Made = TypeVar("Made")
 Fetch = Callable[[Sequence[CaptureFile]], Sequence[tuple[CaptureFile, Content]]]
 
 
 @dataclass(frozen=True, slots=True)
-class Read(Generic[Made]):
-    """What files became.
-
-    `chunk` is all of them without their bodies, `made` what each part became, in order and at least one; `quarantined`
-    could not be read and were put aside.
-    """
+class Read:
+    """What files became: all of them as a `chunk` without bodies, and their rows; `quarantined` were put aside."""
 
     chunk: Chunk
-    made: Sequence[Made]
+    rows: Rows
     quarantined: Sequence[CaptureFile]
 
 
-def read_rows(
-    capture: CaptureFiles, fetch: Fetch, files: Sequence[CaptureFile], make: Callable[[Chunk], Made]
-) -> Read[Made]:
-    """Read the files by `fetch`, which may leave some out, and turn them into rows by `make`. Raise Unavailable."""
+def read_events(capture: CaptureFiles, fetch: Fetch, files: Sequence[CaptureFile]) -> Read:
+    """Read files of the hub of events by `fetch`, which may leave some out. Raise Unavailable."""
+    with Parser() as parser:
+        return _read(capture, fetch, files, lambda chunk: event_rows(chunk, parser.parse))
+
+
+def read_failed_events(capture: CaptureFiles, fetch: Fetch, files: Sequence[CaptureFile]) -> Read:
+    """Read files of the hub of failed events by `fetch`, which may leave some out. Raise Unavailable."""
+    return _read(capture, fetch, files, failed_event_rows)
+
+
+def _read(capture: CaptureFiles, fetch: Fetch, files: Sequence[CaptureFile], make: Callable[[Chunk], Rows]) -> Read:
     chunks: list[Chunk] = []
-    made: list[Made] = []
+    made: list[Rows] = [make(Chunk())]
     quarantined: list[CaptureFile] = []
     for chunk, unreadable in ahead(read_part(capture, fetch(part)) for part in _parts(files)):
         made.append(make(chunk))
         chunks.append(chunk.without_bodies())
         quarantined += unreadable
         del chunk
-    return Read(Chunk.joined(chunks), made or [make(Chunk())], quarantined)
+    return Read(Chunk.joined(chunks), Rows.joined(made), quarantined)
 
 
 def read_part(

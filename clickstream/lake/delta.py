@@ -46,8 +46,10 @@ if TYPE_CHECKING:
     from obstore.store import AzureStore
 
 PARALLEL_WRITES = 2
-# Half of what files are merged to later on: so many rows of each file that is being written are in memory twice.
-APPENDED_GROUP_ROWS = ROW_GROUP_ROWS // 2
+# A third of what files are merged to later on: so many rows of each file that is being written are in memory twice.
+APPENDED_GROUP_ROWS = ROW_GROUP_ROWS // 3
+# What is longer goes in pieces, which cost requests and are put together at the end.
+PIECE_BYTES = 32 * 2**20
 # By this name a scan tells which of the dataset's files a row is from.
 FILE_NUMBER = "__fragment_index"
 # Every commit of a compactor carries this, so that of two at once, one fails and looks again.
@@ -260,7 +262,8 @@ class LakeTable:
         sink = pa.BufferOutputStream()
         told = write_file(groups, self._schema_of_files, sink)
         data = sink.getvalue()
-        obstore.put(self._files, f"{self.spec.name}/{path}", memoryview(data).cast("B"))
+        content = memoryview(data).cast("B")
+        obstore.put(self._files, f"{self.spec.name}/{path}", content, chunk_size=PIECE_BYTES)
         return addition(path, data.size, self.spec.partition, day, told)
 
 

@@ -30,7 +30,9 @@ def with_properties(text: bytes) -> bytes:
         (with_text(b'"colour":NaN'), "payload_format"),
         (with_properties(b'{"a":-Infinity}'), "payload_format"),
         (with_properties(b"[nan]"), "payload_format"),
-        (body()[:-1] + b",}", "payload_format"),
+        (with_properties(b'{"a":[1,-iNf]}'), "payload_format"),
+        (with_text(b'"violations":[NaN]'), "payload_format"),
+        (with_text(b'"colour":"red",'), "payload_format"),
         (with_text(b'"page_title":"\\ud800"'), "payload_format"),
         (b"\xef\xbb\xbf" + body(), "payload_format"),
         (body() + body(), "payload_format"),
@@ -82,6 +84,13 @@ def test_words_that_look_like_liberties_inside_strings_are_text() -> None:
     title = '[nan, Infinity], {"a": 1,}'
     (row,) = parse([body(page_title=title, properties={"note": title})]).events.to_pylist()
     assert (row["page_title"], orjson.loads(row["properties"])) == (title, {"note": title})
+
+
+def test_a_comma_too_many_changes_nothing_where_all_fields_have_a_column() -> None:
+    bodies = [body()[:-1] + b",}", with_properties(b'{"a":[1,],}')]
+    first, second = parse(bodies).events.to_pylist()
+    assert first["event_id"] == second["event_id"] == GOOD["event_id"]
+    assert second["properties"] == '{"a":[1]}'
 
 
 @pytest.mark.parametrize("number", [10**40, -(2**70), 2**63])
