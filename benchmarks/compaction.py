@@ -279,15 +279,13 @@ def main() -> int:
     parser.add_argument("--events", type=int, default=190_000)
     parser.add_argument("--tiny", type=int, default=4_000, help="how many tiny files")
     parser.add_argument("--max-bytes", type=int, default=256 * 2**20, help="Avro of a commit")
-    parser.add_argument(
-        "--merge-rows", type=int, default=1_000_000, help="rows of the partition"
-    )
+    parser.add_argument("--merge-rows", type=int, default=1_000_000, help="rows of the partition")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, Azurite(Path(folder) / "data", free_port(), free_port()) as azurite:
         service = BlobServiceClient.from_connection_string(azurite.connection_string)
         bench = Bench(service, azurite.connection_string, arguments.max_bytes)
         events = list(bodies(arguments.events))
-        size = capture(service, "capture", max(FILES, arguments.events // 95_000), events)
+        size = capture(service, "capture", max(FILES, arguments.events // 62_500), events)
         capture(service, "warm", 1, events[:200])
         print(f"compaction of {len(events)} events, {size / 1e6:.0f} MB of Avro")
         measures: Mapping[str, Callable[[], None]] = {

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from clickstream.compacting.files import CaptureFile, HubPartition, parse_name
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from clickstream.compacting.decode import Content
 
 PARALLEL_READS = 16
+# A longer file is asked for in pieces of so much, for one connection is slow.
+PIECE_BYTES = 32 * 2**20
+# What has arrived of a piece is put in its place as often.
+_ARRIVED_BYTES = 2**20
 QUARANTINE = "quarantine"
 
 
@@ -52,17 +56,48 @@ class CaptureFiles:
 
     def fetch(self, files: Sequence[CaptureFile]) -> Sequence[tuple[CaptureFile, Content]]:
         """The files and their bytes, in order. Raise Unavailable."""
-        import obstore
         from obstore.exceptions import BaseError
-
-        def fetch_one(file: CaptureFile) -> tuple[CaptureFile, Content]:
-            return file, memoryview(obstore.get(self._capture, file.path).bytes())
 
         try:
             with ThreadPoolExecutor(PARALLEL_READS) as pool:
-                return list(pool.map(fetch_one, files))
+                # All are asked for before the first is waited for.
+                fetched = [(file, self._fetch(file, pool)) for file in files]
+                return [(file, content()) for file, content in fetched]
         except (BaseError, OSError) as error:
             raise Unavailable(f"a captured file cannot be read: {error}") from error
+
+    def _fetch(self, file: CaptureFile, pool: Executor) -> Callable[[], Content]:
+        """Begin to read a file, a long one in pieces at a time; what is returned waits for the end of it."""
+        import obstore
+        from obstore.exceptions import BaseError
+
+        def whole() -> Content:
+            return memoryview(obstore.get(self._capture, file.path).bytes())
+
+        if file.size_bytes <= PIECE_BYTES:
+            return pool.submit(whole).result
+        content = memoryview(bytearray(file.size_bytes))
+
+        def fill(start: int) -> tuple[int, str | None]:
+            end = min(start + PIECE_BYTES, file.size_bytes)
+            got = obstore.get(self._capture, file.path, options={"range": (start, end)})
+            for arrived in got.stream(min_chunk_size=_ARRIVED_BYTES):
+                content[start : start + len(arrived)] = memoryview(arrived)
+                start += len(arrived)
+            return got.meta["size"], got.meta["e_tag"]
+
+        pieces = [pool.submit(fill, start) for start in range(0, file.size_bytes, PIECE_BYTES)]
+
+        def joined() -> Content:
+            try:
+                versions = {piece.result() for piece in pieces}
+            except BaseError:  # a piece that begins behind the end of the file
+                versions = set()
+            # An erasure may have written the file anew since it was listed, or between two pieces.
+            same = len(versions) == 1 and versions.pop()[0] == file.size_bytes
+            return content if same else whole()
+
+        return joined
 
     def quarantine(self, file: CaptureFile, data: Content, reason: str) -> None:
         """Keep a copy and the reason, for the captured file itself is deleted some day. Raise Unavailable."""

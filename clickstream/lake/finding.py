@@ -21,12 +21,13 @@ def rows_with(batches: Iterable[pa.RecordBatch], schema: pa.Schema, column: str,
     values = pc.unique(wanted)
     taken = np.zeros(1 << PLACES_BITS, np.bool_)
     taken[_places(values)] = True
-    found = [pa.RecordBatch.from_pylist([], schema)]
+    few = [pa.RecordBatch.from_pylist([], schema)]
     for batch in batches:
         ids = batch.column(column)
-        few = batch.take(pa.array(np.flatnonzero(taken[_places(ids)] | (_lengths(ids) < _WORD_BYTES))))
-        found.append(few.filter(pc.is_in(few.column(column), values)))
-    return pa.Table.from_batches(found)
+        few.append(batch.take(pa.array(np.flatnonzero(taken[_places(ids)] | (_lengths(ids) < _WORD_BYTES)))))
+    # Once for all of them: each time a table of the values is made.
+    candidates = pa.Table.from_batches(few)
+    return candidates.filter(pc.is_in(candidates[column], values))
 
 
 def _places(ids: pa.Array) -> npt.NDArray[np.uint64]:

@@ -1,0 +1,71 @@
+"""Captured files as they are read from storage, whole or in pieces."""
+
+from __future__ import annotations
+
+from random import Random
+from uuid import uuid4
+
+import obstore
+import pytest
+from azure.storage.blob import BlobServiceClient
+
+from clickstream.compacting.files import CaptureFile, parse_name
+from clickstream.errors import Unavailable
+from clickstream.lake.capture_files import PIECE_BYTES, CaptureFiles
+from clickstream.lake.storage import StorageAccount
+from clickstream.settings import Connection
+from local.azurite import Azurite
+
+pytestmark = pytest.mark.integration
+SECONDS = (10, 20, 30)
+
+
+def path_of(second: int) -> str:
+    return f"ns/events/0/2026/03/10/12/00/{second}.avro"
+
+
+def listed(second: int, size_bytes: int) -> CaptureFile:
+    file = parse_name(path_of(second), size_bytes)
+    assert file is not None
+    return file
+
+
+@pytest.fixture
+def account(azurite: Azurite) -> StorageAccount:
+    return StorageAccount.from_connection(Connection("Lake", azurite.connection_string))
+
+
+@pytest.fixture
+def container(azurite: Azurite) -> str:
+    name = f"c-{uuid4().hex}"
+    BlobServiceClient.from_connection_string(azurite.connection_string).create_container(name)
+    return name
+
+
+def test_files_of_any_length_are_read_whole_and_in_order(account: StorageAccount, container: str) -> None:
+    contents = [Random(size).randbytes(size) for size in (100, PIECE_BYTES, 2 * PIECE_BYTES + 7)]
+    store = account.container(container)
+    for second, content in zip(SECONDS, contents, strict=True):
+        obstore.put(store, path_of(second), content)
+    files = CaptureFiles(store, store)
+    found = files.fetch(files.list("ns/"))
+    assert [file.path for file, _ in found] == [path_of(second) for second in SECONDS]
+    assert [bytes(content) for _, content in found] == contents
+
+
+@pytest.mark.parametrize("size_bytes", [PIECE_BYTES + 9, PIECE_BYTES - 9, 3 * PIECE_BYTES])
+def test_a_file_that_was_written_anew_since_it_was_listed_is_read_as_it_is(
+    account: StorageAccount, container: str, size_bytes: int
+) -> None:
+    store = account.container(container)
+    content = Random(size_bytes).randbytes(size_bytes)
+    obstore.put(store, path_of(10), content)
+    ((_, found),) = CaptureFiles(store, store).fetch([listed(10, 2 * PIECE_BYTES)])
+    assert bytes(found) == content
+
+
+@pytest.mark.parametrize("size_bytes", [100, 2 * PIECE_BYTES])
+def test_a_file_that_is_gone_is_unavailable(account: StorageAccount, container: str, size_bytes: int) -> None:
+    store = account.container(container)
+    with pytest.raises(Unavailable, match="cannot be read"):
+        CaptureFiles(store, store).fetch([listed(10, size_bytes)])
