@@ -314,7 +314,8 @@ def _responses(described: Operation, method: str) -> Schema:
         status = HTTPStatus(described.statuses.get(error, STATUS[error]))
         problem = {"schema": {"$ref": "#/components/schemas/Problem"}}
         described_as = (error.__doc__ or "").split(". ")[0].split("\n")[0].rstrip(".")
-        entry = responses.setdefault(str(status.value), {"description": described_as})
+        entry = responses.setdefault(str(status.value), {"description": ""})
+        entry["description"] = ". Or: ".join(filter(None, [entry["description"], described_as]))
         if method != "head":
             entry["content"] = {"application/problem+json": problem, "application/json": problem}
         if status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS):

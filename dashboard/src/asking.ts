@@ -102,7 +102,9 @@ export function sequenceBase(view: View): Record<string, string> {
 /** What a query includes for a comparison; nothing where there is none to make. */
 export function comparisonOf(view: View): object {
   const none = view.comparing === "none" || view.period === "all";
-  return none ? {} : { comparisons: { mode: view.comparing } };
+  if (none) return {};
+  const dates = view.comparing.split(",");
+  return { comparisons: dates.length === 2 ? { mode: "custom", date_range: dates } : { mode: view.comparing } };
 }
 
 /** A report; `null` for none yet. */

@@ -3,8 +3,7 @@ import { sequenceBase, useReport, useScreen } from "./asking";
 import { shown } from "./format";
 import { dimensionLabel } from "./metrics";
 import { useNarrowing } from "./panel";
-import { Sources, Unanswered } from "./parts";
-import { Records } from "./records";
+import { Choice, ReportPanel } from "./report_panel";
 
 const MODELS: Record<string, string> = {
   last: "Last visit",
@@ -24,33 +23,37 @@ export function AttributionPanel() {
   const parameters = { ...sequenceBase(view), goal: goal?.name ?? "", model, by };
   const asked = useReport(goal ? "attribution" : null, parameters);
   if (!goal) return null;
-  const records = asked.answer && new Records(asked.answer);
-  const rows = records?.rows.slice(0, ROWS) ?? [];
-  const most = Math.max(...rows.map((row) => records!.number(row, "conversions") ?? 0), 1);
   const column = by.slice(by.indexOf(":") + 1);
-  const options = (name: string, label: string, chosen: string, of: readonly (readonly [string, string])[]) => (
-    <label>
-      <span class="unseen">{label}</span>
-      <select class="control" value={chosen} onChange={(event) => choose(name, event.currentTarget.value)}>
-        {of.map(([id, text]) => (
-          <option key={id} value={id}>
-            {text}
-          </option>
-        ))}
-      </select>
-    </label>
-  );
   return (
-    <section class="card panel across" aria-label="Attribution" aria-busy={asked.loading} data-testid="panel-attribution">
-      <header>
-        <h2>Attribution</h2>
-        <span class="space" />
-        {options("goal", "Goal", goal.name, site.goals.map(({ name }) => [name, name]))}
-        {options("by", "By", by, BY.map((dimension) => [dimension, `by ${dimensionLabel(dimension).toLowerCase()}`]))}
-        {options("model", "Due to", model, Object.entries(MODELS))}
-      </header>
-      <div class="rows">
-        {records && rows.length && asked.current && !asked.problem ? (
+    <ReportPanel
+      title="Attribution"
+      report="attribution"
+      parameters={parameters}
+      asked={asked}
+      width="across"
+      hidesOld
+      controls={
+        <>
+          <Choice
+            label="Goal"
+            chosen={goal.name}
+            of={site.goals.map(({ name }) => [name, name])}
+            onChoose={(name) => choose("goal", name)}
+          />
+          <Choice
+            label="By"
+            chosen={by}
+            of={BY.map((dimension) => [dimension, `by ${dimensionLabel(dimension).toLowerCase()}`])}
+            onChoose={(dimension) => choose("by", dimension)}
+          />
+          <Choice label="Due to" chosen={model} of={Object.entries(MODELS)} onChoose={(id) => choose("model", id)} />
+        </>
+      }
+    >
+      {(records) => {
+        const rows = records.rows.slice(0, ROWS);
+        const most = Math.max(...rows.map((row) => records.number(row, "conversions") ?? 0), 1);
+        return (
           <table class="values">
             <thead>
               <tr>
@@ -95,14 +98,8 @@ export function AttributionPanel() {
               })}
             </tbody>
           </table>
-        ) : (
-          <Unanswered asked={asked} />
-        )}
-      </div>
-      <footer>
-        <span class="space" />
-        <Sources title="Attribution" report="attribution" parameters={parameters} meta={asked.answer?.meta} />
-      </footer>
-    </section>
+        );
+      }}
+    </ReportPanel>
   );
 }

@@ -5,8 +5,8 @@ import { moment, rangeLabel } from "./format";
 import { useQuery } from "./headline";
 import { Filters } from "./filtering";
 import { NAMED, PERIODS, REALTIME } from "./periods";
-import { Icon, Menu } from "./parts";
-import { COMPARISONS, type Comparing, PAGES, type Page } from "./view";
+import { Dialog, Icon, Menu } from "./parts";
+import { COMPARISONS, PAGES, type Page } from "./view";
 
 const NO_BREAK = "\u00a0";
 
@@ -162,7 +162,14 @@ function Period({ onShift }: { onShift(steps: -1 | 1): void }) {
             <div class="group phone-only">
               <Comparison testid="compare-in-menu" />
             </div>
-            <Custom from={from} to={to} onChosen={close} />
+            <Dates
+              from={from}
+              to={to}
+              onChosen={(period) => {
+                go({ period });
+                close();
+              }}
+            />
           </>
         )}
       </Menu>
@@ -173,14 +180,13 @@ function Period({ onShift }: { onShift(steps: -1 | 1): void }) {
   );
 }
 
-function Custom(props: { from: string; to: string; onChosen(): void }) {
-  const { go } = useScreen();
+/** Asks for two dates, and tells them with a comma between them. */
+function Dates(props: { from: string; to: string; onChosen(dates: string): void }) {
   const [from, setFrom] = useState(props.from);
   const [to, setTo] = useState(props.to);
   const submit = (event: Event) => {
     event.preventDefault();
-    go({ period: [from, to].sort().join(",") });
-    props.onChosen();
+    props.onChosen([from, to].sort().join(","));
   };
   return (
     <form class="custom" onSubmit={submit}>
@@ -199,24 +205,47 @@ function Custom(props: { from: string; to: string; onChosen(): void }) {
   );
 }
 
+const OTHER_DATES = "other";
+
 function Comparison({ testid }: { testid: string }) {
   const { view, go } = useScreen();
-  if (view.page !== "overview") return null;
+  const [asks, setAsks] = useState(false);
+  // Before all time there is nothing.
+  if (view.page !== "overview" || view.period === "all") return null;
+  const [from = "", to = ""] = view.comparing in COMPARISONS ? [] : view.comparing.split(",");
+  const choose = (event: { currentTarget: HTMLSelectElement }) => {
+    const chosen = event.currentTarget.value;
+    if (chosen !== OTHER_DATES) return go({ comparing: chosen });
+    // What is compared stays as it is until the dates are known.
+    event.currentTarget.value = view.comparing;
+    setAsks(true);
+  };
   return (
-    <label class="compare">
-      <span class="unseen">Compare with</span>
-      <select
-        class="control"
-        data-testid={testid}
-        value={view.comparing}
-        onChange={(event) => go({ comparing: event.currentTarget.value as Comparing })}
-      >
-        {Object.entries(COMPARISONS).map(([id, label]) => (
-          <option key={id} value={id}>
-            {id === "none" ? label : `vs ${label.toLowerCase()}`}
-          </option>
-        ))}
-      </select>
-    </label>
+    <>
+      <label class="compare">
+        <span class="unseen">Compare with</span>
+        <select class="control" data-testid={testid} value={view.comparing} onChange={choose}>
+          {Object.entries(COMPARISONS).map(([id, label]) => (
+            <option key={id} value={id}>
+              {id === "none" ? label : `vs ${label.toLowerCase()}`}
+            </option>
+          ))}
+          {from && <option value={view.comparing}>vs {rangeLabel(from, to)}</option>}
+          <option value={OTHER_DATES}>vs other dates…</option>
+        </select>
+      </label>
+      {asks && (
+        <Dialog title="Compare with" testid="compare-dates" onClose={() => setAsks(false)}>
+          <Dates
+            from={from}
+            to={to}
+            onChosen={(comparing) => {
+              go({ comparing });
+              setAsks(false);
+            }}
+          />
+        </Dialog>
+      )}
+    </>
   );
 }

@@ -2,8 +2,8 @@
 import { useState } from "preact/hooks";
 import { sequenceBase, useReport, useScreen } from "./asking";
 import { shown } from "./format";
-import { Sources, Unanswered } from "./parts";
-import { Records } from "./records";
+import type { Records } from "./records";
+import { Choice, ReportPanel } from "./report_panel";
 
 const LENGTH = 4;
 const BRANCHES = 8;
@@ -28,47 +28,35 @@ export function PathsPanel() {
   };
   const asked = useReport("paths", parameters);
   return (
-    <section class="card panel across" aria-label="Paths" aria-busy={asked.loading} data-testid="panel-paths">
-      <header>
-        <h2>Paths</h2>
-        <span class="space" />
-        <label>
-          <span class="unseen">Direction</span>
-          <select
-            class="control"
-            value={direction}
-            onChange={(event) => choose("direction", event.currentTarget.value === "forward" ? "" : "backward")}
-          >
-            {Object.entries(DIRECTIONS).map(([id, label]) => (
-              <option key={id} value={id}>
-                {label}
-              </option>
-            ))}
-          </select>
-        </label>
-        <label>
-          <span class="unseen">Page or event</span>
-          <input
-            class="control"
-            placeholder={direction === "forward" ? "the visit’s start" : "the visit’s end"}
-            title="A page as /cart, or the name of an event"
-            value={start}
-            onChange={(event) => choose("start", event.currentTarget.value.trim())}
+    <ReportPanel
+      title="Paths"
+      report="paths"
+      parameters={parameters}
+      asked={asked}
+      width="across"
+      controls={
+        <>
+          <Choice
+            label="Direction"
+            chosen={direction}
+            of={Object.entries(DIRECTIONS)}
+            onChoose={(id) => choose("direction", id === "forward" ? "" : id)}
           />
-        </label>
-      </header>
-      <div class="rows">
-        {asked.answer?.rows.length && !asked.problem ? (
-          <Columns key={JSON.stringify(parameters)} branches={branchesOf(new Records(asked.answer))} />
-        ) : (
-          <Unanswered asked={asked} />
-        )}
-      </div>
-      <footer>
-        <span class="space" />
-        <Sources title="Paths" report="paths" parameters={parameters} meta={asked.answer?.meta} />
-      </footer>
-    </section>
+          <label>
+            <span class="unseen">Page or event</span>
+            <input
+              class="control"
+              placeholder={direction === "forward" ? "the visit’s start" : "the visit’s end"}
+              title="A page as /cart, or the name of an event"
+              value={start}
+              onChange={(event) => choose("start", event.currentTarget.value.trim())}
+            />
+          </label>
+        </>
+      }
+    >
+      {(records) => <Columns key={JSON.stringify(parameters)} branches={branchesOf(records)} />}
+    </ReportPanel>
   );
 }
 

@@ -1,8 +1,8 @@
 // Who came back, and how often visitors come at all.
 import { sequenceBase, useReport, useScreen } from "./asking";
 import { longTimeLabel, shown, timeLabel } from "./format";
-import { Sources, Unanswered } from "./parts";
-import { Records } from "./records";
+import type { Records } from "./records";
+import { Choice, ReportPanel } from "./report_panel";
 
 const UNITS: Record<string, string> = { day: "By day", week: "By week", month: "By month" };
 const MOST_COLUMNS = 12;
@@ -15,33 +15,24 @@ export function RetentionPanel() {
   const parameters = { ...sequenceBase(view), unit };
   const asked = useReport("retention", parameters);
   return (
-    <section class="card panel wider" aria-label="Retention" aria-busy={asked.loading} data-testid="panel-retention">
-      <header>
-        <h2>Retention</h2>
-        <span class="space" />
-        <label>
-          <span class="unseen">Retention by</span>
-          <select class="control" value={unit} onChange={(event) => choose("retention", event.currentTarget.value)}>
-            {Object.entries(UNITS).map(([id, label]) => (
-              <option key={id} value={id}>
-                {label}
-              </option>
-            ))}
-          </select>
-        </label>
-      </header>
-      <div class="rows">
-        {asked.answer?.rows.length && asked.current && !asked.problem ? (
-          <Grid records={new Records(asked.answer)} unit={unit} />
-        ) : (
-          <Unanswered asked={asked} />
-        )}
-      </div>
-      <footer>
-        <span class="space" />
-        <Sources title="Retention" report="retention" parameters={parameters} meta={asked.answer?.meta} />
-      </footer>
-    </section>
+    <ReportPanel
+      title="Retention"
+      report="retention"
+      parameters={parameters}
+      asked={asked}
+      width="wider"
+      hidesOld
+      controls={
+        <Choice
+          label="Retention by"
+          chosen={unit}
+          of={Object.entries(UNITS)}
+          onChoose={(id) => choose("retention", id)}
+        />
+      }
+    >
+      {(records) => <Grid records={records} unit={unit} />}
+    </ReportPanel>
   );
 }
 
@@ -95,15 +86,11 @@ export function FrequencyPanel() {
   const { view } = useScreen();
   const parameters = sequenceBase(view);
   const asked = useReport("frequency", parameters);
-  const records = asked.answer && new Records(asked.answer);
-  const most = Math.max(...(records?.rows.map((row) => records.number(row, "reached") ?? 0) ?? []), 1);
   return (
-    <section class="card panel narrower" aria-label="Visits per visitor" aria-busy={asked.loading} data-testid="panel-frequency">
-      <header>
-        <h2>Visits per visitor</h2>
-      </header>
-      <div class="rows">
-        {records?.rows.length && !asked.problem ? (
+    <ReportPanel title="Visits per visitor" report="frequency" parameters={parameters} asked={asked} width="narrower">
+      {(records) => {
+        const most = Math.max(...records.rows.map((row) => records.number(row, "reached") ?? 0), 1);
+        return (
           <table class="values">
             <thead>
               <tr>
@@ -140,14 +127,8 @@ export function FrequencyPanel() {
               })}
             </tbody>
           </table>
-        ) : (
-          <Unanswered asked={asked} />
-        )}
-      </div>
-      <footer>
-        <span class="space" />
-        <Sources title="Visits per visitor" report="frequency" parameters={parameters} meta={asked.answer?.meta} />
-      </footer>
-    </section>
+        );
+      }}
+    </ReportPanel>
   );
 }

@@ -4,7 +4,6 @@ export type Comparator = "is" | "is_not" | "contains" | "contains_not" | "matche
 /** As `POST /api/query` takes it: nested lists. */
 export type Filter = readonly unknown[];
 export type ValueFilter = readonly [Comparator, string, readonly string[]];
-export type Comparing = "previous_period" | "year_over_year" | "none";
 export type Page = "overview" | "visits" | "failed_events" | "event_definitions" | "reconciliation";
 
 export const PAGES: Record<Page, string> = {
@@ -14,18 +13,22 @@ export const PAGES: Record<Page, string> = {
   event_definitions: "Event definitions",
   reconciliation: "Reconciliation",
 };
-export const COMPARISONS: Record<Comparing, string> = {
+export const COMPARISONS: Record<string, string> = {
   previous_period: "Previous period",
   year_over_year: "Year over year",
   none: "No comparison",
 };
+
+/** Two dates, as they stand in an address. */
+const DATES = /^\d{4}-\d\d-\d\d,\d{4}-\d\d-\d\d$/;
 
 export interface View {
   readonly site: string;
   readonly page: Page;
   /** A named range, or two dates or moments with a comma between them. */
   readonly period: string;
-  readonly comparing: Comparing;
+  /** One of COMPARISONS, or two dates with a comma between them. */
+  readonly comparing: string;
   readonly filters: readonly Filter[];
   /** What was chosen in a panel: its tab, a funnel, the length of a step of time. */
   readonly choices: Readonly<Record<string, string>>;
@@ -50,7 +53,7 @@ export function viewOf(location: { pathname: string; search: string }): View {
     site: sharedSite(location.pathname) ?? site,
     page: view in PAGES ? (view as Page) : START.page,
     period,
-    comparing: compare in COMPARISONS ? (compare as Comparing) : START.comparing,
+    comparing: compare in COMPARISONS || DATES.test(compare) ? compare : START.comparing,
     filters: filtersOf(filters),
     choices: rest,
   };

@@ -14,6 +14,7 @@ from clickstream.errors import Unauthorized
 from functions import jobs
 from functions._services import services
 from local.azurite import Azurite
+from tests.functional.environment import app_over
 from tests.integration.querying.lake import failed_event, make_lake
 
 pytestmark = pytest.mark.usefixtures("environment")
@@ -27,19 +28,8 @@ def environment(azurite: Azurite) -> Iterator[None]:
     for site in ("shop", "blog"):
         keys = "".join(f"- {{kind: {kind}, key: {site}-{kind}}}\n" for kind in ("public", "server", "read", "admin"))
         lake.put(f"sites/{site}.yaml", f"site: {site}\nkeys:\n{keys}".encode())
-    env = {
-        "EventHubConnection": "Endpoint=sb://unused.invalid;",
-        "Lake": azurite.connection_string,
-        "VISITOR_ID_KEY": "0123456789abcdef",
-        "LAKE_CONTAINER": lake.settings.lake_container,
-        "CONFIG_CONTAINER": lake.settings.lake_container,
-    }
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in env.items():
-            patch.setenv(name, value)
-        services.cache_clear()
+    with app_over(lake, azurite):
         yield
-    services.cache_clear()
 
 
 def post(body: bytes, key: str | None = None) -> tuple[int, dict[str, Any], func.HttpResponse]:

@@ -128,6 +128,15 @@ def test_the_address_is_the_whole_view(looker: Looker) -> None:
     assert seen["reloaded"] == seen["copied"] == views[-1]
 
 
+def test_any_other_dates_can_be_compared_with(looker: Looker) -> None:
+    same = looker.look("states.otherDates", path=SHOP, key=KEY, **{"from": "2026-09-27", "to": "2026-10-11"})
+    assert same["other"] == same["before"] == same["reloaded"]
+    assert same["chosen"].startswith("vs ")
+    assert "Oct" in same["chosen"]
+    others = looker.look("states.otherDates", path=SHOP, key=KEY, **{"from": "2026-10-12", "to": "2026-10-26"})
+    assert set(others["other"]) == {"0"} != set(others["before"])
+
+
 def test_a_share_link_asks_for_no_key_and_opens_no_sql(world: World, looker: Looker) -> None:
     path = f"/share/shop?period=2026-10-12,2026-10-26#{SHARE}"
     seen = looker.look("sharing.link", path=path)

@@ -16,6 +16,7 @@ from clickstream.querying.scope import SiteScope
 from clickstream.querying.sequences.streams import Slice
 from clickstream.querying.statement import Statement
 from tests.functional.sequences.plain_streams import BEGIN, Happened
+from tests.integration.querying.lake import event
 
 SCHEMA = arrow_schema(EVENT_COLUMNS)
 PERIOD = Period(BEGIN, BEGIN + timedelta(days=1))
@@ -23,27 +24,7 @@ PERIOD = Period(BEGIN, BEGIN + timedelta(days=1))
 
 def row(event_id: str, occurred_at: datetime, **columns: Any) -> dict[str, Any]:
     """A row of the table of events."""
-    return {
-        "event_id": event_id,
-        "site": "shop",
-        "event_type": "custom",
-        "event_name": "a",
-        "received_at": occurred_at,
-        "occurred_at": occurred_at,
-        "clock_clamped": False,
-        "consent": "full",
-        "advertising": True,
-        "properties": "{}",
-        "context": "{}",
-        "dialect": "plain",
-        "fingerprint": "0" * 32,
-        "event_date": occurred_at.date(),
-        "hub_partition": "0",
-        "sequence_number": 0,
-        "enqueued_at": occurred_at,
-        "capture_file": "a.avro",
-        **columns,
-    }
+    return event(event_id, "shop", occurred_at, **{"event_type": "custom", "event_name": "a", **columns})
 
 
 def rows_of(events: Sequence[Happened]) -> list[dict[str, Any]]:

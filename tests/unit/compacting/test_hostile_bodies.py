@@ -93,6 +93,22 @@ def test_a_comma_too_many_changes_nothing_where_all_fields_have_a_column() -> No
     assert second["properties"] == '{"a":[1]}'
 
 
+NO_NUMBERS = ("nan", "NaN", "-nan", "inf", "-Inf", "Infinity", "-INFINITY")
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from((*NO_NUMBERS, ",NaN", "[inf]", "finance", ":-nan")), st.booleans()), min_size=1)
+)
+def test_no_row_holds_what_other_readers_take_for_no_json(words: list[tuple[str, bool]]) -> None:
+    said = [word if bare and word in NO_NUMBERS else json.dumps(word) for word, bare in words]
+    parsed = parse([with_properties(f'{{"a":{{"b":[{", ".join(said)}]}}}}'.encode())])
+    if any(bare and word in NO_NUMBERS for word, bare in words):
+        assert [failure.failure_class for failure in parsed.failures] == ["payload_format"]
+    else:
+        (row,) = parsed.events.to_pylist()
+        assert json.loads(row["properties"]) == {"a": {"b": [word for word, _ in words]}}
+
+
 @pytest.mark.parametrize("number", [10**40, -(2**70), 2**63])
 def test_long_whole_numbers_stay_exact(number: int) -> None:
     texts = [with_text(b'"n":%d' % number), with_properties(b'{"n":%d}' % number)]

@@ -101,3 +101,22 @@ async function shown(page) {
     };
   });
 }
+
+/** The change of each figure against the period before, against the same dates as others, and after a reload. */
+export async function otherDates(dashboard, { path, key, from, to }) {
+  await dashboard.open(path, key);
+  const { page } = dashboard;
+  const changes = () => page.locator("data.change").evaluateAll((all) => all.map(({ value }) => value));
+  const told = { before: await changes() };
+  await page.getByTestId("compare").selectOption("other");
+  const dialog = page.getByTestId("compare-dates");
+  await dialog.getByLabel("From").fill(from);
+  await dialog.getByLabel("To").fill(to);
+  await dashboard.click(dialog.getByRole("button", { name: "Apply" }));
+  told.other = await changes();
+  told.chosen = await page.getByTestId("compare").locator("option:checked").innerText();
+  await page.reload();
+  await dashboard.settled();
+  told.reloaded = await changes();
+  return told;
+}
