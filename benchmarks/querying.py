@@ -163,7 +163,7 @@ def compare_history(bench: Bench, rounds: int) -> None:
         bench.engine(RECENT, one) as recent,
         bench.engine(WHOLE, other) as whole,
     ):
-        print(f"two days in a table of {DAYS} / in one of {RECENT_DAYS}, first and warm:")
+        print(f"two days in a table of {DAYS} / in one of {RECENT_DAYS}, first and warm (overview looks back 30 days):")
         for process in (recent, whole):
             process.ask(question("realtime", range_))
         for name in GROWTH:
