@@ -90,10 +90,10 @@ class Stack:
         return f"http://localhost:{self.settings.port}"
 
     def functions_environment(self) -> dict[str, str]:
-        """The functions' settings: the sample's, with this stack's own ports."""
+        """The functions' settings: the sample's unless the environment has others, with this stack's own ports."""
         sample = json.loads((ROOT / "local.settings.sample.json").read_text())["Values"]
         return {
-            **sample,
+            **{name: os.environ.get(name, value) for name, value in sample.items()},
             "AzureWebJobsStorage": self.azurite.connection_string,
             "EventHubConnection": self.event_hubs.connection_string,
             "Lake": self.azurite.connection_string,
