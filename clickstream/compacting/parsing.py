@@ -1,7 +1,8 @@
 """Bodies to typed rows, in columns: no Python object per event, and a bad body fails alone.
 
 Nearly every body is plainly an event: JSON as the collector writes it. duckdb takes its fields out as text, and whole
-columns are typed at once. A body with anything else about it is odd, and is looked at with every rule (`odd_bodies`).
+columns are typed at once. A body with anything else about it is odd, and is looked at with every rule (`odd_bodies`);
+but for a comma too many, which duckdb leaves out of what it writes.
 """
 
 from __future__ import annotations

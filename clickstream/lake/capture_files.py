@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from clickstream.compacting.files import CaptureFile, HubPartition, parse_name
 from clickstream.errors import Unavailable
+from clickstream.lake.storage import PIECE_BYTES
 
 if TYPE_CHECKING:
     from obstore.store import AzureStore
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from clickstream.compacting.decode import Content
 
 PARALLEL_READS = 16
-# A longer file is asked for in pieces of so much, for one connection is slow.
-PIECE_BYTES = 32 * 2**20
 # What has arrived of a piece is put in its place as often.
 _ARRIVED_BYTES = 2**20
 QUARANTINE = "quarantine"

@@ -40,7 +40,7 @@ from clickstream.lake.schema import (
     Column,
     arrow_schema,
 )
-from clickstream.lake.storage import StorageAccount, table_uri
+from clickstream.lake.storage import PIECE_BYTES, StorageAccount, table_uri
 
 if TYPE_CHECKING:
     from obstore.store import AzureStore
@@ -48,8 +48,6 @@ if TYPE_CHECKING:
 PARALLEL_WRITES = 2
 # A third of what files are merged to later on: so many rows of each file that is being written are in memory twice.
 APPENDED_GROUP_ROWS = ROW_GROUP_ROWS // 3
-# What is longer goes in pieces, which cost requests and are put together at the end.
-PIECE_BYTES = 32 * 2**20
 # By this name a scan tells which of the dataset's files a row is from.
 FILE_NUMBER = "__fragment_index"
 # Every commit of a compactor carries this, so that of two at once, one fails and looks again.

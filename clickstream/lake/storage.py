@@ -12,6 +12,9 @@ from clickstream.settings import Connection
 if TYPE_CHECKING:
     from obstore.store import AzureStore
 
+# So much of a blob goes in one request; a longer one goes in pieces side by side, for one connection is slow.
+PIECE_BYTES = 32 * 2**20
+
 
 @dataclass(frozen=True, slots=True)
 class StorageAccount:

@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from local.processes import StartFailed, accepts_connections, free_port
-from local.stack import ROOT, StackSettings
+from local.stack import ROOT, Stack, StackSettings
 
 pytestmark = pytest.mark.e2e
 PORTS = ("PORT", "AZURITE_BLOB_PORT", "AZURITE_QUEUE_PORT", "EVENT_HUBS_PORT")
@@ -176,3 +176,15 @@ def test_how_often_compaction_runs_becomes_a_schedule(seconds: int, schedule: st
 def test_a_span_that_is_no_schedule_is_refused() -> None:
     with pytest.raises(StartFailed, match="must divide a minute or an hour evenly"):
         _ = StackSettings(compact_every_seconds=7).compact_schedule
+
+
+def test_the_environment_sets_what_the_sample_does_but_where_the_parts_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SPILL_DEADLINE_MS", raising=False)
+    monkeypatch.setenv("SEND_DEADLINE_MS", "7000")
+    monkeypatch.setenv("Lake", "elsewhere")
+    stack = Stack(StackSettings.from_env({"STATE_DIR": str(tmp_path)}))
+    told = stack.functions_environment()
+    assert (told["SEND_DEADLINE_MS"], told["SPILL_DEADLINE_MS"]) == ("7000", "1500")
+    assert told["Lake"] == stack.azurite.connection_string

@@ -11,8 +11,8 @@ from azure.storage.blob import BlobServiceClient
 
 from clickstream.compacting.files import CaptureFile, parse_name
 from clickstream.errors import Unavailable
-from clickstream.lake.capture_files import PIECE_BYTES, CaptureFiles
-from clickstream.lake.storage import StorageAccount
+from clickstream.lake.capture_files import CaptureFiles
+from clickstream.lake.storage import PIECE_BYTES, StorageAccount
 from clickstream.settings import Connection
 from local.azurite import Azurite
 
