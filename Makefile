@@ -19,7 +19,7 @@ demo: install  ## send traffic through the whole chain and print the reports; LO
 
 # Those that look at the clock come last, by themselves.
 test: check install-tests  ## run every test
-	@$(BIN)/pytest -n 3 --dist loadfile -m 'not alone'
+	@$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder -m 'not alone'
 	@$(BIN)/pytest -m alone
 
 check: install  ## format, lint, types and layers, in seconds

@@ -36,6 +36,7 @@ def app(stack: Stack, tmp_path: Path) -> Iterator[App]:
                 **stack.functions_environment(),
                 "FUNCTIONS_HOST_STATE_DIR": str(tmp_path / "state"),
                 "AzureWebJobs__compact__Disabled": "true",
+                "SEND_DEADLINE_MS": "1500",
                 **settings,
             }
             host = started.enter_context(FunctionsHost(ROOT, tmp_path, env=environment, options=("--plan", "premium")))

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from uuid import UUID
 
@@ -97,6 +98,15 @@ def serving_workers(parent: int, port: int) -> list[int]:
     return found
 
 
+def end_one(host: int, hub_port: int, end: signal.Signals, chance: random.Random) -> bool:
+    """End a worker that serves. Returns whether there was one, which lived until now."""
+    try:
+        os.kill(chance.choice(serving_workers(host, hub_port)), end)
+    except (IndexError, ProcessLookupError):
+        return False
+    return True
+
+
 def wait_until(holds: Callable[[], bool], seconds: float, what: str) -> None:
     deadline = time.monotonic() + seconds
     while not holds():
@@ -122,7 +132,7 @@ def test_case_49_after_20_kills_at_random_moments_every_200_is_in_the_table_exac
                 wait_until(lambda: len(serving_workers(host, hub_port)) >= 2, 60, "no two workers served")
                 more = len(clients.accepted) + chance.randint(1, 20)
                 wait_until(lambda more=more: len(clients.accepted) >= more, 60, "nothing was accepted")  # type: ignore[misc]
-                os.kill(chance.choice(serving_workers(host, hub_port)), end)
+                wait_until(partial(end_one, host, hub_port, end, chance), 60, "no worker served")
         finally:
             clients.finish()
         assert clients.unanswered > 0, "no request was hit"

@@ -59,7 +59,11 @@ class StackOverFailingStorage(Stack):
     def functions_environment(self) -> dict[str, str]:
         direct = f"http://127.0.0.1:{self.settings.azurite_blob_port}/devstoreaccount1"
         environment = super().functions_environment()
-        return {**environment, "Lake": environment["Lake"].replace(direct, self.storage.endpoint)}
+        return {
+            **environment,
+            "Lake": environment["Lake"].replace(direct, self.storage.endpoint),
+            "SEND_DEADLINE_MS": "1500",
+        }
 
 
 @dataclass(frozen=True)

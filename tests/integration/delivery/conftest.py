@@ -22,7 +22,12 @@ from local.azurite import Azurite
 from local.event_hubs.process import EventHubsEmulator
 from tests.integration.compacting.failing_storage import FailingStorage
 
+# How long an end may take that is to fail, so that the test need not wait long ...
 DEADLINE_SECONDS = 1.0
+# ... and one that works: a busy machine is no fault of its.
+PATIENCE_SECONDS = 20.0
+# What the machine may add to a deadline. Without one, a peer that is silent would hold a request for a minute.
+SLACK_SECONDS = 3.0
 
 
 @pytest.fixture(scope="module")

@@ -23,35 +23,55 @@ from clickstream.settings import Connection
 from local.azurite import Azurite
 from local.event_hubs.process import EventHubsEmulator
 from tests.integration.compacting.failing_storage import FailingStorage
-from tests.integration.delivery.conftest import DEADLINE_SECONDS, connection, messages, now
+from tests.integration.delivery.conftest import (
+    DEADLINE_SECONDS,
+    PATIENCE_SECONDS,
+    SLACK_SECONDS,
+    connection,
+    messages,
+    now,
+)
 
 # As in test_event_hub.py.
 pytestmark = [
     pytest.mark.integration,
-    pytest.mark.alone,
     pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
-LONGEST_SECONDS = 2 * DEADLINE_SECONDS + 0.7
+# Time to connect in, on a busy machine, for a hub that is to fail afterwards.
+CONNECTING_SECONDS = 4.0
+Sinks = Callable[[float, float], DurableSink]
 
 assert fastavro  # imported here, so that no test's clock pays for it
 
 
 @pytest.fixture
-async def sink(
+async def sinks(
     emulator: EventHubsEmulator, azurite: Azurite, storage: FailingStorage, spill_container: str
-) -> AsyncIterator[DurableSink]:
+) -> AsyncIterator[Sinks]:
+    """Makes sinks, with the seconds that the hub and the spill have."""
     account = StorageAccount.from_connection(Connection("Lake", azurite.connection_string))
     account = replace(account, blob_endpoint=storage.endpoint)
     storage.die_at(None)
-    sink = DurableSink(
-        EventHub(connection(emulator), "events", DEADLINE_SECONDS, now),
-        Spill(SpillFiles(account.container(spill_container)), "events", DEADLINE_SECONDS, now),
-    )
-    yield sink
+    made: list[DurableSink] = []
+
+    def make(hub_seconds: float, spill_seconds: float) -> DurableSink:
+        hub = EventHub(connection(emulator), "events", hub_seconds, now)
+        spill = Spill(SpillFiles(account.container(spill_container)), "events", spill_seconds, now)
+        made.append(DurableSink(hub, spill))
+        return made[-1]
+
+    yield make
     emulator.clear_faults()
     storage.die_at(None)
-    await sink.close()
+    for sink in made:
+        await sink.close()
+
+
+@pytest.fixture
+def sink(sinks: Sinks) -> DurableSink:
+    """A sink whose spill works."""
+    return sinks(CONNECTING_SECONDS, PATIENCE_SECONDS)
 
 
 @pytest.fixture
@@ -75,8 +95,9 @@ def bodies(sent: Sequence[Message]) -> list[bytes]:
 
 
 async def test_a_hub_that_works_takes_all_and_dead_storage_is_never_asked(
-    emulator: EventHubsEmulator, storage: FailingStorage, sink: DurableSink, spilled: Callable[[], list[list[bytes]]]
+    emulator: EventHubsEmulator, storage: FailingStorage, sinks: Sinks, spilled: Callable[[], list[list[bytes]]]
 ) -> None:
+    sink = sinks(PATIENCE_SECONDS, DEADLINE_SECONDS)
     storage.die_at(1)
     before = emulator.stored("events")
     results = await asyncio.gather(*(sink.send([message]) for message in messages(200)))
@@ -93,7 +114,7 @@ async def test_what_the_hub_does_not_take_stands_in_the_spill(
     sent = messages(30)
     began = time.monotonic()
     assert await sink.send(sent) == Delivery(spilled=30)
-    assert time.monotonic() - began < LONGEST_SECONDS
+    assert time.monotonic() - began < CONNECTING_SECONDS + SLACK_SECONDS
     assert sorted(body for blob in spilled() for body in blob) == bodies(sent)
 
 
@@ -141,18 +162,19 @@ async def test_a_part_that_was_acknowledged_is_not_spilled(
     ids=["403", "404", "409", "412", "500", "hangs"],
 )
 async def test_cases_47_and_48_with_both_dead_the_caller_is_told_in_time_and_both_recover(
-    emulator: EventHubsEmulator, storage: FailingStorage, sink: DurableSink, status: int, stall_seconds: float
+    emulator: EventHubsEmulator, storage: FailingStorage, sinks: Sinks, status: int, stall_seconds: float
 ) -> None:
+    sink = sinks(DEADLINE_SECONDS, DEADLINE_SECONDS)
     emulator.fault("connect", "black_hole")
     storage.die_at(1, status=status, stall_seconds=stall_seconds)
     for _ in range(2):
         began = time.monotonic()
         with pytest.raises(Unavailable):
             await sink.send(messages(3))
-        assert time.monotonic() - began < LONGEST_SECONDS
+        assert time.monotonic() - began < 2 * DEADLINE_SECONDS + SLACK_SECONDS
     assert not (await sink.state()).works
     storage.die_at(None)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while True:
         try:
             assert await sink.send(messages(3)) == Delivery(spilled=3)

@@ -42,8 +42,7 @@ from tests.integration.querying.lake import NOW, make_lake
 from tests.integration.querying.lake import Lake as QueryLake
 from tests.integration.querying.rows import ROWS
 
-# Spark's client takes a process of pytest-xdist for one of its own doctests.
-pytestmark = [pytest.mark.integration, pytest.mark.alone]
+pytestmark = pytest.mark.integration
 AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 
 
@@ -55,13 +54,16 @@ def sail(azurite: Azurite, tmp_path_factory: pytest.TempPathFactory, request: py
 
 @pytest.fixture(scope="module")
 def spark(sail: Sail) -> Iterator[Any]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the client's own imports
-        from pyspark.sql import SparkSession
+    with pytest.MonkeyPatch.context() as named:
+        # The client ends a process whose main module has no file, as pytest-xdist's have: it takes it for a doctest.
+        named.setattr(sys.modules["__main__"], "__file__", __file__, raising=False)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the client's own imports
+            from pyspark.sql import SparkSession
 
-        session = SparkSession.builder.remote(sail.remote).getOrCreate()
-    yield session
-    session.stop()
+            session = SparkSession.builder.remote(sail.remote).getOrCreate()
+        yield session
+        session.stop()
 
 
 @pytest.fixture(scope="module")
