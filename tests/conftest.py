@@ -18,8 +18,8 @@ from tests.e2e.journey import stack_settings
 # Machines are shared and slow at times; how long an example takes says nothing of what it shows.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")
-# Nor is a busy machine a hub that fails. Tests of hubs that do set their own deadline.
-os.environ["SEND_DEADLINE_MS"] = "10000"
+# Nor is a busy machine a hub or a spill that fails. Tests of those that do set the deadlines back.
+os.environ |= {"SEND_DEADLINE_MS": "10000", "SPILL_DEADLINE_MS": "10000"}
 
 
 @pytest.fixture(scope="session")

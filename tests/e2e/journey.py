@@ -16,6 +16,8 @@ from clickstream.settings import Connection
 from local.processes import free_port
 from local.stack import ROOT, Stack, StackSettings
 
+# Those of the settings, which the tests lengthen.
+DEADLINES = {"SEND_DEADLINE_MS": "1500", "SPILL_DEADLINE_MS": "1500"}
 READ = {"Authorization": "Bearer demo-read"}
 
 

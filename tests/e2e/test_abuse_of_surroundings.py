@@ -18,6 +18,7 @@ from local.functions_host.process import FunctionsHost
 from local.processes import free_port
 from local.stack import ROOT, Stack
 from tests.e2e.identity import BehindTls, TokenService, token
+from tests.e2e.journey import DEADLINES
 
 pytestmark = [pytest.mark.e2e, pytest.mark.alone]
 
@@ -36,7 +37,7 @@ def app(stack: Stack, tmp_path: Path) -> Iterator[App]:
                 **stack.functions_environment(),
                 "FUNCTIONS_HOST_STATE_DIR": str(tmp_path / "state"),
                 "AzureWebJobs__compact__Disabled": "true",
-                "SEND_DEADLINE_MS": "1500",
+                **DEADLINES,
                 **settings,
             }
             host = started.enter_context(FunctionsHost(ROOT, tmp_path, env=environment, options=("--plan", "premium")))

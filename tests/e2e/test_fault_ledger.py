@@ -25,7 +25,7 @@ from clickstream.compacting.totals import read_totals
 from clickstream.lake.storage import StorageAccount, table_uri
 from clickstream.settings import Connection
 from local.stack import Stack, StackSettings
-from tests.e2e.journey import compact_everything, stack_settings
+from tests.e2e.journey import DEADLINES, compact_everything, stack_settings
 from tests.integration.compacting.failing_storage import FailingStorage
 
 pytestmark = [pytest.mark.e2e, pytest.mark.alone]
@@ -62,7 +62,7 @@ class StackOverFailingStorage(Stack):
         return {
             **environment,
             "Lake": environment["Lake"].replace(direct, self.storage.endpoint),
-            "SEND_DEADLINE_MS": "1500",
+            **DEADLINES,
         }
 
 
