@@ -22,7 +22,7 @@ from clickstream.collecting.dialects import DIALECTS
 from clickstream.collecting.judging import Judge
 from clickstream.collecting.request import Request
 from clickstream.settings import Settings
-from clickstream.sites.directory import WriteAccess
+from clickstream.sites.directory import Access
 from clickstream.sites.document import KeyKind, parse_site
 
 SALT = b"0" * 32
@@ -150,7 +150,7 @@ def case(dialect: Dialect, endpoint: Endpoint, count: int, body: Any) -> Case:
     """What the collector does between reading a request and sending its messages. Raise ValueError when it fails."""
     site = parse_site(b"site: demo\nkeys: [{kind: public, key: demo}]", expected="demo")
     settings = Settings.from_env({"EventHubConnection": "-", "Lake": "-", "VISITOR_ID_KEY": "0123456789abcdef"})
-    access, judge = WriteAccess(site, KeyKind.PUBLIC), Judge.from_settings(settings, 1_000_000)
+    access, judge = Access(site, KeyKind.PUBLIC), Judge.from_settings(settings, 1_000_000)
     request = Request(HEADERS, {}, orjson.dumps(body), RECEIVED, route={"call": "batch", "type": "track"})
 
     def run() -> int:

@@ -14,7 +14,7 @@ from functions._services import services
 from functions._static import STATIC, static_file
 
 if TYPE_CHECKING:
-    from clickstream.sites.document import Site
+    from clickstream.sites.directory import Access
 
 bp = func.Blueprint()
 FOLDER = STATIC / "dashboard"
@@ -69,12 +69,14 @@ async def dashboard_asset(req: func.HttpRequest) -> func.HttpResponse:
 async def sites(req: func.HttpRequest) -> func.HttpResponse:
     """The sites that a read key opens, and what is defined in each to ask by."""
     opened = await services().sites.opened(bearer_key(req))
-    return json_answer({"sites": [_described(site) for site in opened]}, headers={"Cache-Control": "no-store"})
+    return json_answer({"sites": [_described(access) for access in opened]}, headers={"Cache-Control": "no-store"})
 
 
-def _described(site: Site) -> dict[str, Any]:
+def _described(access: Access) -> dict[str, Any]:
+    site = access.site
     return {
         "site": site.site,
+        "key_kind": access.kind,
         "time_zone": site.time_zone,
         "goals": [{"name": goal.name, "revenue": goal.revenue} for goal in site.goals],
         "funnels": [funnel.name for funnel in site.funnels],

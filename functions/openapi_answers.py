@@ -72,9 +72,10 @@ SITES: Schema = {
             "type": "array",
             "items": {
                 "type": "object",
-                "required": ["site", "time_zone", "goals", "funnels", "segments"],
+                "required": ["site", "key_kind", "time_zone", "goals", "funnels", "segments"],
                 "properties": {
                     "site": {"type": "string"},
+                    "key_kind": {"type": "string", "enum": ["read", "share"]},
                     "time_zone": {"type": "string"},
                     "goals": {
                         "type": "array",

@@ -20,7 +20,7 @@ from clickstream.errors import Forbidden, InvalidRequest, RequestTooLarge, Unava
 from clickstream.event import with_request_counts
 from clickstream.privacy.salts import DailySalts
 from clickstream.settings import Settings
-from clickstream.sites.directory import SiteDirectory, WriteAccess
+from clickstream.sites.directory import Access, SiteDirectory
 from clickstream.sites.document import KeyKind
 
 # Each sink keeps its own deadline; two in turn must not add up to more than trackers wait.
@@ -100,12 +100,12 @@ class Collector:
                 raise
             return Reading([Item.unreadable(request.body, problem)])
 
-    def _check_origin(self, request: Request, access: WriteAccess) -> None:
+    def _check_origin(self, request: Request, access: Access) -> None:
         origin = request.headers.get("origin")
         if origin is not None and not access.site.allows_origin(origin):
             raise Forbidden("this site takes no events from pages of this origin", code="origin_not_allowed")
 
-    async def _take(self, request: Request, dialect: Dialect, access: WriteAccess, items: Sequence[Item]) -> Collected:
+    async def _take(self, request: Request, dialect: Dialect, access: Access, items: Sequence[Item]) -> Collected:
         salt = await self._salts.current()
         cookie = visitor_cookie(request, access, self._new_id)
         sender = None

@@ -16,7 +16,7 @@ from clickstream.errors import InvalidRequest
 from clickstream.event import CONSENTS, SCHEMA_VERSION, Consent, FailedEvent
 from clickstream.privacy.minimising import without_ids
 from clickstream.privacy.redaction import redact_bytes, redact_json, redact_text
-from clickstream.sites.directory import WriteAccess
+from clickstream.sites.directory import Access
 from clickstream.sites.privacy import Privacy, StoreIp
 
 MAX_PAYLOAD_KEPT_BYTES = 32_768
@@ -30,7 +30,7 @@ class Failure:
 
     problem: InvalidRequest
     original: object
-    access: WriteAccess
+    access: Access
     dialect: str
     received_at: datetime
     failed_event_id: str

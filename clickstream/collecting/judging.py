@@ -18,7 +18,7 @@ from clickstream.errors import InvalidRequest
 from clickstream.event import SCHEMA_VERSION, Consent, Event
 from clickstream.privacy.pseudonyms import PseudonymKeys
 from clickstream.settings import Settings
-from clickstream.sites.directory import WriteAccess
+from clickstream.sites.directory import Access
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Judge:
         self,
         item: Item,
         dialect: Dialect,
-        access: WriteAccess,
+        access: Access,
         sender: Seen | None,
         received_at: datetime,
         new_id: Callable[[], str],

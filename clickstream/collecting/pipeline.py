@@ -10,7 +10,7 @@ from typing import Any
 from clickstream.collecting import clocks, pages
 from clickstream.collecting.client_event import ClientEvent
 from clickstream.errors import InvalidRequest
-from clickstream.sites.directory import WriteAccess
+from clickstream.sites.directory import Access
 from clickstream.sites.document import KeyKind
 from clickstream.sites.judging import Definitions
 
@@ -40,7 +40,7 @@ class Envelope:
     event: ClientEvent
     seen: Seen
     received_at: datetime
-    access: WriteAccess
+    access: Access
     dialect: str
     new_id: Callable[[], str]
 

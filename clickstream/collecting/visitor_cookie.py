@@ -9,7 +9,7 @@ from uuid import UUID
 from clickstream.collecting.dialect import Verdict
 from clickstream.collecting.request import Request
 from clickstream.privacy.cookie import OTHER_SITES, OWN_SITE, Cookie, is_secure
-from clickstream.sites.directory import WriteAccess
+from clickstream.sites.directory import Access
 from clickstream.sites.document import KeyKind
 
 
@@ -29,7 +29,7 @@ class VisitorCookie:
         return self.cookie.expiring(secure=self.secure) if self.held else None
 
 
-def visitor_cookie(request: Request, access: WriteAccess, new_id: Callable[[], str]) -> VisitorCookie | None:
+def visitor_cookie(request: Request, access: Access, new_id: Callable[[], str]) -> VisitorCookie | None:
     """The cookie of a request, None where the site sets none or the sender is no browser of a visitor."""
     if not access.site.privacy.cookie or access.kind is not KeyKind.PUBLIC:
         return None

@@ -18,7 +18,7 @@ from clickstream.delivery.message import Message
 from clickstream.errors import InvalidRequest
 from clickstream.event import SCHEMA_VERSION, with_request_counts
 from clickstream.replaying.failed_row import FailedRow
-from clickstream.sites.directory import WriteAccess
+from clickstream.sites.directory import Access
 from clickstream.sites.document import KeyKind, Site
 
 Outcome = Literal["repaired", "still_failed", "not_replayable"]
@@ -61,7 +61,7 @@ def repair(row: FailedRow, site: Site, judge: Judge) -> Repair:
             raise _NotReplayable("unknown_dialect", f"no protocol {row.dialect!r} is spoken here")
     except _NotReplayable as problem:
         return _refused(row, problem)
-    access = WriteAccess(site, KeyKind(row.key_kind) if row.key_kind in set(KeyKind) else KeyKind.PUBLIC)
+    access = Access(site, KeyKind(row.key_kind) if row.key_kind in set(KeyKind) else KeyKind.PUBLIC)
     sender = seen_of(row, access.kind)
     judged = judge.judge(Item(original), dialect, access, sender, row.received_at, lambda: row.failed_event_id)
     verdict = judged.verdict

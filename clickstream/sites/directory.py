@@ -37,8 +37,8 @@ class Patience:
 
 
 @dataclass(frozen=True, slots=True)
-class WriteAccess:
-    """What a write key opens."""
+class Access:
+    """What a key opens."""
 
     site: Site
     kind: KeyKind
@@ -50,7 +50,7 @@ class _Loaded:
 
     versions: Mapping[str, str]
     sites: Mapping[str, Site]
-    writers: Mapping[bytes, WriteAccess]
+    writers: Mapping[bytes, Access]
     readers: Mapping[bytes, frozenset[str]]
     viewers: Mapping[bytes, frozenset[str]]
     admins: Mapping[bytes, frozenset[str]]
@@ -74,7 +74,7 @@ class SiteDirectory:
         self._looked_at = 0.0
         self._look: asyncio.Task[_Loaded] | None = None
 
-    async def writer(self, key: str | None) -> WriteAccess:
+    async def writer(self, key: str | None) -> Access:
         """The site a write key names. Raise Unauthorized, alike for a missing, an unknown and a revoked key."""
         access = (await self._current()).writers.get(digest_of(key)) if key else None
         if access is None:
@@ -93,13 +93,15 @@ class SiteDirectory:
         loaded = await self._current()
         return _opened(loaded, loaded.viewers, "read", key, site)
 
-    async def opened(self, key: str | None) -> Sequence[Site]:
+    async def opened(self, key: str | None) -> Sequence[Access]:
         """Every site that the read or share key opens, in order. Raise Unauthorized for one that opens nothing."""
         loaded = await self._current()
-        names = loaded.viewers.get(digest_of(key)) if key else None
+        digest = digest_of(key) if key else b""
+        names = loaded.viewers.get(digest)
         if names is None:
             raise Unauthorized("this read key opens no site")
-        return [loaded.sites[name] for name in sorted(names)]
+        read = loaded.readers.get(digest, frozenset())
+        return [Access(loaded.sites[name], KeyKind.READ if name in read else KeyKind.SHARE) for name in sorted(names)]
 
     async def admin(self, key: str | None, site: str) -> Site:
         """The site, if the admin key opens its jobs. Raise as `reader` does."""
@@ -179,7 +181,7 @@ class SiteDirectory:
 
 
 def _index(versions: Mapping[str, str], sites: Mapping[str, Site]) -> _Loaded:
-    writers: dict[bytes, WriteAccess] = {}
+    writers: dict[bytes, Access] = {}
     openers: dict[KeyKind, dict[bytes, frozenset[str]]] = {
         kind: {} for kind in (KeyKind.READ, KeyKind.SHARE, KeyKind.ADMIN)
     }
@@ -195,7 +197,7 @@ def _index(versions: Mapping[str, str], sites: Mapping[str, Site]) -> _Loaded:
                     writers[digest].site.site,
                 )
             else:
-                writers[digest] = WriteAccess(site, key.kind)
+                writers[digest] = Access(site, key.kind)
     readers = openers[KeyKind.READ]
     return _Loaded(versions, sites, writers, readers, openers[KeyKind.SHARE] | readers, openers[KeyKind.ADMIN])
 

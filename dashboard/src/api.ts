@@ -45,6 +45,8 @@ export interface Report {
 /** What a key opens. */
 export interface Site {
   readonly site: string;
+  /** What opens it: with a share key, nothing that tells of single persons. */
+  readonly key_kind: "read" | "share";
   readonly time_zone: string;
   readonly goals: readonly { readonly name: string; readonly revenue?: string | null }[];
   readonly funnels: readonly string[];

@@ -88,8 +88,7 @@ function Opened({ apiKey, onLeave }: { apiKey: string; onLeave(refused: boolean)
     keepTheme(other);
     setTheme(other);
   };
-  const shared = sharedSite(location.pathname) !== null;
-  const base = { api, view, round, shared, theme, go, choose, told: setCompleteUntil, refused, announce: setSpoken };
+  const base = { api, view, round, theme, go, choose, told: setCompleteUntil, refused, announce: setSpoken };
   return (
     <Screen.Provider value={{ ...base, sites: [], site: NO_SITE }}>
       <Sites
@@ -105,7 +104,7 @@ function Opened({ apiKey, onLeave }: { apiKey: string; onLeave(refused: boolean)
   );
 }
 
-const NO_SITE: Site = { site: "", time_zone: "UTC", goals: [], funnels: [], segments: [] };
+const NO_SITE: Site = { site: "", key_kind: "read", time_zone: "UTC", goals: [], funnels: [], segments: [] };
 
 function Sites(props: {
   base: Omit<Surroundings, "sites" | "site">;
@@ -124,8 +123,9 @@ function Sites(props: {
     );
   }
   const site = sites.find((one) => one.site === base.view.site) ?? sites[0]!;
-  // What the address does not say, the key does.
-  const surroundings = { ...base, sites, site, view: { ...base.view, site: site.site } };
+  // What the address does not say, the key does; and what it does not open is not shown.
+  const page = site.key_kind === "read" ? base.view.page : "overview";
+  const surroundings = { ...base, sites, site, view: { ...base.view, site: site.site, page } };
   return (
     <Screen.Provider value={surroundings}>
       <Frame {...props} screen={surroundings} />
@@ -193,7 +193,7 @@ function Frame(props: {
         <button type="button" class="quiet" onClick={() => setOpened("help")}>
           Keys
         </button>
-        {!props.screen.shared && (
+        {sharedSite(location.pathname) === null && (
           <button type="button" class="quiet" data-testid="leave" onClick={props.onLeave}>
             Leave and forget the key
           </button>

@@ -13,7 +13,6 @@ export interface Surroundings {
   readonly view: View;
   /** Grows when everything shall be asked for again. */
   readonly round: number;
-  readonly shared: boolean;
   readonly theme: string;
   go(changes: Partial<View>): void;
   choose(name: string, value: string): void;

@@ -7,6 +7,7 @@ import { FunnelMaker, type Step, stepsIn } from "./funnel_maker";
 import { Dialog, Sources, Unanswered } from "./parts";
 import { Records } from "./records";
 import { ReportTable, VisitDialog } from "./report_page";
+import { Choice } from "./report_panel";
 
 const NO_BREAK = "\u00a0";
 const MADE = "(made here)";
@@ -18,10 +19,11 @@ interface Behind {
 }
 
 export function FunnelPanel() {
-  const { view, site, shared, go } = useScreen();
+  const { view, site, go } = useScreen();
   const [behind, setBehind] = useState<Behind | null>(null);
   const [making, setMaking] = useState(false);
   const made = stepsIn(view.choices["steps"]);
+  const offered = made.length ? [MADE, ...site.funnels] : site.funnels;
   const named = site.funnels.find((one) => one === view.choices["funnel"]) ?? site.funnels[0];
   const name = made.length ? MADE : named;
   const parameters: Record<string, string> = sequenceBase(view);
@@ -39,15 +41,7 @@ export function FunnelPanel() {
         <h2>Funnel</h2>
         <span class="space" />
         {site.funnels.length > 0 && (
-          <label>
-            <span class="unseen">Funnel</span>
-            <select class="control" value={name} onChange={(event) => select(event.currentTarget.value)}>
-              {made.length > 0 && <option>{MADE}</option>}
-              {site.funnels.map((one) => (
-                <option key={one}>{one}</option>
-              ))}
-            </select>
-          </label>
+          <Choice label="Funnel" chosen={name ?? ""} of={offered.map((one) => [one, one])} onChoose={select} />
         )}
         <button type="button" class="control" onClick={() => setMaking(true)}>
           Make one
@@ -59,7 +53,7 @@ export function FunnelPanel() {
             No funnels yet. Make one, or name their steps under <code>funnels</code> in the site’s document
           </p>
         ) : (
-          <Steps asked={asked} onBehind={shared ? null : (one) => setBehind(one)} />
+          <Steps asked={asked} onBehind={site.key_kind === "read" ? setBehind : null} />
         )}
       </div>
       <footer>

@@ -19,7 +19,7 @@ export interface HeaderProps {
 }
 
 export function Header(props: HeaderProps) {
-  const { view, sites, site, shared, theme, go } = useScreen();
+  const { view, sites, site, theme, go } = useScreen();
   return (
     <header class="top">
       <div class="bar-of-controls">
@@ -66,7 +66,7 @@ export function Header(props: HeaderProps) {
         </button>
       </div>
       <div class="second-bar">
-        {!shared && (
+        {site.key_kind === "read" && (
           <nav aria-label="Views">
             {(Object.entries(PAGES) as [Page, string][]).map(([page, label]) => (
               <button

@@ -131,10 +131,11 @@ embed_origins: ["https://intranet.example"]
 @pytest.mark.e2e
 def test_a_read_key_is_told_its_sites_and_no_other_key_is(client: httpx.Client) -> None:
     opened = client.get("/api/sites", headers={"Authorization": "Bearer demo-read"})
-    assert [site["site"] for site in opened.json()["sites"]] == ["demo"]
+    [site] = opened.json()["sites"]
+    assert (site["site"], site["key_kind"]) == ("demo", "read")
     assert opened.headers["cache-control"] == "no-store"
     shared = client.get("/api/sites", headers={"Authorization": "Bearer demo-share"})
-    assert shared.json() == opened.json()
+    assert shared.json() == {"sites": [{**site, "key_kind": "share"}]}
     for key in ("demo", "demo-server", "demo-import", "demo-admin", "nothing"):
         refused = client.get("/api/sites", headers={"Authorization": f"Bearer {key}"})
         assert (refused.status_code, refused.json()["code"]) == (401, "unauthorized")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from clickstream.errors import Forbidden, InvalidSite, Unauthorized, Unavailable
-from clickstream.sites.directory import Patience, SiteDirectory
+from clickstream.sites.directory import Access, Patience, SiteDirectory
 from clickstream.sites.document import KeyKind, parse_site
 from tests.functional.memory import Clock, MemoryDocuments
 
@@ -52,9 +52,10 @@ async def test_a_read_key_opens_its_own_site_only() -> None:
 async def test_a_share_key_opens_what_viewers_see_of_its_own_site_and_nothing_else() -> None:
     shared = SHOP.replace(b"keys:\n", b"keys:\n- {kind: share, key: shop-share}\n")
     sites = directory(MemoryDocuments({"sites/shop.yaml": shared, "sites/blog.yaml": BLOG}))
-    for key in ("shop-share", "shop-read"):
-        assert (await sites.viewer(key, "shop")).site == "shop"
-        assert [site.site for site in await sites.opened(key)] == ["shop"]
+    for key, kind in (("shop-share", KeyKind.SHARE), ("shop-read", KeyKind.READ)):
+        site = await sites.viewer(key, "shop")
+        assert site.site == "shop"
+        assert await sites.opened(key) == [Access(site, kind)]
         with pytest.raises(Forbidden):
             await sites.viewer(key, "blog")
     with pytest.raises(Forbidden, match="a share key opens reports alone"):

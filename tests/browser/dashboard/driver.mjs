@@ -4,7 +4,7 @@ import { DEVICE, launch, serveLines, within } from "../../../local/browser/chrom
 import { Dashboard } from "./page.mjs";
 
 const LOOK_MS = 60_000;
-const PART_MS = 10_000;
+const PART_MS = 60_000;
 
 // Every name is this machine, so that pages of other origins can be told apart, and nothing leaves it.
 const browser = await launch("MAP * 127.0.0.1");

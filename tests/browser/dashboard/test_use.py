@@ -153,6 +153,13 @@ def test_a_share_link_asks_for_no_key_and_opens_no_sql(world: World, looker: Loo
     assert [answer.status_code for answer in (sql, other, visits)] == [403, 403, 403]
 
 
+def test_the_key_of_a_link_shows_nothing_that_it_does_not_open(world: World, looker: Looker) -> None:
+    path = "/dashboard?site=shop&page=visits&period=2026-10-12,2026-10-26"
+    seen = looker.look("sharing.entered", path=path, key=SHARE)
+    assert seen["figure"] > 0
+    assert (seen["views"], seen["leave"]) == (0, 1)
+
+
 def test_only_pages_of_named_origins_frame_the_share_link_and_none_the_dashboard(world: World, looker: Looker) -> None:
     base_url = world.stack.base_url
     stranger = f"http://stranger.example:{world.port}"

@@ -19,7 +19,7 @@ from clickstream.replaying.failed_rows import FailedRows
 from clickstream.replaying.replayer import Replayer
 from clickstream.replaying.request import ReplayRequest
 from clickstream.settings import Settings
-from clickstream.sites.directory import WriteAccess
+from clickstream.sites.directory import Access
 from clickstream.sites.document import KeyKind, Site, parse_site
 from local.azurite import Azurite
 from tests.functional.memory import MemorySink
@@ -47,7 +47,7 @@ def failed_message(
     original: object, failed_event_id: str, site: Site = BROKEN, received_at: datetime = START, seen: Seen | None = SEEN
 ) -> Message:
     """What the collector puts on the hub of failed events."""
-    access = WriteAccess(site, KeyKind.PUBLIC if seen is not None else KeyKind.SERVER)
+    access = Access(site, KeyKind.PUBLIC if seen is not None else KeyKind.SERVER)
     outcome = JUDGE.judge(Item(original), PLAIN, access, seen, received_at, lambda: failed_event_id)
     assert outcome.verdict.status == "failed", original
     return outcome.message

@@ -21,7 +21,7 @@ from clickstream.event import Event, with_request_counts
 from clickstream.replaying.failed_row import FailedRow
 from clickstream.replaying.repairing import Repair, event_name_of, repair, repair_bodies
 from clickstream.settings import Settings
-from clickstream.sites.directory import WriteAccess
+from clickstream.sites.directory import Access
 from clickstream.sites.document import KeyKind, Site, parse_site
 
 SITE = parse_site(b"site: shop\nkeys:\n- {kind: public, key: shop-key}\n", expected="shop")
@@ -57,7 +57,7 @@ def body_of(repaired: Repair) -> dict[str, Any]:
 
 def test_an_event_is_what_it_would_have_been_had_it_passed_at_once() -> None:
     original = {"name": "sale", "event_id": "e1", "created_at": "2026-03-10T11:00:00Z", "properties": {"price": 1}}
-    access = WriteAccess(SITE, KeyKind.PUBLIC)
+    access = Access(SITE, KeyKind.PUBLIC)
     at_once = JUDGE.judge(Item(original), DIALECTS["plain"], access, Seen(**SEEN), AT, lambda: "another")
     body = with_request_counts(at_once.message.body, 1, 0)
     assert repair(row(original), SITE, JUDGE).message == replace(at_once.message, body=body)
@@ -169,7 +169,7 @@ def test_what_was_redacted_for_keeping_stays_so_and_the_event_is_the_one_it_woul
     plain = DIALECTS["plain"]
 
     def judged(site: Site) -> Outcome:
-        return JUDGE.judge(Item(original), plain, WriteAccess(site, KeyKind.PUBLIC), seen, AT, lambda: "f1")
+        return JUDGE.judge(Item(original), plain, Access(site, KeyKind.PUBLIC), seen, AT, lambda: "f1")
 
     failed = orjson.loads(judged(broken).message.body)
     kept = row(b64decode(failed["payload"]), seen=json.dumps(failed["seen"]))

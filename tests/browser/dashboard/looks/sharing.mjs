@@ -20,6 +20,18 @@ export async function link(dashboard, { path }) {
   return told;
 }
 
+/** The key of a link, entered where everything would be: the address asks for visits. */
+export async function entered(dashboard, { path, key }) {
+  await dashboard.goto(path);
+  await dashboard.enter(key);
+  const { page } = dashboard;
+  return {
+    figure: Number(await visitors(page).getAttribute("value")),
+    views: await page.getByRole("navigation", { name: "Views" }).count(),
+    leave: await page.getByTestId("leave").count(),
+  };
+}
+
 /** A page of each origin that frames the address: whether the numbers are seen in it. */
 export async function frames(dashboard, { port, origins, address }) {
   const body = `<!doctype html><title>Ours</title><link rel="icon" href="data:,"><iframe width="1000" height="800" src="${address}"></iframe>`;
