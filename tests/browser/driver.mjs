@@ -3,7 +3,7 @@
 import { createServer } from "node:http";
 import { DEVICE, launch, serveLines, within } from "../../local/browser/chromium.mjs";
 
-const VISIT_MS = 25_000;
+const VISIT_MS = 120_000;
 // A page that was left sends its beacons afterwards.
 const AFTERWARDS_MS = 500;
 const sites = new Map();

@@ -3,7 +3,7 @@
 import { DEVICE, launch, serveLines, within } from "../../../local/browser/chromium.mjs";
 import { Dashboard } from "./page.mjs";
 
-const LOOK_MS = 60_000;
+const LOOK_MS = 300_000;
 const PART_MS = 60_000;
 
 // Every name is this machine, so that pages of other origins can be told apart, and nothing leaves it.

@@ -135,7 +135,7 @@ export async function shop(site) {
   await page.waitForFunction(() => location.pathname == "/demo/bags" && window.clickstream?.track);
   await page.click("#buy");
   await page.click("#sign-in");
-  await page.waitForFunction(() => document.querySelectorAll("#sent tr").length >= 4);
+  await page.waitForFunction(() => ["purchase", "identify"].every((name) => document.querySelector("#sent").textContent.includes(name)));
   await page.goto(`${site.collector}/demo/app`);
   await page.click("[data-route]");
   await page.waitForFunction(() => [...document.querySelectorAll("#sent tr")].some((row) => /view=bags/.test(row.textContent)));

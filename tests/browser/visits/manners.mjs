@@ -116,7 +116,7 @@ export async function speculated(site) {
     detached: true,
   });
   const ended = new Promise((exit) => browser.once("exit", exit));
-  await Promise.race([seen, new Promise((late) => setTimeout(late, 20_000))]);
+  await Promise.race([seen, new Promise((late) => setTimeout(late, 100_000))]);
   process.kill(-browser.pid, "SIGTERM");
   await ended;
   await rm(profile, { recursive: true, force: true, maxRetries: 5 });

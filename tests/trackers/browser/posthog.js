@@ -5,6 +5,14 @@ const until = async (condition) => {
   while (!condition()) await new Promise((resolve) => setTimeout(resolve, 20));
 };
 const requested = (part) => performance.getEntriesByType("resource").filter(({ name }) => name.includes(part)).length;
+/** Some were answered, and for a second no other. */
+const noMore = async (part) => {
+  let [count, since] = [0, Date.now()];
+  await until(() => {
+    if (requested(part) !== count) [count, since] = [requested(part), Date.now()];
+    return count > 0 && Date.now() - since > 1000;
+  });
+};
 
 window.run = async (baseUrl) => {
   const captured = [];
@@ -26,8 +34,8 @@ window.run = async (baseUrl) => {
   posthog.group("company", "acme", { size: 3 });
   posthog.alias("ada@work");
   posthog.capture("bought", { price: 9.5 });
-  // Sent before the page is left; what it captures when it is left comes by beacon.
-  await until(() => requested("/e/") > 0);
+  // Sent before the page is left, in one request or several; what it captures when it is left comes by beacon.
+  await noMore("/e/");
   return { captured, anonymousId, sessionId: posthog.get_session_id(), userId: posthog.get_distinct_id() };
 };
 

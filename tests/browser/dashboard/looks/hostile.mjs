@@ -56,8 +56,14 @@ export async function addresses(dashboard, { paths, key }) {
 export async function files(dashboard, { path, key }) {
   await dashboard.open(path, key);
   const found = {};
+  const refused = dashboard.page.getByTestId("announced").getByText("could not be saved");
   for (const button of await dashboard.page.getByRole("button", { name: /as CSV$/ }).all()) {
-    const [download] = await Promise.all([dashboard.page.waitForEvent("download"), button.click()]);
+    const saved = dashboard.page.waitForEvent("download");
+    const complained = refused.textContent();
+    void Promise.allSettled([saved, complained]);
+    await button.click();
+    const download = await Promise.race([saved, complained]);
+    if (typeof download === "string") throw new Error(download);
     const chunks = [];
     for await (const chunk of await download.createReadStream()) chunks.push(chunk);
     found[download.suggestedFilename()] = Buffer.concat(chunks).toString("utf8");
