@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler
 from random import Random
 from uuid import uuid4
 
@@ -15,6 +20,7 @@ from clickstream.lake.capture_files import CaptureFiles
 from clickstream.lake.storage import PIECE_BYTES, StorageAccount
 from clickstream.settings import Connection
 from local.azurite import Azurite
+from tests.integration.compacting.failing_storage import FailingStorage
 
 pytestmark = pytest.mark.integration
 SECONDS = (10, 20, 30)
@@ -62,6 +68,38 @@ def test_a_file_that_was_written_anew_since_it_was_listed_is_read_as_it_is(
     obstore.put(store, path_of(10), content)
     ((_, found),) = CaptureFiles(store, store).fetch([listed(10, 2 * PIECE_BYTES)])
     assert bytes(found) == content
+
+
+class ChangingStorage(FailingStorage):
+    """Does something once, after the first piece of a file was asked for and before any other is."""
+
+    def __init__(self, endpoint: str, change: Callable[[], object]) -> None:
+        super().__init__(endpoint)
+        self._change: Callable[[], object] | None = change
+        self._turn = threading.Lock()
+
+    def _pass_on(self, request: BaseHTTPRequestHandler) -> tuple[int, list[tuple[str, str]], bytes]:
+        with self._turn:
+            answer = super()._pass_on(request)
+            change, self._change = self._change, None
+            if change is not None:
+                change()
+            return answer
+
+
+def test_a_file_that_is_written_anew_between_two_pieces_is_never_half_of_each(
+    azurite: Azurite, account: StorageAccount, container: str
+) -> None:
+    before, after = (Random(seed).randbytes(2 * PIECE_BYTES + 7) for seed in (1, 2))
+    store = account.container(container)
+    obstore.put(store, path_of(10), before)
+    endpoint = re.search(r"BlobEndpoint=([^;]+)", azurite.connection_string)
+    assert endpoint is not None
+    with ChangingStorage(endpoint[1], lambda: obstore.put(store, path_of(10), after)) as changing:
+        through = replace(account, blob_endpoint=changing.endpoint).container(container)
+        ((_, found),) = CaptureFiles(through, store).fetch([listed(10, len(before))])
+        assert changing.seen > 3, "the pieces, and then the whole"
+    assert bytes(found) == after
 
 
 @pytest.mark.parametrize("size_bytes", [100, 2 * PIECE_BYTES])
