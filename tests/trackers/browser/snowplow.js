@@ -19,6 +19,8 @@ function start(baseUrl, configuration) {
   newTracker("web", baseUrl, {
     appId: "demo",
     contexts: { webPage: true, session: true },
+    // Written later, cookies of a session may be late for its next event where a machine is slow.
+    synchronousCookieWrite: true,
     onRequestSuccess: (batch) => (answered += batch.length),
     plugins: [{ afterTrack: ({ e, eid, duid, sid }) => tracked.push({ kind: e, id: eid, duid, sid }) }],
     ...configuration,
