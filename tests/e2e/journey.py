@@ -22,7 +22,7 @@ READ = {"Authorization": "Bearer demo-read"}
 
 
 def stack_settings(state_dir: Path, sites_dir: Path = ROOT / "local" / "sites") -> StackSettings:
-    """Free ports, a folder of its own, and the shortest window."""
+    """Free ports, a folder of its own, the shortest window, and compaction when a test asks for it."""
     return StackSettings(
         port=free_port(),
         azurite_blob_port=free_port(),
@@ -31,7 +31,7 @@ def stack_settings(state_dir: Path, sites_dir: Path = ROOT / "local" / "sites") 
         state_dir=state_dir,
         sites_dir=sites_dir,
         capture_window_seconds=1,
-        compact_every_seconds=60,
+        compact_every_seconds=3600,
     )
 
 

@@ -8,7 +8,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from uuid import UUID
@@ -116,7 +116,7 @@ def wait_until(holds: Callable[[], bool], seconds: float, what: str) -> None:
 
 def test_case_49_after_20_kills_at_random_moments_every_200_is_in_the_table_exactly_once(tmp_path: Path) -> None:
     chance = random.Random(SEED)
-    settings = replace(stack_settings(tmp_path), compact_every_seconds=3600)
+    settings = stack_settings(tmp_path)
     with Stack(settings) as stack:
         assert stack.functions is not None
         stack.functions.stop()

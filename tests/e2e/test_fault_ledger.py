@@ -10,7 +10,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 from uuid import UUID
@@ -172,7 +172,7 @@ def spilled_blobs(service: BlobServiceClient) -> int:
 def test_cases_41_to_44_and_48_fifty_thousand_events_through_every_fault_are_in_the_table_exactly_once(
     tmp_path: Path,
 ) -> None:
-    settings = replace(stack_settings(tmp_path), compact_every_seconds=3600)
+    settings = stack_settings(tmp_path)
     azurite = f"http://127.0.0.1:{settings.azurite_blob_port}/devstoreaccount1"
     with (
         FailingStorage(azurite, only="/spill/") as storage,

@@ -74,15 +74,15 @@ class FailingStorage:
         self._server.server_close()
         self._thread.join()
 
-    def _judge(self, path: str) -> tuple[bool, bool]:
-        """Whether the next request is done, and whether it is answered."""
+    def _judge(self, path: str) -> tuple[bool, tuple[int, float] | None]:
+        """Whether the next request is done, and the status and seconds of its answer where it is none of its own."""
         with self._lock:
             if self._only not in path:
-                return True, True
+                return True, None
             self._seen += 1
             if self._dies_at is None or self._seen < self._dies_at or (self._recovers and self._seen > self._dies_at):
-                return True, True
-            return self._seen == self._dies_at and self._does_the_last, False
+                return True, None
+            return self._seen == self._dies_at and self._does_the_last, (self._status, self._stall_seconds)
 
     def _pass_on(self, request: BaseHTTPRequestHandler) -> tuple[int, list[tuple[str, str]], bytes]:
         body = request.rfile.read(int(request.headers.get("Content-Length") or 0))
@@ -104,11 +104,11 @@ class FailingStorage:
             protocol_version = "HTTP/1.1"
 
             def handle_request(self) -> None:
-                done, answered = storage._judge(self.path)
+                done, death = storage._judge(self.path)
                 status, headers, body = storage._pass_on(self) if done else (DEAD, [], b"")
-                if not answered:
-                    storage._closing.wait(storage._stall_seconds)
-                    status, headers, body = storage._status, [], b""
+                if death is not None:
+                    storage._closing.wait(death[1])
+                    status, headers, body = death[0], [], b""
                 length = next((value for name, value in headers if name.lower() == "content-length"), str(len(body)))
                 self.send_response_only(status)
                 for name, value in headers:
