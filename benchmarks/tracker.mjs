@@ -1,8 +1,8 @@
 // Prints what the script costs a page that is loaded by a processor slowed down: while the page waits for it, and when
 // the page is idle, which is where the first page view is made. An empty script in its place is the baseline.
 //
-// The first script that touches an element pays for the browser's own description of elements, more than all of ours
-// does; so the page is loaded as it is, and with the lines of a tag manager before ours.
+// The first script that looks at an element pays for what the browser prepares to show elements to scripts, which is
+// about as much as all of ours; so the page is loaded as it is, and with the lines of a tag manager before ours.
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { launch } from "../local/browser/chromium.mjs";

@@ -24,11 +24,14 @@ class Azurite(Service):
         self.queue_port = queue_port
 
     @property
+    def blob_endpoint(self) -> str:
+        return f"http://127.0.0.1:{self.blob_port}/{ACCOUNT_NAME}"
+
+    @property
     def connection_string(self) -> str:
-        host = "http://127.0.0.1"
         return (
             f"DefaultEndpointsProtocol=http;AccountName={ACCOUNT_NAME};AccountKey={ACCOUNT_KEY};"
-            f"BlobEndpoint={host}:{self.blob_port}/{ACCOUNT_NAME};QueueEndpoint={host}:{self.queue_port}/{ACCOUNT_NAME};"
+            f"BlobEndpoint={self.blob_endpoint};QueueEndpoint=http://127.0.0.1:{self.queue_port}/{ACCOUNT_NAME};"
         )
 
     def start(self) -> Self:

@@ -198,8 +198,10 @@ def _index(versions: Mapping[str, str], sites: Mapping[str, Site]) -> _Loaded:
                 )
             else:
                 writers[digest] = Access(site, key.kind)
-    readers = openers[KeyKind.READ]
-    return _Loaded(versions, sites, writers, readers, openers[KeyKind.SHARE] | readers, openers[KeyKind.ADMIN])
+    readers, viewers = openers[KeyKind.READ], openers[KeyKind.SHARE]
+    for digest, names in readers.items():
+        viewers[digest] = viewers.get(digest, frozenset()) | names
+    return _Loaded(versions, sites, writers, readers, viewers, openers[KeyKind.ADMIN])
 
 
 def _opened(loaded: _Loaded, keys: Mapping[bytes, frozenset[str]], kind: str, key: str | None, site: str) -> Site:

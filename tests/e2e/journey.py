@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,8 @@ from local.processes import free_port
 from local.stack import ROOT, Stack, StackSettings
 
 # Those of the settings, which the tests lengthen.
-DEADLINES = {"SEND_DEADLINE_MS": "1500", "SPILL_DEADLINE_MS": "1500"}
+SAMPLE = json.loads((ROOT / "local.settings.sample.json").read_text())["Values"]
+DEADLINES = {name: SAMPLE[name] for name in ("SEND_DEADLINE_MS", "SPILL_DEADLINE_MS")}
 READ = {"Authorization": "Bearer demo-read"}
 
 

@@ -65,6 +65,18 @@ async def test_a_share_key_opens_what_viewers_see_of_its_own_site_and_nothing_el
             await refused
 
 
+async def test_a_key_may_read_one_site_and_be_shared_for_another() -> None:
+    shared = BLOG.replace(b"keys:\n", b"keys:\n- {kind: share, key: shop-read}\n")
+    assert shared != BLOG
+    sites = directory(MemoryDocuments({"sites/shop.yaml": SHOP, "sites/blog.yaml": shared}))
+    opened = [(access.site.site, access.kind) for access in await sites.opened("shop-read")]
+    assert opened == [("blog", KeyKind.SHARE), ("shop", KeyKind.READ)]
+    assert (await sites.viewer("shop-read", "blog")).site == "blog"
+    assert (await sites.reader("shop-read", "shop")).site == "shop"
+    with pytest.raises(Forbidden):
+        await sites.reader("shop-read", "blog")
+
+
 async def test_pages_may_frame_the_shared_dashboard_of_sites_that_say_so() -> None:
     framed = SHOP + b"embed_origins: ['https://intranet.example', 'https://*.shop.example']\n"
     sites = directory(MemoryDocuments({"sites/shop.yaml": framed, "sites/blog.yaml": BLOG}))

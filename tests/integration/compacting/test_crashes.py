@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
@@ -19,9 +18,7 @@ pytestmark = pytest.mark.integration
 
 @pytest.fixture(scope="module")
 def storage(azurite: Azurite) -> Iterator[FailingStorage]:
-    endpoint = re.search(r"BlobEndpoint=([^;]+)", azurite.connection_string)
-    assert endpoint is not None
-    with FailingStorage(endpoint[1]) as failing:
+    with FailingStorage(azurite.blob_endpoint) as failing:
         yield failing
 
 

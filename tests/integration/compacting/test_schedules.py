@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
@@ -85,9 +84,7 @@ STEPS = st.lists(
 
 @pytest.fixture(scope="module")
 def storage(azurite: Azurite) -> Iterator[FailingStorage]:
-    endpoint = re.search(r"BlobEndpoint=([^;]+)", azurite.connection_string)
-    assert endpoint is not None
-    with FailingStorage(endpoint[1]) as failing:
+    with FailingStorage(azurite.blob_endpoint) as failing:
         yield failing
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -35,9 +34,7 @@ def lake(azurite: Azurite) -> Lake:
 
 @pytest.fixture(scope="module")
 def storage(azurite: Azurite) -> Iterator[FailingStorage]:
-    endpoint = re.search(r"BlobEndpoint=([^;]+)", azurite.connection_string)
-    assert endpoint is not None
-    with FailingStorage(endpoint[1]) as failing:
+    with FailingStorage(azurite.blob_endpoint) as failing:
         yield failing
 
 

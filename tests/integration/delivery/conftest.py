@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-import re
 import time
 import warnings
 from collections.abc import AsyncIterator, Iterator
@@ -38,9 +37,7 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EventHubsEmul
 
 @pytest.fixture(scope="module")
 def storage(azurite: Azurite) -> Iterator[FailingStorage]:
-    endpoint = re.search(r"BlobEndpoint=([^;]+)", azurite.connection_string)
-    assert endpoint is not None
-    with FailingStorage(endpoint[1]) as failing:
+    with FailingStorage(azurite.blob_endpoint) as failing:
         yield failing
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from pathlib import Path
 from typing import Self
@@ -28,8 +27,6 @@ class Sail(Service):
 
     def start(self) -> Self:
         """Return once its port answers. Raise StartFailed when it does not."""
-        endpoint = re.search(r"BlobEndpoint=([^;]+)", self._azurite.connection_string)
-        assert endpoint is not None
         child = Child(
             "sail",
             [str(Path(sys.executable).parent / "sail"), "spark", "server", "--port", str(self._port)],
@@ -38,7 +35,7 @@ class Sail(Service):
                 **os.environ,
                 "AZURE_STORAGE_ACCOUNT_NAME": ACCOUNT_NAME,
                 "AZURE_STORAGE_ACCOUNT_KEY": ACCOUNT_KEY,
-                "AZURE_STORAGE_ENDPOINT": endpoint[1],
+                "AZURE_STORAGE_ENDPOINT": self._azurite.blob_endpoint,
                 "AZURE_ALLOW_HTTP": "true",
                 "PYTHONPATH": str(ROOT),
                 "SAIL_MODE": "local-cluster" if self._workers else "local",

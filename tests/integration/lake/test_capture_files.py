@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -93,9 +92,7 @@ def test_a_file_that_is_written_anew_between_two_pieces_is_never_half_of_each(
     before, after = (Random(seed).randbytes(2 * PIECE_BYTES + 7) for seed in (1, 2))
     store = account.container(container)
     obstore.put(store, path_of(10), before)
-    endpoint = re.search(r"BlobEndpoint=([^;]+)", azurite.connection_string)
-    assert endpoint is not None
-    with ChangingStorage(endpoint[1], lambda: obstore.put(store, path_of(10), after)) as changing:
+    with ChangingStorage(azurite.blob_endpoint, lambda: obstore.put(store, path_of(10), after)) as changing:
         through = replace(account, blob_endpoint=changing.endpoint).container(container)
         ((_, found),) = CaptureFiles(through, store).fetch([listed(10, len(before))])
         assert changing.seen > 3, "the pieces, and then the whole"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -291,9 +290,7 @@ def test_plain_readers_need_nothing_new_and_watermarks_stay(world: World) -> Non
 
 @pytest.fixture(scope="module")
 def storage(azurite: Azurite) -> Iterator[FailingStorage]:
-    endpoint = re.search(r"BlobEndpoint=([^;]+)", azurite.connection_string)
-    assert endpoint is not None
-    with FailingStorage(endpoint[1]) as failing:
+    with FailingStorage(azurite.blob_endpoint) as failing:
         yield failing
 
 
