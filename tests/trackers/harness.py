@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any, Self
 
 from local.browser.driver import Driver
-from tests.trackers.recorder import Recorder, Sent
+from tests.trackers.recorder import Awaited, Recorder, Sent
 
 FOLDER = Path(__file__).parent
 SCRIPT_SECONDS = 90
-# A page that was left sends its beacons afterwards, and nobody can be asked whether more will come.
-QUIET_SECONDS = 0.5
+# A page that was left sends its beacons afterwards, and nobody can be asked whether more will come. The beacon that
+# a test names is awaited instead.
+QUIET_SECONDS = 1
 
 
 class ClientFailed(AssertionError):
@@ -103,6 +104,7 @@ class Browser:
         path: str = "/start",
         host: str = "localhost",
         refusals: Sequence[int] = (),
+        awaited: Awaited = lambda sent: True,
     ) -> Run:
         """Open a page, take the steps, leave it, and return once its last beacon has arrived. Raise ClientFailed.
 
@@ -111,6 +113,7 @@ class Browser:
         is on another port than the collector, so it is another origin; with `host="127.0.0.1"` another site as well,
         which keeps cookies away. A step is the name of a function on `window`, called with the collector's address and
         awaited, or a path of the page's origin to go to next, where the same page is loaded anew. `path` comes first.
+        `awaited` tells whether the beacons that matter have come.
         """
         with Recorder(base_url, refusals) as recorder:
             visit = {
@@ -127,7 +130,7 @@ class Browser:
             told = outcome["told"]
             return Run(
                 told=told[-1] if told else None,
-                requests=recorder.requests(QUIET_SECONDS),
+                requests=recorder.requests(QUIET_SECONDS, awaited),
                 steps=told,
                 errors=outcome["errors"],
                 cookies=outcome["cookies"],

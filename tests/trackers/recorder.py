@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -28,6 +28,10 @@ class Sent:
     status: int
     answer_headers: dict[str, str]
     answer: bytes
+
+
+Awaited = Callable[[Sequence[Sent]], bool]
+"""Whether all that a client is to send has come."""
 
 
 class Recorder:
@@ -71,11 +75,17 @@ class Recorder:
         self._thread.join()
         self._listener.close()
 
-    def requests(self, quiet_seconds: float = 0) -> list[Sent]:
-        """What was sent, in the order of the answers, once nothing is under way and nothing came for so long."""
-        deadline = time.monotonic() + LONGEST_SECONDS
-        while self._open or time.monotonic() - self._changed_at < quiet_seconds:
-            assert time.monotonic() < deadline, "the client does not stop sending"
+    def requests(self, quiet_seconds: float = 0, awaited: Awaited = lambda sent: True) -> list[Sent]:
+        """What was sent, in the order of the answers, once `awaited` is there and nothing comes any more.
+
+        `quiet_seconds` is how long nothing has to come, counted from the call: a page is left just before it.
+        """
+        called_at = time.monotonic()
+        deadline = called_at + LONGEST_SECONDS
+        while (
+            self._open or time.monotonic() - max(called_at, self._changed_at) < quiet_seconds or not awaited(self._sent)
+        ):
+            assert time.monotonic() < deadline, "the client does not stop sending, or does not send what is awaited"
             time.sleep(0.02)
         return list(self._sent)
 

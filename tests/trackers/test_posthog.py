@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import httpx
@@ -14,6 +14,7 @@ from local.stack import Stack
 from tests.trackers.golden import assert_golden
 from tests.trackers.harness import Browser, Run, run_node, run_python
 from tests.trackers.landing import landed
+from tests.trackers.recorder import Sent
 
 pytestmark = pytest.mark.e2e
 
@@ -29,7 +30,12 @@ def runs(stack: Stack, browser: Browser) -> dict[str, Run]:
         "node": run_node("posthog.mjs", stack.base_url),
         "python": run_python("posthog_python.py", stack.base_url),
         "python-gzip": run_python("posthog_python.py", stack.base_url, GZIP="1"),
-        "browser": browser.run("posthog.js", stack.base_url, path="/pricing?utm_source=mail"),
+        "browser": browser.run(
+            "posthog.js",
+            stack.base_url,
+            path="/pricing?utm_source=mail",
+            awaited=lambda sent: any(event["event"] == "$pageleave" for event in events_in(sent)),
+        ),
     }
 
 
@@ -48,12 +54,14 @@ def of(row: Row, column: str) -> Any:
 
 def sent_events(run: Run) -> list[dict[str, Any]]:
     """The events that a run really sent, each once: a page that is left while it sends may send again by beacon."""
-    found: dict[str, dict[str, Any]] = {}
-    for request in run.posted():
-        if request.path in ("/e/", "/batch/"):
+    return list({event["uuid"]: event for event in events_in(run.posted())}.values())
+
+
+def events_in(requests: Iterable[Sent]) -> Iterator[dict[str, Any]]:
+    for request in requests:
+        if request.method == "POST" and request.path in ("/e/", "/batch/"):
             body = gzip.decompress(request.body) if request.body.startswith(b"\x1f\x8b") else request.body
-            found |= {event["uuid"]: event for event in json.loads(body)["batch"]}
-    return list(found.values())
+            yield from json.loads(body)["batch"]
 
 
 @pytest.mark.parametrize("client", ["node", "python", "python-gzip", "browser"])

@@ -1,38 +1,54 @@
 // Shows on the page what the tracking script sends, by asking the collector for the verdict of each event.
 (() => {
+  const WAITS = "no answer yet";
   const asWas = window.fetch;
-  const rows = JSON.parse(sessionStorage.getItem("demo") ?? "[]");
 
   window.fetch = async (url, options) => {
     if (!String(url).includes("/api/events")) return asWas(url, options);
-    const answer = await asWas(`${url}&verdict=1`, options);
-    const told = await answer.clone().json().catch(() => ({}));
-    JSON.parse(options.body).forEach((event, index) => add(event, told.events?.[index]?.status ?? `${answer.status}`));
-    return answer;
+    const events = JSON.parse(options.body);
+    // Shown before the answer: a page that is left meanwhile never hears it.
+    for (const event of events) tell(event, WAITS);
+    const tellAll = (verdict) => events.forEach((event, index) => tell(event, verdict(index)));
+    try {
+      const answer = await asWas(`${url}&verdict=1`, options);
+      const told = await answer.clone().json().catch(() => ({}));
+      tellAll((index) => told.events?.[index]?.status ?? `${answer.status}`);
+      return answer;
+    } catch (error) {
+      tellAll(() => "no connection");
+      throw error;
+    }
   };
   const beacon = navigator.sendBeacon.bind(navigator);
   navigator.sendBeacon = (url, body) => {
-    JSON.parse(body).forEach((event) => add(event, "by beacon: no answer"));
+    for (const event of JSON.parse(body)) tell(event, "by beacon: no answer");
     return beacon(url, body);
   };
 
-  function add(event, verdict) {
-    rows.unshift([event.name, verdict, JSON.stringify(event)]);
-    rows.length = Math.min(rows.length, 30);
-    sessionStorage.setItem("demo", JSON.stringify(rows));
-    show();
+  /** The last events of this tab, the newest first: `[id, name, verdict, JSON]` of each. */
+  const kept = () => JSON.parse(sessionStorage.getItem("demo") ?? "[]");
+
+  function tell(event, verdict) {
+    const rows = kept();
+    const row = [event.event_id, event.name, verdict, JSON.stringify(event)];
+    const index = rows.findIndex(([id]) => id === event.event_id);
+    if (index < 0) rows.unshift(row);
+    else rows[index] = row;
+    keep(rows.slice(0, 30));
   }
 
-  function show() {
-    const table = document.getElementById("sent");
-    table?.replaceChildren(
-      ...rows.map((row) => {
-        const line = document.createElement("tr");
-        for (const text of row) line.appendChild(document.createElement("td")).textContent = text;
-        return line;
-      }),
-    );
+  function keep(rows) {
+    sessionStorage.setItem("demo", JSON.stringify(rows));
+    const lines = rows.map(([, ...texts]) => {
+      const line = document.createElement("tr");
+      for (const text of texts) line.appendChild(document.createElement("td")).textContent = text;
+      return line;
+    });
+    document.getElementById("sent")?.replaceChildren(...lines);
   }
+
+  // What waits now was sent by the page before.
+  keep(kept().map((row) => row.map((text) => (text === WAITS ? "page left before the answer" : text))));
 
   const route = (name) => {
     document.getElementById("route").textContent = name;
@@ -41,7 +57,7 @@
 
   addEventListener("popstate", ({ state }) => route(state ?? "Start"));
   addEventListener("DOMContentLoaded", () => {
-    show();
+    keep(kept());
     const on = (id, type, action) => document.getElementById(id)?.addEventListener(type, action);
     const call = (...given) => (window.clickstream ??= []).push(given);
     on("buy", "click", () => call("track", "purchase", { order_value: 19.9, currency: "EUR", revenue: 19.9 }));

@@ -131,15 +131,20 @@ export async function fragments(site) {
 export async function shop(site) {
   const context = await site.context();
   const page = await site.tab(context, `${site.collector}/demo?utm_source=shop-${site.name}`);
+  const answered = (...names) =>
+    page.waitForFunction((names) => {
+      const rows = [...document.querySelectorAll("#sent tr")].map((row) => [...row.cells].map((cell) => cell.textContent));
+      return names.every((name) => rows.some(([event, verdict, text]) => verdict === "accepted" && (event === name || text.includes(name))));
+    }, names);
   await page.click("text=Bags");
   await page.waitForFunction(() => location.pathname == "/demo/bags" && window.clickstream?.track);
   await page.click("#buy");
   await page.click("#sign-in");
-  await page.waitForFunction(() => ["purchase", "identify"].every((name) => document.querySelector("#sent").textContent.includes(name)));
+  await answered("purchase", "identify");
   await page.goto(`${site.collector}/demo/app`);
   await page.click("[data-route]");
-  await page.waitForFunction(() => [...document.querySelectorAll("#sent tr")].some((row) => /view=bags/.test(row.textContent)));
+  await answered("view=bags");
   await page.goto(`${site.collector}/demo/missing`);
-  await page.waitForFunction(() => /not_found/.test(document.querySelector("#sent").textContent));
+  await answered("not_found");
   return page.evaluate(() => [...document.querySelectorAll("#sent tr")].map((row) => [...row.cells].slice(0, 2).map((cell) => cell.textContent)));
 }
