@@ -37,7 +37,13 @@ def test_a_script_tells_what_it_sent_and_it_lands(run: Any, stack: Stack, client
 def test_a_page_of_another_origin_is_held_to_cors_and_its_last_beacon_lands(
     browser: Browser, stack: Stack, client: httpx.Client
 ) -> None:
-    done = browser.run("plain.js", stack.base_url, ["run", "/next?utm_source=mail", "run"])
+    steps = ["run", "/next?utm_source=mail", "run"]
+    done = browser.run(
+        "plain.js",
+        stack.base_url,
+        steps,
+        awaited=lambda sent: sum(request.method == "POST" for request in sent) == 6,
+    )
     first, second = done.steps
     assert done.told == second and done.errors == []
     assert (second["status"], second["queued"], second["body"]["accepted"]) == (200, True, 1)

@@ -57,7 +57,12 @@ def runs(stack: Stack, browser: Browser) -> dict[str, Run]:
         "umami-node": run_node("umami.mjs", stack.base_url),
         "umami-browser": browser.run("umami.html", stack.base_url, path="/shoes?q=ü"),
         "matomo-node": run_node("matomo.mjs", stack.base_url),
-        "plausible-browser": browser.run("plausible.js", stack.base_url, path="/plausible?utm_source=mail"),
+        "plausible-browser": browser.run(
+            "plausible.js",
+            stack.base_url,
+            path="/plausible?utm_source=mail",
+            awaited=lambda sent: any(b'"engagement"' in request.body for request in sent),
+        ),
         "plausible-older": browser.run("plausible_tracker.js", stack.base_url, path="/older?utm_source=mail"),
     }
 
