@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -62,18 +63,23 @@ class Running:
         self.process.send_signal(number)
         return self.process.wait(30)
 
-    def children(self) -> list[int]:
-        """Every process of the system that names this stack's folder or ports."""
-        marks = [str(self.folder), *(str(port) for port in self.ports.values())]
-        found = []
+    def children(self) -> dict[int, str]:
+        """The command lines of the stack's processes by their ids: all that have its folder in their surroundings."""
+        mark = f"STATE_DIR={self.folder}/state\0".encode()
+        found = {}
         for entry in Path("/proc").iterdir():
-            if entry.name.isdigit() and int(entry.name) not in (os.getpid(), self.process.pid):
-                try:
-                    command = (entry / "cmdline").read_bytes().decode(errors="replace").split("\0")
-                except OSError:
-                    continue
-                if any(mark in argument for mark in marks for argument in command):
-                    found.append(int(entry.name))
+            if entry.name.isdigit() and int(entry.name) != self.process.pid:
+                with contextlib.suppress(OSError):
+                    # What has ended and waits for its parent to notice has neither.
+                    if mark in (entry / "environ").read_bytes():
+                        found[int(entry.name)] = (entry / "cmdline").read_text().replace("\0", " ")
+        return found
+
+    def left(self) -> dict[int, str]:
+        """The processes that still run when those that are being ended have had time for it."""
+        deadline = time.monotonic() + 10
+        while (found := self.children()) and time.monotonic() < deadline:
+            time.sleep(0.05)
         return found
 
     def close(self) -> None:
@@ -103,7 +109,7 @@ def test_two_stacks_run_side_by_side_and_ctrl_c_leaves_no_process_and_no_port(
         assert len(each.children()) >= 3
     for each, number in zip(stacks, (signal.SIGINT, signal.SIGTERM), strict=True):
         assert each.interrupt(number) == 0, each.said()
-        assert each.children() == []
+        assert each.left() == {}
         assert not any(accepts_connections(port) for port in each.ports.values())
 
 
@@ -126,13 +132,11 @@ def test_a_missing_node_is_named(stacks: list[Running], tmp_path: Path) -> None:
 def test_a_part_that_dies_ends_the_stack_with_its_log(stacks: list[Running], tmp_path: Path) -> None:
     stacks.append(Running(tmp_path / "one"))
     stacks[0].wait_until_ready()
-    victim = next(
-        pid for pid in stacks[0].children() if b"local.event_hubs" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    )
+    victim = next(pid for pid, command in stacks[0].children().items() if "local.event_hubs" in command)
     os.kill(victim, signal.SIGKILL)
     assert stacks[0].process.wait(30) == 1
     assert "event hubs ended" in stacks[0].said()
-    assert stacks[0].children() == []
+    assert stacks[0].left() == {}
 
 
 def test_a_changed_site_comes_into_force_while_the_stack_runs(stacks: list[Running], tmp_path: Path) -> None:
