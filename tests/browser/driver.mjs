@@ -48,6 +48,14 @@ class Surroundings {
     return { status: path.includes("missing") ? 404 : 200, headers: this.headers, body };
   }
 
+  /** A page without a driver tells of itself by asking for this. */
+  askedFor(end) {
+    const serve = this.serve.bind(this);
+    return new Promise((asked) => {
+      this.serve = (path) => (path.endsWith(end) && asked(), serve(path));
+    });
+  }
+
   url(path, host = "localhost") {
     return `http://${host}:${port}/${this.name}${path}`;
   }

@@ -5,6 +5,7 @@ export async function pages(site) {
   const page = await site.open("/start?utm_source=mail&gclid=abc", {});
   await page.evaluate(async () => {
     const shown = () => new Promise((later) => setTimeout(later, 20));
+    const gone = () => new Promise((back) => addEventListener("popstate", back, { once: true }));
     history.pushState({}, "", "bags");
     document.title = "Bags";
     await shown();
@@ -13,12 +14,12 @@ export async function pages(site) {
     await shown();
     history.pushState({}, "", "tents?size=2#reviews");
     await shown();
-    history.back();
-    await shown();
-    history.back();
-    await shown();
+    for (let steps = 0; steps < 2; steps++) {
+      history.back();
+      await gone();
+      await shown();
+    }
   });
-  await page.waitForFunction(() => location.pathname.endsWith("/start"));
   await site.told(page);
   await site.go(page, "/missing?utm_term=%");
   await site.told(page);

@@ -46,24 +46,27 @@ export async function hostile(site) {
   const context = await site.context();
   const page = await context.newPage();
   page.on("pageerror", (error) => site.errors.push(String(error)));
-  await page.goto(site.url("/hostile"));
-  await new Promise((later) => setTimeout(later, 800));
+  await Promise.all([page.waitForRequest(/api\/events/), page.goto(site.url("/hostile"))]);
 }
 
 /** Kept by the browser, and shown again. */
 export async function back(site) {
   // The driver loses sight of a page that comes back, so the pages do all by themselves.
   site.head = `<script>
+    const told = () => !Object.keys(localStorage).some((name) => name.startsWith("cs-event"));
     addEventListener("pageshow", ({ persisted }) => {
-      if (persisted) clickstream.track("shown_again");
-      else if (location.pathname.endsWith("/other")) setTimeout(() => history.back(), 400);
+      if (persisted) {
+        clickstream.track("shown_again");
+        setInterval(() => told() && fetch("seen"), 50);
+      } else if (location.pathname.endsWith("/other")) setTimeout(() => history.back(), 400);
       else setTimeout(() => (location.href = "other"), 400);
     });
   </script>`;
+  const seen = site.askedFor("/seen");
   const context = await site.context();
   const page = await context.newPage();
   await page.goto(site.url("/kept"));
-  await new Promise((later) => setTimeout(later, 2500));
+  await seen;
 }
 
 /** Made ready before anybody looks. */
@@ -77,6 +80,7 @@ export async function prerendered(site) {
   await page.waitForTimeout(300);
   const stored = await page.evaluate(() => Object.keys(localStorage));
   await page.evaluate(() => document.dispatchEvent(new Event("prerenderingchange")));
+  await site.begun(page);
   await site.told(page);
   return stored;
 }
@@ -88,10 +92,13 @@ export async function speculated(site) {
     window.clickstream = window.clickstream || [];
     const wasAhead = document.prerendering;
     document.addEventListener("prerenderingchange", () => clickstream.push(["track", "shown", { wasAhead }]));
-    const told = () => !Object.keys(localStorage).some((name) => name.startsWith("cs-event"));
     const when = (reached, act) => {
       const asking = setInterval(() => reached() && (clearInterval(asking), act()), 50);
     };
+    let begun = false;
+    // Before this, the script itself waits for the page to be idle.
+    when(() => clickstream.track, () => requestIdleCallback(() => (begun = true)));
+    const told = () => begun && !Object.keys(localStorage).some((name) => name.startsWith("cs-event"));
     if (location.pathname.endsWith("/speculated")) {
       const rules = document.createElement("script");
       rules.type = "speculationrules";
@@ -102,13 +109,10 @@ export async function speculated(site) {
       when(() => localStorage.ahead && localStorage.never && told(), () => (location.href = "ahead"));
     } else {
       localStorage[location.pathname.split("/").pop()] = wasAhead;
-      when(() => clickstream.track && !document.prerendering && told(), () => fetch("seen"));
+      when(told, () => fetch("seen"));
     }
   </script>`;
-  const serve = site.serve.bind(site);
-  const seen = new Promise((resolve) => {
-    site.serve = (path) => (path.endsWith("/seen") && resolve(), serve(path));
-  });
+  const seen = site.askedFor("/seen");
   const profile = await mkdtemp(join(tmpdir(), "speculated-"));
   const options = ["--headless=new", "--no-sandbox", "--no-first-run", "--host-resolver-rules=MAP * 127.0.0.1"];
   const browser = spawn(process.env.CHROMIUM, [...options, `--user-data-dir=${profile}`, site.url("/speculated")], {
