@@ -3,7 +3,7 @@
 import { DEVICE, launch, serveLines, within } from "../browser/chromium.mjs";
 
 const AT_ONCE = 4;
-const LONGEST_MS = 180_000;
+const LONGEST_MS = 600_000;
 // An ordinary browser's words, for what calls itself headless is counted as a bot.
 const DESKTOP = "X11; Linux x86_64";
 const PHONE = "Linux; Android 10; K";

@@ -25,7 +25,7 @@ def test_the_demo_ends_with_the_visits_of_a_real_browser_in_its_reports(tmp_path
         "CAPTURE_WINDOW_SECONDS": "1",
     }
     command = [sys.executable, "-m", "local.demo"]
-    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=900, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "sent = received = captured = rows + failed + duplicates: yes" in done.stdout
     rows = [line.split() for line in done.stdout.partition("What told the events")[2].splitlines()]
