@@ -25,6 +25,7 @@ class Azurite(Service):
 
     @property
     def blob_endpoint(self) -> str:
+        """The account's address for blobs, without a slash at its end."""
         return f"http://127.0.0.1:{self.blob_port}/{ACCOUNT_NAME}"
 
     @property

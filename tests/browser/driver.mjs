@@ -5,7 +5,9 @@ import { DEVICE, launch, serveLines, within } from "../../local/browser/chromium
 
 const VISIT_MS = 120_000;
 // A page that was left sends its beacons afterwards.
-const AFTERWARDS_MS = 500;
+const AFTERWARDS_MS = 1000;
+// On a page: all that it told has been acknowledged, where it keeps what it tells on the device until then.
+const nothingWaits = () => !Object.keys(localStorage).some((name) => name.startsWith("cs-event"));
 const sites = new Map();
 
 // The first part of a path names the visit; what its pages are, it says itself.
@@ -36,6 +38,7 @@ class Surroundings {
     this.head = "";
     this.body = "";
     this.headers = {};
+    this.nothingWaits = nothingWaits;
     sites.set(name, (path) => this.serve(path));
   }
 
@@ -94,7 +97,7 @@ class Surroundings {
 
   /** Long enough for the browser to have told the collector, and for the page to have heard of it. */
   async told(page) {
-    await page.waitForFunction(() => !Object.keys(localStorage).some((name) => name.startsWith("cs-event")));
+    await page.waitForFunction(nothingWaits);
   }
 
   /** Leave, and let the last beacons go. */

@@ -11,7 +11,7 @@ from local.stack import Stack
 from tests.browser.visiting import Outcome, Visit, Visitors, add_rows
 
 pytestmark = pytest.mark.e2e
-NAMES = ("pages", "calls", "clicks", "silence", "reading", "background", "fragments", "shop")
+NAMES = ("pages", "calls", "clicks", "silence", "reading", "background", "fragments", "shop", "hurried")
 
 
 @pytest.fixture(scope="module")
@@ -133,3 +133,7 @@ def test_the_demo_shows_what_was_sent_and_its_verdict(visits: Mapping[str, Outco
     # A page that is left at once hears no answer.
     assert {verdict for _, verdict in told} <= {"accepted", "by beacon: no answer", "page left before the answer"}
     assert ("purchase", "accepted") in told
+
+
+def test_the_demo_tells_what_had_no_answer_and_each_event_once(visits: Mapping[str, Outcome]) -> None:
+    assert visits["hurried"].told == {"bought": ["accepted"], "signedIn": ["page left before the answer"]}

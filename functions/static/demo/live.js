@@ -48,7 +48,7 @@
   }
 
   // What waits now was sent by the page before.
-  keep(kept().map((row) => row.map((text) => (text === WAITS ? "page left before the answer" : text))));
+  keep(kept().map(([id, name, verdict, text]) => [id, name, verdict === WAITS ? "page left before the answer" : verdict, text]));
 
   const route = (name) => {
     document.getElementById("route").textContent = name;

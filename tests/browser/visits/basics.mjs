@@ -149,3 +149,32 @@ export async function shop(site) {
   await answered("not_found");
   return page.evaluate(() => [...document.querySelectorAll("#sent tr")].map((row) => [...row.cells].slice(0, 2).map((cell) => cell.textContent)));
 }
+
+/** The demo's shop without a connection, and left before the collector answers. Returns the verdicts on one event each. */
+export async function hurried(site) {
+  const context = await site.context();
+  const page = await site.tab(context, `${site.collector}/demo`);
+  const verdicts = (name) =>
+    page.evaluate((name) => {
+      const rows = [...document.querySelectorAll("#sent tr")].map((row) => [...row.cells].map((cell) => cell.textContent));
+      return rows.filter(([event]) => event === name).map(([, verdict]) => verdict);
+    }, name);
+  const reached = (name, verdict) =>
+    page.waitForFunction(([name, verdict]) => {
+      const rows = [...document.querySelectorAll("#sent tr")];
+      return rows.some(({ cells: [event, found] }) => event.textContent === name && found.textContent === verdict);
+    }, [name, verdict]);
+  await site.told(page);
+  await context.setOffline(true);
+  await page.click("#buy");
+  await reached("purchase", "no connection");
+  await context.setOffline(false);
+  await reached("purchase", "accepted");
+  const bought = await verdicts("purchase");
+  await context.route("**/api/events*", () => undefined);
+  await page.click("#sign-in");
+  await reached("identify", "no answer yet");
+  await page.goto(`${site.collector}/demo/bags`);
+  await reached("identify", "page left before the answer");
+  return { bought, signedIn: await verdicts("identify") };
+}

@@ -4,6 +4,7 @@ import { createHash } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { within } from "../../../local/browser/chromium.mjs";
 
 /** No inline script, no eval, and only the script whose content is known. */
 export async function strict(site) {
@@ -53,11 +54,10 @@ export async function hostile(site) {
 export async function back(site) {
   // The driver loses sight of a page that comes back, so the pages do all by themselves.
   site.head = `<script>
-    const told = () => !Object.keys(localStorage).some((name) => name.startsWith("cs-event"));
     addEventListener("pageshow", ({ persisted }) => {
       if (persisted) {
         clickstream.track("shown_again");
-        setInterval(() => told() && fetch("seen"), 50);
+        const asking = setInterval(() => (${site.nothingWaits})() && (clearInterval(asking), fetch("seen")), 50);
       } else if (location.pathname.endsWith("/other")) setTimeout(() => history.back(), 400);
       else setTimeout(() => (location.href = "other"), 400);
     });
@@ -98,7 +98,7 @@ export async function speculated(site) {
     let begun = false;
     // Before this, the script itself waits for the page to be idle.
     when(() => clickstream.track, () => requestIdleCallback(() => (begun = true)));
-    const told = () => begun && !Object.keys(localStorage).some((name) => name.startsWith("cs-event"));
+    const told = () => begun && (${site.nothingWaits})();
     if (location.pathname.endsWith("/speculated")) {
       const rules = document.createElement("script");
       rules.type = "speculationrules";
@@ -120,10 +120,13 @@ export async function speculated(site) {
     detached: true,
   });
   const ended = new Promise((exit) => browser.once("exit", exit));
-  await Promise.race([seen, new Promise((late) => setTimeout(late, 100_000))]);
-  process.kill(-browser.pid, "SIGTERM");
-  await ended;
-  await rm(profile, { recursive: true, force: true, maxRetries: 5 });
+  try {
+    await within(100_000, seen);
+  } finally {
+    process.kill(-browser.pid, "SIGTERM");
+    await ended;
+    await rm(profile, { recursive: true, force: true, maxRetries: 5 });
+  }
 }
 
 /** The page goes on to a route, and to another page, before it was ever idle. */
