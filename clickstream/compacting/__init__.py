@@ -1,1 +1,1 @@
-"""Compaction: captured files become rows of the open table, each event once."""
+"""Compaction: turns captured files and spilled blobs into rows of the tables, each event once."""

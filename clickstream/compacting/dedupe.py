@@ -1,22 +1,28 @@
-"""Copies of an event: one row per id and content, the earliest."""
+"""Deduplication: keeps one row per site, id and fingerprint, the one enqueued first.
+
+What makes two messages copies is decided in docs/decisions/0010-copies-are-looked-for-where-they-can-stand.md.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from clickstream.lake.delta import LakeTable
-from clickstream.lake.schema import REUSED_COLUMN
+from clickstream.model.event import CONTENT_DIGITS
+from clickstream.model.schema import REUSED_COLUMN
+from clickstream.table.delta import Table
 
 HOUR_US = 3_600_000_000
 DAY_US = 24 * HOUR_US
-# Where clocks disagree, so many dates are searched besides those at which a commit's events occurred.
+# The most dates to search besides those near `occurred_at`, for events whose clocks disagree.
 MAX_FAR_DATES = 35
 EPOCH = date(1970, 1, 1)
 Longs = npt.NDArray[np.int64]
@@ -25,81 +31,94 @@ Mask = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class Separated:
-    """All `rows`, and of each whether it is a copy, of another or of a stored one.
+    """`rows`, and two masks over them with one boolean per row.
 
-    `again` are those of the copies that are the very message which was taken before: received at the same moment. A
-    client that sends an event again is received again.
+    `copy` is true for copies of an earlier row or of a stored one. `again` is true for those copies that are the same
+    message, delivered again: received at the same moment. An event that its client sends again has another moment.
     """
 
     rows: pa.Table
     copy: Mask
     again: Mask
     unsearched: int
-    """Of so many rows a copy was not looked for under every date that it may stand under."""
+    """The number of rows for which not every date that may hold a copy was searched."""
 
     @property
     def new_count(self) -> int:
-        """How many rows the table has not yet, each once."""
+        """The number of rows that are no copy."""
         return int(np.count_nonzero(~self.copy))
 
     @property
     def new(self) -> pa.Table:
-        """These rows."""
+        """The rows that are no copy."""
         return self.rows.filter(pa.array(~self.copy))
 
 
 @dataclass(slots=True)
 class _Known:
-    """What is known of one id: the contents and moments of receipt it came with."""
+    """Fingerprints and moments of receipt (microseconds since 1970) of the messages with one id of one site."""
 
-    contents: set[str | None] = field(default_factory=set)
+    fingerprints: set[str | None] = field(default_factory=set)
     received: set[int] = field(default_factory=set)
 
+    def add(self, message: _Message) -> None:
+        self.fingerprints.add(message.fingerprint)
+        self.received.add(message.received_us)
 
-def separate(rows: pa.Table, id_column: str, table: LakeTable) -> Separated:
-    """Tell new rows from copies, among themselves and in the table. Raise Unavailable.
+    def has_copy_of(self, message: _Message) -> bool:
+        """Whether one with the same fingerprint was added. Older rows have only the digits of the content."""
+        fingerprint = message.fingerprint
+        return fingerprint in self.fingerprints or (fingerprint or "")[:CONTENT_DIGITS] in self.fingerprints
 
-    Of copies the earliest enqueued stays. A row is a copy where another one has its id and its fingerprint; one that
-    has the id alone is new, and is marked in the column `id_reused`. Failed events have no fingerprint: of them the id
-    tells all. See `dates_to_search` for where the table is searched.
+
+class _Message(NamedTuple):
+    site: str | None
+    id: str
+    received_us: int
+    fingerprint: str | None
+
+
+def separate(rows: pa.Table, id_column: str, table: Table) -> Separated:
+    """Separate new rows from copies of each other and of rows in the table. Raise Unavailable.
+
+    A row is a copy if another one has its site, id and fingerprint. The one enqueued first is no copy. A row with only
+    the site and id of another is new, and `id_reused` is true for it. Failed events have no fingerprint: this product
+    makes their ids, so equal ids are copies. `rows` has the columns `id_column`, `site`, `received_at`,
+    `hub_partition`, `enqueued_at` and, for events, `fingerprint`, `occurred_at` and `created_at`. The table is searched
+    under the dates of `dates_to_search`.
     """
-    content = "fingerprint" if "fingerprint" in rows.column_names else None
-    columns = [id_column, "received_at", *([content] if content else [])]
+    has_fingerprint = "fingerprint" in rows.column_names
+    columns = [id_column, "site", "received_at", *(["fingerprint"] if has_fingerprint else [])]
     search = dates_to_search(rows, table.spec.partition, table.dates)
-    stored = table.find(id_column, rows[id_column], search.dates, columns)
-    known: dict[str, _Known] = {}
-    for event_id, received, told in _told(stored, id_column, content):
-        _note(known, event_id, received, told)
+    stored = table.find(id_column, rows.select([id_column, "site"]), search.dates, columns)
+    known: defaultdict[tuple[str | None, str], _Known] = defaultdict(_Known)
+    for message in _messages(stored, id_column):
+        known[message.site, message.id].add(message)
     suspects = np.flatnonzero(_repeated(rows[id_column]) | _among(rows[id_column], stored[id_column]))
     copy, again, reused = np.zeros((3, rows.num_rows), np.bool_)
     ordered = suspects[_earliest_first(rows, suspects)]
-    few = rows.select([*columns]).take(pa.array(ordered))
-    for place, (event_id, received, told) in zip(ordered.tolist(), _told(few, id_column, content), strict=True):
-        before = known.get(event_id)
-        if before is not None:
-            copy[place] = told in before.contents
-            reused[place] = not copy[place]
-            again[place] = copy[place] and received in before.received
-        _note(known, event_id, received, told)
-    if content:
+    few = rows.select(columns).take(pa.array(ordered))
+    for place, message in zip(ordered.tolist(), _messages(few, id_column), strict=True):
+        before = known[message.site, message.id]
+        copy[place] = before.has_copy_of(message)
+        reused[place] = bool(before.fingerprints) and not copy[place]
+        again[place] = copy[place] and message.received_us in before.received
+        before.add(message)
+    if has_fingerprint:
         rows = rows.append_column(REUSED_COLUMN, pa.array(reused))
     return Separated(rows, copy, again, search.unsearched)
 
 
-def _told(rows: pa.Table, id_column: str, content: str | None) -> zip[tuple[str, int, str | None]]:
-    ids = rows[id_column].to_pylist()
+def _messages(rows: pa.Table, id_column: str) -> Iterator[_Message]:
+    count = rows.num_rows
     received = rows["received_at"].cast(pa.int64()).to_pylist()
-    return zip(ids, received, rows[content].to_pylist() if content else [None] * len(ids), strict=True)
-
-
-def _note(known: dict[str, _Known], event_id: str, received: int, content: str | None) -> None:
-    of_id = known.setdefault(event_id, _Known())
-    of_id.contents.add(content)
-    of_id.received.add(received)
+    fingerprints = rows["fingerprint"].to_pylist() if "fingerprint" in rows.column_names else [None] * count
+    columns = (rows["site"].to_pylist(), rows[id_column].to_pylist(), received, fingerprints)
+    return map(_Message._make, zip(*columns, strict=True))
 
 
 def _repeated(ids: pa.ChunkedArray) -> Mask:
-    """Of each id, whether it is there more than once."""
+    """Mask of the ids that occur more than once."""
     # One hash table encodes all chunks, so that a code means the same in each.
     chunks = [chunk.indices.to_numpy() for chunk in ids.dictionary_encode().chunks]
     codes = np.concatenate([np.empty(0, np.int32), *chunks])
@@ -108,13 +127,15 @@ def _repeated(ids: pa.ChunkedArray) -> Mask:
 
 
 def _among(ids: pa.ChunkedArray, others: pa.ChunkedArray) -> Mask:
+    """Mask of the ids that are among the others."""
     if not len(others):
         return np.zeros(len(ids), np.bool_)
-    found: Mask = pc.is_in(ids, pc.unique(others)).to_numpy()
-    return found
+    mask: Mask = pc.is_in(ids, pc.unique(others)).to_numpy()
+    return mask
 
 
 def _earliest_first(rows: pa.Table, places: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
+    """The order of the rows at these indices by time of enqueuing, then by partition."""
     few = rows.select(["hub_partition", "enqueued_at"]).take(pa.array(places))
     partitions = few["hub_partition"].to_numpy().astype(str)
     return np.lexsort([partitions, few["enqueued_at"].cast(pa.int64()).to_numpy()])
@@ -122,22 +143,23 @@ def _earliest_first(rows: pa.Table, places: npt.NDArray[np.intp]) -> npt.NDArray
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """Dates, and the number of rows of which not every date is among them."""
+    """The dates to search, in order, and the number of rows that may have a copy under another date."""
 
     dates: Sequence[date]
     unsearched: int = 0
 
 
 def dates_to_search(rows: pa.Table, partition: str, stored: Callable[[], Collection[date]]) -> Search:
-    """The dates under which a copy of one of these rows may stand; how many there are does not grow with the table.
+    """The dates to search for copies of these rows. Their number does not grow with the table.
 
-    Events are stored under the date of `occurred_at`, which is the same moment for every copy but for the time that a
-    request takes: an hour around it is searched. It moves where a client sends an old event under an old `sent_at`, and
-    where it was clamped. `created_at` is the same then, and if the device's clock is right the first copy stands around
-    it: where the two disagree, that is searched too, however far back it is. Without `created_at` the day before is.
+    Events are stored under the date of `occurred_at`. It is the same for every copy, except for the time that a request
+    takes, so one hour around it is searched. It differs if a client sends an old event under an old `sent_at`, and if
+    it was clamped. `created_at` is the same even then. If the device's clock is right, the first copy is stored around
+    it, so if the two disagree, one hour around `created_at` is searched too, however far back it is. Without
+    `created_at` one day around `occurred_at` is searched, because the copy that was sent later may be compacted first.
 
-    Whoever sends events whose `created_at` are spread out must not make a commit read all that there ever was. Of the
-    far dates that are `stored` under no more than MAX_FAR_DATES are searched: those of the most events, newest first.
+    A client whose `created_at` are spread out must not make a commit read the whole table. At most MAX_FAR_DATES far
+    dates are searched, of those for which `stored` has rows: the ones of the most events, newest first.
     """
     if "occurred_at" not in rows.column_names:
         touched: list[date] = pc.unique(rows[partition]).to_pylist()
@@ -145,11 +167,12 @@ def dates_to_search(rows: pa.Table, partition: str, stored: Callable[[], Collect
         return Search(sorted(near))
     occurred = _us(rows["occurred_at"])
     created = _us(rows["created_at"])
-    told = rows["created_at"].is_valid().to_numpy()
-    moments = [occurred - HOUR_US, occurred + HOUR_US, occurred[~told] - DAY_US]
-    days = np.unique(np.concatenate([np.unique(each // DAY_US) for each in moments]))
-    created = created[told & (np.abs(created - occurred) > HOUR_US) & (created < occurred + DAY_US)]
-    first, last = (created - HOUR_US) // DAY_US, (created + HOUR_US) // DAY_US
+    has_created = rows["created_at"].is_valid().to_numpy()
+    undated = occurred[~has_created]
+    moments = [occurred - HOUR_US, occurred + HOUR_US, undated - DAY_US, undated + DAY_US]
+    days = np.unique(np.concatenate([np.unique(_days(each)) for each in moments]))
+    created = created[has_created & (np.abs(created - occurred) > HOUR_US) & (created < occurred + DAY_US)]
+    first, last = _days(created - HOUR_US), _days(created + HOUR_US)
     far, events = np.unique(np.concatenate([first, last[last > first]]), return_counts=True)
     is_far = ~np.isin(far, days)
     far, events = far[is_far], events[is_far]
@@ -162,6 +185,13 @@ def dates_to_search(rows: pa.Table, partition: str, stored: Callable[[], Collect
     return Search([EPOCH + timedelta(day) for day in sorted([*days.tolist(), *far.tolist()])], unsearched)
 
 
+def _days(moments: Longs) -> Longs:
+    """Days since 1970 of moments in microseconds since 1970, clamped to what a date can express."""
+    days: Longs = np.clip(moments // DAY_US, (date.min - EPOCH).days, (date.max - EPOCH).days)
+    return days
+
+
 def _us(column: pa.ChunkedArray) -> Longs:
+    """Microseconds since 1970; 0 for null."""
     moments: Longs = column.cast(pa.int64()).fill_null(0).to_numpy()
     return moments

@@ -1,4 +1,4 @@
-"""Where Arrow's memory is from while a run of compaction takes place."""
+"""Arrow's memory pool during a run of compaction."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from contextlib import contextmanager, suppress
 import pyarrow as pa
 
 _USUAL = pa.default_memory_pool()
-# Of glibc's malloc.h. Threads have heaps of their own, up to eight for each processor, and what is freed in one is of
-# no use to the others: a run's memory would grow by a third from commit to commit.
+# M_ARENA_MAX of glibc's malloc.h. By default threads have heaps of their own, up to eight for each processor, and no
+# heap reuses memory freed in another: a run's memory would grow by a third from commit to commit.
 _M_ARENA_MAX, HEAPS = -8, 3
 
 
 @contextmanager
 def freed_memory_kept() -> Iterator[None]:
-    """Let the process keep what Arrow frees, between steps that need it again at once: the peak is lower.
+    """Use the system's allocator for Arrow, which reuses freed memory at once: the peak is lower.
 
-    It holds for all threads of the process, and scans of Parquet are slower with it, so that queries which are asked
-    meanwhile bear it, and no others. From then on the process' threads share HEAPS, where the C library is glibc.
+    The setting is process-wide and slows scans of Parquet files, so queries that run during compaction are slower. With
+    glibc, all threads of the process share HEAPS heaps from then on.
     """
     with suppress(AttributeError):
         ctypes.CDLL(None).mallopt(_M_ARENA_MAX, HEAPS)

@@ -1,28 +1,13 @@
-"""Up to which moment the table is complete: known from the hub, not guessed from the clock."""
+"""Computes up to which moment the tables are complete, from the hubs' sequence numbers instead of the clock."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
 
-from clickstream.compacting.files import Watermark
-
-
-@dataclass(frozen=True, slots=True)
-class HubState:
-    """A hub at one moment: when it was made, and the last sequence number of each partition (-1 for none)."""
-
-    created_at: datetime
-    last_sequence_numbers: Mapping[str, int]
-
-
-class HubStates(Protocol):
-    """Asks the hubs themselves."""
-
-    def ask(self, hub: str) -> HubState:
-        """The hub's state now. Raise Unavailable."""
+from clickstream.capture.names import Watermark
+from clickstream.model.hub_state import HubState
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +21,15 @@ class Compacted:
 def partition_complete_until(
     asked_at: datetime, created_at: datetime, last_sequence_number: int, compacted: Compacted
 ) -> datetime:
-    """The moment up to which everything that was enqueued in a partition stands in the table.
+    """The moment up to which every event enqueued in a partition is in the table.
 
-    `last_sequence_number` was asked at `asked_at`, before the run listed files; `compacted` is from after the run.
+    `last_sequence_number` is the hub's at `asked_at`, before the run listed files; -1 if the partition is empty.
+    `created_at` is when the hub was created. `compacted` is the state after the run.
     """
     if last_sequence_number < 0:
         return asked_at
     file_started_at = compacted.watermark.file_started_at
-    # A file from before the hub was made belongs to one of the same name before it, whose numbers say nothing here.
+    # A file from before the hub was created is of an earlier hub with the same name and other numbers.
     if file_started_at is None or file_started_at < created_at.replace(microsecond=0):
         return created_at
     if compacted.watermark.sequence_number >= last_sequence_number:
@@ -58,10 +44,10 @@ def complete_until(
     compacted: Mapping[tuple[str, str], Compacted],
     before: datetime | None,
 ) -> datetime:
-    """The moment up to which every event that was received stands in the table; it never moves back.
+    """The moment up to which every received event is in the tables. Never earlier than `before`.
 
-    `delivery` is how long an event may be on its way from its receipt into the hub. `compacted` is by hub and
-    partition.
+    `delivery` is the longest time from an event's receipt until it is in the hub. `states` are by hub, `compacted` by
+    hub and partition.
     """
     nothing = Compacted(Watermark(), None)
     moments = [

@@ -1,77 +1,78 @@
-"""A chunk's files read and typed part by part: the next one is read meanwhile, and bytes are let go with their part."""
+"""Reads and types a chunk's files part by part. Prefetches the next part, and frees the bytes of each finished part."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from clickstream.ahead import ahead
-from clickstream.compacting.chunk import Chunk, Rows, event_rows, failed_event_rows
-from clickstream.compacting.decode import JOINED_BYTES, Content, decode_files
-from clickstream.compacting.files import CaptureFile
-from clickstream.compacting.parsing import Parser
-from clickstream.lake.capture_files import CaptureFiles
+from clickstream.capture.body_columns import Parser
+from clickstream.capture.chunk import Chunk, Rows, event_rows, failed_event_rows
+from clickstream.capture.decode import JOINED_BYTES, Content, decode_files
+from clickstream.capture.marks import Marks
+from clickstream.capture.names import CaptureFile, grouped
+from clickstream.prefetch import prefetch
 
-log = logging.getLogger(__name__)
 Fetch = Callable[[Sequence[CaptureFile]], Sequence[tuple[CaptureFile, Content]]]
+Places = Mapping[str, Collection[int]]
+"""Places of records, counted from 0, by the path of their file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Damaged:
+    """A file that cannot be decoded: its bytes, and why."""
+
+    file: CaptureFile
+    content: Content
+    problem: str
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """What files became: all of them as a `chunk` without bodies, and their rows; `quarantined` were put aside."""
+    """Decoded files: a `chunk` without bodies, and the rows of all records except those `left_out`.
+
+    A damaged file is part of the chunk, without records.
+    """
 
     chunk: Chunk
     rows: Rows
-    quarantined: Sequence[CaptureFile]
+    damaged: Sequence[Damaged] = ()
+    left_out: Places | None = None
+
+    @property
+    def count(self) -> int:
+        """The number of records that became rows or are marks of erasures."""
+        return self.chunk.event_count - sum(map(len, (self.left_out or {}).values()))
 
 
-def read_events(capture: CaptureFiles, fetch: Fetch, files: Sequence[CaptureFile]) -> Read:
-    """Read files of the hub of events by `fetch`, which may leave some out. Raise Unavailable."""
+def read_events(fetch: Fetch, files: Sequence[CaptureFile], marks: Marks, left_out: Places | None = None) -> Read:
+    """Read files of the hub of events. `fetch` may leave some out. Raise Unavailable."""
     with Parser() as parser:
-        return _read(capture, fetch, files, lambda chunk: event_rows(chunk, parser.parse))
+        return _read(fetch, files, left_out, lambda chunk: event_rows(chunk, marks, parser.parse))
 
 
-def read_failed_events(capture: CaptureFiles, fetch: Fetch, files: Sequence[CaptureFile]) -> Read:
-    """Read files of the hub of failed events by `fetch`, which may leave some out. Raise Unavailable."""
-    return _read(capture, fetch, files, failed_event_rows)
+def read_failed_events(
+    fetch: Fetch, files: Sequence[CaptureFile], marks: Marks, left_out: Places | None = None
+) -> Read:
+    """Read files of the hub of failed events. `fetch` may leave some out. Raise Unavailable."""
+    return _read(fetch, files, left_out, lambda chunk: failed_event_rows(chunk, marks))
 
 
-def _read(capture: CaptureFiles, fetch: Fetch, files: Sequence[CaptureFile], make: Callable[[Chunk], Rows]) -> Read:
+def _read(
+    fetch: Fetch, files: Sequence[CaptureFile], left_out: Places | None, to_rows: Callable[[Chunk], Rows]
+) -> Read:
     chunks: list[Chunk] = []
-    made: list[Rows] = [make(Chunk())]
-    quarantined: list[CaptureFile] = []
-    for chunk, unreadable in ahead(read_part(capture, fetch(part)) for part in _parts(files)):
-        made.append(make(chunk))
+    rows: list[Rows] = [to_rows(Chunk())]
+    damaged: list[Damaged] = []
+    # In parts of about the size that is decoded at once.
+    for chunk, unreadable in prefetch(_read_part(fetch(part)) for part in grouped(files, JOINED_BYTES, len(files))):
+        rows.append(to_rows(chunk.without(left_out) if left_out else chunk))
         chunks.append(chunk.without_bodies())
-        quarantined += unreadable
+        damaged += unreadable
         del chunk
-    return Read(Chunk.joined(chunks), Rows.joined(made), quarantined)
+    return Read(Chunk.joined(chunks), Rows.joined(rows), damaged, left_out)
 
 
-def read_part(
-    capture: CaptureFiles, files: Sequence[tuple[CaptureFile, Content]]
-) -> tuple[Chunk, Sequence[CaptureFile]]:
-    """What the files hold, and those that cannot be read and are put aside. Raise Unavailable."""
+def _read_part(files: Sequence[tuple[CaptureFile, Content]]) -> tuple[Chunk, Sequence[Damaged]]:
     captured = decode_files([content for _, content in files])
-    quarantined = []
-    for index, problem in captured.unreadable.items():
-        file, content = files[index]
-        log.error("%s cannot be read and is put aside: %s", file.path, problem)
-        capture.quarantine(file, content, problem)
-        quarantined.append(file)
-    return Chunk([file for file, _ in files], captured), quarantined
-
-
-def _parts(files: Sequence[CaptureFile]) -> Iterator[Sequence[CaptureFile]]:
-    """The files in order, as many at a time as are decoded at once."""
-    part: list[CaptureFile] = []
-    size = 0
-    for file in files:
-        if part and size + file.size_bytes > JOINED_BYTES:
-            yield part
-            part, size = [], 0
-        part.append(file)
-        size += file.size_bytes
-    if part:
-        yield part
+    damaged = [Damaged(*files[index], problem) for index, problem in captured.unreadable.items()]
+    return Chunk([file for file, _ in files], captured), damaged

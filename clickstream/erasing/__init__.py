@@ -1,1 +1,1 @@
-"""Erasing: one person's data found and removed in every copy, or handed over to that person."""
+"""Erases one person's data from every copy, or exports it for that person."""

@@ -1,4 +1,4 @@
-"""What takes the place of a person's events: nothing, or what tells of nobody and still counts."""
+"""Removal and anonymisation: what replaces a person's events. Anonymised events still count in reports."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from urllib.parse import quote
 import orjson
 import pyarrow as pa
 
-from clickstream.erasing.naming import TELLING_LENGTH, WORD
+from clickstream.erasing.naming import WORD, is_telling
 from clickstream.erasing.person import Person
 
-# What an event says of nobody; every other column is emptied, one that is added some day too.
+# Columns that cannot identify a person. All others, including columns added later, are emptied.
 KEPT = frozenset(
     {
         *("site", "event_type", "event_name", "received_at", "occurred_at", "clock_clamped", "session_index"),
         *("page_host", "page_path", "referrer_host", "utm_source", "utm_medium", "utm_campaign"),
-        *("consent", "advertising", "definition_version", "dialect", "tracker"),
+        *("consent", "advertising", "definition_version", "dialect", "tracker", "interactive"),
+        *("key_kind", "stream", "id_source", "user_verified"),
         *("browser", "os", "device_class", "is_bot", "primary_language", "screen_class", "enrichment_version"),
         *("click_id_kind", "source", "medium", "channel", "country", "id_reused"),
-        *("request_accepted", "request_failed"),
-        *("event_date", "hub_partition", "sequence_number", "enqueued_at", "capture_file"),
+        *("event_date", "hub_partition", "sequence_number", "enqueued_at", "capture_file", "batch"),
     }
 )
-# Ids that become tokens: what was equal stays equal. Those of persons and devices share one sort, as aliases mix them.
+# Ids that become tokens; equal ids get equal tokens. Ids of persons and devices share one sort, as aliases mix them.
 TOKENS: Mapping[str, str] = {
     "anonymous_id": "person",
     "user_id": "person",
@@ -43,16 +43,16 @@ EMPTY_FAILED: Mapping[str, Any] = {"pointer": "", "message": "erased", "seen": {
 
 
 class Change(Protocol):
-    """What becomes of a person's events."""
+    """How a person's events are replaced."""
 
     def events(self, rows: pa.Table) -> pa.Table:
-        """The rows of `events` that take the place of these: as many, or none."""
+        """The rows of `events` that replace these: the same number, or none."""
 
     def failed(self, rows: pa.Table) -> pa.Table:
         """The same for `failed_events`."""
 
     def event_body(self, body: bytes) -> bytes | None:
-        """What takes the place of an event on its way; None for nothing."""
+        """The body that replaces a captured event's; None if nothing is left."""
 
     def failed_body(self, body: bytes) -> bytes | None:
         """The same for a failed event."""
@@ -60,7 +60,7 @@ class Change(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """Nothing is left."""
+    """Leaves nothing."""
 
     def events(self, rows: pa.Table) -> pa.Table:
         return rows.slice(0, 0)
@@ -77,15 +77,17 @@ class Removal:
 
 @dataclass(frozen=True)
 class Anonymisation:
-    """Events stay, of nobody: ids become tokens of a secret that is thrown away, free text is gone."""
+    """Keeps events without the person: ids become keyed hashes whose secret is discarded, free text is removed."""
 
     person: Person
     secret: bytes = field(repr=False)
 
     def events(self, rows: pa.Table) -> pa.Table:
-        told = [self._event(row) for row in rows.to_pylist()]
-        texts = [{**row, **{name: orjson.dumps(row[name]).decode() for name in EMPTY}} for row in told]
-        filled = [{name: _filled(rows.schema.field(name), value) for name, value in row.items()} for row in texts]
+        events_of_rows = [self._event(row) for row in rows.to_pylist()]
+        rows_of_text = [{**row, **{name: orjson.dumps(row[name]).decode() for name in EMPTY}} for row in events_of_rows]
+        filled = [
+            {name: _filled(rows.schema.field(name), value) for name, value in row.items()} for row in rows_of_text
+        ]
         return pa.Table.from_pylist(filled, schema=rows.schema)
 
     def failed(self, rows: pa.Table) -> pa.Table:
@@ -106,32 +108,32 @@ class Anonymisation:
         return orjson.dumps({**failed, **EMPTY_FAILED, "payload": "", "payload_truncated": True})
 
     def _event(self, event: Mapping[str, Any]) -> dict[str, Any]:
-        kept: dict[str, Any] = {}
+        anonymised: dict[str, Any] = {}
         for name, value in event.items():
             if name in KEPT:
-                kept[name] = self._without_ids(value)
+                anonymised[name] = self._without_ids(value)
             elif name in TOKENS and value is not None:
-                kept[name] = self._token(TOKENS[name], value)
+                anonymised[name] = self._token(TOKENS[name], value)
             else:
-                kept[name] = EMPTY.get(name)
-        return kept
+                anonymised[name] = EMPTY.get(name)
+        return anonymised
 
     def _token(self, sort: str, value: str) -> str:
         content = sort.encode() + b"\0" + value.encode("utf-8", "surrogatepass")
         return hmac.digest(self.secret, content, sha256).hex()[:32]
 
-    def _without_ids(self, value: Any) -> Any:
-        return self._ids.sub("erased", value) if isinstance(value, str) and self._ids is not None else value
+    def _without_ids(self, text: Any) -> Any:
+        return self._ids.sub("erased", text) if isinstance(text, str) and self._ids is not None else text
 
     @cached_property
     def _ids(self) -> re.Pattern[str] | None:
-        telling = {id for id in self.person.ids if len(id) >= TELLING_LENGTH}
-        spelled = [re.escape(text) for id in sorted(telling) for text in {id, quote(id, safe="")}]
+        telling = sorted(filter(is_telling, self.person.ids))
+        spelled = [re.escape(text) for id in telling for text in {id, quote(id, safe="")}]
         return re.compile(rf"(?<!{WORD})(?:{'|'.join(spelled)})(?!{WORD})") if spelled else None
 
 
 def _filled(column: pa.Field, value: Any) -> Any:
-    """The value, or what stands for none in a column that may hold no null."""
+    """The value; for None in a column that is not nullable, false, 0 or an empty text."""
     if value is not None or column.nullable:
         return value
     return {pa.bool_(): False, pa.int64(): 0, pa.string(): ""}[column.type]

@@ -1,14 +1,17 @@
-"""The erasure: a person's events out of every copy, and a receipt once none is left.
+"""The erasure: removes a person's events from every copy, and writes a receipt once none is left.
 
-It goes in steps that may be done again: note whom the compactor has to leave out; change captured files, the spill and
-what was put aside; change both tables, which makes a compactor that is under way look again; delete files of older
-versions; ask the tables. All over again until nothing is found. A crash leaves `state/erasing/`, with which the same
-request goes on; the receipt is written at the end.
+Its steps are idempotent: add the person to the suppression list; rewrite captured files, the spill and quarantined
+files; rewrite the tables, which makes a concurrent compactor retry; delete files of older versions; query the tables.
+Derived tables follow those that they are derived from, because whoever derives rows opens the tables in the opposite
+order: so a commit of rows from before the erasure fails, whatever its moment.
+They are repeated until nothing is found. A crash leaves `state/erasing/`, from which the same request continues; the
+receipt is written at the end.
 """
 
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -20,75 +23,94 @@ import pyarrow.compute as pc
 from clickstream.erasing import person as persons
 from clickstream.erasing.captured import Finder
 from clickstream.erasing.changing import Anonymisation, Change, Removal
+from clickstream.erasing.derived import EDGE_COLUMNS, EDIT_COLUMNS, IDENTITY_COLUMNS, DerivedRows, nothing
 from clickstream.erasing.erased import Erased, ErasureKeys
 from clickstream.erasing.linking import Linked, linked, links_in
 from clickstream.erasing.person import Person
 from clickstream.erasing.proof import proof_of
 from clickstream.erasing.raw_copies import RawCopies, Wanted
+from clickstream.erasing.reach import check_reach, preview
 from clickstream.erasing.receipt import signed
 from clickstream.erasing.request import ErasureRequest, Mode, PersonRequest
 from clickstream.erasing.state import ErasureState
-from clickstream.errors import Conflict, Unavailable
-from clickstream.lake.blobs import Blobs
-from clickstream.lake.delta import EVENTS_TABLE, FAILED_TABLE, TableSpec
-from clickstream.lake.erasable_table import ErasableTable, Replaced
-from clickstream.lake.storage import StorageAccount
+from clickstream.errors import Unavailable
 from clickstream.privacy.pseudonyms import PseudonymKeys
+from clickstream.retrying import retry_on_conflict
 from clickstream.settings import Settings
+from clickstream.storage.account import StorageAccount
+from clickstream.table import erasure
+from clickstream.table.delta import Table
+from clickstream.table.erasure import Replaced, Rewritten
+from clickstream.table.specs import (
+    EVENTS_TABLE,
+    FAILED_TABLE,
+    IDENTITIES_TABLE,
+    IDENTITY_EDGES_TABLE,
+    IDENTITY_EDITS_TABLE,
+    TableSpec,
+)
 
 log = logging.getLogger(__name__)
-# Compactors commit often, and only files that are new by then are looked at again.
+# High, because compactors commit often, and a retry reads only files that are new since the last try.
 TRIES_AFTER_CONFLICT = 50
 MAX_ROUNDS = 10
 SECRET_BYTES = 32
-# A run that is cut may leave as many changed files out of the receipt.
+# Progress is saved after this many changed files. A run that is interrupted may leave as many out of the receipt.
 FILES_BETWEEN_NOTES = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Either:
-    """Whom one of two finders means."""
+    """Selects the rows that either of two finders selects."""
 
     first: Finder
     second: Finder
 
     def in_events(self, rows: pa.Table) -> pa.ChunkedArray:
-        """Of each event, true where either means it."""
+        """Mask over events: the union of both finders' masks."""
         return pc.or_(self.first.in_events(rows), self.second.in_events(rows))
 
     def in_failed(self, rows: pa.Table) -> pa.ChunkedArray:
-        """Of each failed event, true where either means it."""
+        """Mask over failed events: the union of both finders' masks."""
         return pc.or_(self.first.in_failed(rows), self.second.in_failed(rows))
 
 
 @dataclass(slots=True)
-class Done:
-    """What was done so far, by this run and those before it that did not come to their end."""
+class Progress:
+    """What this run and earlier, interrupted runs of the same request have changed so far."""
 
     files: list[dict[str, Any]] = field(default_factory=list)
+    undecided: list[dict[str, Any]] = field(default_factory=list)
     tables: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def note_table(self, name: str, before: int, after: int, rows: int = 0, **files: Any) -> None:
-        """Add what one step did to a table."""
+        """Add one step's changes to a table: its versions before and after, rows, and files by kind."""
         table = self.tables.setdefault(
             name, {"version_before": before, "rows": 0, "removed": {}, "written": [], "old_files_deleted": {}}
         )
         table["version_after"] = after
         table["rows"] += rows
-        for kind, found in files.items():
-            table[kind] = table[kind] | found if isinstance(found, dict) else [*table[kind], *found]
+        for kind, paths in files.items():
+            table[kind] = table[kind] | paths if isinstance(paths, dict) else [*table[kind], *paths]
+
+    def records_by_site(self) -> Mapping[str, int]:
+        """The number of changed records by site."""
+        sites: Counter[str] = Counter()
+        for file in self.files:
+            sites.update(file["sites"])
+        return dict(sites)
 
     def counts(self) -> Mapping[str, int]:
-        """Records by store, and rows by table."""
+        """The number of changed records by store, and of changed rows by table."""
         counts = {name: table["rows"] for name, table in self.tables.items()}
         for file in self.files:
             name = f"{file['store']}_records"
-            counts[name] = counts.get(name, 0) + (file["records"] or 0)
+            counts[name] = counts.get(name, 0) + file["records"]
         return counts
 
 
 class Eraser:
-    """Erases persons. Several may run at once, and compactors beside them."""
+    """Erases persons. Several erasures may run at once, also next to compactors."""
 
     def __init__(
         self,
@@ -97,7 +119,10 @@ class Eraser:
         now: Callable[[], datetime],
         new_id: Callable[[], str],
         random: Callable[[int], bytes],
+        exported: Callable[[str], Sequence[Mapping[str, Any]]],
     ) -> None:
+        """`exported` lists the exports of a site whose files were written or are being written."""
+        self._exported = exported
         self._account = account
         self._container = settings.lake_container
         self._now = now
@@ -106,52 +131,67 @@ class Eraser:
         self._keys = ErasureKeys.derive(settings.visitor_id_key)
         self._pseudonym_keys = PseudonymKeys.parse(settings.pseudonym_keys, settings.visitor_id_key)
         lake, capture, spill = (
-            Blobs(account.container(name))
+            account.container(name)
             for name in (settings.lake_container, settings.capture_container, settings.spill_container)
         )
         self._state = ErasureState(lake, self._keys)
-        self._copies = RawCopies(capture, spill, lake, settings.event_hub_name, settings.failed_event_hub_name)
+        self._copies = RawCopies(
+            capture, spill, lake, settings.event_hub_name, settings.failed_event_hub_name, self._keys.marks
+        )
 
     def erase(self, request: ErasureRequest) -> dict[str, Any]:
-        """Erase the person up to this moment; the receipt, signed.
+        """Erase the person's events up to now. Returns the signed receipt; for a dry run, `preview`, changing nothing.
 
-        Raise Unavailable when storage fails or others are quicker all the time. The same request goes on from there.
+        Raise InvalidRequest (too_common), LimitExceeded; Unavailable if storage fails or other writers keep committing
+        first. The same request then continues from there.
         """
         until = self._now()
         given = self._given(request, until)
+        linked_person = self._linked(given) if request.linked else Linked(given)
+        if request.dry_run:
+            return dict(preview(linked_person, given, self._open(EVENTS_TABLE), self._open(FAILED_TABLE)))
+        if not request.force:
+            check_reach(self._open(FAILED_TABLE), linked_person.person)
         name = self._name(request, given)
-        kept = self._state.under_way(name) or {
+        state = self._state.under_way(name) or {
             "erasure_id": self._new_id(),
             "asked_at": until.isoformat(),
             "secret": self._random(SECRET_BYTES).hex(),
             "digests": [],
             "shared": 0,
-            "done": asdict(Done()),
+            "done": asdict(Progress()),
         }
-        found = self._linked(given) if request.linked else Linked(given, frozenset())
-        person = found.person
-        digests = sorted({*kept["digests"], *self._keys.digests_of(person)})
-        kept = {**kept, "digests": digests, "shared": max(kept["shared"], len(found.shared))}
-        self._state.keep_under_way(name, kept)
+        person = linked_person.person
+        digests = sorted({*state["digests"], *self._keys.digests_of(person)})
+        state = {**state, "digests": digests, "shared": max(state["shared"], len(linked_person.shared))}
+        self._state.keep_under_way(name, state)
         self._state.note(person)
-        wanted = Wanted(person, self._finder(person, digests), self._change(request.mode, person, kept["secret"]))
-        done = Done(**kept["done"])
-        proof = self._erase_all(wanted, done, lambda: self._state.keep_under_way(name, {**kept, "done": asdict(done)}))
+        wanted = Wanted(person, self._finder(person, digests), self._change(request.mode, person, state["secret"]))
+        progress = Progress(**state["done"])
+        unknown = frozenset(digests) - set(self._keys.digests_of(person))
+        proof = self._erase_all(
+            wanted,
+            DerivedRows(person, unknown, self._keys),
+            progress,
+            lambda: self._state.keep_under_way(name, {**state, "done": asdict(progress)}),
+        )
         receipt = signed(
             {
-                "erasure_id": kept["erasure_id"],
+                "erasure_id": state["erasure_id"],
                 "site": request.site_id,
                 "mode": request.mode.value,
                 "asked_by": request.asked_by,
-                "asked_at": kept["asked_at"],
+                "asked_at": state["asked_at"],
                 "until": until.isoformat(),
                 "completed_at": self._now().isoformat(),
                 "subject": digests,
                 "linked": request.linked,
-                "shared_devices_left": kept["shared"],
-                "counts": done.counts(),
-                **asdict(done),
+                "shared_devices_left": state["shared"],
+                "counts": progress.counts(),
+                "records_by_site": progress.records_by_site(),
+                **asdict(progress),
                 "proof": proof,
+                "exports": self._exported(request.site_id),
             },
             self._keys,
         )
@@ -163,7 +203,7 @@ class Eraser:
         return Person.of(request.site_id, request.user_ids, request.anonymous_ids, until, self._pseudonym_keys)
 
     def _name(self, request: ErasureRequest, given: Person) -> str:
-        """The same for the same request, and it tells no id."""
+        """A name that is the same for the same request and reveals no id."""
         content = "\0".join([request.mode.value, str(request.linked), *self._keys.digests_of(given)])
         return self._keys.digest(request.site_id, "request", content)
 
@@ -171,7 +211,7 @@ class Eraser:
         return linked(given, links_in(self._open(EVENTS_TABLE), given.site))
 
     def _finder(self, person: Person, digests: Sequence[str]) -> Finder:
-        """The person; with who is known by digests alone, since the links to them were erased by a run before this."""
+        """A finder of the person, and of ids known only by digest because an earlier run erased the links to them."""
         if digests == self._keys.digests_of(person):
             return person
         return Either(person, Erased(self._keys, {person.site: dict.fromkeys(digests, person.until)}))
@@ -180,40 +220,57 @@ class Eraser:
     def _change(mode: Mode, person: Person, secret: str) -> Change:
         return Removal() if mode is Mode.ERASE else Anonymisation(person, bytes.fromhex(secret))
 
-    def _open(self, spec: TableSpec) -> ErasableTable:
-        return ErasableTable.open_or_create(spec, self._account, self._container)
+    def _open(self, spec: TableSpec) -> Table:
+        return Table.open_or_create(spec, self._account, self._container)
 
-    def _erase_all(self, wanted: Wanted, done: Done, keep: Callable[[], None]) -> Sequence[Mapping[str, Any]]:
-        """Go on until a round finds nothing. Returns the proof."""
-        looked_at: dict[str, dict[str, Replaced | None]] = {EVENTS_TABLE.name: {}, FAILED_TABLE.name: {}}
+    def _is_there(self, spec: TableSpec) -> bool:
+        """Whether a table has to be rewritten. Those of events are created if there are none."""
+        tables_of_events = (EVENTS_TABLE, FAILED_TABLE)
+        return spec in tables_of_events or Table.open(spec, self._account, self._container) is not None
+
+    def _erase_all(
+        self, wanted: Wanted, derived: DerivedRows, progress: Progress, save: Callable[[], None]
+    ) -> Sequence[Mapping[str, Any]]:
+        """Repeat rounds until one finds nothing. Returns the proof. Raise Unavailable after MAX_ROUNDS."""
+        steps = (
+            (EVENTS_TABLE, persons.EVENT_COLUMNS, wanted.finder.in_events, wanted.change.events),
+            (FAILED_TABLE, persons.FAILED_COLUMNS, wanted.finder.in_failed, wanted.change.failed),
+            (IDENTITY_EDGES_TABLE, EDGE_COLUMNS, derived.in_edges, nothing),
+            (IDENTITIES_TABLE, IDENTITY_COLUMNS, derived.in_identities, nothing),
+            (IDENTITY_EDITS_TABLE, EDIT_COLUMNS, derived.in_edits, derived.without_ids),
+        )
+        examined: dict[str, dict[str, Replaced | None]] = {spec.name: {} for spec, *_ in steps}
+        clean: dict[str, set[str]] = {spec.name: set() for spec, *_ in steps}
         for round in range(MAX_ROUNDS):
-            before = len(done.files)
+            before = len(progress.files)
+            progress.undecided.clear()
             for change in self._copies.change(wanted):
-                done.files.append(asdict(change))
-                if len(done.files) % FILES_BETWEEN_NOTES == 0:
-                    keep()
-            keep()
-            changed = len(done.files) > before
-            log.info("round %d: %d files changed", round + 1, len(done.files) - before)
-            for spec, columns, find, replace in (
-                (EVENTS_TABLE, persons.EVENT_COLUMNS, wanted.finder.in_events, wanted.change.events),
-                (FAILED_TABLE, persons.FAILED_COLUMNS, wanted.finder.in_failed, wanted.change.failed),
-            ):
+                if change.action == "listed":
+                    progress.undecided.append(asdict(change))
+                    continue
+                progress.files.append(asdict(change))
+                if len(progress.files) % FILES_BETWEEN_NOTES == 0:
+                    save()
+            save()
+            changed = len(progress.files) > before
+            log.info("round %d: %d files changed", round + 1, len(progress.files) - before)
+            for spec, columns, find, replace in steps:
+                if not self._is_there(spec):  # whoever creates it from now on reads the tables above without the person
+                    continue
                 log.info("round %d: %s", round + 1, spec.name)
-                table, rows = self._rewrite(spec, columns, find, replace, looked_at[spec.name], done, round == 0)
-                keep()
-                old = table.forget(columns, find)
-                done.note_table(spec.name, table.version, table.version, old_files_deleted=dict(old))
-                keep()
-                changed = changed or rows > 0 or len(old) > 0
+                table, rows = self._rewrite(spec, columns, find, replace, examined[spec.name], progress, round == 0)
+                save()
+                old = erasure.forget(table, columns, find, clean[spec.name])
+                progress.note_table(spec.name, table.version, table.version, old_files_deleted=dict(old))
+                save()
+                # Rows of `identities` have no moment: those of events from after the erasure may come at any time.
+                changed = changed or (spec is not IDENTITIES_TABLE and (rows > 0 or len(old) > 0))
             if not changed:
                 break
-        proof = [
-            proof_of(self._open(EVENTS_TABLE), wanted.person),
-            proof_of(self._open(FAILED_TABLE), wanted.person),
-        ]
+        proven = (EVENTS_TABLE, FAILED_TABLE, IDENTITY_EDGES_TABLE)
+        proof = [proof_of(self._open(spec), wanted.person) for spec in proven if self._is_there(spec)]
         if changed or any(statement["result"] for statement in proof):
-            raise Unavailable(f"events of the person were found again {MAX_ROUNDS} times; ask again")
+            raise Unavailable(f"events of the person were found again in {MAX_ROUNDS} rounds; repeat the request")
         return proof
 
     def _rewrite(
@@ -222,24 +279,21 @@ class Eraser:
         columns: Sequence[str],
         find: Callable[[pa.Table], pa.ChunkedArray],
         replace: Callable[[pa.Table], pa.Table],
-        looked_at: dict[str, Replaced | None],
-        done: Done,
+        examined: dict[str, Replaced | None],
+        progress: Progress,
         first: bool,
-    ) -> tuple[ErasableTable, int]:
-        for _ in range(TRIES_AFTER_CONFLICT):
+    ) -> tuple[Table, int]:
+        def rewrite() -> tuple[Table, Rewritten]:
             table = self._open(spec)
-            try:
-                made = table.rewrite(columns, find, replace, "erased", looked_at, always=first)
-            except Conflict:
-                log.info("another writer of %s was first; looking again", spec.name)
-                continue
-            done.note_table(
-                spec.name,
-                made.version_before,
-                made.version_after,
-                made.rows,
-                removed=made.removed,
-                written=made.written,
-            )
-            return table, made.rows
-        raise Unavailable(f"others changed {spec.name} {TRIES_AFTER_CONFLICT} times")
+            return table, erasure.rewrite(table, columns, find, replace, "erased", examined, always=first)
+
+        table, result = retry_on_conflict(rewrite, spec.name, TRIES_AFTER_CONFLICT)
+        progress.note_table(
+            spec.name,
+            result.version_before,
+            result.version_after,
+            result.rows,
+            removed=result.removed,
+            written=result.written,
+        )
+        return table, result.rows

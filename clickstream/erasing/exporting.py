@@ -1,4 +1,4 @@
-"""Everything that the tables hold about one person, as lines of JSON."""
+"""Exports everything that the tables hold about one person as NDJSON."""
 
 from __future__ import annotations
 
@@ -9,16 +9,26 @@ from typing import Any
 import orjson
 
 from clickstream.erasing import person as persons
-from clickstream.erasing.linking import linked, links_in
+from clickstream.erasing.derived import EDGE_COLUMNS, EDIT_COLUMNS, IDENTITY_COLUMNS, DerivedRows
+from clickstream.erasing.linking import Linked, linked, links_in
 from clickstream.erasing.person import Person
+from clickstream.erasing.reach import check_reach, preview
 from clickstream.erasing.request import ExportRequest
 from clickstream.errors import LimitExceeded
-from clickstream.lake.delta import EVENTS_TABLE, FAILED_TABLE, TableSpec
-from clickstream.lake.erasable_table import ErasableTable
-from clickstream.lake.progress_file import read_progress
-from clickstream.lake.storage import StorageAccount
 from clickstream.privacy.pseudonyms import PseudonymKeys
 from clickstream.settings import Settings
+from clickstream.storage.account import StorageAccount
+from clickstream.storage.progress import read_progress
+from clickstream.table.delta import Table
+from clickstream.table.erasure import whole_rows
+from clickstream.table.specs import (
+    EVENTS_TABLE,
+    FAILED_TABLE,
+    IDENTITIES_TABLE,
+    IDENTITY_EDGES_TABLE,
+    IDENTITY_EDITS_TABLE,
+    TableSpec,
+)
 
 END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 DOCUMENTS = ("properties", "context", "violations", "seen")
@@ -34,32 +44,55 @@ class Exporter:
         self._now = now
 
     def lines(self, request: ExportRequest) -> Iterator[bytes]:
-        """One line for each event and failed event, each `{"table": ..., "row": {...}}`, in the order of the files.
+        """One line for each row about the person, each `{"table": ..., "row": {...}}`, in the order of the files.
 
-        The last line is `{"end": {...}}`: how many there were, and up to which moment the tables are complete. An
-        export without it was cut. Raise Unavailable, also while lines are read.
+        The last line is `{"end": {...}}`: the numbers of rows, and the moment until which the tables are complete. An
+        export without it was cut off. A dry run has one line, that of `preview`.
+
+        Raise InvalidRequest (too_common), LimitExceeded, Unavailable, the last also during iteration.
         """
         now = self._now()
         events, failed = self._open(EVENTS_TABLE), self._open(FAILED_TABLE)
-        person = Person.of(request.site_id, request.user_ids, request.anonymous_ids, END_OF_TIME, self._keys)
-        shared: frozenset[str] = frozenset()
-        if request.linked:
-            found = linked(person, links_in(events, person.site))
-            person, shared = found.person, found.shared
-        counts = dict.fromkeys((EVENTS_TABLE.name, FAILED_TABLE.name), 0)
-        for table, columns, find in (
+        given = Person.of(request.site_id, request.user_ids, request.anonymous_ids, END_OF_TIME, self._keys)
+        linked_person = linked(given, links_in(events, given.site)) if request.linked else Linked(given)
+        person = linked_person.person
+        if request.dry_run:
+            yield _line(preview(linked_person, given, events, failed))
+            return
+        if not request.force:
+            check_reach(failed, person)
+        derived = DerivedRows(person)
+        steps = [
             (events, persons.EVENT_COLUMNS, person.in_events),
             (failed, persons.FAILED_COLUMNS, person.in_failed),
+        ]
+        for spec, columns_of_table, found in (
+            (IDENTITY_EDGES_TABLE, EDGE_COLUMNS, derived.in_edges),
+            (IDENTITIES_TABLE, IDENTITY_COLUMNS, derived.in_identities),
+            (IDENTITY_EDITS_TABLE, EDIT_COLUMNS, derived.in_edits),
         ):
-            for rows in table.rows(columns, find):
+            if (table := Table.open(spec, self._account, self._container)) is not None:
+                steps.append((table, columns_of_table, found))
+        counts = {table.spec.name: 0 for table, *_ in steps}
+        for table, columns, find in steps:
+            for rows in whole_rows(table, columns, find):
                 for row in rows.to_pylist():
                     counts[table.spec.name] += 1
                     yield _line({"table": table.spec.name, "row": {name: _plain(name, row[name]) for name in row}})
         until = read_progress(self._account.container(self._container)).complete_until
-        yield _line({"end": {**counts, "asked_at": now, "complete_until": until, "shared_devices_left": len(shared)}})
+        yield _line(
+            {
+                "end": {
+                    **counts,
+                    "asked_at": now,
+                    "complete_until": until,
+                    "shared_devices_left": len(linked_person.shared),
+                }
+            }
+        )
 
     def document(self, request: ExportRequest, max_bytes: int) -> bytes:
-        """All lines at once. Raise LimitExceeded when they have more than `max_bytes`, Unavailable."""
+        """All lines as one NDJSON document. Raise as `lines`, and LimitExceeded beyond `max_bytes`."""
         parts: list[bytes] = []
         size = 0
         for line in self.lines(request):
@@ -69,8 +102,8 @@ class Exporter:
                 raise LimitExceeded(f"the export has more than {max_bytes} bytes; the command has no limit")
         return b"".join(parts)
 
-    def _open(self, spec: TableSpec) -> ErasableTable:
-        return ErasableTable.open_or_create(spec, self._account, self._container)
+    def _open(self, spec: TableSpec) -> Table:
+        return Table.open_or_create(spec, self._account, self._container)
 
 
 def _plain(name: str, value: Any) -> Any:

@@ -1,84 +1,69 @@
-"""What arrives late of erased persons: left out by the compactor, and taken out of the captured files it came in."""
+"""The suppression filter: events of erased persons that arrive late are not compacted, and are removed from their
+captured files.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Self
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from clickstream.erasing.captured import Found, change_records
+from clickstream.capture.marks import Marks, Split
+from clickstream.erasing.captured import MatchedRecords, change_records
 from clickstream.erasing.changing import Removal
-from clickstream.erasing.erased import ErasureKeys, is_mark, marked
+from clickstream.erasing.erased import ErasureKeys
 from clickstream.erasing.state import ErasureState
-from clickstream.errors import Conflict, Unavailable
-from clickstream.lake.blobs import Blobs
-from clickstream.lake.storage import StorageAccount
+from clickstream.retrying import retry_on_conflict
 from clickstream.settings import Settings
-
-TRIES_AFTER_CONFLICT = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Split:
-    """Rows that are compacted, and rows that are only counted, as erased."""
-
-    kept: pa.Table
-    erased: pa.Table
+from clickstream.storage.account import StorageAccount
+from clickstream.storage.blobs import Container
+from clickstream.table.specs import EVENTS_TABLE, TableSpec
 
 
 class LateEvents:
-    """Who was erased is read at each call. Call it after the table was opened that the rows are committed to: an
-    erasure that is noted later makes that commit fail, see docs/decisions/0015-erasure-is-noted-first.md.
+    """Applies the suppression list, which it reads at each call.
+
+    Call it after opening the table that the rows are committed to: an erasure that is noted later makes that commit
+    fail, see docs/decisions/0015-erasure-is-noted-first.md.
     """
 
-    def __init__(self, state: ErasureState, capture: Blobs) -> None:
+    def __init__(self, state: ErasureState, capture: Container, marks: Marks) -> None:
         self._state = state
         self._capture = capture
+        self.marks = marks
 
     @classmethod
     def of(cls, account: StorageAccount, settings: Settings) -> Self:
-        """The lake and the captured files of these settings."""
+        """The filter for the lake and the captured files of these settings."""
         keys = ErasureKeys.derive(settings.visitor_id_key)
-        state = ErasureState(Blobs(account.container(settings.lake_container)), keys)
-        return cls(state, Blobs(account.container(settings.capture_container)))
+        state = ErasureState(account.container(settings.lake_container), keys)
+        return cls(state, account.container(settings.capture_container), keys.marks)
 
-    def split_events(self, rows: pa.Table) -> Split:
-        """Apart those of erased persons from before their erasure. Raise Unavailable."""
-        erased = self._state.erased()
-        return self._split(rows, erased.in_events(rows)) if erased.sites else Split(rows, rows.slice(0, 0))
+    def rewrite_files_without_erased(self, rows: pa.Table, spec: TableSpec) -> Split:
+        """Split off rows of erased persons from before their erasure, and rewrite their captured files without them.
 
-    def split_failed(self, rows: pa.Table) -> Split:
-        """Apart those that name erased persons, and what stands in captured files for erased events.
-
-        Raise Unavailable.
+        Failed events are split off if they name an erased person. Raise Unavailable.
         """
-        marks = is_mark(rows["payload"])
-        gone = marked(rows.filter(marks))
-        rows = rows.filter(pc.invert(marks))
         erased = self._state.erased()
-        found = self._split(rows, erased.in_failed(rows)) if erased.sites else Split(rows, rows.slice(0, 0))
-        return Split(found.kept, pa.concat_tables([gone, found.erased.select(gone.column_names)]))
+        if not erased.sites:
+            return Split(rows, rows.slice(0, 0))
+        # By name: a worker of another process has a copy of the definition.
+        mask = erased.in_events(rows) if spec.name == EVENTS_TABLE.name else erased.in_failed(rows)
+        matches = rows.filter(mask)
+        for path in pc.unique(matches["capture_file"]).to_pylist():
+            of_file = matches.filter(pc.equal(matches["capture_file"], path))
+            self._rewrite_file(path, MatchedRecords(self.marks.of_rows(of_file)))
+        return Split(rows.filter(pc.invert(mask)), matches)
 
-    def _split(self, rows: pa.Table, erased: pa.ChunkedArray) -> Split:
-        found = rows.filter(erased)
-        numbers: dict[str, set[int]] = {}
-        for path, number in zip(found["capture_file"].to_pylist(), found["sequence_number"].to_pylist(), strict=True):
-            numbers.setdefault(path, set()).add(number)
-        for path, some in numbers.items():
-            self._take_out(path, Found(others=frozenset(some)))
-        return Split(rows.filter(pc.invert(erased)), found)
+    def _rewrite_file(self, path: str, matches: MatchedRecords) -> None:
+        """Replace records of a captured file by their marks.
 
-    def _take_out(self, path: str, found: Found) -> None:
-        """Of a spilled blob there is nothing to do: it is deleted when its rows are committed."""
-        for _ in range(TRIES_AFTER_CONFLICT):
-            blob = self._capture.read(path)
-            if blob is None:
-                return
-            try:
-                self._capture.replace(blob, change_records(blob.data, found, Removal()))
-                return
-            except Conflict:
-                continue
-        raise Unavailable(f"others changed {path} {TRIES_AFTER_CONFLICT} times")
+        A spilled blob is skipped, because it is deleted once its rows are committed.
+        """
+
+        def rewrite() -> None:
+            if (blob := self._capture.read(path)) is not None:
+                self._capture.write_if(path, change_records(blob.data, matches, Removal()), blob.version)
+
+        retry_on_conflict(rewrite, path)

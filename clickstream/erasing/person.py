@@ -1,4 +1,4 @@
-"""Who is meant by ids, and which rows are that person's."""
+"""A person by ids, and the rule for which rows are that person's."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from clickstream.erasing.naming import named_in
-from clickstream.lake.schema import TIMESTAMP
+from clickstream.model.schema import TIMESTAMP
 from clickstream.privacy.pseudonyms import PseudonymKeys, all_pseudonyms, normalized
 
-# What the rules below look at; the rest of a file need not be read to know whether it holds the person.
+# The columns that the rules below read. No others are needed to find out whether a file holds the person.
 EVENT_COLUMNS = (
     "site",
     "user_id",
@@ -31,7 +31,7 @@ FAILED_COLUMNS = ("site", "received_at", "payload", "seen")
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """One person on one site, by all names under which rows may tell of them, up to the moment `until`."""
+    """One person on one site, with all ids that rows may have, and only for rows up to the moment `until`."""
 
     site: str
     user_ids: frozenset[str]
@@ -47,41 +47,43 @@ class Person:
         until: datetime,
         keys: PseudonymKeys,
     ) -> Self:
-        """The person of ids as callers know them: as stored plainly, and as pseudonyms of every key."""
+        """The person with these ids as callers know them, plus each id's pseudonym under every key."""
         return cls(site, _stored(user_ids, keys), _stored(anonymous_ids, keys), until)
 
     @property
     def ids(self) -> frozenset[str]:
-        """Every id."""
+        """All ids, of users and devices."""
         return self.user_ids | self.anonymous_ids
 
     def in_events(self, rows: pa.Table) -> pa.ChunkedArray:
-        """Of each event, true where it is the person's: by its ids, or, of an alias, by its other id."""
+        """Mask over events: true for the person's, by user id, anonymous id or an alias's former id."""
         users, devices = pa.array(sorted(self.user_ids), pa.string()), pa.array(sorted(self.anonymous_ids), pa.string())
         either = pa.array(sorted(self.ids), pa.string())
         named = pc.or_(pc.is_in(rows["user_id"], users), pc.is_in(rows["anonymous_id"], devices))
         named = pc.or_(named, pc.is_in(rows["previous_id"], either))
-        meant = pc.and_(pc.equal(rows["site"], self.site), pc.less_equal(happened_at(rows), _scalar(self.until)))
-        return pc.fill_null(pc.and_(named, meant), False)
+        in_scope = pc.and_(pc.equal(rows["site"], self.site), pc.less_equal(happened_at(rows), _scalar(self.until)))
+        return pc.fill_null(pc.and_(named, in_scope), False)
 
     def in_failed(self, rows: pa.Table) -> pa.ChunkedArray:
-        """Of each failed event, true where its original, or what was seen of its sender, names the person."""
+        """Mask over failed events: true if the original, or what the server saw of its sender, names the person.
+
+        A failed event without a site may be of any site, so it matches only with `telling_only`.
+        """
         here = pc.or_kleene(pc.is_null(rows["site"]), pc.equal(rows["site"], self.site))
-        meant = pc.fill_null(pc.and_kleene(here, pc.less_equal(rows["received_at"], _scalar(self.until))), False)
-        found = [
-            candidate and named_in(payload, seen).names_any(self.ids)
-            for candidate, payload, seen in zip(
-                meant.to_pylist(), rows["payload"].to_pylist(), rows["seen"].to_pylist(), strict=True
-            )
+        in_scope = pc.fill_null(pc.and_kleene(here, pc.less_equal(rows["received_at"], _scalar(self.until))), False)
+        columns = (in_scope, rows["site"], rows["payload"], rows["seen"])
+        matches = [
+            candidate and named_in(payload, seen).names_any(self.ids, telling_only=site is None)
+            for candidate, site, payload, seen in zip(*(column.to_pylist() for column in columns), strict=True)
         ]
-        return pa.chunked_array([pa.array(found, pa.bool_())])
+        return pa.chunked_array([pa.array(matches, pa.bool_())])
 
 
 def happened_at(rows: pa.Table) -> pa.ChunkedArray:
-    """When an event happened at the earliest that its clocks tell.
+    """The earliest moment at which an event can have happened by its clocks, one timestamp per row.
 
-    `occurred_at` of one that was sent late is moved close to its receipt; whether a person was erased before it
-    happened is told by its device then.
+    `occurred_at` of an event that was sent late is clamped close to its receipt. Then the device's clock decides
+    whether it happened before an erasure.
     """
     corrected = pc.subtract(rows["received_at"], pc.subtract(rows["sent_at"], rows["created_at"]))
     by_device = pc.coalesce(corrected, rows["created_at"])

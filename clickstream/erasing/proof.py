@@ -1,4 +1,4 @@
-"""What anybody may ask the tables to see that a person is in them no more."""
+"""SQL statements that prove that a person is no longer in the tables."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from clickstream.erasing.naming import TELLING_LENGTH, bounded
+from clickstream.erasing.naming import bounded, is_telling
 from clickstream.erasing.person import Person
 from clickstream.errors import Unavailable
-from clickstream.lake.delta import EVENTS_TABLE
-from clickstream.lake.erasable_table import ErasableTable
+from clickstream.table.delta import Table
+from clickstream.table.specs import EVENTS_TABLE, IDENTITY_EDGES_TABLE
 
 EVENTS_SQL = """
 SELECT count(*) FROM events WHERE site = $site AND least(occurred_at, received_at) <= $until
@@ -22,27 +22,34 @@ FAILED_SQL = """
 SELECT count(*) FROM failed_events WHERE coalesce(site, $site) = $site AND received_at <= $until
 AND (regexp_matches(decode(payload, 'replace'), $names_any) OR regexp_matches(coalesce(seen, ''), $names_any))
 """.strip()
+EDGES_SQL = """
+SELECT count(*) FROM identity_edges WHERE site = $site AND first_at <= $until
+AND (list_contains($ids, left_id) OR list_contains($ids, right_id))
+""".strip()
 _NOTHING = r"[^\s\S]"
 
 
-def proof_of(table: ErasableTable, person: Person) -> dict[str, Any]:
-    """A statement and its result for one table at one version; its parameters are the ids, so they are not told.
+def proof_of(table: Table, person: Person) -> dict[str, Any]:
+    """One table's entry in the receipt: `table`, `version`, `sql` and `result`, the number of rows that match.
 
-    Raise Unavailable.
+    The statement's parameters contain the ids, so they are left out. Raise Unavailable.
     """
-    about: dict[str, Any] = {"site": person.site, "until": person.until}
+    parameters: dict[str, Any] = {"site": person.site, "until": person.until}
     if table.spec is EVENTS_TABLE:
         sql = EVENTS_SQL
-        about |= {"user_ids": sorted(person.user_ids), "anonymous_ids": sorted(person.anonymous_ids)}
+        parameters |= {"user_ids": sorted(person.user_ids), "anonymous_ids": sorted(person.anonymous_ids)}
+    elif table.spec is IDENTITY_EDGES_TABLE:
+        sql = EDGES_SQL
+        parameters["ids"] = sorted(person.ids)
     else:
         sql = FAILED_SQL
-        telling = sorted(id for id in person.ids if len(id) >= TELLING_LENGTH)
-        about["names_any"] = "|".join(map(bounded, telling)) or _NOTHING
+        telling = sorted(filter(is_telling, person.ids))
+        parameters["names_any"] = bounded(telling) if telling else _NOTHING
     with duckdb.connect() as connection:
         connection.register(table.spec.name, table.dataset())
         try:
-            row = connection.execute(sql, about).fetchone()
-        except (duckdb.Error, OSError, pa.ArrowException) as error:  # duckdb passes on what the reader raises
+            row = connection.execute(sql, parameters).fetchone()
+        except (duckdb.Error, OSError, pa.ArrowException) as error:  # duckdb re-raises the reader's errors
             raise Unavailable(f"the table {table.spec.name} cannot be read: {error}") from error
     assert row is not None, "count(*) has one row"
     return {"table": table.spec.name, "version": table.version, "sql": sql, "result": row[0]}

@@ -1,4 +1,4 @@
-"""The receipt of an erasure: what was done, signed, so that it can be shown that nobody has changed it since."""
+"""The receipt of an erasure: a signed record of what was done, so that a later change to it can be detected."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ SIGNATURE = "signature"
 
 
 def canonical(document: Mapping[str, Any]) -> bytes:
-    """The one way to write a document: names in order, no spaces, ASCII."""
+    """Canonical JSON: sorted names, no spaces, ASCII."""
     return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
 
 
 def signed(receipt: Mapping[str, Any], keys: ErasureKeys) -> dict[str, Any]:
-    """The receipt with its signature: HMAC-SHA-256 of its canonical form, and which key made it."""
-    told = {**receipt, "key": key_name(keys)}
-    return {**told, SIGNATURE: _signature(told, keys)}
+    """The receipt with the name of the key, and the signature: HMAC-SHA-256 of its canonical form, in hex."""
+    document = {**receipt, "key": key_name(keys)}
+    return {**document, SIGNATURE: _signature(document, keys)}
 
 
 def problem_of(receipt: Mapping[str, Any], keys: ErasureKeys) -> str | None:
-    """Why a receipt is not ours as it was signed; None where it is."""
+    """Why a receipt is not valid; None if it is unchanged since it was signed with these keys."""
     if receipt.get("key") != key_name(keys):
         return "it was signed with another key: VISITOR_ID_KEY was another then, or this is no receipt of ours"
     unsigned = {name: value for name, value in receipt.items() if name != SIGNATURE}
@@ -35,7 +35,7 @@ def problem_of(receipt: Mapping[str, Any], keys: ErasureKeys) -> str | None:
 
 
 def key_name(keys: ErasureKeys) -> str:
-    """What tells one key from another without telling it."""
+    """A fingerprint of the key: 8 hex digits that do not reveal it."""
     return sha256(b"name of " + keys.receipts).hexdigest()[:8]
 
 

@@ -1,24 +1,24 @@
-"""What callers may ask of an erasure or an export, checked at the border: every problem at once, with its place."""
+"""The requests for an erasure and an export, validated at the border with every problem reported at once."""
 
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Self, TypeVar
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from clickstream.errors import InvalidRequest, RequestTooLarge
-from clickstream.sites.problems import pointer
+from clickstream.problems import parse_body
 
 MAX_BODY_BYTES = 262_144
 MAX_IDS = 100
+INVALID = "invalid_person"
 
 Id = Annotated[str, StringConstraints(min_length=1, max_length=2000, pattern=r"\S")]
 Ids = Annotated[tuple[Id, ...], Field(max_length=MAX_IDS)]
 
 
 class Mode(StrEnum):
-    """What becomes of the person's events."""
+    """How the person's events are replaced."""
 
     ERASE = "erase"
     ANONYMISE = "anonymise"
@@ -33,7 +33,14 @@ class PersonRequest(BaseModel):
     user_ids: Ids = Field(default=(), description="Ids of the known person, plain, also where the site pseudonymises.")
     anonymous_ids: Ids = Field(default=(), description="Ids of the person's devices.")
     linked: Annotated[bool, Field(strict=True)] = Field(
-        default=False, description="Whether ids that identify and alias events join to these are meant, too."
+        default=False, description="Whether to include the ids that identify and alias events link to these."
+    )
+    dry_run: Annotated[bool, Field(strict=True)] = Field(
+        default=False,
+        description="Whether to change nothing and only list the ids and their numbers of rows, to confirm.",
+    )
+    force: Annotated[bool, Field(strict=True)] = Field(
+        default=False, description="Whether to accept ids that are in more failed events than one person's would be."
     )
 
     @model_validator(mode="after")
@@ -47,10 +54,12 @@ class ErasureRequest(PersonRequest):
     """Remove the person from every copy, or keep the events without the person."""
 
     mode: Mode = Field(
-        default=Mode.ERASE, description="erase: nothing is left; anonymise: events stay and count, of nobody."
+        default=Mode.ERASE,
+        description="erase: delete the events; anonymise: keep them for statistics, without the person.",
     )
     asked_by: Annotated[str, StringConstraints(max_length=200)] = Field(
-        default="", description="What the receipt says of who asked, such as a ticket's number; best no name."
+        default="",
+        description="Reference of the requester for the receipt, such as a ticket's number; preferably no name.",
     )
 
 
@@ -58,30 +67,11 @@ class ExportRequest(PersonRequest):
     """Everything that is stored about the person."""
 
 
-Asked = TypeVar("Asked", bound=PersonRequest)
-
-
 def parse_erasure(body: bytes) -> ErasureRequest:
     """Read the body of `POST /api/erase`. Raise InvalidRequest with every problem, RequestTooLarge."""
-    return _parse(body, ErasureRequest)
+    return parse_body(body, ErasureRequest, MAX_BODY_BYTES, INVALID)
 
 
 def parse_export(body: bytes) -> ExportRequest:
     """Read the body of `POST /api/export-person`. Raise InvalidRequest with every problem, RequestTooLarge."""
-    return _parse(body, ExportRequest)
-
-
-def refusal(error: ValidationError) -> InvalidRequest:
-    """All problems in one sentence; the pointer is that of the first."""
-    found = error.errors(include_url=False, include_context=False, include_input=False)
-    told = [f"{pointer(problem['loc']) or '/'}: {problem['msg'].removeprefix('Value error, ')}" for problem in found]
-    return InvalidRequest("; ".join(told), code="invalid_person", pointer=pointer(found[0]["loc"]))
-
-
-def _parse(body: bytes, kind: type[Asked]) -> Asked:
-    if len(body) > MAX_BODY_BYTES:
-        raise RequestTooLarge(f"the body has more than {MAX_BODY_BYTES} bytes")
-    try:
-        return kind.model_validate_json(body)
-    except ValidationError as error:
-        raise refusal(error) from None
+    return parse_body(body, ExportRequest, MAX_BODY_BYTES, INVALID)

@@ -1,4 +1,4 @@
-"""What erasures keep in the lake: who was erased (as digests), an erasure under way, receipts. Never an id."""
+"""The erasures' documents in the lake: the suppression list (digests), erasures in progress, receipts. Never an id."""
 
 from __future__ import annotations
 
@@ -9,55 +9,54 @@ from typing import Any
 from clickstream.erasing.erased import Erased, ErasureKeys
 from clickstream.erasing.person import Person
 from clickstream.erasing.receipt import canonical
-from clickstream.errors import Conflict, NotFound, Unavailable
-from clickstream.lake.blobs import Blobs
+from clickstream.errors import NotFound
+from clickstream.retrying import retry_on_conflict
+from clickstream.storage.blobs import Blob, Container
 
 ERASED = "state/erased.json"
 UNDER_WAY = "state/erasing/"
 RECEIPTS = "receipts/"
-TRIES_AFTER_CONFLICT = 20
 
 
 class ErasureState:
-    """Documents in the lake's container."""
+    """Reads and writes these documents in the lake's container."""
 
-    def __init__(self, lake: Blobs, keys: ErasureKeys) -> None:
+    def __init__(self, lake: Container, keys: ErasureKeys) -> None:
         self._lake = lake
         self._keys = keys
 
     def erased(self) -> Erased:
-        """Who was erased so far. Raise Unavailable."""
-        blob = self._lake.read(ERASED)
+        """The suppression list. Raise Unavailable."""
+        return self._erased_in(self._lake.read(ERASED))
+
+    def _erased_in(self, blob: Blob | None) -> Erased:
         return Erased(self._keys) if blob is None else Erased.from_json(json.loads(blob.data), self._keys)
 
     def note(self, person: Person) -> None:
-        """From now on what arrives late of the person is not taken in. Raise Unavailable."""
-        for _ in range(TRIES_AFTER_CONFLICT):
+        """Add the person to the suppression list; from now on the person's late events are left out.
+
+        Raise Unavailable.
+        """
+
+        def add() -> None:
             blob = self._lake.read(ERASED)
-            before = Erased(self._keys) if blob is None else Erased.from_json(json.loads(blob.data), self._keys)
-            after = canonical(before.with_person(person).to_json())
-            try:
-                if blob is None:
-                    self._lake.create(ERASED, after)
-                else:
-                    self._lake.replace(blob, after)
-                return
-            except Conflict:
-                continue
-        raise Unavailable(f"others changed {ERASED} {TRIES_AFTER_CONFLICT} times")
+            after = canonical(self._erased_in(blob).with_person(person).to_json())
+            self._lake.write_if(ERASED, after, None if blob is None else blob.version)
+
+        retry_on_conflict(add, ERASED)
 
     def under_way(self, name: str) -> Mapping[str, Any] | None:
-        """What an erasure that did not come to its end has kept. Raise Unavailable."""
+        """The saved progress of an interrupted erasure; None if there is none. Raise Unavailable."""
         blob = self._lake.read(f"{UNDER_WAY}{name}.json")
         document: Mapping[str, Any] | None = None if blob is None else json.loads(blob.data)
         return document
 
     def keep_under_way(self, name: str, document: Mapping[str, Any]) -> None:
-        """Keep how far an erasure is. Raise Unavailable."""
+        """Save the progress of an erasure. Raise Unavailable."""
         self._lake.write(f"{UNDER_WAY}{name}.json", canonical(document))
 
     def end(self, name: str, receipt: Mapping[str, Any]) -> str:
-        """Keep the receipt and forget how far the erasure was. Returns the receipt's path. Raise Unavailable."""
+        """Store the receipt and delete the saved progress. Returns the receipt's path. Raise Unavailable."""
         path = f"{RECEIPTS}{receipt['site']}/{receipt['erasure_id']}.json"
         self._lake.write(path, canonical(receipt))
         self._lake.delete(f"{UNDER_WAY}{name}.json")
