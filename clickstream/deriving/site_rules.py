@@ -1,0 +1,71 @@
+"""The rules of identity of every site, from its document."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Mapping
+from hashlib import sha256
+from pathlib import PurePosixPath
+
+from clickstream.errors import InvalidSite
+from clickstream.identity.rules import Limits, Rules, Trust
+from clickstream.privacy.nobody import pseudonyms_of_nobody
+from clickstream.privacy.pseudonyms import PseudonymKeys
+from clickstream.sites.document import Site, parse_site
+from clickstream.sites.identity import Believed
+from clickstream.storage.site_documents import EditableBlobSiteDocuments
+
+log = logging.getLogger(__name__)
+
+
+class SiteRules:
+    """Reads documents that are new since the last call. A document that becomes invalid keeps its last rules."""
+
+    def __init__(self, documents: EditableBlobSiteDocuments, keys: PseudonymKeys) -> None:
+        self._documents = documents
+        self._keys = keys
+        self._versions: dict[str, str] = {}
+        self._rules: dict[str, Rules] = {}
+
+    def read(self) -> Mapping[str, Rules]:
+        """The rules by site; sites without a valid document are missing. Raise Unavailable."""
+        versions = self._documents.versions()
+        for path, version in versions.items():
+            if self._versions.get(path) == version:
+                continue
+            name = PurePosixPath(path).stem
+            try:
+                site = parse_site(self._documents.fetch(path).text, expected=name)
+            except InvalidSite as problem:
+                log.warning("%s cannot be read, so the rules of identity stay: %s", path, problem.message)
+            else:
+                self._rules[name] = rules_of(site, pseudonyms_of_nobody(self._keys))
+            self._versions[path] = version
+        there = {PurePosixPath(path).stem for path in versions}
+        return {name: rules for name, rules in self._rules.items() if name in there}
+
+
+def rules_of(site: Site, pseudonyms: Collection[str]) -> Rules:
+    """The rules that a site's document sets."""
+    identity = site.identity
+    return Rules(
+        Trust(identity.trust),
+        identity.aliases is Believed.ANY,
+        frozenset(identity.protected_ids),
+        pseudonyms,
+        identity.logout_events,
+        Limits(identity.limits.partners, identity.limits.ids, identity.limits.people),
+    )
+
+
+def digest_of(*parts: object) -> int:
+    """A number that differs for different values, as an application version of a commit; 52 bits, above 0."""
+    return int.from_bytes(sha256(repr(parts).encode("utf-8", "surrogatepass")).digest()[:7]) >> 4 | 1
+
+
+def digest_of_rules(rules: Rules) -> int:
+    """The digest of all that a site's people depend on, besides evidence and edits."""
+    return digest_of(
+        *(rules.trust.value, rules.public_aliases, sorted(rules.protected_ids), sorted(rules.pseudonyms_of_nobody)),
+        *(sorted(rules.logout_events), rules.limits),
+    )

@@ -1,0 +1,1 @@
+"""Which person an id belongs to, and when: docs/identity.md."""
