@@ -1,4 +1,4 @@
-"""From filters to SQL conditions over the relations of visits.py, each value a parameter."""
+"""Translate filters to SQL conditions over the relations of visitors.py and visits.py; every value is a parameter."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from clickstream.errors import InvalidRequest
-from clickstream.querying.dimensions import BOT, DIMENSIONS, NONE, NOT_SET
-from clickstream.querying.filters import (
+from clickstream.filters.dimensions import BOT, DIMENSIONS, NONE, NOT_SET
+from clickstream.filters.tree import (
     Comparison,
-    Deed,
     Filter,
     GoalComparison,
     Group,
+    HasDone,
     Leaf,
     Negation,
     Presence,
@@ -24,13 +24,13 @@ from clickstream.querying.scope import Matching, SiteScope
 
 SqlParameter = str | int
 
-# A `$name`, or a text or a quoted name in which something else may look like one.
+# A `$name`; or a string literal or quoted name, which may contain text that only looks like one.
 _PARAMETER = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|\$(\w+)""")
 _FUNCTIONS = {"contains": "contains", "matches": "regexp_matches"}
 
 
 class Parameters:
-    """Gives each value of a statement a name. `site` is whose goals and segments the filters may name."""
+    """Named parameters of a statement. Filters may name the goals and segments of `site`."""
 
     def __init__(self, site: SiteScope, period: Period) -> None:
         self.site = site
@@ -42,19 +42,24 @@ class Parameters:
         }
 
     def bind(self, value: SqlParameter) -> str:
-        """The value's name in SQL."""
+        """Add the value and return its placeholder, such as `$value_4`."""
         name = f"value_{len(self.values)}"
         self.values[name] = value
         return f"${name}"
 
     def of(self, sql: str) -> Mapping[str, SqlParameter]:
-        """Those that the statement names, for it may be given no others."""
-        named = {found[1] for found in _PARAMETER.finditer(sql)}
-        return {name: value for name, value in self.values.items() if name in named}
+        """The parameters that the statement uses; the engine rejects any others."""
+        return parameters_in(sql, self.values)
+
+
+def parameters_in(sql: str, values: Mapping[str, SqlParameter]) -> Mapping[str, SqlParameter]:
+    """Those of the values whose `$names` the SQL has."""
+    named = {match[1] for match in _PARAMETER.finditer(sql)}
+    return {name: value for name, value in values.items() if name in named}
 
 
 def conditions(filters: Sequence[Filter], parameters: Parameters) -> list[str]:
-    """One SQL condition about an event for each filter. None is ever null.
+    """One SQL condition about an event for each filter; a condition is never null.
 
     Raise InvalidRequest for goals and segments that the site does not have.
     """
@@ -63,12 +68,26 @@ def conditions(filters: Sequence[Filter], parameters: Parameters) -> list[str]:
 
 
 def need_visits(filters: Sequence[Filter], site: SiteScope) -> bool:
-    """Whether the conditions of the filters stand over `visited` alone."""
+    """Whether the conditions of the filters need the relation `visited`."""
     return any(item.of_visits for item in _spelled_out(filters, site))
 
 
+def need_money(filters: Sequence[Filter], site: SiteScope) -> bool:
+    """Whether the conditions of the filters need the relation `paid`."""
+    return any(
+        isinstance(item, Comparison | Presence) and item.dimension.of_money for item in _spelled_out(filters, site)
+    )
+
+
+def need_people(filters: Sequence[Filter], site: SiteScope) -> bool:
+    """Whether the conditions of the filters need the relation `persons`."""
+    return any(
+        isinstance(item, Comparison | Presence) and item.dimension.of_people for item in _spelled_out(filters, site)
+    )
+
+
 def ask_for_bots(filters: Sequence[Filter], site: SiteScope) -> bool:
-    """Whether any of the filters looks at `event:bot`, so that bots are not left out unasked."""
+    """Whether any of the filters uses `event:bot`; if so, bots are not left out by default."""
     return any(
         isinstance(item, Comparison | Presence) and item.dimension.name == BOT for item in _spelled_out(filters, site)
     )
@@ -79,25 +98,25 @@ def require_names(filters: Sequence[Filter], site: SiteScope) -> None:
     problems: list[tuple[str, str]] = []
     for item in leaves(filters):
         if isinstance(item, SegmentName) and item.name not in site.segments:
-            problems.append((item.pointer, f"no segment is called {item.name[:100]!r}; {_known(site.segments)}"))
+            problems.append((item.pointer, f"no segment is called {item.name[:100]!r}; {_listed(site.segments)}"))
         if isinstance(item, GoalComparison) and item.operator in ("is", "is_not"):
             problems.extend(
-                (f"{item.pointer}/{index}", f"no goal is called {name[:100]!r}; {_known(site.goals)}")
+                (f"{item.pointer}/{index}", f"no goal is called {name[:100]!r}; {_listed(site.goals)}")
                 for index, name in enumerate(item.values)
                 if name not in site.goals
             )
     if problems:
-        told = "; ".join(f"{pointer}: {message}" for pointer, message in problems)
-        raise InvalidRequest(told, code="invalid_query", pointer=problems[0][0])
+        messages = "; ".join(f"{pointer}: {message}" for pointer, message in problems)
+        raise InvalidRequest(messages, code="invalid_query", pointer=problems[0][0])
 
 
-def _known(names: Iterable[str]) -> str:
-    told = ", ".join(names)
-    return f"known are {told}" if told else "the site has none"
+def _listed(names: Iterable[str]) -> str:
+    listed = ", ".join(names)
+    return f"known are {listed}" if listed else "the site has none"
 
 
 def _spelled_out(filters: Sequence[Filter], site: SiteScope) -> Iterable[Leaf]:
-    """The leaves of the filters, with those of the goals and segments that they name."""
+    """The leaves of the filters, and those of the goals and segments that they name."""
     for item in leaves(filters):
         yield item
         if isinstance(item, SegmentName):
@@ -108,7 +127,7 @@ def _spelled_out(filters: Sequence[Filter], site: SiteScope) -> Iterable[Leaf]:
 
 
 def _goals(item: GoalComparison, site: SiteScope) -> list[str]:
-    """The site's goals that are so called."""
+    """Names of the site's goals that the comparison selects, before any negation."""
     if item.operator.startswith("contains"):
         return [name for name in site.goals if any(text in name for text in item.values)]
     return [name for name in site.goals if name in item.values]
@@ -116,13 +135,13 @@ def _goals(item: GoalComparison, site: SiteScope) -> list[str]:
 
 def condition(matching: Matching, parameters: Parameters) -> str:
     """A SQL condition about an event; never null."""
-    held: list[str] = []
+    conjuncts: list[str] = []
     if matching.event is not None:
-        held.append(f"event_name = {parameters.bind(matching.event)}")
+        conjuncts.append(f"event_name = {parameters.bind(matching.event)}")
     if matching.page is not None:
-        held.append(f"event_type = 'page_view' AND {_page_like(matching.page, parameters)}")
-    held.extend(_condition(item, parameters) for item in matching.filters)
-    return f"({' AND '.join(held)})" if held else "true"
+        conjuncts.append(f"event_type = 'page_view' AND {_page_like(matching.page, parameters)}")
+    conjuncts.extend(_condition(item, parameters) for item in matching.filters)
+    return f"({' AND '.join(conjuncts)})" if conjuncts else "true"
 
 
 def _page_like(pattern: str, parameters: Parameters) -> str:
@@ -145,9 +164,12 @@ def _condition(item: Filter, parameters: Parameters) -> str:
             goals = (parameters.site.goals[name].matching for name in _goals(item, parameters.site))
             met = " OR ".join(condition(matching, parameters) for matching in goals) or "false"
             return _signed(item.operator, f"({met})")
-        case Deed():
-            done = f"visit IN (SELECT visit FROM visited WHERE {_condition(item.filter, parameters)})"
-            return _signed(item.operator, f"coalesce({done}, false)")
+        case HasDone():
+            within = (item.filter,)
+            relation = "paid" if need_money(within, parameters.site) else "visited"
+            relation = "persons" if need_people(within, parameters.site) else relation
+            visits = f"visit IN (SELECT visit FROM {relation} WHERE {_condition(item.filter, parameters)})"
+            return _signed(item.operator, f"coalesce({visits}, false)")
         case Presence():
             sign = "NOT " if item.operator == "is_set" else ""
             return f"({item.dimension.sql} {sign}IN ('{NONE}', '{NOT_SET}'))"
@@ -160,8 +182,8 @@ def _comparison(item: Comparison, parameters: Parameters) -> str:
     operator = item.operator.removesuffix("_not")
     if operator == "is":
         return _signed(item.operator, f"({item.dimension.sql} IN ({', '.join(values)}))")
-    found = " OR ".join(f"{_FUNCTIONS[operator]}({item.dimension.sql}, {value})" for value in values)
-    return _signed(item.operator, f"({found})")
+    matches = " OR ".join(f"{_FUNCTIONS[operator]}({item.dimension.sql}, {value})" for value in values)
+    return _signed(item.operator, f"({matches})")
 
 
 def _signed(operator: str, condition: str) -> str:

@@ -1,7 +1,7 @@
-"""Where statements run: over one site's rows of one table, of the newest version, within limits of time and memory.
+"""Run statements over one site's rows of the newest version of a table, within limits of time and memory.
 
-Files of the dates asked for are read from the instance's disk, where they are copied to once; what has no room there is
-read from storage. Answers are kept until the table changes.
+Files of the requested dates are copied to the instance's disk once and read from there; those that do not fit are read
+from storage. Results are cached until the table changes.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ import tempfile
 import threading
 import time
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import date
 from hashlib import sha256
 from pathlib import Path
@@ -22,26 +23,57 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from clickstream.errors import InvalidRequest, LimitExceeded, Unavailable
-from clickstream.lake.delta import TableSpec
-from clickstream.lake.file_cache import FileCache, StoredFile
-from clickstream.lake.reading import Snapshot, TableReader
-from clickstream.lake.storage import StorageAccount
-from clickstream.maintaining.planning import DataFile
+from clickstream.errors import LimitExceeded, Unavailable
+from clickstream.identity.persons import reads_identities
 from clickstream.querying.answers import Answers, Question
 from clickstream.querying.deadline import deadline
+from clickstream.querying.materialising import answers as computed
 from clickstream.querying.statement import Statement
 from clickstream.settings import Settings
+from clickstream.storage.account import StorageAccount
+from clickstream.table.cache import FileCache, StoredFile
+from clickstream.table.data_files import DataFile
+from clickstream.table.reading import Snapshot, TableReader
+from clickstream.table.specs import IDENTITIES_TABLE, TableSpec
 
-SPILL_LIMIT = "1GB"
-# A file can go while it is read: when the table names it no more, or when another process needs its room.
+# A file can be deleted while it is read: if the table no longer names it, or if another process needs its room.
 TRIES = 3
-# For no longer than this, what is erased stays on the disk of an instance that nobody asks anything.
+# Erased rows stay on the disk of an instance without queries for at most this long.
 LOOK_AGAIN_SECONDS = 600
 
 
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """A site's rows of some dates, first and last included, in one version of a table, and all of its rows in other
+    tables `beside` it.
+    """
+
+    table: TableSpec
+    snapshot: Snapshot
+    site_id: str
+    dates: tuple[date, date]
+    beside: Mapping[TableSpec, Snapshot]
+
+    @property
+    def files(self) -> Mapping[TableSpec, Sequence[DataFile]]:
+        """The files that may hold them, by table."""
+        first, last = self.dates
+        files = {spec: snapshot.of_site(self.site_id) for spec, snapshot in self.beside.items()}
+        return {**files, self.table: [f for f in self.snapshot.of_site(self.site_id) if first <= f.day <= last]}
+
+    @property
+    def versions(self) -> Mapping[str, int]:
+        """The version of each table by its name."""
+        beside = {spec.name: snapshot.version for spec, snapshot in self.beside.items()}
+        return {**beside, self.table.name: self.snapshot.version}
+
+    def question(self, statement: Statement) -> Question:
+        """The key by which the statement's result over these rows is cached."""
+        return Question.of(self.versions, (self.site_id, *self.dates), statement)
+
+
 class LakeDatabase:
-    """Runs statements; safe to share between threads. All of them together keep to the memory of the settings."""
+    """Runs statements; safe to share between threads. All of them share the memory limit of the settings."""
 
     def __init__(self, account: StorageAccount, settings: Settings, tables: Sequence[TableSpec]) -> None:
         container = settings.lake_container
@@ -51,7 +83,7 @@ class LakeDatabase:
             account.container(container), _folder(account, settings), settings.query_files_mb * 2**20
         )
         self._answers = Answers(settings.query_answers_mb * 2**20)
-        self._columns: dict[str, frozenset[str]] = {}  # by the name of a copy
+        self._columns: dict[str, frozenset[str]] = {}  # by the file name of a copy
         self._versions: dict[str, int] = {}
         self._watch: threading.Thread | None = None
         self._lock = threading.Lock()
@@ -59,69 +91,93 @@ class LakeDatabase:
             config={
                 "memory_limit": f"{settings.query_memory_mb}MB",
                 "temp_directory": str(Path(tempfile.gettempdir()) / f"clickstream-reports-{os.getpid()}"),
-                "max_temp_directory_size": SPILL_LIMIT,
                 "python_enable_replacements": False,
                 "autoinstall_known_extensions": False,
                 "autoload_known_extensions": False,
             }
         )
         self._database.execute("SET GLOBAL TimeZone = 'UTC'")
+        # A copy of a file never changes.
+        self._database.execute("SET GLOBAL parquet_metadata_cache = true")
+        # Not in `config`: the engine reports that value but resets it when it creates the directory.
+        self._database.execute(f"SET GLOBAL max_temp_directory_size = '{settings.query_spill_mb}MB'")
         self._database.execute(f"SET allowed_directories = [{_quoted(str(self._files.folder))}]")
         self._database.execute("SET enable_external_access = false")
         self._database.execute("SET lock_configuration = true")
 
     def days(self, table: TableSpec, site_id: str) -> Sequence[date]:
-        """The dates that rows of the site may stand under, in order. Raise Unavailable."""
-        return sorted({file.day for file in self._newest(table.name).files if file.may_hold(site_id)})
+        """The dates (values of the partition column) that may have rows of the site, in order. Raise Unavailable."""
+        return self.newest(table.name).days(site_id)
 
     def run(
         self, table: TableSpec, site_id: str, first: date, last: date, *statements: Statement
     ) -> Sequence[pa.Table]:
-        """The rows of each statement, all over the same version: the site's, under these dates, both included.
+        """Run each statement over the site's rows of these dates, both included, all of the newest table version; those
+        that read `identities`, over all of the site's rows of that, too.
 
-        A statement must say the same whenever it is run over the same rows, since its answer is kept. Raise
-        LimitExceeded when it takes too long or too much memory, Unavailable.
+        A statement must be deterministic, since its result is cached. Raise InvalidRequest for a pattern that RE2
+        refuses, LimitExceeded if it takes too long or too much memory, Unavailable.
         """
-        until = time.monotonic() + self._settings.query_timeout_seconds
+        return self.run_at(None, table, site_id, (first, last), statements)
+
+    def run_at(
+        self,
+        snapshot: Snapshot | None,
+        table: TableSpec,
+        site_id: str,
+        dates: tuple[date, date],
+        statements: Sequence[Statement],
+        *,
+        questions: int = 1,
+    ) -> Sequence[pa.Table]:
+        """The same over a version that `newest` returned, unless it is gone; None for the newest. The statements may
+        take as long as so many questions. Raise as `run` does.
+        """
+        seconds = self._settings.query_timeout_seconds * questions
+        until = time.monotonic() + seconds
+        derived = [IDENTITIES_TABLE] if any(reads_identities(statement.sql) for statement in statements) else []
         for left in reversed(range(TRIES)):
+            # What is derived is read first, so that it is not newer than what it is derived from.
+            beside = {spec: self.newest(spec.name) for spec in derived}
+            at = snapshot if snapshot is not None and left == TRIES - 1 else self.newest(table.name)
+            rows = _Rows(table, at, site_id, dates, beside)
             try:
-                return self._run(table, site_id, (first, last), statements, until, with_copies=left > 0)
+                return self._run(rows, statements, seconds, until, with_copies=left > 0)
             except (duckdb.IOException, OSError) as error:
                 if not left:
                     raise Unavailable(f"the table {table.name} cannot be read: {error}") from error
         raise AssertionError("the last try returns or raises")
 
     def look_again(self) -> None:
-        """Let go of copies and answers of rows that the newest versions do not hold. Raise Unavailable."""
+        """Delete copies of files and cached results that belong to older table versions. Raise Unavailable."""
         for name in list(self._versions):
-            self._newest(name)
+            self.newest(name)
 
     def _run(
-        self,
-        table: TableSpec,
-        site_id: str,
-        dates: tuple[date, date],
-        statements: Sequence[Statement],
-        until: float,
-        *,
-        with_copies: bool,
+        self, rows: _Rows, statements: Sequence[Statement], seconds: float, until: float, *, with_copies: bool
     ) -> Sequence[pa.Table]:
-        snapshot = self._newest(table.name)
-        rows = (site_id, *dates)
-        questions = [Question.of(table.name, snapshot.version, rows, statement) for statement in statements]
-        known = {question: self._answers.get(question) for question in questions}
-        if any(answer is None for answer in known.values()):
-            first, last = dates
-            files = [file for file in snapshot.files if first <= file.day <= last and file.may_hold(site_id)]
-            with self._over(table, site_id, files, until, with_copies) as connection:
-                for question, statement in zip(questions, statements, strict=True):
-                    if known[question] is None:
-                        known[question] = answer = _answer(connection, statement)
-                        self._answers.put(question, answer)
-        return [known[question] for question in questions]
+        asked = dict(zip(map(rows.question, statements), statements, strict=True))
+        answers: dict[Question, pa.Table] = {}
+        while missing := [question for question in asked if question not in answers]:
+            with self._answers.sharing(missing) as shared:
+                answers |= shared.known
+                if shared.own:
+                    with self._over(rows, seconds, until, with_copies) as connection:
+                        for place, answer in computed(connection, [asked[question] for question in shared.own]):
+                            question = shared.own[place]
+                            answers[question] = answer
+                            shared.put(question, answer)
+                            if rows.versions.items() <= self._versions.items():
+                                self._answers.put(question, answer)
+            answers |= shared.of_others(max(0.0, until - time.monotonic()))
+            if len(answers) < len(asked) and time.monotonic() >= until:
+                raise _too_long(seconds)
+        return [answers[rows.question(statement)] for statement in statements]
 
-    def _newest(self, name: str) -> Snapshot:
-        """What older versions left on the disk and in memory goes when a newer one is seen."""
+    def newest(self, name: str) -> Snapshot:
+        """The newest snapshot. If its version is new, delete the copies and results of older versions. Raise
+        Unavailable.
+        """
         snapshot = self._readers[name].snapshot()
         with self._lock:
             seen = self._versions.get(name)
@@ -133,28 +189,33 @@ class LakeDatabase:
 
     @contextmanager
     def _over(
-        self, table: TableSpec, site_id: str, files: Sequence[DataFile], until: float, with_copies: bool
+        self, rows: _Rows, seconds: float, until: float, with_copies: bool
     ) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A connection that sees the files' rows of the site by the table's name; it is interrupted at its time."""
-        seconds = self._settings.query_timeout_seconds
-        newest_first = sorted(files, key=lambda file: file.day, reverse=True) if with_copies else []
-        stored = {file.path: _stored(table, file) for file in newest_first}
+        """A connection that has the rows under the tables' names; `until` interrupts it."""
+        files = rows.files
+        stored = {
+            spec: {file.path: _stored(spec, file) for file in sorted(of_table, key=lambda file: file.day, reverse=True)}
+            for spec, of_table in (files.items() if with_copies else ())
+        }
         connection = self._database.cursor()
         try:
-            with self._files.holding(list(stored.values()), _half(until)) as copies:
+            wanted = [each for of_table in stored.values() for each in of_table.values()]
+            with self._files.holding(wanted, _half(until)) as copies:
                 self._keep_watch()
-                left = [file for file in files if stored[file.path].path not in copies] if stored else files
-                self._show(connection, table, site_id, list(copies.values()), left)
+                for spec, of_table in files.items():
+                    places = {path: copies.get(each.path) for path, each in stored.get(spec, {}).items()}
+                    left = [file for file in of_table if places.get(file.path) is None]
+                    self._show(connection, spec, rows.site_id, [place for place in places.values() if place], left)
                 with deadline(connection, max(0.0, until - time.monotonic())):
                     yield connection
         except duckdb.InterruptException as error:
-            raise LimitExceeded(f"the query ran longer than {seconds} s; ask for less time or fewer groups") from error
+            raise _too_long(seconds) from error
         except (duckdb.OutOfMemoryException, MemoryError) as error:
             raise LimitExceeded("the query needed too much memory; ask for less time or fewer groups") from error
         except duckdb.IOException:
             raise
         except duckdb.Error as error:
-            raise Unavailable(f"the table {table.name} cannot be read: {error}") from error
+            raise Unavailable(f"the table {rows.table.name} cannot be read: {error}") from error
         finally:
             connection.close()
 
@@ -166,7 +227,7 @@ class LakeDatabase:
         copies: Sequence[Path],
         left: Sequence[DataFile],
     ) -> None:
-        """Let the connection see the rows of the copies and of the files that are left, by the table's name."""
+        """Create a view with the rows of the copies and of the remaining files, under the table's name."""
         wanted = set(table.schema.names) - {table.partition}
         whole = all(wanted <= self._columns_of(path) for path in copies)
         others = self._readers[table.name].dataset_of(left)
@@ -181,16 +242,16 @@ class LakeDatabase:
             f"WHERE site = {_quoted(site_id)}"
         )
         if left or not whole:
-            # By their names, so that columns which no copy has are null.
-            connection.register("stored_rows", own)
-            rows += " UNION ALL BY NAME SELECT * FROM stored_rows"
+            # Union by name, so that columns which no copy has are null.
+            connection.register(f"stored_{table.name}", own)
+            rows += f' UNION ALL BY NAME SELECT * FROM "stored_{table.name}"'
         connection.execute(f'CREATE TEMP VIEW "{table.name}" AS {rows}')
 
     def _columns_of(self, path: Path) -> frozenset[str]:
-        """Tables that were made by an earlier version have files without the newer columns."""
-        if (known := self._columns.get(path.name)) is None:
-            known = self._columns[path.name] = frozenset(pq.read_schema(path).names)
-        return known
+        """Names of the copy's columns: files that an earlier version wrote lack the newer columns."""
+        if (columns := self._columns.get(path.name)) is None:
+            columns = self._columns[path.name] = frozenset(pq.read_schema(path).names)
+        return columns
 
     def _keep_watch(self) -> None:
         with self._lock:
@@ -202,7 +263,7 @@ class LakeDatabase:
 
 
 def _look_again_and_again(reference: weakref.ref[LakeDatabase]) -> None:
-    """As long as there is a database."""
+    """Call `look_again` periodically until the database is garbage-collected."""
     while True:
         time.sleep(LOOK_AGAIN_SECONDS)
         if (database := reference()) is None:
@@ -212,25 +273,19 @@ def _look_again_and_again(reference: weakref.ref[LakeDatabase]) -> None:
         del database
 
 
-def _answer(connection: duckdb.DuckDBPyConnection, statement: Statement) -> pa.Table:
-    try:
-        return connection.sql(statement.sql, params=dict(statement.parameters)).to_arrow_table()
-    except duckdb.InvalidInputException as error:
-        if "regexp_matches(" not in statement.sql:
-            raise
-        # Of what callers choose only patterns can be wrong by now.
-        raise InvalidRequest(f"a pattern is no regular expression of RE2: {error}", code="invalid_query") from error
+def _too_long(seconds: float) -> LimitExceeded:
+    return LimitExceeded(f"the query ran longer than {seconds} s; ask for less time or fewer groups")
 
 
 def _folder(account: StorageAccount, settings: Settings) -> Path:
-    """One for each lake, below the folder of the settings."""
+    """A folder for each lake, below the folder of the settings."""
     lake = f"{account.name} {account.blob_endpoint} {settings.lake_container}"
     folder = settings.query_files_folder or str(Path(tempfile.gettempdir()) / "clickstream-files")
     return Path(folder).absolute() / sha256(lake.encode()).hexdigest()[:16]
 
 
 def _stored(table: TableSpec, file: DataFile) -> StoredFile:
-    """Its copy stands in a folder that tells its date, as readers of Hive's layout expect."""
+    """The file with the place of its copy, in a folder named after its date (Hive partitioning)."""
     name = sha256(file.path.encode()).hexdigest()[:32]
     return StoredFile(
         f"{table.name}/{file.path}",
@@ -240,7 +295,7 @@ def _stored(table: TableSpec, file: DataFile) -> StoredFile:
 
 
 def _half(until: float) -> float:
-    """Of the time that is left: the other half is for reading from storage what is not there by then."""
+    """Half of the remaining time, for copying; the other half is for reading the remaining files from storage."""
     return max(0.0, (until - time.monotonic()) / 2)
 
 

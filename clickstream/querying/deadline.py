@@ -1,4 +1,4 @@
-"""The time a query may take, held by interrupting its connection."""
+"""Limit the duration of a query by interrupting its connection."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from contextlib import contextmanager
 
 import duckdb
 
-# An interrupt between two statements of a connection is lost, so it is sent until it has met one.
+# An interrupt between two statements of a connection is lost, so it is repeated until the block ends.
 AGAIN_SECONDS = 0.05
 
 
 @contextmanager
 def deadline(connection: duckdb.DuckDBPyConnection, seconds: float) -> Iterator[None]:
-    """Within it, whatever the connection runs after `seconds` raises duckdb.InterruptException."""
+    """In the block, a statement that the connection runs after `seconds` raises duckdb.InterruptException."""
     over = threading.Event()
 
     def interrupt() -> None:
@@ -29,4 +29,4 @@ def deadline(connection: duckdb.DuckDBPyConnection, seconds: float) -> Iterator[
         yield
     finally:
         over.set()
-        thread.join()  # an interrupt under way must not meet a closed connection
+        thread.join()  # the connection must not be closed while an interrupt is in progress

@@ -2,96 +2,140 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from copy import copy
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import orjson
 import pyarrow as pa
 
 from clickstream.errors import InvalidRequest
-from clickstream.lake.delta import EVENTS_TABLE, FAILED_TABLE, PIPELINE_TABLE, TableSpec
-from clickstream.lake.progress_file import read_progress
-from clickstream.lake.storage import StorageAccount
-from clickstream.querying.comparing import Beside, compared_period, compile_compared
+from clickstream.filters.dimensions import Kind
+from clickstream.filters.tree import Filter
+from clickstream.querying.bots import compile_bots, compile_query_bots
+from clickstream.querying.comparing import ComparisonRows, compared_period, compile_compared
+from clickstream.querying.currencies import MONEY_META_KEYS, currency_codes, currency_meta, same_currency
 from clickstream.querying.database import LakeDatabase
-from clickstream.querying.dimensions import Kind
+from clickstream.querying.documents import Group, QueryAnswer, SqlAnswer
 from clickstream.querying.formats import Answer, Format
-from clickstream.querying.labels import dimension_texts, time_labels
+from clickstream.querying.labels import dimension_texts, partial_time_labels, time_labels
 from clickstream.querying.period import DateRange, Period, resolve
 from clickstream.querying.request import Comparisons, QueryRequest, SqlRequest
+from clickstream.querying.revenue import looks_at_orders
 from clickstream.querying.sandbox import Sandbox
 from clickstream.querying.scope import SiteScope
-from clickstream.querying.statement import Statement, compile_count, compile_groups, compile_page, period_read
+from clickstream.querying.sharing import check_shared, must_withhold
+from clickstream.querying.statement import (
+    Statement,
+    compile_count,
+    compile_groups,
+    compile_page,
+    compile_withheld,
+    period_read,
+    with_history,
+)
+from clickstream.querying.together import Lake, Together
 from clickstream.settings import Settings
+from clickstream.storage.account import StorageAccount
+from clickstream.storage.progress import read_progress
+from clickstream.table.specs import ALL_TABLES, EVENTS_TABLE, TableSpec
 
-# The clocks of a zone differ from UTC by less than a day, and visits are looked for from a day before.
+# A zone's clock differs from UTC by less than a day, and visits are searched from a day before the period.
 PADDING = timedelta(days=2)
+Result = TypeVar("Result")
 
 
 class QueryEngine:
-    """Answers queries; safe to share between threads. All queries together keep to the memory of the settings."""
+    """Answers queries; safe to share between threads. All queries share the memory limit of the settings."""
 
     def __init__(self, account: StorageAccount, settings: Settings, now: Callable[[], datetime]) -> None:
         self._settings = settings
         self._now = now
         self._container = account.container(settings.lake_container)
-        self._sandbox = Sandbox(account, settings)
-        self._lake = LakeDatabase(account, settings, (EVENTS_TABLE, FAILED_TABLE, PIPELINE_TABLE))
+        # For the work around a child process: one thread for each child that may run.
+        self._threads = ThreadPoolExecutor(settings.sql_concurrency, thread_name_prefix="sql")
+        self._sandbox = Sandbox(account, settings, self._threads)
+        self._database = LakeDatabase(account, settings, ALL_TABLES)
+        self._lake: Lake = self._database
+        self._until: datetime | None = None  # fixed for questions that are answered together
+        self._is_fixed = False
 
-    def query(self, request: QueryRequest, site: SiteScope) -> dict[str, Any]:
-        """The document that `POST /api/query` answers with.
+    def query_answer(self, request: QueryRequest, site: SiteScope) -> Answer:
+        """The bytes that `POST /api/query` answers with. Raise as `query` does."""
+        answer = self.query(request, site)
+        return Answer(orjson.dumps(answer.document()), Format.JSON, answer.complete_until)
 
-        Raise InvalidRequest, LimitExceeded when it takes too long or too much memory, Unavailable.
+    def query(self, request: QueryRequest, site: SiteScope) -> QueryAnswer:
+        """Run a query. Raise InvalidRequest, Forbidden if a share key does not open the request, LimitExceeded if the
+        query takes too long or too much memory, Unavailable.
         """
-        limit = self.limit(request.pagination.limit)
+        limit = self.limit(request)
         zone = ZoneInfo(site.time_zone)
+        if site.sharing is not None:
+            check_shared(request, site.sharing)
         include, width = request.include, len(request.dimensions)
+        end = width + len(request.metrics)
         meta: dict[str, Any] = {}
         complete_until = self.complete_until()
         period = self.period(request.date_range, site)
         if include.time_labels:
             meta["time_labels"] = time_labels(request.dimensions, period, "/include/time_labels")
-        groups = compile_groups(request, period, site)
-        page = compile_page(request, groups, limit)
-        statements = [page, *([compile_count(groups)] if include.total_rows else [])]
-        answered, *counted = self._run(statements, site, period_read(request, period))
-        if counted:
-            meta["total_rows"] = counted[0]["total_rows"][0].as_py()
-        results = [
-            {"dimensions": dimension_texts(request.dimensions, row[:width], zone), "metrics": row[width:]}
-            for row in _rows(answered)
-        ]
-        if include.comparisons is not None:
-            meta |= self._compare(request, include.comparisons, site, period, results)
-        return {
-            "results": results,
-            "meta": {
-                "complete_until": complete_until and complete_until.isoformat(),
-                "sql": page.sql,
-                "parameters": page.parameters,
-                **meta,
-            },
-            "query": {
-                **request.asked,
-                "date_range": period.texts,
-                "pagination": {"limit": limit, "offset": request.pagination.offset},
-            },
+            meta["partial_time_labels"] = partial_time_labels(request.dimensions, period, complete_until)
+        all_groups = compile_groups(request, period, site)
+        page = compile_page(request, all_groups, limit)
+        statements = [page, compile_count(all_groups)] if include.total_rows else [page]
+        if (bots := compile_query_bots(request, period, site)) is not None:
+            statements.append(bots)
+        tables, sharing_meta = self._disclosed(statements, request, site, period)
+        if include.total_rows:
+            meta["total_rows"] = tables[1]["total_rows"][0].as_py()
+        rows = _rows(tables[0])
+        currencies = currency_codes(request, rows)
+        groups = [Group(dimension_texts(request.dimensions, row[:width], zone), row[width:end]) for row in rows]
+        if currencies is not None:
+            by_currency = any(dimension.of_money for dimension in request.dimensions)
+            meta |= currency_meta(currencies, site, by_currency=by_currency)
+        if bots is not None:
+            withheld = sharing_meta is not None and sharing_meta["withheld"]
+            meta["bots_left_out"] = None if withheld else tables[len(statements) - 1]["events"][0].as_py()
+        if sharing_meta is not None:
+            meta["sharing"] = sharing_meta
+            if sharing_meta["withheld"]:
+                groups, meta = [], {name: value for name, value in meta.items() if name not in MONEY_META_KEYS}
+                meta |= {"total_rows": 0} if include.total_rows else {}
+        answer = QueryAnswer(request, period, limit, groups, complete_until, page, meta)
+        return answer if include.comparisons is None else self._compared(answer, include.comparisons, site, currencies)
+
+    def _disclosed(
+        self, statements: Sequence[Statement], request: QueryRequest, site: SiteScope, period: Period
+    ) -> tuple[Sequence[pa.Table], dict[str, Any] | None]:
+        """Run the statements. For a share key, also return the answer's `meta.sharing`, from the same table version."""
+        read = period_read(request, period, site)
+        if (sharing := site.sharing) is None:
+            return self._run(statements, site, read), None
+        *tables, checked = self._run([*statements, compile_withheld(request, period, site)], site, read)
+        rows = checked.to_pylist()
+        by_time = any(dimension.kind is not Kind.TEXT for dimension in request.dimensions)
+        return tables, {
+            "smallest_group": sharing.smallest_group,
+            "withheld": must_withhold(rows, sharing),
+            "small_groups": ("left_out" if by_time else "folded") if rows[0]["has_small"] else "none",
         }
 
-    def _compare(
-        self,
-        request: QueryRequest,
-        comparisons: Comparisons,
-        site: SiteScope,
-        period: Period,
-        results: Sequence[dict[str, Any]],
-    ) -> dict[str, Any]:
-        """Put beside each result what the other period says. Returns what `meta` tells of that."""
-        zone, pointer = ZoneInfo(site.time_zone), "/include/comparisons"
+    def _compared(
+        self, answer: QueryAnswer, comparisons: Comparisons, site: SiteScope, currencies: Sequence[str] | None
+    ) -> QueryAnswer:
+        """The answer with the numbers of the other period in each group."""
+        request, period = answer.request, answer.period
+        zone, pointer = ZoneInfo(site.time_zone), request.places.comparisons
         try:
-            other = compared_period(comparisons, period, zone, self._now())
+            other = compared_period(comparisons, period, zone, self._now(), answer.complete_until)
         except (ValueError, OverflowError) as error:
             raise InvalidRequest(f"{pointer}: {error}", code="invalid_query", pointer=pointer) from error
         labels: list[str] = []
@@ -99,51 +143,80 @@ class QueryEngine:
         if request.include.comparison_time_labels or any(d.kind is not Kind.TEXT for d in request.dimensions):
             labels = time_labels(request.dimensions, other, pointer)
             places = dict(zip(time_labels(request.dimensions, period, pointer), labels, strict=False))
-        groups = compile_groups(request, other, site)
-        compared = compile_compared(groups, request.dimensions, [result["dimensions"] for result in results])
-        rows = _rows(self._run([compared], site, period_read(request, other))[0])
+        all_groups = compile_groups(request, other, site)
+        compared = compile_compared(all_groups, request.dimensions, [group.dimensions for group in answer.groups])
+        tables, sharing_meta = self._disclosed([compared], request, site, other)
+        rows = _rows(tables[0])
         width = len(request.dimensions)
-        beside = Beside(
-            request, [[*dimension_texts(request.dimensions, row[:width], zone), *row[width:]] for row in rows], places
+        end = width + len(request.metrics)
+        texts = [[*dimension_texts(request.dimensions, row[:width], zone), *row[width:end]] for row in rows]
+        if sharing_meta is not None and site.sharing is not None:
+            # The folded group of small ones combines different groups in each period.
+            texts = [] if sharing_meta["withheld"] else [row for row in texts if site.sharing.label not in row[:width]]
+        alike = same_currency(currencies, currency_codes(request, rows), request, site)
+        other_rows = ComparisonRows(
+            request, texts, places, absent_is_zero=sharing_meta is None, money_is_comparable=alike
         )
-        for result in results:
-            result["comparison"] = beside.comparison(result["dimensions"], result["metrics"])
-        told = {
+        meta = {
+            **answer.meta,
             "comparison_date_range": other.texts,
-            "comparison_sql": groups.sql,
-            "comparison_parameters": groups.parameters,
+            "comparison_sql": all_groups.sql,
+            "comparison_parameters": all_groups.parameters,
         }
-        return told | ({"comparison_time_labels": labels} if request.include.comparison_time_labels else {})
+        if request.include.comparison_time_labels:
+            meta["comparison_time_labels"] = labels
+        groups = [replace(group, comparison=other_rows.comparison(group)) for group in answer.groups]
+        return replace(answer, groups=groups, meta=meta)
 
-    def sql(self, request: SqlRequest, site: SiteScope) -> dict[str, Any]:
-        """The document that `POST /api/sql` answers with. Raise as `query` does."""
-        complete_until = self.complete_until()
-        answer, _ = self._sandbox.run(request, site.site_id)
-        return {
-            "columns": answer["columns"],
-            "rows": answer["rows"],
-            "meta": {"complete_until": complete_until and complete_until.isoformat(), "row_count": len(answer["rows"])},
-        }
+    def together(self, questions: Sequence[Callable[[QueryEngine], Result]]) -> Sequence[Future[Result]]:
+        """Call each question with an engine over one version of the tables; returns their finished futures.
 
-    def sql_in(self, format_: Format, request: SqlRequest, site: SiteScope) -> Answer:
-        """The answer of `POST /api/sql` in any form. Raise as `query` does."""
+        What their statements have in common is computed once. Raise Unavailable.
+        """
+        together, engine = Together(self._database), copy(self)
+        engine._lake, engine._until, engine._is_fixed = together, self.complete_until(), True
+        return together.answers([partial(question, engine) for question in questions])
+
+    async def sql(self, request: SqlRequest, site: SiteScope) -> SqlAnswer:
+        """Run a statement in the sandbox. Raise as `query` does."""
+        complete_until = await self._in_thread(self.complete_until)
+        answer, _ = await self._sandbox.run(request, site.site_id)
+        return SqlAnswer(answer["columns"], answer["rows"], complete_until)
+
+    async def sql_in(self, format_: Format, request: SqlRequest, site: SiteScope) -> Answer:
+        """The answer of `POST /api/sql` in any format. Raise as `query` does."""
         if format_ is Format.JSON:
-            document = self.sql(request, site)
-            told = document["meta"]["complete_until"]
-            return Answer(orjson.dumps(document), format_, told and datetime.fromisoformat(told))
-        complete_until = self.complete_until()
-        return Answer(self._sandbox.run(request, site.site_id, format_)[1], format_, complete_until)
+            answer = await self.sql(request, site)
+            body = await self._in_thread(lambda: orjson.dumps(answer.document()))
+            return Answer(body, format_, answer.complete_until)
+        complete_until = await self._in_thread(self.complete_until)
+        _, body = await self._sandbox.run(request, site.site_id, format_)
+        return Answer(body, format_, complete_until)
+
+    async def _in_thread(self, work: Callable[[], Result]) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
     def run(self, statement: Statement, site: SiteScope, period: Period, table: TableSpec = EVENTS_TABLE) -> pa.Table:
         """The rows of a statement over one table: the site's rows, from at least a day before the period to its end.
 
-        The statement itself must hold the rows to the moments it means. Raise LimitExceeded when it takes too long or
-        too much memory, Unavailable.
+        The statement itself must select rows by their moments. Raise LimitExceeded if it takes too long or too much
+        memory, Unavailable.
         """
         return self._run([statement], site, period, table)[0]
 
+    def bots_left_out(self, filters: tuple[Filter, ...], site: SiteScope, period: Period) -> int | None:
+        """How many events of bots a report with these filters leaves out; None if the filters use `event:bot`. Raise as
+        `run` does.
+        """
+        statement = compile_bots(filters, period, site)
+        if statement is None:
+            return None
+        read = with_history(period) if looks_at_orders(statement.sql) else period
+        count: int | None = self.run(statement, site, read)["events"][0].as_py()
+        return count
+
     def period(self, date_range: DateRange, site: SiteScope) -> Period:
-        """The period of a range by the site's clock; `all` begins with the day of the site's first event.
+        """Resolve a range by the site's clock; `all` begins with the day of the site's first event.
 
         Raise InvalidRequest, LimitExceeded, Unavailable.
         """
@@ -154,29 +227,29 @@ class QueryEngine:
         return self._since_first_event(site, period) if date_range == "all" else period
 
     def complete_until(self) -> datetime | None:
-        """Up to when the table is complete; None where it is not known. Raise Unavailable.
+        """The moment up to which the table is complete; None if it is unknown. Raise Unavailable.
 
-        Ask before the rows: what it says then is in the table already.
+        Read it before the rows: then the table is complete at least up to this moment.
         """
-        return read_progress(self._container).complete_until
+        return self._until if self._is_fixed else read_progress(self._container).complete_until
 
-    def limit(self, asked: int | None) -> int:
-        """How many rows may be answered where so many are asked for. Raise InvalidRequest for too many."""
-        most = self._settings.query_max_rows
-        if asked is not None and asked > most:
-            pointer = "/pagination/limit"
+    def limit(self, request: QueryRequest) -> int:
+        """The requested number of rows, else the maximum. Raise InvalidRequest if it is above the maximum."""
+        most, requested = self._settings.query_max_rows, request.pagination.limit
+        if requested is not None and requested > most:
+            pointer = request.places.limit
             raise InvalidRequest(f"{pointer}: at most {most} rows", code="invalid_query", pointer=pointer)
-        return asked or most
+        return requested or most
 
     def _since_first_event(self, site: SiteScope, all_time: Period) -> Period:
-        """From the day of the site's first event on; today alone where there is none."""
+        """From the day of the site's first event on; today alone if there is none."""
         first = Statement("SELECT min(occurred_at) AS begin FROM events", {})
         days = self._lake.days(EVENTS_TABLE, site.site_id)
-        begin, looked_at, most = None, 0, 1
-        while begin is None and looked_at < len(days):
-            few = days[looked_at : looked_at + most]
-            begin = self._lake.run(EVENTS_TABLE, site.site_id, few[0], few[-1], first)[0]["begin"][0].as_py()
-            looked_at, most = looked_at + most, most * 2
+        begin, start, size = None, 0, 1
+        while begin is None and start < len(days):
+            chunk = days[start : start + size]
+            begin = self._lake.run(EVENTS_TABLE, site.site_id, chunk[0], chunk[-1], first)[0]["begin"][0].as_py()
+            start, size = start + size, size * 2
         zone = ZoneInfo(site.time_zone)
         return resolve("day", zone, begin or self._now()).to(all_time.end)
 

@@ -1,4 +1,4 @@
-"""The forms an answer's rows are given in, and how a caller chooses one."""
+"""Formats of an answer's rows, and content negotiation."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from clickstream.errors import InvalidRequest, NotAcceptable
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# What spreadsheets take for the beginning of a formula, with the wide forms that some of them fold:
+# Characters that start a formula in spreadsheets, with the full-width forms that some of them normalise:
 # https://owasp.org/www-community/attacks/CSV_Injection
 FORMULA_STARTS = tuple("=+-@\t\r\n＝＋－＠")  # noqa: RUF001
 
-# Numbers of more digits than JSON's come as texts.
+# Numbers with more digits than JSON's are texts; the sign of a negative one starts no formula.
 _NEGATIVE = re.compile(r"-[0-9]+(\.[0-9]+)?")
 
 
 class Format(StrEnum):
-    """By the word in `?format=`."""
+    """The values of `?format=`."""
 
     JSON = "json"
     CSV = "csv"
@@ -49,42 +49,43 @@ _MEDIA_TYPES = {
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The bytes of an answer, and up to when it is complete where that is known."""
+    """The bytes of an answer, and the moment up to which it is complete; None if that is unknown."""
 
     body: bytes
     format: Format
     complete_until: datetime | None
 
 
-def chosen_format(asked: str | None, accept: str | None) -> Format:
-    """The one asked for by its word, else the one that `Accept` (RFC 9110) likes best; of equals the first here.
+def chosen_format(name: str | None, accept: str | None) -> Format:
+    """The format of `?format=`, else the one with the highest quality in `Accept` (RFC 9110); of equals the first of
+    `Format`.
 
-    Raise InvalidRequest for an unknown word, NotAcceptable where nothing that is accepted is here.
+    Raise InvalidRequest for an unknown name, NotAcceptable if `Accept` allows none of the formats.
     """
-    known = ", ".join(Format)
-    if asked is not None:
-        if asked not in tuple(Format):
-            raise InvalidRequest(f"/format: must be one of {known}", code="invalid_query", pointer="/format")
-        return Format(asked)
+    names = ", ".join(Format)
+    if name is not None:
+        if name not in tuple(Format):
+            raise InvalidRequest(f"/format: must be one of {names}", code="invalid_query", pointer="/format")
+        return Format(name)
     if accept is None or not accept.strip():
         return Format.JSON
-    liked = {format_: _quality(format_.media_type, accept) for format_ in Format}
-    best = max(Format, key=lambda format_: liked[format_])
-    if liked[best] <= 0:
+    qualities = {format_: _quality(format_.media_type, accept) for format_ in Format}
+    best = max(Format, key=lambda format_: qualities[format_])
+    if qualities[best] <= 0:
         raise NotAcceptable(f"answers are given as {', '.join(format_.media_type for format_ in Format)}")
     return best
 
 
 def _quality(media_type: str, accept: str) -> float:
-    """How much the header likes it, by its most specific range that holds; 0 where none does."""
+    """The quality value of the most specific media range that matches; 0 if none matches."""
     wildcards = [media_type, f"{media_type.partition('/')[0]}/*", "*/*"]
-    found: dict[str, float] = {}
+    qualities: dict[str, float] = {}
     for item in accept.lower().split(","):
         range_, *parameters = (part.strip() for part in item.split(";"))
         weights = [part[2:] for part in parameters if part.startswith("q=")]
         if range_ in wildcards:
-            found[range_] = _weight(weights[0]) if weights else 1.0
-    return next((found[wildcard] for wildcard in wildcards if wildcard in found), 0.0)
+            qualities[range_] = _weight(weights[0]) if weights else 1.0
+    return next((qualities[wildcard] for wildcard in wildcards if wildcard in qualities), 0.0)
 
 
 def _weight(text: str) -> float:
@@ -96,7 +97,7 @@ def _weight(text: str) -> float:
 
 
 def as_csv(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> bytes:
-    """RFC 4180 in UTF-8, with a line of names. No text begins as a formula does; numbers stay as they are."""
+    """CSV (RFC 4180) in UTF-8, with a header line. A text that would start a formula gets a leading apostrophe."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow([_cell(name) for name in names])

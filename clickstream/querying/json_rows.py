@@ -1,7 +1,7 @@
-"""Any result of SQL as JSON that every client reads alike.
+"""Convert any result of SQL to JSON that every client parses alike.
 
-Whole numbers beyond 2^53, decimals and what JSON has no form for are texts; moments are ISO 8601; NaN and the
-infinities of floating point are null.
+Whole numbers beyond 2^53, decimals and types without a JSON form are texts; moments are ISO 8601; NaN and infinities
+are null.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _NESTED = ("STRUCT", "MAP", "UNION", "TUPLE")
 
 
 def json_rows(table: pa.Table, types: Sequence[str]) -> list[list[Any]]:
-    """The table's rows; `types` are the names duckdb has for the types of its columns."""
+    """The table's rows; `types` are DuckDB's names for the types of its columns."""
     if not types:
         return []
     names = [f"c{index}" for index in range(len(types))]
@@ -38,7 +38,7 @@ def json_rows(table: pa.Table, types: Sequence[str]) -> list[list[Any]]:
 
 
 def _readable(name: str, type_: str) -> str:
-    """The column in SQL as the form that its converter takes."""
+    """SQL that converts the column to the type that its converter takes."""
     if type_ in _NUMBERS or type_ in _FLOATING or type_ == "VARCHAR":
         return name
     if _is_nested(type_):

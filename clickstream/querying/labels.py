@@ -1,4 +1,4 @@
-"""The texts in which groups are answered, and every one that time could have."""
+"""Texts of the groups' values, and all labels of a time dimension."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from clickstream.errors import InvalidRequest
-from clickstream.querying.dimensions import Dimension, Kind
+from clickstream.filters.dimensions import Dimension, Kind
 from clickstream.querying.period import Period
 
 MAX_TIME_LABELS = 10_000
 
 
 def dimension_texts(dimensions: Sequence[Dimension], values: Sequence[Any], zone: ZoneInfo) -> list[str]:
-    """The values of a group: dates as they are, moments by the clock of the zone, with their offset."""
+    """The values of a group as texts: dates as ISO 8601, moments in the time zone with their offset."""
     return [
         value if dimension.kind is Kind.TEXT else _label(value, zone)
         for dimension, value in zip(dimensions, values, strict=True)
@@ -24,9 +24,9 @@ def dimension_texts(dimensions: Sequence[Dimension], values: Sequence[Any], zone
 
 
 def time_labels(dimensions: Sequence[Dimension], period: Period, pointer: str) -> list[str]:
-    """Every value the time dimension could have in the period, in order.
+    """Every value that the time dimension can have in the period, in order.
 
-    Raise InvalidRequest, at the pointer, unless there is one such dimension, and for too many labels.
+    Raise InvalidRequest, at the pointer, unless there is exactly one time dimension and at most `MAX_TIME_LABELS`.
     """
     kinds = [dimension.kind for dimension in dimensions if dimension.kind is not Kind.TEXT]
     if len(kinds) != 1:
@@ -39,6 +39,12 @@ def time_labels(dimensions: Sequence[Dimension], period: Period, pointer: str) -
             pointer=pointer,
         )
     return [label.isoformat() for label in labels]
+
+
+def partial_time_labels(dimensions: Sequence[Dimension], period: Period, complete_until: datetime | None) -> list[str]:
+    """The labels of `time_labels` whose time lies partly outside the period or is not complete yet."""
+    (kind,) = (dimension.kind for dimension in dimensions if dimension.kind is not Kind.TEXT)
+    return [label.isoformat() for label in period.partial_labels(kind, complete_until)]
 
 
 def _label(value: date, zone: ZoneInfo) -> str:

@@ -1,4 +1,4 @@
-"""The time a query is about: from a range as the caller says it to two moments."""
+"""Resolve a date range to a period between two moments."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
-from clickstream.querying.dimensions import Kind
+from clickstream.filters.dimensions import Kind
 
 FIRST_YEAR, LAST_YEAR = 1970, 2999
 DateRange = str | tuple[str, str]
@@ -38,14 +38,32 @@ class Period:
         return [self.begin.isoformat(), self.last.isoformat()]
 
     def to(self, end: datetime) -> Period:
-        """The same beginning, and another end where that is later."""
+        """The same begin, and the later of both ends."""
         later = max(self.end.astimezone(UTC), end.astimezone(UTC))
         return Period(self.begin, later.astimezone(self.end.tzinfo))
 
     def since(self, begin: datetime) -> Period:
-        """The same end, and another beginning where that is earlier."""
+        """The same end, and the earlier of both begins."""
         earlier = min(self.begin.astimezone(UTC), begin.astimezone(UTC))
         return Period(earlier.astimezone(self.begin.tzinfo), self.end)
+
+    def bucket_end(self, label: date, kind: Kind) -> datetime:
+        """The end of the minute, hour, day, week or month that begins with a label of `labels`."""
+        if isinstance(label, datetime):
+            return _next_start(_LENGTHS[kind], label)
+        days = 7 if kind is Kind.WEEK else 1
+        after = _months_back(label, -1) if kind is Kind.MONTH else label + timedelta(days)
+        return _midnight(after, _zone_of(self.begin))
+
+    def partial_labels(self, kind: Kind, until: datetime | None) -> Iterator[date]:
+        """The labels whose time lies partly outside the period or after `until`; all labels if that is unknown."""
+        begin, end = self.begin.astimezone(UTC), self.end.astimezone(UTC)
+        if until is not None:
+            end = min(end, until.astimezone(UTC))
+        for label in self.labels(kind):
+            first = label if isinstance(label, datetime) else _midnight(label, _zone_of(self.begin))
+            if until is None or first.astimezone(UTC) < begin or self.bucket_end(label, kind).astimezone(UTC) > end:
+                yield label
 
     @property
     def is_of_days(self) -> bool:
@@ -56,7 +74,7 @@ class Period:
     def labels(self, kind: Kind) -> Iterator[date]:
         """The start of every minute, hour, day, week or month of the zone that the period touches, in order.
 
-        Moments for minutes and hours, of which those of a repeated hour come twice; else dates.
+        Moments for minutes and hours, in which a repeated hour comes twice; otherwise dates.
         """
         return self.moments(kind) if kind in _LENGTHS else self.dates(kind)
 
@@ -75,15 +93,33 @@ class Period:
         """The start of every minute or hour."""
         length = _LENGTHS[kind]
         moment = _start_of(length, self.begin)
-        while moment < self.end.astimezone(UTC):
-            yield moment.astimezone(self.begin.tzinfo)
-            moment = _start_of(length, (moment + length).astimezone(self.begin.tzinfo))
+        while moment.astimezone(UTC) < self.end.astimezone(UTC):
+            yield moment
+            moment = _next_start(length, moment)
 
 
 def _start_of(length: timedelta, local: datetime) -> datetime:
-    """The start of a minute or an hour; in UTC, where subtracting is right on the days when the clocks change."""
-    past = timedelta(minutes=local.minute, seconds=local.second, microseconds=local.microsecond)
-    return local.astimezone(UTC) - past % length
+    """The start of a minute or an hour; computed in UTC, so that it is right on days when the clocks change.
+
+    If they change within the hour, the part after the change begins with it: at a half hour of UTC.
+    """
+    past = timedelta(minutes=local.minute, seconds=local.second, microseconds=local.microsecond) % length
+    moment = local.astimezone(UTC)
+    start = (moment - past).astimezone(local.tzinfo)
+    if start.replace(tzinfo=None) == local.replace(tzinfo=None) - past:
+        return start
+    past = timedelta(minutes=moment.minute % 30, seconds=moment.second, microseconds=moment.microsecond)
+    return (moment - past).astimezone(local.tzinfo)
+
+
+def _next_start(length: timedelta, start: datetime) -> datetime:
+    """The start of the next minute or hour. Offsets of zones are whole quarters of an hour."""
+    moment, step = start.astimezone(UTC), min(length, timedelta(minutes=15))
+    while True:
+        moment += step
+        after = _start_of(length, moment.astimezone(start.tzinfo))
+        if after.astimezone(UTC) > start.astimezone(UTC):
+            return after
 
 
 def _zone_of(moment: datetime) -> ZoneInfo:
@@ -118,7 +154,7 @@ def _up_to_now(length: timedelta) -> Callable[[datetime], Period]:
     return period
 
 
-# By name: from now, by the clock of the site, to the period.
+# For each name, the function from the current time in the site's zone to the period.
 NAMED_RANGES: Mapping[str, Callable[[datetime], Period]] = {
     "realtime": _up_to_now(timedelta(minutes=30)),
     "24h": _up_to_now(timedelta(hours=24)),
@@ -139,7 +175,7 @@ NAMED_RANGES: Mapping[str, Callable[[datetime], Period]] = {
 def resolve(range_: DateRange, zone: ZoneInfo, now: datetime) -> Period:
     """The period of a named range, of two dates (both included) or of two moments (both included, to the second).
 
-    Raise ValueError with what is wrong, in words for the caller.
+    Raise ValueError with a message for the caller.
     """
     if isinstance(range_, str):
         return NAMED_RANGES[range_](now.astimezone(zone))
@@ -147,7 +183,7 @@ def resolve(range_: DateRange, zone: ZoneInfo, now: datetime) -> Period:
 
 
 def parse_pair(pair: tuple[str, str], zone: ZoneInfo) -> Period:
-    """As `resolve`, of two dates or two moments."""
+    """`resolve` for two dates or two moments."""
     first, last = pair
     if all(_DATE.fullmatch(text) for text in pair):
         period = _days(_in_reach(date.fromisoformat(first)), _in_reach(date.fromisoformat(last)), zone)
@@ -167,7 +203,7 @@ def _days(first: date, last: date, zone: ZoneInfo) -> Period:
 
 
 def _midnight(day: date, zone: ZoneInfo) -> datetime:
-    # By way of UTC, so that where midnight is skipped it becomes the first moment that there is.
+    # Converted to UTC and back, so that a skipped midnight becomes the first moment that exists.
     return datetime.combine(day, time(), zone).astimezone(UTC).astimezone(zone)
 
 
@@ -177,21 +213,64 @@ def _in_reach(day: _Day) -> _Day:
     return day
 
 
-def previous(period: Period) -> Period:
-    """As long a period, right before. Of whole days it has as many days, however long these are."""
+def previous(period: Period, match_day_of_week: bool = False) -> Period:
+    """The period of the same length right before. For whole days, it has as many days, whatever their length.
+
+    With `match_day_of_week`, it begins whole weeks earlier, as few as possible without an overlap.
+    """
     if not period.is_of_days:
         length = period.end.astimezone(UTC) - period.begin.astimezone(UTC)
-        return Period((period.begin.astimezone(UTC) - length).astimezone(period.begin.tzinfo), period.begin)
-    first = period.begin.date()
-    return _days(first - (period.end.date() - first), first - timedelta(1), _zone_of(period.begin))
+        back = _whole_weeks(length) if match_day_of_week else length
+        return Period(*((moment.astimezone(UTC) - back).astimezone(moment.tzinfo) for moment in _ends(period)))
+    first, end = period.begin.date(), period.end.date()
+    back = _whole_weeks(end - first) if match_day_of_week else end - first
+    return _days(first - back, end - back - timedelta(1), _zone_of(period.begin))
 
 
-def year_before(period: Period) -> Period:
-    """The same dates, or the same moments by the clock, of the year before; 28 February for 29 February."""
+def year_before(period: Period, match_day_of_week: bool = False) -> Period:
+    """The same dates, or the same moments by the clock, of the year before; 28 February for 29 February.
+
+    With `match_day_of_week` it is moved to the nearest dates that begin with the same day of the week.
+    """
     if not period.is_of_days:
-        return Period(_year_before(period.begin), _year_before(period.end))
-    last = period.end.date() - timedelta(1)
-    return _days(_year_before(period.begin.date()), _year_before(last), _zone_of(period.begin))
+        begin, end = _ends(period)
+        moved = _to_day_of_week(begin, _year_before(begin)) if match_day_of_week else timedelta()
+        return Period(_year_before(begin) + moved, _year_before(end) + moved)
+    first, last = period.begin.date(), period.end.date() - timedelta(1)
+    moved = _to_day_of_week(first, _year_before(first)) if match_day_of_week else timedelta()
+    if match_day_of_week:  # as many days, over a leap day too
+        return _days(_year_before(first) + moved, _year_before(first) + moved + (last - first), _zone_of(period.begin))
+    return _days(_year_before(first), _year_before(last), _zone_of(period.begin))
+
+
+def same_part(other: Period, period: Period, until: datetime) -> Period:
+    """The part of the other period that corresponds to `period` until a moment: to the same time of the same day.
+
+    The whole other period if the moment is outside `period`.
+    """
+    until = until.astimezone(period.begin.tzinfo)
+    if not period.begin.astimezone(UTC) < until.astimezone(UTC) < period.end.astimezone(UTC):
+        return other
+    if period.is_of_days and other.is_of_days:
+        day = other.begin.date() + (until.date() - period.begin.date())
+        end = datetime.combine(day, until.time(), other.begin.tzinfo).astimezone(UTC)
+    else:
+        end = other.begin.astimezone(UTC) + (until.astimezone(UTC) - period.begin.astimezone(UTC))
+    end = max(end.replace(microsecond=0), other.begin.astimezone(UTC) + timedelta(seconds=1))
+    return Period(other.begin, min(end, other.end.astimezone(UTC)).astimezone(other.begin.tzinfo))
+
+
+def _ends(period: Period) -> tuple[datetime, datetime]:
+    return period.begin, period.end
+
+
+def _whole_weeks(length: timedelta) -> timedelta:
+    return timedelta(weeks=max(1, -(-length // timedelta(weeks=1))))
+
+
+def _to_day_of_week(day: date, other: date) -> timedelta:
+    """From `other` to the nearest date with the day of the week that `day` has."""
+    return timedelta((day.weekday() - other.weekday() + 3) % 7 - 3)
 
 
 def _year_before(day: _Day) -> _Day:

@@ -1,10 +1,10 @@
-"""What callers may ask, checked at the border: every problem at once, each with its place."""
+"""Parse and check the bodies of queries; an error lists every problem with its JSON pointer."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Annotated, Any, Literal, TypeVar
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -15,25 +15,25 @@ from pydantic import (
     Field,
     PlainValidator,
     StringConstraints,
-    ValidationError,
     model_validator,
 )
 
-from clickstream.errors import InvalidRequest, RequestTooLarge
-from clickstream.querying.dimensions import GOAL, KNOWN, Dimension, dimension_named
-from clickstream.querying.filters import Filter, FilterReader, GoalComparison, Problem, leaves
+from clickstream.filters.dimensions import DIMENSION_NAMES, GOAL, Dimension, dimension_named
+from clickstream.filters.reader import FilterReader
+from clickstream.filters.tree import Filter, GoalComparison, leaves
+from clickstream.problems import Problem, parse_body, refusal
 from clickstream.querying.metrics import METRICS, Metric, Need
 from clickstream.querying.period import NAMED_RANGES, DateRange, parse_pair
 
 MAX_BODY_BYTES = 65_536
-SHOWN_PROBLEMS = 10
+INVALID = "invalid_query"
 
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
-def _known(what: str, names: Sequence[str]) -> AfterValidator:
+def _one_of(what: str, names: Sequence[str]) -> AfterValidator:
     def check(name: str) -> str:
         if name not in names:
             raise ValueError(f"unknown {what} {name[:100]!r}; known are {', '.join(names)}")
@@ -42,26 +42,27 @@ def _known(what: str, names: Sequence[str]) -> AfterValidator:
     return AfterValidator(check)
 
 
-def _known_dimension(name: str) -> str:
+def _check_dimension(name: str) -> str:
     if dimension_named(name) is None:
-        raise ValueError(f"unknown dimension {name[:100]!r}; known are {KNOWN}")
+        raise ValueError(f"unknown dimension {name[:100]!r}; known are {DIMENSION_NAMES}")
     return name
 
 
 def _not_empty(names: tuple[str, ...]) -> tuple[str, ...]:
-    # Not a length of the field: that would count only the names that are known.
+    # A `min_length` of the field would count only the valid names.
     if not names:
         raise ValueError("needs at least one")
     return names
 
 
 def _no_repeats(names: tuple[str, ...]) -> tuple[str, ...]:
-    if len({name.casefold() for name in names}) < len(names):  # SQL does not tell properties apart by case
+    if len({name.casefold() for name in names}) < len(names):  # column names are case-insensitive in SQL
         raise ValueError("names one twice")
     return names
 
 
-def _date_range(value: Any) -> DateRange:
+def parse_range(value: Any) -> DateRange:
+    """The range of a name, or of a list of two dates or two moments. Raise ValueError."""
     if isinstance(value, str) and value in NAMED_RANGES:
         return value
     if isinstance(value, list) and len(value) == 2 and all(isinstance(text, str) for text in value):
@@ -72,32 +73,36 @@ def _date_range(value: Any) -> DateRange:
 
 
 class Pagination(_Strict):
-    """Which of the ordered groups are answered; without a limit, as many as a query may return."""
+    """Which of the ordered groups to return; without a limit, as many as a query may return."""
 
     limit: Annotated[int, Field(ge=1, le=1_000_000_000)] | None = None
     offset: Annotated[int, Field(ge=0, le=1_000_000_000)] = 0
 
 
 class Comparisons(_Strict):
-    """Which other period is told beside the one that is asked for."""
+    """The period to compare with, besides the one of the query."""
 
     mode: Literal["previous_period", "year_over_year", "custom"]
-    date_range: Annotated[Any, PlainValidator(_date_range)] = None
+    date_range: Annotated[Any, PlainValidator(parse_range)] = None
+    match_day_of_week: bool = False
 
     @model_validator(mode="after")
     def _say_the_range(self) -> Comparisons:
         if (self.mode == "custom") is (self.date_range is None):
             raise ValueError("`date_range` goes with the mode custom, and only with it")
+        if self.mode == "custom" and self.match_day_of_week:
+            raise ValueError("`match_day_of_week` does not go with the mode custom")
         return self
 
 
 class Include(_Strict):
-    """What is told on request."""
+    """Optional parts of the answer."""
 
     total_rows: bool = False
     time_labels: bool = False
     comparisons: Comparisons | None = None
     comparison_time_labels: bool = False
+    sql: bool = True
 
     @model_validator(mode="after")
     def _labels_of_something(self) -> Include:
@@ -109,13 +114,13 @@ class Include(_Strict):
 class _QueryBody(_Strict):
     site_id: str
     metrics: Annotated[
-        tuple[Annotated[str, _known("metric", tuple(METRICS))], ...],
+        tuple[Annotated[str, _one_of("metric", tuple(METRICS))], ...],
         AfterValidator(_not_empty),
         AfterValidator(_no_repeats),
     ]
-    date_range: Annotated[Any, PlainValidator(_date_range)]
+    date_range: Annotated[Any, PlainValidator(parse_range)]
     dimensions: Annotated[
-        tuple[Annotated[str, AfterValidator(_known_dimension)], ...], AfterValidator(_no_repeats)
+        tuple[Annotated[str, AfterValidator(_check_dimension)], ...], AfterValidator(_no_repeats)
     ] = ()
     filters: Any = Field(default_factory=list)
     order_by: tuple[tuple[str, Literal["asc", "desc"]], ...] = ()
@@ -125,25 +130,43 @@ class _QueryBody(_Strict):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One step of the order of the groups."""
+    """One sort key of the groups."""
 
     by: Metric | Dimension
     descending: bool
 
 
 @dataclass(frozen=True, slots=True)
+class Places:
+    """JSON pointers, or names of parameters, of the values that only the engine can check."""
+
+    limit: str = "/pagination/limit"
+    comparisons: str = "/include/comparisons"
+
+
+@dataclass(frozen=True, slots=True)
 class QueryRequest:
-    """A report: these metrics, for each group of the dimensions' values."""
+    """A parsed query: these metrics for each group of the dimensions' values.
+
+    `document` is the body with its defaults as JSON values, without `date_range`; the answer's `query` repeats it.
+    `places` are where errors about the request point to.
+    """
 
     site_id: str
     metrics: tuple[Metric, ...]
     date_range: DateRange
-    dimensions: tuple[Dimension, ...]
-    filters: tuple[Filter, ...]
-    order_by: tuple[Order, ...]
-    pagination: Pagination
-    include: Include
-    asked: Mapping[str, Any]
+    dimensions: tuple[Dimension, ...] = ()
+    filters: tuple[Filter, ...] = ()
+    order_by: tuple[Order, ...] = ()
+    pagination: Pagination = Pagination()
+    include: Include = Include()
+    document: Mapping[str, Any] = field(default_factory=dict)
+    places: Places = Places()
+
+    def grouped(self, metrics: Sequence[str], dimensions: Sequence[str] = ()) -> QueryRequest:
+        """The same query for these metrics and dimensions, in their usual order."""
+        measures, groups = tuple(METRICS[name] for name in metrics), tuple(map(_dimension, dimensions))
+        return replace(self, metrics=measures, dimensions=groups, order_by=_order((), measures, groups))
 
 
 def _bindable(value: Any) -> Any:
@@ -156,10 +179,10 @@ SqlValue = Annotated[str | int | Annotated[float, Field(allow_inf_nan=False)] | 
 
 
 class SqlRequest(_Strict):
-    """One SELECT statement over the site's own rows, and the values of its parameters."""
+    """One SELECT statement over the site's rows, and the values of its parameters."""
 
     site_id: str
-    sql: Annotated[str, StringConstraints(min_length=1, max_length=20_000)]
+    sql: Annotated[str, StringConstraints(min_length=1, max_length=50_000)]
     parameters: tuple[SqlValue, ...] | dict[str, SqlValue] = ()
 
 
@@ -168,82 +191,55 @@ def query_schema() -> Mapping[str, Any]:
     return _QueryBody.model_json_schema()
 
 
-Body = TypeVar("Body", bound=BaseModel)
-
-
 def parse_query(body: bytes) -> QueryRequest:
-    """Read the body of `POST /api/query`. Raise InvalidRequest with every problem, RequestTooLarge."""
+    """Parse the body of `POST /api/query`. Raise InvalidRequest with the problems, RequestTooLarge."""
+    query = parse_body(body, _QueryBody, MAX_BODY_BYTES, INVALID)
     reader = FilterReader()
-    asked, problems = _validate(_QueryBody, body)
-    filters: tuple[Filter, ...] = ()
-    order: tuple[Order, ...] = ()
-    if asked is not None:
-        filters = reader.read(asked.filters)
-        problems.extend(reader.problems)
-        order, wrong = _order(asked)
-        problems.extend(wrong)
-        problems.extend(_without_goal(asked, filters))
-    if asked is None or problems:
-        raise _refusal(problems)
+    filters = reader.read(query.filters)
+    metrics, dimensions = tuple(METRICS[name] for name in query.metrics), tuple(map(_dimension, query.dimensions))
+    if problems := [*reader.problems, *_unknown_orders(query), *_without_goal(query, filters)]:
+        raise refusal(problems, INVALID)
     return QueryRequest(
-        asked.site_id,
-        tuple(METRICS[name] for name in asked.metrics),
-        asked.date_range,
-        tuple(map(_dimension, asked.dimensions)),
+        query.site_id,
+        metrics,
+        query.date_range,
+        dimensions,
         filters,
-        order,
-        asked.pagination,
-        asked.include,
-        asked.model_dump(mode="json", exclude={"date_range"}),  # the answer tells the resolved one
+        _order(query.order_by, metrics, dimensions),
+        query.pagination,
+        query.include,
+        query.model_dump(mode="json", exclude={"date_range"}),  # the answer has the resolved one
     )
 
 
 def parse_sql(body: bytes) -> SqlRequest:
-    """Read the body of `POST /api/sql`. Raise InvalidRequest with every problem, RequestTooLarge."""
-    asked, problems = _validate(SqlRequest, body)
-    if asked is None:
-        raise _refusal(problems)
-    return asked
+    """Parse the body of `POST /api/sql`. Raise InvalidRequest with the problems, RequestTooLarge."""
+    return parse_body(body, SqlRequest, MAX_BODY_BYTES, INVALID)
 
 
-def _validate(model: type[Body], body: bytes) -> tuple[Body | None, list[Problem]]:
-    if len(body) > MAX_BODY_BYTES:
-        raise RequestTooLarge(f"the body has more than {MAX_BODY_BYTES} bytes")
-    try:
-        return model.model_validate_json(body), []
-    except ValidationError as error:
-        return None, [
-            Problem(
-                "".join(f"/{_escaped(part)}" for part in problem["loc"]), problem["msg"].removeprefix("Value error, ")
-            )
-            for problem in error.errors(include_url=False, include_input=False, include_context=False)
-        ]
+def _order(
+    order_by: Sequence[tuple[str, str]], metrics: Sequence[Metric], dimensions: Sequence[Dimension]
+) -> tuple[Order, ...]:
+    """The requested order, or by time and then by the first metric; the other dimensions make it total."""
+    names: dict[str, Metric | Dimension] = {metric.name: metric for metric in metrics}
+    names |= {dimension.name: dimension for dimension in dimensions}
+    times = [(dimension.name, "asc") for dimension in dimensions if dimension.name.startswith("time:")]
+    chosen = {name: Order(names[name], way == "desc") for name, way in order_by or (*times, (metrics[0].name, "desc"))}
+    rest = [Order(dimension, False) for dimension in dimensions if dimension.name not in chosen]
+    return (*chosen.values(), *rest)
 
 
-def _order(asked: _QueryBody) -> tuple[tuple[Order, ...], list[Problem]]:
-    """The order asked for, else by time and then by the first metric; made total by the other dimensions."""
-    chosen: dict[str, Order] = {}
-    problems: list[Problem] = []
-    times = [name for name in asked.dimensions if name.startswith("time:")]
-    default = (*((name, "asc") for name in times), (asked.metrics[0], "desc"))
-    for index, (name, direction) in enumerate(asked.order_by or default):
-        if name in asked.metrics:
-            chosen[name] = Order(METRICS[name], direction == "desc")
-        elif name in asked.dimensions:
-            chosen[name] = Order(_dimension(name), direction == "desc")
-        else:
-            problems.append(
-                Problem(f"/order_by/{index}/0", f"{name[:100]!r} is none of the query's metrics and dimensions")
-            )
-    rest = [Order(_dimension(name), False) for name in asked.dimensions if name not in chosen]
-    return (*chosen.values(), *rest), problems
+def _unknown_orders(query: _QueryBody) -> Iterator[Problem]:
+    for index, (name, _) in enumerate(query.order_by):
+        if name not in (*query.metrics, *query.dimensions):
+            yield Problem(f"/order_by/{index}/0", f"{name[:100]!r} is none of the query's metrics and dimensions")
 
 
-def _without_goal(asked: _QueryBody, filters: tuple[Filter, ...]) -> Iterator[Problem]:
-    """Metrics of a goal, where the query names none."""
-    if GOAL in asked.dimensions or any(isinstance(item, GoalComparison) for item in leaves(filters)):
+def _without_goal(query: _QueryBody, filters: tuple[Filter, ...]) -> Iterator[Problem]:
+    """A problem for each metric that needs a goal, if the query names none."""
+    if GOAL in query.dimensions or any(isinstance(item, GoalComparison) for item in leaves(filters)):
         return
-    for index, name in enumerate(asked.metrics):
+    for index, name in enumerate(query.metrics):
         if METRICS[name].needs & {Need.GOAL, Need.GOAL_OF_GROUP}:
             yield Problem(f"/metrics/{index}", f"{name} needs a filter or the dimension {GOAL}")
 
@@ -252,15 +248,3 @@ def _dimension(name: str) -> Dimension:
     dimension = dimension_named(name)
     assert dimension is not None, name
     return dimension
-
-
-def _refusal(problems: Sequence[Problem]) -> InvalidRequest:
-    told = [f"{problem.pointer or '/'}: {problem.message}" for problem in problems[:SHOWN_PROBLEMS]]
-    if len(problems) > SHOWN_PROBLEMS:
-        told.append(f"and {len(problems) - SHOWN_PROBLEMS} more problems")
-    return InvalidRequest("; ".join(told), code="invalid_query", pointer=problems[0].pointer)
-
-
-def _escaped(part: int | str) -> str:
-    """A token of a JSON pointer (RFC 6901)."""
-    return str(part).replace("~", "~0").replace("/", "~1")

@@ -1,38 +1,41 @@
-"""SQL from outside, run in a child process that can be ended: this side starts it, waits, and ends it.
+"""Run SQL from outside in a child process: this side starts it, waits for it, and kills it.
 
-A child serves one statement. What it knows is gone with it, so no site's rows can meet another site's statement.
+A child serves one statement. Its memory ends with it, so that no site's rows can reach another site's statement. No
+thread waits for it. serving.py limits how many run at once.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
-import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
+from contextlib import suppress
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 from clickstream.errors import InvalidRequest, LimitExceeded, Unavailable
-from clickstream.lake.storage import StorageAccount
 from clickstream.querying.formats import Format
 from clickstream.querying.request import SqlRequest
 from clickstream.settings import Settings
+from clickstream.storage.account import StorageAccount
 
 log = logging.getLogger(__name__)
 
-# Each may take the memory of a query.
-CHILDREN_AT_ONCE = 2
-# To start, to open the tables, to end a statement by itself: after the time of the statement this much, then SIGKILL.
+# Time to start, to open the tables and to end the statement, in addition to the statement's own; then SIGKILL.
 GRACE_SECONDS = 5
 
-# All a child is given of the environment: where libraries and certificates are, and the platform's token service.
+# Environment variables that a child gets: where libraries and certificates are, and the platform's token service.
 _ENVIRONMENT = (
     "PATH", "LD_LIBRARY_PATH", "SYSTEMROOT", "SSL_CERT_FILE", "SSL_CERT_DIR", "IDENTITY_ENDPOINT", "IDENTITY_HEADER"
 )  # fmt: skip
@@ -41,24 +44,26 @@ _ENVIRONMENT = (
 class Sandbox:
     """Runs single SELECT statements over one site's rows, each in a process of its own."""
 
-    def __init__(self, account: StorageAccount, settings: Settings) -> None:
+    def __init__(self, account: StorageAccount, settings: Settings, threads: Executor) -> None:
+        """`threads` run the short work before and after the child: folders, and parsing its answer."""
         self._account = account
         self._settings = settings
-        self._free = threading.BoundedSemaphore(CHILDREN_AT_ONCE)
+        self._threads = threads
 
-    def run(self, request: SqlRequest, site_id: str, format_: Format = Format.JSON) -> tuple[dict[str, Any], bytes]:
-        """Of JSON `columns` and `rows`; of any other form nothing, and the bytes.
+    async def run(
+        self, request: SqlRequest, site_id: str, format_: Format = Format.JSON
+    ) -> tuple[dict[str, Any], bytes]:
+        """For JSON, `columns` and `rows`, and no bytes; for any other format, an empty mapping and the bytes.
 
-        Raise InvalidRequest, LimitExceeded, or Unavailable when storage is or all are busy.
+        Raise InvalidRequest, LimitExceeded, or Unavailable if storage or the child fails.
         """
-        seconds = self._settings.query_timeout_seconds
-        if not self._free.acquire(timeout=seconds):
-            raise Unavailable("too many SQL statements are running")
+        in_thread = partial(asyncio.get_running_loop().run_in_executor, self._threads)
+        folder = await in_thread(partial(tempfile.mkdtemp, prefix="clickstream-sql-"))
         try:
-            with tempfile.TemporaryDirectory(prefix="clickstream-sql-", ignore_cleanup_errors=True) as folder:
-                return self._run(self._job(request, site_id, format_, folder), folder)
+            output = await self._run(self._job(request, site_id, format_, folder), folder)
+            return await in_thread(_read, output)
         finally:
-            self._free.release()
+            await in_thread(partial(shutil.rmtree, folder, ignore_errors=True))
 
     def _job(self, request: SqlRequest, site_id: str, format_: Format, folder: str) -> bytes:
         return orjson.dumps(
@@ -72,14 +77,17 @@ class Sandbox:
                 "folder": folder,
                 "seconds": self._settings.query_timeout_seconds,
                 "memory_mb": self._settings.query_memory_mb,
+                "spill_mb": self._settings.query_spill_mb,
                 "max_rows": self._settings.query_max_rows,
             }
         )
 
-    def _run(self, job: bytes, folder: str) -> tuple[dict[str, Any], bytes]:
+    async def _run(self, job: bytes, folder: str) -> bytes:
         seconds = self._settings.query_timeout_seconds
-        child = subprocess.Popen(
-            [sys.executable, "-m", "clickstream.querying.sandbox_child"],
+        child = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "clickstream.querying.sandbox_child",
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -88,21 +96,24 @@ class Sandbox:
         )
         try:
             # The job holds the account's key, so it goes through the pipe: arguments can be read by others.
-            output, errors = child.communicate(job, timeout=seconds + GRACE_SECONDS)
-        except subprocess.TimeoutExpired:
+            async with asyncio.timeout(seconds + GRACE_SECONDS):
+                output, errors = await child.communicate(job)
+        except TimeoutError:
             raise LimitExceeded(f"the statement ran longer than {seconds} s") from None
         finally:
-            child.kill()
-            child.wait()
-        if child.returncode == -signal.SIGALRM:
+            with suppress(ProcessLookupError):
+                child.kill()
+            status = await child.wait()
+        if status == -signal.SIGALRM:
             raise LimitExceeded(f"the statement ran longer than {seconds} s")
-        if child.returncode < 0:
-            # Libraries end the process where an allocation fails that they cannot do without.
+        if status < 0:
+            # Libraries abort the process if an essential allocation fails.
             raise LimitExceeded("the statement needed too much memory")
-        if child.returncode > 0:
-            log.error("the process of a statement failed: %s", errors.decode(errors="replace")[-2000:])
+        if errors:
+            log.error("stderr of a statement's process: %s", errors.decode(errors="replace")[-2000:])
+        if status > 0:
             raise Unavailable("SQL cannot be run")
-        return _read(output)
+        return output
 
 
 def _read(output: bytes) -> tuple[dict[str, Any], bytes]:
@@ -125,12 +136,12 @@ _ERRORS: Mapping[str, Callable[[str], Exception]] = {
 
 
 def _environment(folder: str) -> dict[str, str]:
-    kept = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
+    variables = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
     return {
-        **kept,
+        **variables,
         "PYTHONPATH": os.pathsep.join(str(Path(entry).absolute()) for entry in sys.path),
         "HOME": folder,
-        # Pools that reserve address space far beyond what they use would not fit under its limit.
+        # Other memory pools reserve far more address space than they use, beyond the child's limit.
         "ARROW_DEFAULT_MEMORY_POOL": "system",
         "MALLOC_ARENA_MAX": "2",
     }

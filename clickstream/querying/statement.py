@@ -1,43 +1,61 @@
-"""From a request to one readable SQL statement with its parameters."""
+"""Compile a request to one readable SQL statement with its parameters."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC
 
+from clickstream.filters.dimensions import BOT, GOAL, Dimension, Kind, quoted
+from clickstream.filters.tree import Filter, GoalComparison, Group
+from clickstream.identity.persons import RELATION as PERSONS
+from clickstream.identity.persons import persons
 from clickstream.querying.conditions import (
     Parameters,
     SqlParameter,
     ask_for_bots,
     condition,
     conditions,
+    need_money,
+    need_people,
     need_visits,
 )
-from clickstream.querying.dimensions import BOT, GOAL, Dimension, quoted
-from clickstream.querying.filters import Filter, GoalComparison, Group
-from clickstream.querying.goals import money
-from clickstream.querying.metrics import VISITORS, Need
+from clickstream.querying.metrics import VISITORS, Metric, Need
 from clickstream.querying.period import Period
 from clickstream.querying.request import QueryRequest
+from clickstream.querying.revenue import RELATION, paid
 from clickstream.querying.scope import SiteScope
-from clickstream.querying.visits import HISTORY, IN_PERIOD, first_seen, relations
+from clickstream.querying.sharing import Shared, column_of, disclosed, left_out, small_groups
+from clickstream.querying.visitors import HISTORY, IN_PERIOD, first_seen
+from clickstream.querying.visits import relations
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """SQL and the values of its `$names`. Moments are texts, so that all of it can be shown and sent again."""
+    """SQL and the values of its `$names`. Moments are texts (ISO 8601), so that a caller can send the same statement
+    to `POST /api/sql`.
+    """
 
     sql: str
     parameters: Mapping[str, SqlParameter]
 
 
 def compile_groups(request: QueryRequest, period: Period, site: SiteScope) -> Statement:
-    """All groups of the request, in no order: one column for each dimension, then one for each metric.
+    """All groups of the request, unordered: one column for each dimension, then one for each metric. With a metric
+    about money there is one more column, `currencies`: the list of currencies in which any of the groups has revenue.
 
     Raise InvalidRequest for goals and segments that the site does not have.
     """
     return _Groups(request, period, site).statement()
+
+
+def compile_withheld(request: QueryRequest, period: Period, site: SiteScope) -> Statement:
+    """For a share key: the counts that decide whether the answer is withheld. See `sharing.must_withhold`.
+
+    Rows of `visitors`, `events` and `has_small`: first of the selected events, then of those that each filter alone
+    leaves out.
+    """
+    return _Groups(request, period, site).withheld()
 
 
 def compile_page(request: QueryRequest, groups: Statement, limit: int) -> Statement:
@@ -54,16 +72,27 @@ def compile_count(groups: Statement) -> Statement:
     return Statement(f"SELECT count(*) AS total_rows FROM (\n{groups.sql}\n)", groups.parameters)
 
 
-def period_read(request: QueryRequest, period: Period) -> Period:
-    """The period that the statement looks at, but for what lies right around it."""
-    of_history = any(Need.HISTORY in metric.needs for metric in request.metrics)
-    return period.since(period.begin.astimezone(UTC) - HISTORY) if of_history else period
+def period_read(request: QueryRequest, period: Period, site: SiteScope) -> Period:
+    """The period that the statement reads, without the padding of a day on both sides."""
+    of_history = any(metric.needs & {Need.HISTORY, Need.REVENUE} for metric in request.metrics)
+    of_money = any(dimension.of_money for dimension in request.dimensions) or need_money(request.filters, site)
+    return with_history(period) if of_history or of_money else period
+
+
+def with_history(period: Period) -> Period:
+    """The period extended back by `HISTORY`, in which earlier visits and orders are searched."""
+    return period.since(period.begin.astimezone(UTC) - HISTORY)
 
 
 class _Groups:
     """The parts of one statement."""
 
     def __init__(self, request: QueryRequest, period: Period, site: SiteScope) -> None:
+        self._sharing, self._shared = site.sharing, None
+        if site.sharing is not None:
+            self._shared = shared = Shared(site.sharing)
+            dimensions = tuple(map(shared.dimension, request.dimensions))
+            request = replace(request, dimensions=dimensions, filters=shared.filters(request.filters))
         self._request = request
         self._parameters = Parameters(site, period)
         self._needs = frozenset[Need]().union(*(metric.needs for metric in request.metrics))
@@ -73,7 +102,14 @@ class _Groups:
             Need.VISIT in self._needs
             or any(dimension.of_visits for dimension in request.dimensions)
             or need_visits(request.filters, site)
-            or (self._looks_at_goals() and any(goal.matching.needs_visits for goal in site.goals.values()))
+            or (self._by_goal and any(goal.matching.needs_visits for goal in site.goals.values()))
+        )
+        self._by_currency = any(dimension.of_money for dimension in request.dimensions)
+        of_money = (
+            Need.REVENUE in self._needs
+            or self._by_currency
+            or need_money(request.filters, site)
+            or (self._by_goal and any(need_money(goal.matching.filters, site) for goal in site.goals.values()))
         )
         self._relation = "viewed" if Need.VIEW in self._needs else "visited" if of_visits else "of_site"
         self._relations = relations(
@@ -82,60 +118,121 @@ class _Groups:
             with_bots=self._with_bots,
             split_at_midnight=site.split_at_midnight,
         )
+        if of_money:
+            self._relations += ",\n" + paid(self._relation, self._parameters, with_bots=self._with_bots)
+            self._relation = RELATION
+        of_people = (
+            Need.PERSON in self._needs
+            or any(dimension.of_people for dimension in request.dimensions)
+            or need_people(request.filters, site)
+            or (self._by_goal and any(need_people(goal.matching.filters, site) for goal in site.goals.values()))
+        )
+        if of_people:
+            self._relations += ",\n" + persons(self._relation, site.trust)
+            self._relation = PERSONS
         self._others = tuple(dimension for dimension in request.dimensions if dimension.name != GOAL)
 
     def statement(self) -> Statement:
-        parts = ",\n".join([self._relations, self._asked(), *self._beside(), self._summed_up()])
-        columns = [*(d.column for d in self._request.dimensions), *self._answered()]
-        sql = f"WITH {parts}\n{_select(columns, 0)}\nFROM summed_up"
-        if self._request.dimensions:
-            sql += "\nGROUP BY ALL"
+        events = self._matching_events()
+        opened = [] if self._shared is None else self._shared.expressions(self._relation)
+        parts = ",\n".join([self._relations, *opened, events, *self._disclosed(), *self._joined(), self._summed_up()])
+        names = [d.column for d in self._request.dimensions]
+        columns = [*names, *(f"{metric.sql} AS {quoted(metric.name)}" for metric in self._request.metrics)]
+        if Need.REVENUE in self._needs:
+            columns.append("flatten(list(currencies) FILTER (currencies IS NOT NULL)) AS currencies")
+        grouped = "\nGROUP BY ALL" if names else ""
+        sql = f"{_select(columns, 0)}\nFROM summed_up{grouped}"
+        if Need.REVENUE in self._needs:
+            sql = self._within_currencies(sql, names)
+        sql = f"WITH {parts}\n{sql}"
         return Statement(sql, self._parameters.of(sql))
 
-    def _looks_at_goals(self) -> bool:
-        return self._by_goal or Need.REVENUE in self._needs
+    def withheld(self) -> Statement:
+        """See `compile_withheld`."""
+        assert self._shared is not None
+        events = self._matching_events()
+        counted = ["count(DISTINCT visitor) AS visitors", "count(*) AS events"]
+        small = self._disclosed()[:1]
+        folded = " OR ".join(f"{d.sql} = {self._shared.label}" for d in self._request.dimensions if d.kind is Kind.TEXT)
+        has_small = f"EXISTS (FROM small) OR bool_or({folded or 'false'})" if small else "false"
+        counted.append(f"coalesce({has_small}, false) AS has_small")
+        rows = [f"{_select(counted, 0)}\nFROM selected\nWHERE {self._grouped}"]
+        rows.extend(left_out(self._relation, self._request.filters, self._parameters))
+        parts = ",\n".join([self._relations, *self._shared.expressions(self._relation), events, *small])
+        sql = f"WITH {parts}\n" + "\nUNION ALL\n".join(rows)
+        return Statement(sql, self._parameters.of(sql))
 
-    def _answered(self) -> list[str]:
-        return [f"{metric.sql} AS {quoted(metric.name)}" for metric in self._request.metrics]
+    @property
+    def _grouped(self) -> str:
+        """The condition for events of `selected` that belong to any group."""
+        return "goal IS NOT NULL" if self._by_goal else "true"
 
-    def _asked(self) -> str:
-        """The events that are counted; one that meets several goals once for each, where they are a dimension."""
+    def _disclosed(self) -> list[str]:
+        """For a share key, the common table expressions `small` and `disclosed`: see sharing.py."""
+        if self._sharing is None or not self._request.dimensions:
+            return []
+        dimensions = self._request.dimensions
+        return [part("selected", dimensions, self._sharing, self._grouped) for part in (small_groups, disclosed)]
+
+    def _within_currencies(self, sql: str, names: Sequence[str]) -> str:
+        """The groups with the currencies of all of them. An amount is null if it would mix several currencies: those of
+        its own group if groups are by currency, or else those of all groups, since a reader could not tell which group
+        has which currency.
+        """
+        every = "list_sort(list_distinct(coalesce(flatten(list(currencies) OVER ()), [])))"
+        several = "len(list_distinct(currencies)) > 1" if self._by_currency else "len(every_currency) > 1"
+        columns = [*names, *(self._number(metric, several) for metric in self._request.metrics)]
+        columns.append("every_currency AS currencies")
+        return f"{_select(columns, 0)}\nFROM (\n    SELECT *, {every} AS every_currency\n    FROM (\n{sql}\n)\n)"
+
+    def _number(self, metric: Metric, several: str) -> str:
+        name = quoted(metric.name)
+        if Need.REVENUE not in metric.needs or self._parameters.site.currencies.rates:
+            return name
+        return f"CASE WHEN {several} THEN NULL ELSE {name} END AS {name}"
+
+    def _matching_events(self) -> str:
+        """The common table expression `selected`: the events to count. If goals are a dimension, an event appears once
+        for each goal that it meets.
+        """
         columns = ["*"]
-        if Need.REVENUE in self._needs:
-            columns.append(f"{self._revenue()} AS revenue")
         if self._by_goal:
             columns.append(f"unnest([{self._goals()}]) AS goal")
-        return self._events("asked", columns, self._request.filters)
+        return self._events("selected", columns, self._request.filters)
 
-    def _beside(self) -> list[str]:
-        """What a metric compares with."""
-        found: list[str] = []
+    def _joined(self) -> list[str]:
+        """Common table expressions that metrics need in addition: first visits, totals, and events without goals."""
+        expressions: list[str] = []
         if Need.HISTORY in self._needs:
-            found.append(first_seen(with_bots=self._with_bots))
+            expressions.append(first_seen(with_bots=self._with_bots))
         if Need.ALL in self._needs:
-            found.append(f"all_asked AS (\n    SELECT {VISITORS} AS asked_visitors\n    FROM asked\n)")
+            where = f"\n    WHERE {self._grouped}" if self._by_goal else ""
+            expressions.append(f"totals AS (\n    SELECT {VISITORS} AS all_visitors\n    FROM selected{where}\n)")
         whoever = _without_goals(self._request.filters)
         if Need.GOAL in self._needs:
-            found.append(self._events("whoever", [f"{VISITORS} AS everyone"], whoever))
+            expressions.append(self._events("whoever", [f"{VISITORS} AS everyone"], whoever))
         if Need.GOAL_OF_GROUP in self._needs:
             columns = [*_named(self._others), f"{VISITORS} AS group_visitors"]
-            found.append(self._events("groups", columns, whoever, "\n    GROUP BY ALL" if self._others else ""))
-        return found
+            expressions.append(self._events("groups", columns, whoever, "\n    GROUP BY ALL" if self._others else ""))
+        return expressions
 
     def _events(self, name: str, columns: Sequence[str], filters: Sequence[Filter], rest: str = "") -> str:
         where = "\n        AND ".join([IN_PERIOD, *conditions(filters, self._parameters)])
         return f"{name} AS (\n{_select(columns, 4)}\n    FROM {self._relation}\n    WHERE {where}{rest}\n)"
 
     def _summed_up(self) -> str:
-        keys = [*_named(self._request.dimensions)]
+        dimensions, source = self._request.dimensions, "selected"
+        if self._sharing is not None and dimensions:
+            dimensions, source = tuple(map(column_of, dimensions)), "disclosed"
+        keys = [*_named(dimensions)]
         keys.extend(need for need in (Need.VISITOR, Need.VISIT) if need in self._needs)
-        joins = ["asked"]
+        joins = [source]
         if Need.HISTORY in self._needs:
             joins.append("LEFT JOIN first_seen USING (visitor)")
         columns = [*keys]
         if Need.ALL in self._needs:
-            joins.append("CROSS JOIN all_asked")
-            columns.append("any_value(asked_visitors) AS asked_visitors")
+            joins.append("CROSS JOIN totals")
+            columns.append("any_value(all_visitors) AS all_visitors")
         if Need.GOAL in self._needs:
             joins.append("CROSS JOIN whoever")
             columns.append("any_value(everyone) AS everyone")
@@ -144,9 +241,11 @@ class _Groups:
             joins.append(f"LEFT JOIN groups ON {same}")
             columns.append("any_value(group_visitors) AS group_visitors")
         parts = {name: sql for metric in self._request.metrics for name, sql in metric.parts.items()}
+        if Need.REVENUE in self._needs:
+            parts["currencies"] = "list(DISTINCT revenue_currency) FILTER (counts)"
         columns.extend(f"{sql} AS {name}" for name, sql in parts.items())
         lines = [_select(columns or ["1 AS one"], 4), "    FROM " + "\n        ".join(joins)]
-        if self._by_goal:
+        if self._by_goal and source == "selected":
             lines.append("    WHERE goal IS NOT NULL")
         if keys:
             lines.append("    GROUP BY ALL")
@@ -160,16 +259,6 @@ class _Groups:
         ]
         return ", ".join(met) or "CAST(NULL AS VARCHAR)"
 
-    def _revenue(self) -> str:
-        """By the first goal that names a property, else by the property `revenue`."""
-        cases = [
-            f"WHEN {condition(goal.matching, self._parameters)} THEN {money(goal.revenue)} "
-            for goal in self._parameters.site.goals.values()
-            if goal.revenue is not None
-        ]
-        usual = money("revenue")
-        return f"CASE {''.join(cases)}ELSE {usual} END" if cases else usual
-
 
 def _named(dimensions: Sequence[Dimension]) -> list[str]:
     return [f"{dimension.sql} AS {dimension.column}" for dimension in dimensions]
@@ -181,11 +270,11 @@ def _select(columns: Sequence[str], indent: int) -> str:
 
 
 def _without_goals(filters: Sequence[Filter]) -> tuple[Filter, ...]:
-    """The filters without those of goals; of a list that must hold as a whole, without those within."""
-    kept: list[Filter] = []
+    """The filters without comparisons of goals, including those inside an `and`."""
+    remaining: list[Filter] = []
     for item in filters:
         if isinstance(item, Group) and item.operator == "and":
-            kept.extend(_without_goals(item.filters))
+            remaining.extend(_without_goals(item.filters))
         elif not isinstance(item, GoalComparison):
-            kept.append(item)
-    return tuple(kept)
+            remaining.append(item)
+    return tuple(remaining)

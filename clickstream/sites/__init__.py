@@ -1,1 +1,1 @@
-"""Sites: one YAML document each, which says who may send and read, and how the site counts."""
+"""Sites: one YAML document each, with the keys that may send and read, and the rules by which the site counts."""

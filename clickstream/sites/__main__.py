@@ -9,18 +9,19 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from datetime import UTC, datetime, time, timedelta
+from collections.abc import Iterator, Mapping
+from datetime import datetime, time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import orjson
 
-from clickstream.errors import ClickstreamError, Conflict, InvalidSite
-from clickstream.lake.site_documents import PREFIX, EditableBlobSiteDocuments
-from clickstream.lake.storage import StorageAccount
-from clickstream.settings import Settings
+from clickstream.errors import ClickstreamError, Conflict, InvalidSite, SettingsError
+from clickstream.services import Services, now
+from clickstream.settings import Settings, job_connection
 from clickstream.sites.document import Site, parse_site
 from clickstream.sites.planning import Change, FieldChange, Kind, Plan, apply_change, make_plan, read_folder, read_sites
+from clickstream.storage.site_documents import PREFIX
 from clickstream.terminal import leave
 
 FAILED, WRONG_DOCUMENT, CONFLICT = 1, 2, 3
@@ -70,10 +71,15 @@ def _parser() -> argparse.ArgumentParser:
 
 def _plan(arguments: argparse.Namespace) -> int:
     texts = read_folder(arguments.folder)
-    read_sites(texts)  # what is wrong with the documents is told before any setting is asked for
-    documents = _documents(Settings.from_env(os.environ))
-    plan = make_plan(texts, documents, PREFIX, delete=arguments.delete)
+    sites = read_sites(texts)  # report problems of the documents before those of settings
+    services = Services(Settings.from_env(os.environ))
+    settings, documents = services.settings, services.site_documents
+    plan = make_plan(texts, documents, PREFIX, delete=arguments.delete, allow_short_keys=settings.allow_short_keys)
     print(*_described(plan, arguments.delete), sep="\n")
+    for line in _unlisted(sites, settings.listed_origins):
+        print(line)
+    for line in _of_jobs(sites, os.environ):
+        print(line)
     if not arguments.apply:
         return 0
     for change in plan.changes:
@@ -87,10 +93,29 @@ def _described(plan: Plan, delete: bool) -> list[str]:
     lines: list[str] = []
     for change in plan.changes:
         lines.append(f"{SIGNS[change.kind]} {change.site}{_remark(change, delete)}")
+        lines.extend(f"    ! what is stored cannot be used: {problem}" for problem in change.problems)
         lines.extend(f"    {_described_field(field)}" for field in change.fields)
     if plan.unchanged:
         lines.append(f"unchanged: {', '.join(plan.unchanged)}")
     return lines
+
+
+def _unlisted(sites: Mapping[str, Site], listed: frozenset[str]) -> Iterator[str]:
+    """A line for each origin whose preflights the platform refuses, if the platform answers them itself."""
+    for name, site in sites.items():
+        for origin in site.origins if listed else ():
+            if origin not in listed:
+                yield f"! {name}: {origin} is not in ALLOWED_ORIGINS, and the platform refuses its preflights"
+
+
+def _of_jobs(sites: Mapping[str, Site], environment: Mapping[str, str]) -> Iterator[str]:
+    """A line for each connection of a job that is not set here. The app may have it nevertheless."""
+    for name, site in sites.items():
+        for job in site.jobs:
+            try:
+                job_connection(environment, job.connection)
+            except SettingsError as error:
+                yield f"! {name}: the job {job.name} needs a setting of the app: {error.message}"
 
 
 def _remark(change: Change, delete: bool) -> str:
@@ -115,17 +140,16 @@ def _schema(arguments: argparse.Namespace) -> int:
 
 
 def _lint(arguments: argparse.Namespace) -> int:
-    from clickstream.lake.delta import EVENTS_TABLE, FAILED_TABLE
-    from clickstream.lake.site_rows import site_rows
     from clickstream.sites.lint_text import as_text
     from clickstream.sites.linting import Linter
+    from clickstream.table.site_rows import site_rows
+    from clickstream.table.specs import EVENTS_TABLE, FAILED_TABLE
 
-    settings = Settings.from_env(os.environ)
-    account = StorageAccount.from_connection(settings.lake)
-    site = _site_of(arguments, settings)
-    period = _last_days(arguments.days, ZoneInfo(site.time_zone), datetime.now(UTC))
-    linter = Linter(site)
-    lake = (account, settings.lake_container, site.site, period)
+    services = Services(Settings.from_env(os.environ))
+    site = _site_of(arguments, services)
+    period = _last_days(arguments.days, ZoneInfo(site.time_zone), now())
+    linter = Linter(site.site, site.events)
+    lake = (services.storage, services.settings.lake_container, site.site, period)
     for rows in site_rows(
         EVENTS_TABLE, *lake, "occurred_at", ["event_type", "event_name", "properties", "definition_version"]
     ):
@@ -141,26 +165,21 @@ def _lint(arguments: argparse.Namespace) -> int:
     return FAILED if arguments.strict and report.findings else 0
 
 
-def _site_of(arguments: argparse.Namespace, settings: Settings) -> Site:
+def _site_of(arguments: argparse.Namespace, services: Services) -> Site:
     if arguments.folder is not None:
         sites = read_sites(read_folder(arguments.folder))
         if arguments.site not in sites:
             raise InvalidSite([f"{arguments.folder}: holds no {arguments.site}.yaml"])
         return sites[arguments.site]
-    stored = _documents(settings).fetch(f"{PREFIX}{arguments.site}.yaml")
+    stored = services.site_documents.fetch(f"{PREFIX}{arguments.site}.yaml")
     return parse_site(stored.text, expected=arguments.site)
 
 
 def _last_days(days: int, zone: ZoneInfo, now: datetime) -> tuple[datetime, datetime]:
-    """From a midnight of the zone to the end of today."""
+    """The last `days` days in the zone, today included: from a midnight to the midnight after today."""
     tomorrow = now.astimezone(zone).date() + timedelta(days=1)
     begin, end = (datetime.combine(day, time(), zone) for day in (tomorrow - timedelta(days=days), tomorrow))
     return begin, end
-
-
-def _documents(settings: Settings) -> EditableBlobSiteDocuments:
-    account = StorageAccount.from_connection(settings.lake)
-    return EditableBlobSiteDocuments(account.container(settings.config_container))
 
 
 def _days(text: str) -> int:

@@ -1,14 +1,12 @@
-"""A site's document: parsed, checked, with every problem reported at once."""
+"""Parses and validates a site's document, and reports every problem at once."""
 
 from __future__ import annotations
 
 from enum import StrEnum
 from functools import cached_property
 from hashlib import sha256
-from typing import TYPE_CHECKING, Annotated, Any
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING, Annotated, Literal
 
-import yaml
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -22,19 +20,34 @@ from pydantic import (
 )
 
 from clickstream.errors import InvalidSite
-from clickstream.sites.counting import Segments, Visits
+from clickstream.problems import Place, problem_lines, refuse
+from clickstream.sites.currencies import Currency, Rates, check_rates
+from clickstream.sites.deferred import Deferred, load_audiences, load_jobs
 from clickstream.sites.event_definitions import EventDefinitions
+from clickstream.sites.event_validation import Definitions
 from clickstream.sites.funnels import Funnel, funnel_problems
 from clickstream.sites.goals import Goals
 from clickstream.sites.hosts import Host, Origin, any_of
-from clickstream.sites.judging import Definitions
+from clickstream.sites.identity import Identity
+from clickstream.sites.limits import Few
 from clickstream.sites.privacy import Privacy
-from clickstream.sites.problems import Place, refuse, told
 from clickstream.sites.source_rules import SourceRule
+from clickstream.sites.visit_rules import Segments, Visits
+from clickstream.sites.yaml_text import read_yaml
+from clickstream.sites.zones import Zone
 
 if TYPE_CHECKING:
     import re
     from collections.abc import Iterator
+
+    from clickstream.sites.audiences import Audience
+    from clickstream.sites.jobs import Job
+
+    Audiences = tuple[Audience, ...]
+    Jobs = tuple[Job, ...]
+else:
+    Audiences = Annotated[tuple, Deferred(load_audiences)]
+    Jobs = Annotated[tuple, Deferred(load_jobs)]
 
 DIGEST = "sha256:"
 
@@ -42,12 +55,15 @@ DIGEST = "sha256:"
 class KeyKind(StrEnum):
     """What a key opens."""
 
-    PUBLIC = "public"  # stands in pages; the device's clock is not trusted far
+    PUBLIC = "public"  # visible in pages; the device's clock is trusted only within limits
     SERVER = "server"  # secret; may state the visitor's address and agent
-    IMPORT = "import"  # secret; as server, and `created_at` is taken as it is
+    IMPORT = "import"  # secret; as server, and `created_at` is used unchanged
     READ = "read"  # secret; opens queries, writes nothing
-    SHARE = "share"  # stands in links to the dashboard; opens reports that tell of no single person
+    SHARE = "share"  # visible in links to the dashboard; opens reports without single persons
     ADMIN = "admin"  # secret; opens jobs that change what is stored, such as replays
+
+
+WRITERS = frozenset({KeyKind.PUBLIC, KeyKind.SERVER, KeyKind.IMPORT})
 
 
 class _Strict(BaseModel):
@@ -58,9 +74,9 @@ class Key(_Strict):
     """One key and what it opens."""
 
     kind: KeyKind = Field(
-        description="public stands in pages; server, import, read and admin are secret. read opens queries and writes "
-        "nothing; share, in links, opens of these what tells of no single person; admin opens jobs that change what is "
-        "stored."
+        description="public is visible in pages; server, import, read and admin are secret. read opens queries and "
+        "writes nothing; share, in links, opens only the queries that show no single person; admin opens jobs that "
+        "change what is stored."
     )
     key: Annotated[
         str, StringConstraints(max_length=128, pattern=r"^(sha256:[0-9a-f]{64}|[A-Za-z0-9._~-]{4,128})$")
@@ -70,42 +86,47 @@ class Key(_Strict):
         "committed.",
     )
 
+    stream: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")] | None = Field(
+        default=None,
+        description="The stream that events of this write key belong to, in the column `stream`; none: `default`.",
+    )
+
     @property
     def is_digest(self) -> bool:
-        """Whether the document keeps the key's digest in place of the key."""
+        """Whether the document has the key's digest instead of the key."""
         return self.key.startswith(DIGEST)
 
     @cached_property
     def digest(self) -> bytes:
-        """What keys are looked up by."""
+        """The SHA-256 digest by which keys are looked up."""
         return bytes.fromhex(self.key.removeprefix(DIGEST)) if self.is_digest else digest_of(self.key)
 
 
 def digest_of(key: str) -> bytes:
-    """SHA-256 of a key as a caller states it; of any text at all."""
+    """SHA-256 of a key that a caller sent, 32 bytes; any text is accepted."""
     return sha256(key.encode("utf-8", "surrogatepass")).digest()
 
 
-def _known_zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        raise ValueError(f"{name!r} is not an IANA time zone") from None
-    return name
-
-
-def _key_problems(index: int, key: Key, above: tuple[Key, ...]) -> Iterator[tuple[Place, str]]:
+def _key_problems(index: int, key: Key, above: set[bytes]) -> Iterator[tuple[Place, str]]:
     if key.kind is KeyKind.PUBLIC and key.is_digest:
         yield (index, "key"), "a public key stands in pages, so write it as it is"
-    if any(key.digest == other.digest for other in above):
+    if key.stream is not None and key.kind not in WRITERS:
+        yield (index, "stream"), f"a {key.kind} key sends no events, so it names no stream"
+    if key.digest in above:
         yield (index, "key"), "is the key of an entry above; a key opens one thing"
+    above.add(key.digest)
 
 
 def _checked_keys(keys: tuple[Key, ...]) -> tuple[Key, ...]:
     if not keys:
         raise ValueError("a site needs at least one key")
-    refuse(problem for index, key in enumerate(keys) for problem in _key_problems(index, key, keys[:index]))
+    above: set[bytes] = set()
+    refuse(problem for index, key in enumerate(keys) for problem in _key_problems(index, key, above))
     return keys
+
+
+MAX_SHARED_PROPERTIES = 100
+SharedProperty = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
 
 class Site(_Strict):
@@ -114,55 +135,98 @@ class Site(_Strict):
     site: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")] = Field(
         description="The site's name, as in the file's name and in the column `site`."
     )
-    time_zone: Annotated[str, AfterValidator(_known_zone)] = Field(
-        default="UTC", description="IANA time zone whose days and hours reports count in."
-    )
-    keys: Annotated[tuple[Key, ...], AfterValidator(_checked_keys)] = Field(
+    time_zone: Zone = Field(default="UTC", description="IANA time zone whose days and hours reports count in.")
+    keys: Annotated[tuple[Key, ...], Few, AfterValidator(_checked_keys)] = Field(
         description="Who may send events and who may read them; at least one."
     )
-    origins: tuple[Origin, ...] = Field(
+    origins: Annotated[tuple[Origin, ...], Few] = Field(
         default=(),
         description="Browser origins that may send, such as https://shop.example or https://*.shop.example; "
         "empty: any.",
     )
-    internal_hosts: tuple[Host, ...] = Field(
+    internal_hosts: Annotated[tuple[Host, ...], Few] = Field(
         default=(), description="Hosts that are the site's own, so that a visit from one to another has no new source."
     )
-    sources: tuple[SourceRule, ...] = Field(
-        default=(), description="Rules of where visits come from, before every list; of several that hold the first."
+    page_fragments: Literal["routes", "all", "none"] = Field(
+        default="routes",
+        description="Which fragments of addresses name a page: routes (#/cart, #!/cart), all of them, or none.",
     )
-    redirect_hosts: tuple[Host, ...] = Field(
+    sources: Annotated[tuple[SourceRule, ...], Few] = Field(
+        default=(), description="Rules for the source of visits, checked before every list; the first match counts."
+    )
+    redirect_hosts: Annotated[tuple[Host, ...], Few] = Field(
         default=(), description="Hosts that a counted click may lead to; empty: none."
     )
     rate_limit_per_second: Annotated[StrictInt, Field(ge=1, le=1_000_000)] | None = Field(
-        default=None, description="Events per second that one key may send to one process; none: no limit."
+        default=None,
+        description="Events per second that one key may send to one process; of a public key, one network may send "
+        "half. None: no limit.",
     )
     retention_days: Annotated[StrictInt, Field(ge=1, le=36_500)] | None = Field(
         default=None, description="Whole UTC days that events and failed events are kept; none: for ever."
     )
-    embed_origins: tuple[Origin, ...] = Field(
+    embed_origins: Annotated[tuple[Origin, ...], Few] = Field(
         default=(), description="Browser origins whose pages may frame the site's shared dashboard; empty: none."
+    )
+    shared_properties: Annotated[tuple[SharedProperty, ...], Field(max_length=MAX_SHARED_PROPERTIES)] = Field(
+        default=(), description="Properties of events whose values share keys may see; empty: none."
+    )
+    smallest_shared_group: Annotated[StrictInt, Field(ge=1, le=1000)] = Field(
+        default=5, description="Visitors of the smallest group that share keys see separately; 1: no minimum."
     )
     privacy: Privacy = Field(default_factory=Privacy, description="What is kept of visitors.")
     events: EventDefinitions = Field(default_factory=EventDefinitions, description="The events that the site expects.")
-    goals: Goals = Field(default=(), description="What visitors should do; reports tell who did.")
-    funnels: tuple[Funnel, ...] = Field(default=(), description="Steps on the way there; reports tell who took which.")
+    currency: Currency | None = Field(
+        default=None,
+        description="ISO 4217 code of the currency of amounts that name none, and the target of `rates`.",
+    )
+    rates: Rates = Field(
+        default_factory=dict,
+        description="What one unit of another currency is worth in the site's: a number, or numbers by the day from "
+        "which each applies. None: revenue is reported per currency.",
+    )
+    goals: Goals = Field(default=(), description="What visitors should do; reports count who did.")
+    funnels: Annotated[tuple[Funnel, ...], Few] = Field(
+        default=(), description="Steps towards a goal; reports count who reached which."
+    )
+    audiences: Audiences = Field(
+        default=(), description="People who meet a condition now, such as having put something into a cart lately."
+    )
     segments: Segments = Field(default=(), description="Filters that queries use by name.")
     visits: Visits = Field(default_factory=Visits, description="Where visits end.")
+    identity: Identity = Field(default_factory=Identity, description="Which ids are one person.")
+    jobs: Jobs = Field(default=(), description="Exports and imports, once or on a schedule.")
+
+    @field_validator("rates")
+    @classmethod
+    def _lead_to_the_currency(cls, rates: Rates, info: ValidationInfo) -> Rates:
+        if "currency" in info.data:  # else it has a problem of its own
+            check_rates(rates, info.data["currency"])
+        return rates
 
     @field_validator("funnels")
     @classmethod
     def _fit_the_goals(cls, funnels: tuple[Funnel, ...], info: ValidationInfo) -> tuple[Funnel, ...]:
-        if "goals" in info.data:  # else they are wrong themselves
+        if "goals" in info.data:  # else they have problems of their own
             refuse(funnel_problems(funnels, (goal.name for goal in info.data["goals"])))
         return funnels
 
+    @field_validator("audiences")
+    @classmethod
+    def _fit_the_site(cls, audiences: tuple[Audience, ...], info: ValidationInfo) -> tuple[Audience, ...]:
+        if audiences and "goals" in info.data:  # else they have problems of their own
+            from clickstream.sites.audiences import audience_problems
+
+            goals = (goal.name for goal in info.data["goals"])
+            refuse(audience_problems(audiences, goals, info.data.get("retention_days")))
+        return audiences
+
     def allows_origin(self, origin: str) -> bool:
-        """Whether pages of this origin, as a browser writes it, may send. Without a list every origin may."""
+        """Whether pages of this origin, as a browser writes it, may send. Without a list, every origin may."""
         return not self.origins or self.origin_pattern.fullmatch(origin) is not None
 
     def is_internal(self, host: str) -> bool:
-        """Whether the host, in lower case, is named as the site's own."""
+        """Whether the host, in lower case, is listed as the site's own."""
         return self.internal_pattern.fullmatch(host) is not None
 
     def redirects_to(self, host: str) -> bool:
@@ -190,36 +254,19 @@ class Site(_Strict):
         return any_of(self.redirect_hosts)
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML in which a key given twice is an error, not a setting silently lost."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if isinstance(key, yaml.ScalarNode):
-                if key.value in seen:
-                    raise yaml.constructor.ConstructorError(
-                        None, None, f"the key {key.value!r} is given twice", key.start_mark
-                    )
-                seen.add(key.value)
-        return super().construct_mapping(node, deep)
-
-
 def parse_site(text: bytes, *, expected: str) -> Site:
     """Read the document of the site `expected`, which is its file's name. Raise InvalidSite with every problem."""
-    try:
-        document: Any = yaml.load(text, _Loader)
-    except Exception as error:  # a wrong tag or a bottomless document makes the reader raise whatever it comes to
-        raise InvalidSite([f"not YAML: {' '.join(str(error).split()) or type(error).__name__}"]) from None
+    document = read_yaml(text)
     if not isinstance(document, dict):
         raise InvalidSite(["the document must be a mapping"])
     try:
         site = Site.model_validate(document)
-        _ = site.definitions  # compiled here, once, and not by the first event
+        # Compile here once, so that the first event does not have to.
+        _ = site.definitions, site.origin_pattern, site.internal_pattern, site.redirect_pattern
     except ValidationError as error:
-        raise InvalidSite(told(error)) from None
-    except RecursionError:
-        raise InvalidSite(["the document is nested without end"]) from None
+        raise InvalidSite(problem_lines(error)) from None
+    except Exception as error:  # a document that makes a library fail must not affect the others
+        raise InvalidSite([f"cannot be used: {type(error).__name__}: {error}"]) from error
     if site.site != expected:
         raise InvalidSite([f"/site: is {site.site!r}, but the file is named {expected!r}"])
     return site

@@ -1,4 +1,4 @@
-"""Event definitions (the tracking plan) as a site's document states them."""
+"""The part of a site's document with event definitions (the tracking plan)."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
 
-from clickstream.sites.problems import refuse
+from clickstream.problems import refuse
+from clickstream.sites.limits import MAX_PATTERNS, Few
 
 
 class Mode(StrEnum):
-    """What becomes of an event that breaks its definition."""
+    """What happens to an event that breaks its definition."""
 
     OFF = "off"
     WARN = "warn"
@@ -20,7 +21,7 @@ class Mode(StrEnum):
 
 
 class Undefined(StrEnum):
-    """What becomes of an event, or of a property, that nothing defines."""
+    """What happens to an event, or a property, without a definition."""
 
     ALLOW = "allow"
     WARN = "warn"
@@ -40,7 +41,7 @@ def _as_text(value: object) -> object:
 def _schema(value: object) -> object:
     from clickstream.sites.property_schemas import problems
 
-    if value is None:  # `plan:` alone: any value will do
+    if value is None:  # `plan:` alone: any value is valid
         return {}
     if not isinstance(value, dict):
         raise ValueError("a property's schema is a mapping, such as {type: string}")
@@ -91,42 +92,51 @@ class EventDefinition(BaseModel):
     name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)] = Field(
         description="The event's name, or a type such as page_view for every event of that type."
     )
-    version: Version = Field(default="1", description="Tells several versions of one event apart; the newest counts.")
+    version: Version = Field(default="1", description="Distinguishes several versions of one event; the newest counts.")
     description: str = Field(default="", description="What the event means and when it is sent.")
     owner: str | None = Field(default=None, description="Whom to ask.")
     mode: ModeField | None = Field(default=None, description="As the mode above, for this event alone.")
-    properties: dict[PropertyName, PropertySchema] = Field(
+    properties: Annotated[dict[PropertyName, PropertySchema], Few] = Field(
         default_factory=dict, description="By name: what the value must be, as JSON Schema, and whether it is required."
     )
 
     @property
     def order(self) -> tuple[tuple[int, int, str], ...]:
-        """Sorts versions: 2 before 10, 1-0-2 before 1-0-10."""
+        """A sort key for versions: 2 before 10, 1-0-2 before 1-0-10."""
         parts = re.split(r"[._-]", self.version)
         return tuple((1, int(part), "") if part.isdecimal() else (0, 0, part) for part in parts)
 
 
 def _one_of_a_kind(definitions: tuple[EventDefinition, ...]) -> tuple[EventDefinition, ...]:
     seen: set[tuple[str, str]] = set()
-    again: list[tuple[tuple[str | int, ...], str]] = []
+    duplicates: list[tuple[tuple[str | int, ...], str]] = []
     for index, definition in enumerate(definitions):
         kind = (definition.name, definition.version)
         if kind in seen:
-            again.append(((index,), f"{definition.name} version {definition.version} is defined above already"))
+            duplicates.append(((index,), f"{definition.name} version {definition.version} is defined above already"))
         seen.add(kind)
-    refuse(again)
+    refuse(duplicates)
+    return definitions
+
+
+def _few_patterns(definitions: tuple[EventDefinition, ...]) -> tuple[EventDefinition, ...]:
+    from clickstream.sites.property_schemas import patterns
+
+    texts = {text for definition in definitions for text in patterns(list(definition.properties.values()))}
+    if len(texts) > MAX_PATTERNS:
+        raise ValueError(f"the definitions have at most {MAX_PATTERNS} different patterns, not {len(texts)}")
     return definitions
 
 
 class EventDefinitions(BaseModel):
-    """Which events a site expects, and what becomes of others."""
+    """The events that a site expects, and what happens to others."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     mode: ModeField = Field(
         default=Mode.WARN,
         description="An event that breaks its definition: warn keeps it with its violations, block makes it a failed "
-        "event. off checks nothing at all, whatever is said below.",
+        "event. off checks nothing at all, whatever the other fields say.",
     )
     unknown_events: Undefined = Field(
         default=Undefined.ALLOW,
@@ -136,6 +146,6 @@ class EventDefinitions(BaseModel):
         default=Undefined.ALLOW,
         description="A property that the event's definition does not name: allow, warn or block.",
     )
-    definitions: Annotated[tuple[EventDefinition, ...], AfterValidator(_one_of_a_kind)] = Field(
-        default=(), description="The events, each with its properties."
-    )
+    definitions: Annotated[
+        tuple[EventDefinition, ...], Few, AfterValidator(_one_of_a_kind), AfterValidator(_few_patterns)
+    ] = Field(default=(), description="The events, each with its properties.")

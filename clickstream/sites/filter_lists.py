@@ -6,23 +6,19 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, WithJsonSchema
 
-from clickstream.sites.problems import Place, refuse
+from clickstream.problems import refuse, steps
 
 
 def _checked(value: object) -> object:
-    from clickstream.querying.filters import FilterReader  # here, since who only collects needs none of it
+    from clickstream.filters.reader import FilterReader  # imported here because the collector does not need it
 
     reader = FilterReader(of_document=True)
     reader.read(value, pointer="")
-    refuse((_place(problem.pointer), problem.message) for problem in reader.problems)
+    refuse((tuple(steps(problem.pointer)), problem.message) for problem in reader.problems)
     return value
 
 
-def _place(pointer: str) -> Place:
-    return tuple(step.replace("~1", "/").replace("~0", "~") for step in pointer.split("/")[1:])
-
-
-# Kept as it is written, so that documents can be compared; whoever asks a query reads it again.
+# Stored as written, so that documents can be compared; a query parses it again.
 FilterList = Annotated[
     list[Any],
     BeforeValidator(_checked),

@@ -1,4 +1,4 @@
-"""Funnels as a site's document states them: steps towards a goal."""
+"""The part of a site's document with funnels: steps towards a goal."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import re
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from enum import StrEnum
+from itertools import islice
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
 
+from clickstream.problems import Place, refuse
 from clickstream.sites.filter_lists import FilterList
 from clickstream.sites.goals import EVENT, FILTERS, PAGE, Name, PagePattern
-from clickstream.sites.problems import Place, refuse
+from clickstream.sites.limits import MAX_NAMES_SHOWN
 
 MIN_STEPS, MAX_STEPS = 2, 10
 MAX_EXCLUSIONS = 10
@@ -44,13 +46,13 @@ class Order(StrEnum):
 
 
 def duration(text: str) -> timedelta:
-    """The time that a text such as `90s`, `30m`, `12h`, `7d` or `500ms` means. Raise ValueError."""
-    found = _DURATION.fullmatch(text)
-    if found is None:
+    """Parse a duration such as `90s`, `30m`, `12h`, `7d` or `500ms`. Raise ValueError, also beyond MAX_DURATION."""
+    match = _DURATION.fullmatch(text)
+    if match is None:
         raise ValueError("must be a time such as 500ms, 90s, 30m, 12h or 7d")
-    if int(found[1]) > MAX_DURATION / _UNITS[found[2]]:
+    if int(match[1]) > MAX_DURATION / _UNITS[match[2]]:
         raise ValueError(f"must be at most {MAX_DURATION.days}d")
-    return int(found[1]) * _UNITS[found[2]]
+    return int(match[1]) * _UNITS[match[2]]
 
 
 def _checked_duration(text: str) -> str:
@@ -89,7 +91,7 @@ class FunnelExclusion(FunnelStep):
 
 
 def _checked_number(steps: tuple[FunnelStep, ...]) -> tuple[FunnelStep, ...]:
-    # Not a length of the field: that would count only the steps that are right.
+    # Not as the field's length, which would count only the valid steps.
     if not MIN_STEPS <= len(steps) <= MAX_STEPS:
         raise ValueError(f"must be from {MIN_STEPS} to {MAX_STEPS} steps, not {len(steps)}")
     return steps
@@ -130,14 +132,14 @@ class Funnel(BaseModel):
 
 
 def funnel_problems(funnels: tuple[Funnel, ...], goals: Iterable[str]) -> Iterator[tuple[Place, str]]:
-    """What is wrong with the funnels of a site that has these goals, beside one another."""
-    known = list(goals)
+    """Problems across a site's funnels: repeated names, and goals that are not among these."""
+    goal_names = dict.fromkeys(goals)
     names = [funnel.name for funnel in funnels]
     for index, funnel in enumerate(funnels):
         if funnel.name in names[:index]:
             yield (index, "name"), f"a funnel above is called {funnel.name!r} already"
         for part, steps in (("steps", funnel.steps), ("exclude", funnel.exclude)):
             for number, step in enumerate(steps):
-                if step.goal is not None and step.goal not in known:
-                    told = ", ".join(known) if known else "none"
-                    yield (index, part, number, "goal"), f"no goal is called {step.goal!r}; known are {told}"
+                if step.goal is not None and step.goal not in goal_names:
+                    shown = ", ".join(islice(goal_names, MAX_NAMES_SHOWN)) or "none"
+                    yield (index, part, number, "goal"), f"no goal is called {step.goal!r}; known are {shown}"

@@ -1,20 +1,31 @@
-"""Goals as a site's document states them: the events that the site is there for."""
+"""The part of a site's document with goals: the events that the site wants visitors to cause."""
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from clickstream.problems import refuse
 from clickstream.sites.filter_lists import FilterList
-from clickstream.sites.problems import refuse
+from clickstream.sites.limits import Few
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 PagePattern = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
 
+
+def _place(name: str) -> str:
+    if name.startswith("/") and re.search("~(?![01])", name):
+        raise ValueError("is no JSON pointer: write ~ as ~0 and / as ~1")
+    return name
+
+
+Place = Annotated[Name, AfterValidator(_place)]
+
 EVENT = "Name of the event."
-PAGE = "Path of the page that is viewed; * stands for any text."
-FILTERS = "What else must hold of the event, as in a query."
+PAGE = "Path of the page that is viewed; * matches any text."
+FILTERS = "Further conditions on the event, as in a query."
 
 
 class Goal(BaseModel):
@@ -26,8 +37,10 @@ class Goal(BaseModel):
     event: Name | None = Field(default=None, description=EVENT)
     page: PagePattern | None = Field(default=None, description=PAGE)
     filters: FilterList = Field(default_factory=list, description=FILTERS)
-    revenue: Name | None = Field(
-        default=None, description="The property that says how much such an event is worth, a number."
+    revenue: Place | None = Field(
+        default=None,
+        description="The property that says how much such an event is worth; or a place within one as a JSON pointer "
+        "(RFC 6901), such as /order/total. None: `revenue`.",
     )
 
     @model_validator(mode="after")
@@ -47,4 +60,4 @@ def _own_names(goals: tuple[Goal, ...]) -> tuple[Goal, ...]:
     return goals
 
 
-Goals = Annotated[tuple[Goal, ...], AfterValidator(_own_names)]
+Goals = Annotated[tuple[Goal, ...], Few, AfterValidator(_own_names)]

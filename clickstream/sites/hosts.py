@@ -1,4 +1,4 @@
-"""Hosts and browser origins as a site's document names them: exact, or every host below a domain by `*.`."""
+"""Hosts and browser origins in a site's document: exact ones, or with `*.` every host below a domain."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import AfterValidator
 
 _LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
-# Not a top-level domain alone: `*.com` would be nearly everybody.
+# A wildcard needs more than a top-level domain: `*.com` would match nearly every host.
 _NAME = rf"(?:\*\.{_LABEL}(?:\.{_LABEL})+|{_LABEL}(?:\.{_LABEL})*|\[[0-9a-f:.]+\])"
 _HOST = re.compile(_NAME)
 _ORIGIN = re.compile(rf"(?P<scheme>https?)://{_NAME}(?::(?P<port>[1-9][0-9]{{0,4}}))?")
@@ -23,11 +23,11 @@ def _host(text: str) -> str:
 
 
 def _origin(text: str) -> str:
-    found = _ORIGIN.fullmatch(text)
-    if found is None:
+    match = _ORIGIN.fullmatch(text)
+    if match is None:
         raise ValueError("an origin is `https://host`, `https://host:port` or `https://*.domain`, and nothing after it")
-    if found["port"] == _DEFAULT_PORTS[found["scheme"]]:
-        raise ValueError(f"browsers leave out port {found['port']} of {found['scheme']}; leave it out here too")
+    if match["port"] == _DEFAULT_PORTS[match["scheme"]]:
+        raise ValueError(f"browsers leave out port {match['port']} of {match['scheme']}; leave it out here too")
     return text
 
 
@@ -36,5 +36,5 @@ Origin = Annotated[str, AfterValidator(_origin)]
 
 
 def any_of(patterns: Iterable[str]) -> re.Pattern[str]:
-    """Matches, in full, what one of the hosts or origins stands for. Takes linear time."""
+    """A pattern whose `fullmatch` accepts what one of the hosts or origins describes, in linear time."""
     return re.compile("|".join(re.escape(text).replace(r"\*\.", rf"(?:{_LABEL}\.)+") for text in patterns) or r"(?!)")

@@ -1,4 +1,4 @@
-"""A lint report as plain text."""
+"""Formats a lint report as plain text."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TITLES = {
 
 
 def as_text(report: LintReport, period: str) -> str:
-    """Tables in columns, one for each kind of finding."""
+    """The report as aligned tables, one for each kind of finding."""
     return "\n".join(_lines(report, period))
 
 
@@ -59,5 +59,5 @@ def _table(rows: Sequence[Sequence[object]]) -> Iterator[str]:
 
 
 def _printable(cell: object) -> str:
-    """Names come from anybody; nothing of them moves the terminal's cursor."""
+    """The cell without control characters, because names are untrusted and could move the terminal's cursor."""
     return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in str(cell))

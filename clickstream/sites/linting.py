@@ -1,4 +1,4 @@
-"""Holds the events of the table against a site's definitions: what never arrives, what nothing defines, what drifts."""
+"""Compares the table's events with a site's definitions: events that never arrive, have no definition, or drift."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from typing import Any
 
 import orjson
 
-from clickstream.sites.document import Site
 from clickstream.sites.event_definitions import EventDefinitions, Mode, Undefined
-from clickstream.sites.judging import Definitions
+from clickstream.sites.event_validation import Definitions
 
-# Names and pointers come from events, so there is no end to them; what is beyond is counted together.
+# Names and pointers come from events, so their number has no bound; those beyond this limit are counted together.
 MAX_KEPT = 500
 OTHERS = "(others)"
 NEVER, UNDEFINED_EVENT, DRIFT, FAILED = "never_arrived", "undefined_event", "drift", "failed_events"
@@ -21,7 +20,7 @@ NEVER, UNDEFINED_EVENT, DRIFT, FAILED = "never_arrived", "undefined_event", "dri
 
 @dataclass(frozen=True, slots=True)
 class DefinitionTotal:
-    """How one version of one definition fared."""
+    """The number of events of one version of a definition, and of those with violations."""
 
     name: str
     version: str
@@ -51,7 +50,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class LintReport:
-    """All findings about one site. `events` counts those looked at."""
+    """All findings about one site. `events` is the number of events examined."""
 
     site: str
     events: int
@@ -59,13 +58,13 @@ class LintReport:
     findings: tuple[Finding, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """As `--json` prints it."""
+        """The form that `--json` prints."""
         return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """So many events that are alike, from the first to the last of them."""
+    """A number of identical events, and the times of the first and the last."""
 
     events: int
     first: datetime
@@ -88,25 +87,26 @@ class _Tally:
 
 @dataclass(slots=True)
 class _Tallies:
-    """By key, as many as are kept; the rest under the key of the others."""
+    """Tallies for up to MAX_KEPT keys; the rest is counted under the key `others`."""
 
     others: tuple[str, ...]
-    kept: dict[tuple[str, ...], _Tally] = field(default_factory=dict)
+    by_key: dict[tuple[str, ...], _Tally] = field(default_factory=dict)
 
     def add(self, key: tuple[str, ...], seen: _Seen, message: str = "") -> None:
-        if key not in self.kept and len(self.kept) >= MAX_KEPT:
+        if key not in self.by_key and len(self.by_key) >= MAX_KEPT:
             key, message = self.others, ""
-        self.kept.setdefault(key, _Tally()).add(seen, message)
+        self.by_key.setdefault(key, _Tally()).add(seen, message)
 
 
 class Linter:
-    """Takes rows of both tables, in any order, and reports. Every definition is held to, whatever its mode."""
+    """Takes rows of both tables in any order, and reports. It checks every definition, whatever its mode."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: str, events: EventDefinitions) -> None:
         self._site = site
-        self._definitions = Definitions(_in_full(site.events))
+        self._names = dict.fromkeys(item.name for item in events.definitions)
+        self._definitions = Definitions(_in_full(events))
         self._events = 0
-        self._versions = {(item.name, item.version): [0, 0] for item in site.events.definitions}
+        self._versions = {(item.name, item.version): [0, 0] for item in events.definitions}
         self._arrived: set[str] = set()
         self._undefined = _Tallies((OTHERS,))
         self._violations = _Tallies((OTHERS, "", "", ""))
@@ -115,7 +115,7 @@ class Linter:
     def take_events(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Rows of `events`: event_type, event_name, properties (JSON text), definition_version, occurred_at.
 
-        A row may stand for several events that are alike: `events` says for how many, `last_occurred_at` to when.
+        A row may represent several identical events: `events` is their number, `last_occurred_at` the last one's time.
         """
         for row in rows:
             first = row["occurred_at"]
@@ -131,36 +131,37 @@ class Linter:
             self._failures.add(key, _Seen(1, row["received_at"], row["received_at"]), row["message"])
 
     def report(self) -> LintReport:
-        """What was found, the most frequent first within its kind."""
+        """All findings by kind, the most frequent first within each."""
         findings = [*self._never_arrived(), *self._undefined_events(), *self._drift(), *self._failed()]
         totals = tuple(DefinitionTotal(*kind, *counts) for kind, counts in self._versions.items())
-        return LintReport(self._site.site, self._events, totals, tuple(findings))
+        return LintReport(self._site, self._events, totals, tuple(findings))
 
     def _take(
-        self, kind_of_event: tuple[str, str], properties: dict[str, Any], stated: str | None, seen: _Seen
+        self, kind_of_event: tuple[str, str], properties: dict[str, Any], version: str | None, seen: _Seen
     ) -> None:
         event_type, event_name = kind_of_event
+        if "cart_total" in properties:  # the client may have sent it as revenue, and the collector validated it as such
+            properties = {"revenue": properties["cart_total"], **properties}
         name = event_name if event_type == "custom" else event_type
-        judgement = self._definitions.check(event_type, event_name, properties, stated)
-        if any(violation.code == "unknown_event" for violation in judgement.violations):
+        validation = self._definitions.check(event_type, event_name, properties, version)
+        if any(violation.code == "unknown_event" for violation in validation.violations):
             self._undefined.add((name,), seen)
             return
         self._arrived.add(name)
-        kind = self._definitions.definition_of(event_type, event_name, properties, stated)
-        if kind is not None:
-            counts = self._versions[kind]
+        definition = self._definitions.definition_of(event_type, event_name, properties, version)
+        if definition is not None:
+            counts = self._versions[definition]
             counts[0] += seen.events
-            counts[1] += seen.events if judgement.violations else 0
+            counts[1] += seen.events if validation.violations else 0
         counted: set[tuple[str, ...]] = set()
-        for violation in judgement.violations:
-            key = (name, kind[1] if kind else "", _any_item(violation.pointer), violation.code)
-            if key not in counted:  # an event counts once, however many of its items are wrong
+        for violation in validation.violations:
+            key = (name, definition[1] if definition else "", _any_item(violation.pointer), violation.code)
+            if key not in counted:  # count an event once, however many of its items are wrong
                 self._violations.add(key, seen, violation.message)
             counted.add(key)
 
     def _never_arrived(self) -> list[Finding]:
-        names = dict.fromkeys(item.name for item in self._site.events.definitions)
-        return [Finding(NEVER, name) for name in names if name not in self._arrived]
+        return [Finding(NEVER, name) for name in self._names if name not in self._arrived]
 
     def _undefined_events(self) -> list[Finding]:
         return [
@@ -169,17 +170,17 @@ class Linter:
         ]
 
     def _drift(self) -> list[Finding]:
-        found: list[Finding] = []
+        findings: list[Finding] = []
         for (name, version, pointer, code), tally in _most_first(self._violations):
-            of = self._versions.get((name, version), (0, 0))[0]
-            share = tally.events / of if of else None
-            found.append(
+            total = self._versions.get((name, version), (0, 0))[0]
+            share = tally.events / total if total else None
+            findings.append(
                 Finding(
                     DRIFT, name, version or None, pointer, code, tally.message, tally.events, share,
                     tally.first, tally.last,
                 )
             )  # fmt: skip
-        return found
+        return findings
 
     def _failed(self) -> list[Finding]:
         return [
@@ -202,9 +203,9 @@ def _in_full(events: EventDefinitions) -> EventDefinitions:
 
 
 def _any_item(pointer: str) -> str:
-    """The pointer with every index of an array as `*`, so that items are counted together."""
+    """The pointer with every array index replaced by `*`, so that items are counted together."""
     return "/".join("*" if step.isdecimal() else step for step in pointer.split("/"))
 
 
 def _most_first(tallies: _Tallies) -> list[tuple[tuple[str, ...], _Tally]]:
-    return sorted(tallies.kept.items(), key=lambda item: (-item[1].events, item[0]))
+    return sorted(tallies.by_key.items(), key=lambda item: (-item[1].events, item[0]))

@@ -1,8 +1,8 @@
-"""Compares a folder of sites' documents with those in force, and puts the difference in force."""
+"""Compares a folder of sites' documents with those in force, and applies the difference."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -12,17 +12,18 @@ import orjson
 
 from clickstream.errors import InvalidSite
 from clickstream.sites.document import DIGEST, Key, KeyKind, Site, parse_site
+from clickstream.sites.exports import EventExport
+from clickstream.sites.keys import key_problems, short_key_problems
 
 if TYPE_CHECKING:
-    from clickstream.lake.site_documents import StoredDocument
+    from clickstream.storage.site_documents import StoredDocument
 
 SUFFIX = ".yaml"
 SHOWN_DIGITS = 8
-SHAREABLE = (KeyKind.READ, KeyKind.ADMIN)
 
 
 class EditableSiteDocuments(Protocol):
-    """Where the documents in force are kept."""
+    """The store of the documents in force."""
 
     def versions(self) -> Mapping[str, str]:
         """Path of every document -> its version. Raise Unavailable."""
@@ -31,14 +32,14 @@ class EditableSiteDocuments(Protocol):
         """The document and its version. Raise Unavailable."""
 
     def write(self, path: str, text: bytes, version: str | None) -> str:
-        """Replace `version`, or make it new. Raise Conflict, Unavailable."""
+        """Replace `version`, or create the document if that is None. Raise Conflict, Unavailable."""
 
     def delete(self, path: str, document: StoredDocument) -> None:
-        """Remove it if it is still so. Raise Conflict, Unavailable."""
+        """Delete the document. Raise Conflict if it has changed since it was read, Unavailable."""
 
 
 class Kind(StrEnum):
-    """What becomes of one site."""
+    """How one site changes."""
 
     ADDED = "added"
     CHANGED = "changed"
@@ -47,7 +48,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FieldChange:
-    """One field of a document. Values are JSON; None where there is none, which means the default."""
+    """One field of a document that changes. Values are JSON; None if the field is missing, which means the default."""
 
     name: str
     before: str | None
@@ -56,7 +57,11 @@ class FieldChange:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One site that differs. `fields` is empty where only comments or the order differ."""
+    """One site that changes.
+
+    `fields` is empty if only comments or the order differ. `problems` are those of the stored document, which is then
+    not in force.
+    """
 
     kind: Kind
     site: str
@@ -64,18 +69,19 @@ class Change:
     path: str
     text: bytes
     stored: StoredDocument | None
+    problems: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All that would change, in the order of sites' names."""
+    """All changes, sorted by the sites' names."""
 
     changes: tuple[Change, ...]
     unchanged: tuple[str, ...]
 
 
 def read_folder(folder: Path) -> dict[str, bytes]:
-    """Site -> text of `<site>.yaml`. Raise InvalidSite where the folder holds none, or a file that would be missed."""
+    """Site -> text of `<site>.yaml`. Raise InvalidSite if the folder holds none, or one with the ending `.yml`."""
     if not folder.is_dir():
         raise InvalidSite([f"{folder}: is no folder"])
     problems = [f"{path}: rename it to {path.stem}.yaml" for path in sorted(folder.glob("*.yml"))]
@@ -87,19 +93,29 @@ def read_folder(folder: Path) -> dict[str, bytes]:
     return texts
 
 
-def make_plan(texts: Mapping[str, bytes], documents: EditableSiteDocuments, prefix: str, *, delete: bool) -> Plan:
-    """What must change so that the documents in force are `texts`. Sites that are in force alone are kept by `apply`
-    unless `delete`, but always shown.
+def make_plan(
+    texts: Mapping[str, bytes],
+    documents: EditableSiteDocuments,
+    prefix: str,
+    *,
+    delete: bool,
+    allow_short_keys: bool = False,
+) -> Plan:
+    """The changes that put `texts` in force.
 
+    Sites in force that are not in `texts` are always part of the plan, but `apply` removes them only with `delete`.
     Raise InvalidSite with every problem of every document, Unavailable.
     """
     sites = read_sites(texts)
     paths = [path for path in documents.versions() if path.startswith(prefix)]
     stored = {path.removeprefix(prefix).removesuffix(SUFFIX): documents.fetch(path) for path in paths}
-    before = {name: _readable(item.text, name) for name, item in stored.items()}
-    staying = {} if delete else {name: site for name, site in before.items() if name not in sites and site is not None}
-    if problems := key_problems([*sites.values(), *staying.values()]):
-        raise InvalidSite(problems)
+    before, broken = _readable(stored)
+    staying = {} if delete else {name: site for name, site in before.items() if name not in sites}
+    problems = key_problems([*sites.values(), *staying.values()])
+    if not allow_short_keys:
+        problems += short_key_problems(sites.values())
+    if problems:
+        raise InvalidSite(list(_lines(problems)))
     changes: list[Change] = []
     for name in sorted(sites.keys() | stored.keys()):
         old = stored.get(name)
@@ -108,13 +124,13 @@ def make_plan(texts: Mapping[str, bytes], documents: EditableSiteDocuments, pref
             continue
         kind = Kind.ADDED if old is None else Kind.CHANGED if name in texts else Kind.REMOVED
         fields = () if kind is Kind.REMOVED else tuple(_differences(before.get(name), sites[name]))
-        changes.append(Change(kind, name, fields, f"{prefix}{name}{SUFFIX}", text, old))
+        changes.append(Change(kind, name, fields, f"{prefix}{name}{SUFFIX}", text, old, broken.get(name, ())))
     differing = {change.site for change in changes}
     return Plan(tuple(changes), tuple(name for name in sorted(sites) if name not in differing))
 
 
 def apply_change(change: Change, documents: EditableSiteDocuments) -> None:
-    """Put one change in force, if nobody changed the document since the plan. Raise Conflict, Unavailable."""
+    """Apply one change. Raise Conflict if the document was changed since the plan, Unavailable."""
     if change.kind is Kind.REMOVED:
         assert change.stored is not None, "what is removed was read"
         documents.delete(change.path, change.stored)
@@ -123,7 +139,7 @@ def apply_change(change: Change, documents: EditableSiteDocuments) -> None:
 
 
 def read_sites(texts: Mapping[str, bytes]) -> dict[str, Site]:
-    """Every site. Raise InvalidSite with all problems of all documents, and of the sites with one another."""
+    """Parse every site. Raise InvalidSite with all problems of all documents, and of keys shared between them."""
     sites: dict[str, Site] = {}
     problems: list[str] = []
     for name, text in texts.items():
@@ -131,32 +147,38 @@ def read_sites(texts: Mapping[str, bytes]) -> dict[str, Site]:
             sites[name] = parse_site(text, expected=name)
         except InvalidSite as error:
             problems.extend(f"{name}{SUFFIX}: {problem}" for problem in error.problems)
-    problems.extend(key_problems(list(sites.values())))
+    problems.extend(_lines(key_problems(sites.values())))
+    problems.extend(_lines(_field_problems(sites.values())))
     if problems:
         raise InvalidSite(problems)
     return sites
 
 
-def key_problems(sites: Sequence[Site]) -> list[str]:
-    """A key opens one site in one way; only one that writes nothing may open several sites, in the same way each."""
-    owners: dict[bytes, tuple[str, Key]] = {}
-    problems: list[str] = []
+def _lines(problems: Iterable[tuple[str, str]]) -> Iterator[str]:
+    return (f"{site}{SUFFIX}: {problem}" for site, problem in problems)
+
+
+def _field_problems(sites: Iterable[Site]) -> Iterator[tuple[str, str]]:
+    """Fields of exports that no event has. Whoever only reads a document does without the list of all columns."""
     for site in sites:
-        for index, key in enumerate(site.keys):
-            owner, other = owners.setdefault(key.digest, (site.site, key))
-            shared = key.kind is other.kind and key.kind in SHAREABLE
-            if owner != site.site and not shared:
-                place = f"{site.site}{SUFFIX}: /keys/{index}/key"
-                problems.append(f"{place}: is a key of kind {other.kind} of the site {owner} too")
-    return problems
+        for index, job in enumerate(site.jobs):
+            if isinstance(job, EventExport) and job.fields:
+                from clickstream.model.event_fields import field_problems
+
+                for place, problem in field_problems(job.fields):
+                    yield site.site, f"/jobs/{index}/fields/{place}: {problem}"
 
 
-def _readable(text: bytes, name: str) -> Site | None:
-    """What stands in force may be older than the rules, or broken; then all of it is replaced."""
-    try:
-        return parse_site(text, expected=name)
-    except InvalidSite:
-        return None
+def _readable(stored: Mapping[str, StoredDocument]) -> tuple[dict[str, Site], dict[str, tuple[str, ...]]]:
+    """The stored sites, and the problems of documents that cannot be parsed; those are replaced as a whole."""
+    sites: dict[str, Site] = {}
+    broken: dict[str, tuple[str, ...]] = {}
+    for name, document in stored.items():
+        try:
+            sites[name] = parse_site(document.text, expected=name)
+        except InvalidSite as error:
+            broken[name] = error.problems
+    return sites, broken
 
 
 def _differences(before: Site | None, after: Site) -> Iterator[FieldChange]:
@@ -167,16 +189,23 @@ def _differences(before: Site | None, after: Site) -> Iterator[FieldChange]:
 
 
 def _fields(site: Site) -> Iterator[tuple[str, str]]:
-    """Every field that is not its default, by a name that stays the same when lists are put in another order."""
+    """Every field that is not the default: a name that does not depend on the order of lists, and the JSON value."""
     document = site.model_dump(mode="json", exclude_defaults=True, exclude={"site", "keys"})
     for key in site.keys:
         yield f"keys/{key.kind}/{_shown(key)}", "true"
+        if key.stream is not None:
+            yield f"keys/{key.kind}/{_shown(key)}/stream", orjson.dumps(key.stream).decode()
     events = document.pop("events", {})
     for definition in events.pop("definitions", ()):
         name = f"events/definitions/{definition.pop('name')}@{definition.pop('version', '1')}"
         yield name, "{}"
         yield from _leaves(definition, name)
     yield from _leaves(events, "events")
+    document.pop("jobs", None)
+    for job in site.jobs:
+        fields = job.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude={"name"})
+        yield f"jobs/{job.name}", "{}"
+        yield from _leaves(fields, f"jobs/{job.name}")
     yield from _leaves(document, "")
 
 
@@ -190,7 +219,7 @@ def _leaves(value: Mapping[str, Any], name: str) -> Iterator[tuple[str, str]]:
 
 
 def _shown(key: Key) -> str:
-    """Enough of a secret key's digest to tell it from others; a public key as it is."""
+    """The first digits of a secret key's digest, enough to distinguish it; a public key as it is."""
     if key.kind is KeyKind.PUBLIC:
         return key.key
     return f"{DIGEST}{key.digest.hex()[:SHOWN_DIGITS]}..."

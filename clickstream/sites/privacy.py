@@ -1,4 +1,4 @@
-"""What a site keeps of its visitors."""
+"""The part of a site's document about privacy."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StringConstraints
 
-from clickstream.event import Consent
+from clickstream.model.event import Consent
+from clickstream.sites.limits import Few
 
 
 class SignalMode(StrEnum):
-    """What a browser's opt-out signal makes of a visitor's consent."""
+    """How a browser's opt-out signal limits a visitor's consent."""
 
     DENIED = "denied"
     ANONYMOUS = "anonymous"
@@ -19,14 +20,14 @@ class SignalMode(StrEnum):
 
 
 class UserIds(StrEnum):
-    """How ids of known persons are kept."""
+    """How ids of known persons are stored."""
 
     KEEP = "keep"
     PSEUDONYMIZE = "pseudonymize"
 
 
 class StoreIp(StrEnum):
-    """What is kept of an address."""
+    """How much of an IP address is stored."""
 
     TRUNCATED = "truncated"
     NONE = "none"
@@ -36,20 +37,20 @@ Parameter = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
 
 class Privacy(BaseModel):
-    """What is kept of visitors, and what consent means where they did not say."""
+    """What is stored about visitors, and which consent counts if they stated none."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     unknown_consent: Consent = Field(
-        default="full", description="The consent of a visitor of whom no signal says any: full, anonymous or denied."
+        default="full", description="The consent of a visitor without any signal: full, anonymous or denied."
     )
     gpc: SignalMode = Field(
         default=SignalMode.ANONYMOUS,
-        description="The consent at most of a visitor whose browser sends Sec-GPC; ignore: the signal changes nothing.",
+        description="The highest consent of a visitor whose browser sends Sec-GPC; ignore: the signal changes nothing.",
     )
     dnt: SignalMode = Field(
         default=SignalMode.ANONYMOUS,
-        description="The consent at most of a visitor whose browser sends DNT; ignore: the signal changes nothing.",
+        description="The highest consent of a visitor whose browser sends DNT; ignore: the signal changes nothing.",
     )
     user_ids: UserIds = Field(
         default=UserIds.KEEP, description="Ids of known persons: keep them, or pseudonymize them by a keyed hash."
@@ -57,11 +58,11 @@ class Privacy(BaseModel):
     store_ip: StoreIp = Field(
         default=StoreIp.TRUNCATED, description="The address: truncated to /24 (IPv4) or /48 (IPv6), or none of it."
     )
-    redact_parameters: tuple[Parameter, ...] = Field(
+    redact_parameters: Annotated[tuple[Parameter, ...], Few] = Field(
         default=(),
         description="Query parameters whose values are redacted in every address, besides those known as secret.",
     )
-    keep_properties: tuple[Parameter, ...] = Field(
+    keep_properties: Annotated[tuple[Parameter, ...], Few] = Field(
         default=(),
         description="Properties exempt from redaction, because the site needs what looks like personal data.",
     )

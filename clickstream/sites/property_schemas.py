@@ -1,6 +1,6 @@
-"""Schemas of properties: JSON Schema (2020-12) in a YAML document, checked and compiled.
+"""Validates and compiles the schemas of properties: JSON Schema (2020-12) in a YAML document.
 
-References are not read, so a schema is finite and nothing is fetched. Patterns are matched in linear time.
+References are not supported, so a schema is finite and nothing is fetched. Patterns are matched in linear time.
 """
 
 from __future__ import annotations
@@ -10,15 +10,19 @@ from difflib import get_close_matches
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from clickstream.sites.problems import Place
+from clickstream.problems import Place
+from clickstream.sites.limits import MAX_PATTERN_BYTES
 
 if TYPE_CHECKING:
     from jsonschema_rs import Draft202012Validator, ValidationError
 
 TYPES = ("string", "number", "integer", "boolean", "object", "array", "null")
 _META = "https://json-schema.org/draft/2020-12/schema"
-NO_PATTERN = "is no regular expression that is matched in linear time (no look-around, no back-reference)"
-# Keywords by what stands below them: a schema, a list of schemas, schemas by name, or a plain value.
+NO_PATTERN = (
+    "is no regular expression that is matched in linear time (no look-around, no back-reference), or needs more than "
+    f"{MAX_PATTERN_BYTES} bytes once compiled"
+)
+# Keywords by the kind of their value: a schema, a list of schemas, schemas by name, or a plain value.
 # fmt: off
 _ONE = frozenset({
     "additionalProperties", "contains", "else", "if", "items", "not", "propertyNames", "then", "unevaluatedItems",
@@ -37,16 +41,30 @@ KEYWORDS = _ONE | _LIST | _BY_NAME | _PLAIN
 
 
 def problems(schema: Mapping[str, Any]) -> list[tuple[Place, str]]:
-    """What is wrong with the schema of one property; `required` may be true or false there."""
+    """The problems of one property's schema, in which `required` may be true or false."""
     plain = _plain(schema)
     return list(_misused(plain, ())) or list(_broken(plain))
 
 
 def compiled(properties: Mapping[str, Mapping[str, Any]]) -> Draft202012Validator:
-    """The validator of an object with these properties, each without problems. Its messages hold no value."""
+    """The validator of an object with these properties, whose schemas have no problems. Its messages hold no value."""
     required = [name for name, schema in properties.items() if schema.get("required") is True]
     schemas = {name: _plain(schema) for name, schema in properties.items()}
     return _validator({"type": "object", "properties": schemas, "required": required})
+
+
+def patterns(schema: object) -> Iterator[str]:
+    """Every regular expression of a schema, or of a list of them."""
+    if isinstance(schema, list):
+        for item in schema:
+            yield from patterns(item)
+    elif isinstance(schema, dict):
+        for keyword, value in schema.items():
+            if keyword == "pattern" and isinstance(value, str):
+                yield value
+            elif keyword == "patternProperties" and isinstance(value, dict):
+                yield from map(str, value)
+            yield from patterns(value)
 
 
 def _plain(schema: Mapping[str, Any]) -> dict[str, Any]:
@@ -77,7 +95,7 @@ def _misused(schema: object, place: Place) -> Iterator[tuple[Place, str]]:
     if schema.get("type") == "string" and isinstance(values, list):
         for index, value in enumerate(values):
             if not isinstance(value, str):
-                # YAML reads yes, no, on, off and numbers as what they look like.
+                # YAML parses yes, no, on, off and numbers as booleans and numbers.
                 yield (*place, "enum", index), f"{value!r} is no string; put it in quotes"
 
 
@@ -96,17 +114,17 @@ def _broken(schema: dict[str, Any]) -> Iterator[tuple[Place, str]]:
     from jsonschema_rs import ValidationError
 
     try:
-        found = [_told(error) for error in _meta_schema().iter_errors(schema)]
-        yield from found
-        if not found:
+        problems_of_schema = [_problem(error) for error in _meta_schema().iter_errors(schema)]
+        yield from problems_of_schema
+        if not problems_of_schema:
             _validator(schema)
     except ValidationError as error:
-        yield _told(error)
-    except ValueError as error:  # what YAML knows and JSON does not, such as a date
+        yield _problem(error)
+    except ValueError as error:  # a value that YAML has and JSON does not, such as a date
         yield (), f"is not JSON: {error}"
 
 
-def _told(error: ValidationError) -> tuple[Place, str]:
+def _problem(error: ValidationError) -> tuple[Place, str]:
     place = tuple(error.instance_path)
     is_pattern = error.kind.name == "format" and place[-1:] == ("pattern",)
     return place, NO_PATTERN if is_pattern else error.message
@@ -127,6 +145,6 @@ def _validator(schema: dict[str, Any]) -> Draft202012Validator:
         validate_formats=True,
         ignore_unknown_formats=False,
         offline=True,
-        pattern_options=RegexOptions(),
+        pattern_options=RegexOptions(size_limit=MAX_PATTERN_BYTES),
         mask="the value",
     )

@@ -21,5 +21,5 @@ def site_schema() -> dict[str, Any]:
 
 
 def site_schema_text() -> str:
-    """The schema as docs/site.schema.json holds it."""
+    """The schema as the text of docs/site.schema.json."""
     return json.dumps(site_schema(), indent=2, ensure_ascii=False) + "\n"

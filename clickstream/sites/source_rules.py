@@ -1,4 +1,4 @@
-"""A site's own rules of where visits come from; they come before every list."""
+"""A site's own rules for the source of visits; they take precedence over every list."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from clickstream.sites.hosts import Host, any_of
 
 Pattern = Annotated[str, StringConstraints(min_length=1, max_length=200)]
-Told = Annotated[str, StringConstraints(min_length=1, max_length=100)]
+Label = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 
 
 def _not_empty(conditions: Arriving) -> Arriving:
@@ -21,18 +21,18 @@ def _not_empty(conditions: Arriving) -> Arriving:
 
 
 class Arriving(BaseModel):
-    """Conditions, all of which must hold. Texts are compared without regard to case; `*` stands for any text."""
+    """Conditions, all of which must hold. Texts are compared without regard to case; `*` matches any text."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     host: Host | None = Field(default=None, description="The referring host, or *.domain for every host below it.")
-    utm_source: Pattern | None = Field(default=None, description="Value of utm_source; * stands for any text.")
-    utm_medium: Pattern | None = Field(default=None, description="Value of utm_medium; * stands for any text.")
-    utm_campaign: Pattern | None = Field(default=None, description="Value of utm_campaign; * stands for any text.")
+    utm_source: Pattern | None = Field(default=None, description="Value of utm_source; * matches any text.")
+    utm_medium: Pattern | None = Field(default=None, description="Value of utm_medium; * matches any text.")
+    utm_campaign: Pattern | None = Field(default=None, description="Value of utm_campaign; * matches any text.")
     click_id: Pattern | None = Field(default=None, description="Name of the click id's parameter, such as gclid.")
 
     def hold(self, arrival: Mapping[str, str | None]) -> bool:
-        """Whether they hold for an arrival, whose parts are named as the conditions are."""
+        """Whether all conditions hold for an arrival, whose members are named like the conditions."""
         if self.host is not None and any_of((self.host,)).fullmatch(arrival["host"] or "") is None:
             return False
         return all(matches(pattern, arrival[name] or "") for name, pattern in self._texts.items())
@@ -43,14 +43,14 @@ class Arriving(BaseModel):
 
 
 class SourceRule(BaseModel):
-    """What an arrival under these conditions is called. What is left out is told by the next rule, or the lists."""
+    """The source, medium and channel of an arrival under these conditions. The next rule or the lists fill the rest."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     when: Annotated[Arriving, AfterValidator(_not_empty)] = Field(description="Conditions, all of which must hold.")
-    source: Told | None = Field(default=None, description="The column `source` of such an event.")
-    medium: Told | None = Field(default=None, description="The column `medium` of such an event.")
-    channel: Told | None = Field(default=None, description="The column `channel` of such an event.")
+    source: Label | None = Field(default=None, description="The column `source` of such an event.")
+    medium: Label | None = Field(default=None, description="The column `medium` of such an event.")
+    channel: Label | None = Field(default=None, description="The column `channel` of such an event.")
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
@@ -60,7 +60,7 @@ class SourceRule(BaseModel):
 
 
 def matches(pattern: str, value: str) -> bool:
-    """Whether the whole value is as the pattern says, in which `*` stands for any text. No value is as none says."""
+    """Whether the whole value matches the pattern, in which `*` matches any text. No `*` matches an empty value."""
     first, *others = pattern.casefold().split("*")
     text = value.casefold()
     if not others:
@@ -70,9 +70,9 @@ def matches(pattern: str, value: str) -> bool:
     if not text or at > end or not (text.startswith(first) and text.endswith(last)):
         return False
     for part in middle:
-        # The first place is as good as any other, so nothing is tried twice.
-        found = text.find(part, at, end)
-        if found < 0:
+        # The first position is as good as any other, so there is no backtracking.
+        position = text.find(part, at, end)
+        if position < 0:
             return False
-        at = found + len(part)
+        at = position + len(part)
     return True

@@ -1,1 +1,1 @@
-"""Canned reports: each defined once, and answered by the same engine as every other question."""
+"""Canned reports: each is defined once and runs on the query engine."""

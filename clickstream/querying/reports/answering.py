@@ -1,4 +1,4 @@
-"""Answers reports: runs them, and gives their rows the form that is asked for."""
+"""Run reports and serialise their rows in the requested format."""
 
 from __future__ import annotations
 
@@ -10,15 +10,13 @@ from typing import Any
 import orjson
 import pyarrow as pa
 
-from clickstream.errors import InvalidRequest
+from clickstream.errors import Forbidden
 from clickstream.querying.engine import QueryEngine
 from clickstream.querying.formats import Answer, Format, as_arrow, as_csv, as_parquet
 from clickstream.querying.reports.registry import REPORTS
-from clickstream.querying.reports.report import Asked, Column, ColumnType, Rows
-from clickstream.querying.reports.request import ReportRequest, parameters_of, placed
-from clickstream.querying.request import parse_query
+from clickstream.querying.reports.report import Column, ColumnType, ReportContext, Rows
+from clickstream.querying.reports.request import ReportRequest, parameters_of
 from clickstream.querying.scope import SiteScope
-from clickstream.sites.document import Site
 
 ARROW_TYPES: Mapping[ColumnType, pa.DataType] = {
     ColumnType.TEXT: pa.string(),
@@ -38,33 +36,38 @@ class Reports:
         self._engine = engine
         self._now = now
 
-    def answer(self, request: ReportRequest, site: Site, scope: SiteScope, format_: Format) -> Answer:
-        """Raise InvalidRequest, LimitExceeded when it takes too long or too much memory, Unavailable."""
+    def answer(self, request: ReportRequest, site: SiteScope, format_: Format) -> Answer:
+        """Run the report and serialise its rows.
+
+        Raise InvalidRequest, Forbidden if a share key does not open the report, LimitExceeded if it takes too long or
+        too much memory, Unavailable.
+        """
+        if site.sharing is not None and not request.report.shared:
+            opened = ", ".join(report.name for report in REPORTS.values() if report.shared)
+            raise Forbidden(f"a share key does not open the report {request.report.name}; it opens {opened}")
         until = self._engine.complete_until()
-        range_ = parse_query(orjson.dumps({**request.query, "metrics": ["events"]})).date_range
-        try:
-            period = self._engine.period(range_, scope)
-            asked = Asked(self._engine, site, scope, request.query, request.own, period, until, self._now())
-            found = request.report.run(asked)
-        except InvalidRequest as error:
-            raise placed(error) from error
+        period = self._engine.period(request.query.date_range, site)
+        result = request.report.run(
+            ReportContext(self._engine, site, request.query, request.own, period, until, self._now())
+        )
         meta: dict[str, Any] = {
             "complete_until": until and until.isoformat(),
-            "date_range": [period.begin.isoformat(), period.last.isoformat()],
-            **found.meta,
+            "date_range": period.texts,
+            **result.meta,
         }
-        if request.sql and found.statement is not None:
-            meta |= {"sql": found.statement.sql, "parameters": dict(found.statement.parameters)}
-        return Answer(_body(request.report.name, found, meta, format_), format_, until)
+        if request.sql and result.statement is not None:
+            meta |= {"sql": result.statement.sql, "parameters": dict(result.statement.parameters)}
+        return Answer(_body(request.report.name, result, meta, format_), format_, until)
 
 
 def described_reports() -> Sequence[Mapping[str, Any]]:
-    """Every report with its parameters and columns, as `GET /api/reports` tells."""
+    """Every report with its parameters and columns: the `reports` that `GET /api/reports` answers."""
     return [
         {
             "name": report.name,
             "description": report.description,
             "personal": report.personal,
+            "shared": report.shared,
             "parameters": [
                 {
                     "name": parameter.name,
@@ -80,14 +83,14 @@ def described_reports() -> Sequence[Mapping[str, Any]]:
     ]
 
 
-def _body(name: str, found: Rows, meta: Mapping[str, Any], format_: Format) -> bytes:
+def _body(name: str, result: Rows, meta: Mapping[str, Any], format_: Format) -> bytes:
     if format_ is Format.CSV:
-        return as_csv([column.name for column in found.columns], found.rows)
+        return as_csv([column.name for column in result.columns], result.rows)
     if format_ is Format.JSON:
-        columns = [asdict(column) for column in found.columns]
-        document = {"report": name, "columns": columns, "rows": found.rows, "meta": meta}
+        columns = [asdict(column) for column in result.columns]
+        document = {"report": name, "columns": columns, "rows": result.rows, "meta": meta}
         return orjson.dumps(document, option=orjson.OPT_UTC_Z)
-    table = _table(found.columns, found.rows).replace_schema_metadata({"meta": orjson.dumps(meta)})
+    table = _table(result.columns, result.rows).replace_schema_metadata({"meta": orjson.dumps(meta)})
     return as_arrow(table) if format_ is Format.ARROW else as_parquet(table)
 
 

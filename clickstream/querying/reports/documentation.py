@@ -1,6 +1,6 @@
-"""The part of docs/reports.md that is made from the reports: `python -m clickstream.querying.reports.documentation`.
+"""Generate the last part of docs/reports.md: `python -m clickstream.querying.reports.documentation docs/reports.md`.
 
-It writes that part anew in the file that is named; a test holds the file to what is made here.
+The command rewrites that part in place; a test compares the file with the generated text.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ BEGINNING = "## The reports\n"
 
 
 def reports_text() -> str:
-    """Every report with its parameters and columns, from the heading on to the end of the page."""
+    """Every report with its parameters and columns, in Markdown, from the heading to the end of the page."""
     return "\n".join(
         [BEGINNING, *_common(), *_breakdowns(), *(line for report in _others() for line in _report(report))]
     )
@@ -31,7 +31,7 @@ def _others() -> Sequence[Report]:
 
 
 def _common() -> Iterator[str]:
-    yield "All reports take the first of these, and those of the others that are named with them.\n"
+    yield "All reports take the first three of these. The description of each report names the others that it takes.\n"
     yield from _parameters((*EVERYWHERE.values(), *COMMON.values()))
 
 
@@ -49,7 +49,9 @@ def _breakdowns() -> Iterator[str]:
 def _report(report: Report) -> Iterator[str]:
     yield f"### `{report.name}`\n"
     taken = f" Takes {_names(report.takes)}." if report.takes else ""
-    closed = " It tells of single persons, so no share key opens it." if report.personal else ""
+    closed = "" if report.shared else " No share key opens it."
+    if report.personal:
+        closed = " Its rows describe single persons, so no share key opens it."
     yield f"{report.description}{taken}{closed}\n"
     if report.parameters:
         yield from _parameters(report.parameters)
@@ -61,11 +63,11 @@ def _report(report: Report) -> Iterator[str]:
 
 
 def _parameters(parameters: Sequence[Parameter]) -> Iterator[str]:
-    rows = [[f"`{parameter.name}`", parameter.description + _unsaid(parameter)] for parameter in parameters]
+    rows = [[f"`{parameter.name}`", parameter.description + _default_note(parameter)] for parameter in parameters]
     yield from _table(("parameter", "meaning"), rows)
 
 
-def _unsaid(parameter: Parameter) -> str:
+def _default_note(parameter: Parameter) -> str:
     if parameter.default not in (None, "0"):
         return f" Without it, `{parameter.default}`."
     return " Required." if parameter.required else ""
@@ -88,7 +90,7 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
 
 
 def main() -> None:
-    """Rewrite the end of the page that the command line names."""
+    """Rewrite the end of the page at the path in `argv[1]`."""
     page = Path(sys.argv[1])
     above = page.read_text().partition(BEGINNING)[0]
     page.write_text(above + reports_text())

@@ -1,4 +1,4 @@
-"""How much there was: in all or over time, and just now."""
+"""Headline numbers: in total, over time, and of the last 30 minutes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, timedelta
 
 from clickstream.querying.reports.breakdowns import COMMON_OF_QUERIES, columns_of, queried
-from clickstream.querying.reports.report import Asked, Parameter, Report, Rows, one_of
+from clickstream.querying.reports.report import Parameter, Report, ReportContext, Rows, one_of
 
 METRICS = (
     "visitors", "visits", "pageviews", "events", "views_per_visit", "bounce_rate", "visit_duration", "new_visitors"
@@ -24,21 +24,21 @@ GROUPS = {
 LATELY = timedelta(minutes=30)
 
 
-def _overview(asked: Asked) -> Rows:
-    interval = asked.own["interval"]
-    return queried(asked, METRICS, dimensions=[] if interval is None else [INTERVALS[interval]])
+def _overview(context: ReportContext) -> Rows:
+    interval = context.own["interval"]
+    return queried(context, context.query.grouped(METRICS, [] if interval is None else [INTERVALS[interval]]))
 
 
-def _realtime(asked: Asked) -> Rows:
-    """Of the newest minutes that are whole: nothing later is known to be complete."""
-    end = asked.complete_until or asked.now
-    by = asked.own["by"]
+def _realtime(context: ReportContext) -> Rows:
+    """The last 30 minutes before `complete_until`: later events may still be missing."""
+    end = context.complete_until or context.now
+    by = context.own["by"]
     # Both ends belong to a range, to the second.
     first, last = (
         moment.astimezone(UTC).replace(microsecond=0) for moment in (end - LATELY, end - timedelta(seconds=1))
     )
-    common = {**asked.common, "date_range": [first.isoformat(), last.isoformat()]}
-    return queried(replace(asked, common=common), NOW_METRICS, dimensions=[] if by is None else [GROUPS[by]])
+    query = replace(context.query, date_range=(first.isoformat(), last.isoformat()))
+    return queried(context, query.grouped(NOW_METRICS, [] if by is None else [GROUPS[by]]))
 
 
 OVERVIEW = Report(
@@ -50,10 +50,11 @@ OVERVIEW = Report(
     (
         Parameter(
             "interval",
-            f"{', '.join(f'`{name}`' for name in INTERVALS)}: a row for each, with its beginning as first column.",
+            f"{', '.join(f'`{name}`' for name in INTERVALS)}: a row for each, with its start as first column.",
             one_of(*INTERVALS),
         ),
     ),
+    shared=True,
 )
 REALTIME = Report(
     "realtime",

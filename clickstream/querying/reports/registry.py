@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from clickstream.querying.reports.audiences import AUDIENCE_MEMBERS, AUDIENCE_WHY, AUDIENCES
 from clickstream.querying.reports.breakdowns import BREAKDOWNS
 from clickstream.querying.reports.definitions import EVENT_DEFINITIONS
 from clickstream.querying.reports.funnels import FUNNEL, FUNNEL_VISITS
+from clickstream.querying.reports.inspecting import NEWEST_EVENTS, PROPERTY_NAMES
 from clickstream.querying.reports.overview import OVERVIEW, REALTIME
 from clickstream.querying.reports.paths import PATHS
 from clickstream.querying.reports.pipeline import FAILED_EVENT_SAMPLES, FAILED_EVENTS, RECONCILIATION
@@ -26,8 +28,13 @@ REPORTS: Mapping[str, Report] = {
         RETENTION,
         FREQUENCY,
         ATTRIBUTION,
+        AUDIENCES,
+        AUDIENCE_MEMBERS,
+        AUDIENCE_WHY,
         VISITS,
         VISIT_EVENTS,
+        NEWEST_EVENTS,
+        PROPERTY_NAMES,
         FAILED_EVENTS,
         FAILED_EVENT_SAMPLES,
         EVENT_DEFINITIONS,

@@ -1,22 +1,20 @@
-"""What a report is: a name, the parameters it takes, the columns it answers, and how it finds its rows."""
+"""What a report is: a name, its parameters, its columns, and the function that returns its rows."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-import orjson
+from pydantic_core import from_json
 
-from clickstream.querying.dimensions import DIMENSIONS, GOAL, PROPERTY, Dimension, Kind, dimension_named
+from clickstream.filters.dimensions import DIMENSIONS, GOAL, PROPERTY, Dimension, Kind, dimension_named
 from clickstream.querying.period import Period
-from clickstream.querying.request import QueryRequest, parse_query
+from clickstream.querying.request import QueryRequest
 from clickstream.querying.scope import SiteScope
 from clickstream.querying.statement import Statement
-from clickstream.sites.document import Site
 
 if TYPE_CHECKING:
     from clickstream.querying.engine import QueryEngine
@@ -26,7 +24,7 @@ MAX_JSON_CHARACTERS = 65_536
 
 
 class ColumnType(StrEnum):
-    """What a column's cells are. A moment is ISO 8601 in JSON and CSV, a timestamp in UTC in Arrow and Parquet."""
+    """Type of a column's cells. A moment is ISO 8601 in JSON and CSV, a timestamp in UTC in Arrow and Parquet."""
 
     TEXT = "text"
     TEXTS = "texts"
@@ -48,8 +46,8 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One parameter of the query string. `read` takes its text, or the default's, and raises ValueError with what is
-    wrong; where there is neither, the value is None.
+    """One parameter of the query string. `read` parses its text, or the default, and raises ValueError with what is
+    wrong. Without a text and a default, the value is None.
     """
 
     name: str
@@ -61,7 +59,7 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """What a report found. `meta` is told beside what every answer tells."""
+    """Result of a report. `meta` is added to the keys that every answer's `meta` has."""
 
     columns: Sequence[Column]
     rows: Sequence[Sequence[Any]]
@@ -70,55 +68,51 @@ class Rows:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """One question about a site, and the engine that knows.
+class ReportContext:
+    """What a report runs with: the engine, the site, and the values of the parameters.
 
-    `common` is the part of a query's body that all reports are asked alike. `own` are the values of the report's own
-    parameters. `period` is the range that it says; `complete_until` was read before any row.
+    `query` has the values of the common parameters, and no metrics. `own` has those of the report's own parameters by
+    name. `period` is the query's `date_range`, resolved; `complete_until` was read before any row.
     """
 
     engine: QueryEngine
-    site: Site
-    scope: SiteScope
-    common: Mapping[str, Any]
+    site: SiteScope
+    query: QueryRequest
     own: Mapping[str, Any]
     period: Period
     complete_until: datetime | None
     now: datetime
 
-    def query(self, metrics: Sequence[str] = ("events",), **more: Any) -> QueryRequest:
-        """What is asked alike, as a query for these metrics; `more` are further keys of its body."""
-        return parse_query(orjson.dumps({**self.common, "metrics": list(metrics), **more}))
-
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """`takes` names the common parameters that mean something to it, beside the site and the form.
+    """`takes` names the common parameters that apply to it, besides the site and the format.
 
-    `run` raises InvalidRequest, LimitExceeded, Unavailable. What is `personal` tells of single visits or events; it is
-    nothing for who may see sums alone.
+    `run` raises InvalidRequest, LimitExceeded, Unavailable. The rows of a `personal` report describe single visits or
+    events. A `shared` report is open to share keys, too: its numbers cover groups that are large enough.
     """
 
     name: str
     description: str
     columns: Sequence[Column]
-    run: Callable[[Asked], Rows]
+    run: Callable[[ReportContext], Rows]
     takes: frozenset[str]
     parameters: Sequence[Parameter] = ()
     personal: bool = False
+    shared: bool = False
 
 
 def text_dimension(text: str) -> Dimension:
-    """Reads the name of a dimension whose values are texts, one for each event."""
+    """Parse the name of a dimension whose values are texts, one for each event. Raise ValueError for any other."""
     dimension = dimension_named(text)
     if dimension is None or dimension.kind is not Kind.TEXT or dimension.name == GOAL:
-        known = ", ".join(name for name, found in DIMENSIONS.items() if found.kind is Kind.TEXT and name != GOAL)
-        raise ValueError(f"unknown dimension {text[:100]!r}; known are {known}, {PROPERTY}<name>")
+        names = ", ".join(name for name, other in DIMENSIONS.items() if other.kind is Kind.TEXT and name != GOAL)
+        raise ValueError(f"unknown dimension {text[:100]!r}; known are {names}, {PROPERTY}<name>")
     return dimension
 
 
 def one_of(*choices: str) -> Callable[[str], str]:
-    """Reads one of these words."""
+    """A reader that accepts one of these words; it raises ValueError for any other."""
 
     def read(text: str) -> str:
         if text not in choices:
@@ -129,7 +123,7 @@ def one_of(*choices: str) -> Callable[[str], str]:
 
 
 def whole_number(least: int, most: int) -> Callable[[str], int]:
-    """Reads a whole number within bounds, both included."""
+    """A reader of whole numbers within bounds, both included; it raises ValueError for anything else."""
 
     def read(text: str) -> int:
         if not (text.isascii() and text.isdecimal() and len(text) <= 10 and least <= int(text) <= most):
@@ -140,24 +134,24 @@ def whole_number(least: int, most: int) -> Callable[[str], int]:
 
 
 def read_json(text: str, example: str) -> Any:
-    """Reads JSON of a length that a query string may have."""
+    """Parse JSON of at most `MAX_JSON_CHARACTERS`. Raise ValueError for anything else, for infinities and for NaN."""
     if len(text) > MAX_JSON_CHARACTERS:
         raise ValueError(f"has more than {MAX_JSON_CHARACTERS} characters")
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
+        return from_json(text, allow_inf_nan=False)
+    except ValueError:
         raise ValueError(f"must be JSON, such as {example}") from None
 
 
 def switch(text: str) -> bool:
-    """Reads `1` and `0`, `true` and `false`."""
+    """Parse `1` and `0`, `true` and `false`. Raise ValueError for anything else."""
     if text not in ("0", "1", "false", "true"):
         raise ValueError("must be 1 or 0")
     return text in ("1", "true")
 
 
 def short_text(text: str) -> str:
-    """Reads any text that is there and not of unreasonable length."""
+    """Return a text of 1 to 2000 characters. Raise ValueError for any other."""
     if not 1 <= len(text) <= 2000:
         raise ValueError("must be a text of 1 to 2000 characters")
     return text

@@ -1,18 +1,23 @@
-"""Who comes back, how often, and which visits are to be thanked for what they do in the end."""
+"""Retention, visit frequency, and the attribution of conversions to visits."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 from pydantic import ValidationError
 
-from clickstream.querying.dimensions import Dimension
+from clickstream.filters.dimensions import Dimension
+from clickstream.problems import problem_lines
+from clickstream.querying.currencies import currency_meta
+from clickstream.querying.goals import step_of
+from clickstream.querying.reports.breakdowns import CURRENCY_COLUMN
 from clickstream.querying.reports.report import (
-    Asked,
     Column,
     ColumnType,
     Parameter,
     Report,
+    ReportContext,
     Rows,
     one_of,
     read_json,
@@ -20,7 +25,7 @@ from clickstream.querying.reports.report import (
     text_dimension,
     whole_number,
 )
-from clickstream.querying.reports.statements import LIMITS, ask, goal_of, refused, slice_of
+from clickstream.querying.reports.statements import LIMITS, goal_of, invalid_parameter, run_statement, slice_of
 from clickstream.querying.scope import Matching
 from clickstream.querying.sequences.attribution import (
     MAX_WINDOW,
@@ -28,45 +33,43 @@ from clickstream.querying.sequences.attribution import (
     attributed_period,
     attribution_statement,
 )
-from clickstream.querying.sequences.definition import step_of
 from clickstream.querying.sequences.retention import Unit, frequency_statement, retention_statement
 from clickstream.sites.funnels import FunnelStep, Within, duration
-from clickstream.sites.problems import told
 
 RETENTION_COLUMNS = (
-    Column("cohort", ColumnType.DATE, "The day, or first day, of the unit in which they first came."),
-    Column("size", ColumnType.INTEGER, "How many they are."),
-    Column("units_later", ColumnType.INTEGER, "How many units later, from 0."),
-    Column("reached", ColumnType.INTEGER, "How many of them came then."),
-    Column("percent", ColumnType.NUMBER, "The same in percent of them."),
+    Column("cohort", ColumnType.DATE, "First day of the unit in which the cohort's members first came."),
+    Column("size", ColumnType.INTEGER, "Number of members."),
+    Column("units_later", ColumnType.INTEGER, "Number of units since then, from 0."),
+    Column("reached", ColumnType.INTEGER, "Number of members that came in that unit."),
+    Column("percent", ColumnType.NUMBER, "The same in percent of the cohort."),
 )
 FREQUENCY_COLUMNS = (
-    Column("visits", ColumnType.INTEGER, "How many visits; the greatest number stands for more, too."),
-    Column("reached", ColumnType.INTEGER, "How many visitors or persons made so many."),
+    Column("visits", ColumnType.INTEGER, "Number of visits; the greatest number includes all greater ones."),
+    Column("reached", ColumnType.INTEGER, "Number of visitors or persons with so many visits."),
     Column("percent", ColumnType.NUMBER, "The same in percent of all."),
 )
 SHARE_COLUMNS = (
-    Column("conversions", ColumnType.NUMBER, "Conversions, each in the part that is due to such visits."),
-    Column("revenue", ColumnType.NUMBER, "What they are worth, in the same part."),
+    Column("conversions", ColumnType.NUMBER, "Sum of the conversions' shares that are attributed to such visits."),
+    Column("revenue", ColumnType.NUMBER, "The same shares of the conversions' revenue."),
 )
 
 
 def _step(text: str) -> FunnelStep:
-    """A step as in a funnel of a site's document."""
+    """Parse a step of a funnel of a site's document. Raise ValueError with every problem."""
     try:
         return FunnelStep.model_validate(read_json(text, '{"event": "signup"}'))
     except ValidationError as error:
-        raise ValueError("; ".join(told(error))) from None
+        raise ValueError("; ".join(problem_lines(error))) from None
 
 
-def _matching(asked: Asked, name: str) -> Matching | None:
-    step: FunnelStep | None = asked.own[name]
+def _matching(context: ReportContext, name: str) -> Matching | None:
+    step: FunnelStep | None = context.own[name]
     if step is None:
         return None
-    if step.goal is not None and step.goal not in asked.scope.goals:
-        known = ", ".join(asked.scope.goals) or "none"
-        raise refused(f"{name}/goal", f"no goal is called {step.goal!r}; known are {known}")
-    return step_of(step, asked.scope.goals).matching
+    if step.goal is not None and step.goal not in context.site.goals:
+        names = ", ".join(context.site.goals) or "none"
+        raise invalid_parameter(f"{name}/goal", f"no goal is called {step.goal!r}; known are {names}")
+    return step_of(step, context.site.goals).matching
 
 
 def _window(text: str) -> timedelta:
@@ -76,46 +79,53 @@ def _window(text: str) -> timedelta:
     return window
 
 
-def _retention(asked: Asked) -> Rows:
+def _retention(context: ReportContext) -> Rows:
     statement = retention_statement(
-        slice_of(asked),
-        Unit(asked.own["unit"]),
-        within=Within(asked.own["within"]),
-        start=_matching(asked, "start"),
-        back=_matching(asked, "back"),
+        slice_of(context),
+        Unit(context.own["unit"]),
+        within=Within(context.own["within"]),
+        start=_matching(context, "start"),
+        back=_matching(context, "back"),
     )
-    return ask(asked, RETENTION_COLUMNS, statement)
+    return run_statement(context, RETENTION_COLUMNS, statement)
 
 
-def _frequency(asked: Asked) -> Rows:
-    within, most = Within(asked.own["within"]), asked.own["most"]
-    return ask(asked, FREQUENCY_COLUMNS, frequency_statement(slice_of(asked), within=within, most=most))
+def _frequency(context: ReportContext) -> Rows:
+    within, most = Within(context.own["within"]), context.own["most"]
+    return run_statement(context, FREQUENCY_COLUMNS, frequency_statement(slice_of(context), within=within, most=most))
 
 
-def _attribution(asked: Asked) -> Rows:
-    by: Dimension = asked.own["by"]
-    window: timedelta = asked.own["window"]
-    page = asked.query().pagination
+def _attribution(context: ReportContext) -> Rows:
+    by: Dimension = context.own["by"]
+    window: timedelta = context.own["window"]
     statement = attribution_statement(
-        slice_of(asked),
-        goal_of(asked),
+        slice_of(context),
+        goal_of(context),
         (by,),
-        model=Model(asked.own["model"]),
+        model=Model(context.own["model"]),
         window=window,
-        within=Within(asked.own["within"]),
-        limit=asked.engine.limit(page.limit),
-        offset=page.offset,
+        within=Within(context.own["within"]),
+        limit=context.engine.limit(context.query),
+        offset=context.query.pagination.offset,
     )
     group = Column(by.name.partition(":")[2], ColumnType.TEXT, by.description)
-    return ask(asked, (group, *SHARE_COLUMNS), statement, period=attributed_period(asked.period, window))
+    read = attributed_period(context.period, window)
+    result = run_statement(context, (group, *SHARE_COLUMNS, CURRENCY_COLUMN), statement, period=read)
+    currencies = result.rows[0][-1] if result.rows else ()
+    money_meta = currency_meta(currencies, context.site, by_currency=False)
+    return replace(
+        result,
+        rows=[[*row[:-1], money_meta["currency"]] for row in result.rows],
+        meta={**result.meta, **money_meta},
+    )
 
 
 _WITHIN = Parameter(
-    "within", "Who is followed: `visitor` or `person`.", one_of(Within.VISITOR, Within.PERSON), Within.VISITOR
+    "within", "Whose events are followed: `visitor` or `person`.", one_of(Within.VISITOR, Within.PERSON), Within.VISITOR
 )
 RETENTION = Report(
     "retention",
-    "How many of those who first came at one time came back, unit by unit: see [sequences.md](sequences.md).",
+    "How many members of each cohort came back, unit by unit: see [sequences.md](sequences.md).",
     RETENTION_COLUMNS,
     _retention,
     frozenset({"date_range", "filters"}),
@@ -123,17 +133,17 @@ RETENTION = Report(
         Parameter("unit", "`day`, `week` or `month`.", one_of(*Unit), Unit.WEEK),
         Parameter(
             "start",
-            'Events that begin it, as a step of a funnel in [sites.md](sites.md), in JSON: `{"event": "signup"}`; '
-            "without it, any.",
+            "Events that make a member of a cohort, as a step of a funnel in [sites.md](sites.md), in JSON: "
+            '`{"event": "signup"}`; without it, any event.',
             _step,
         ),
-        Parameter("back", "Events that say who is back, likewise; without it, any.", _step),
+        Parameter("back", "Events that count as coming back, likewise; without it, any event.", _step),
         _WITHIN,
     ),
 )
 FREQUENCY = Report(
     "frequency",
-    "How many visitors made one visit, two visits and so on: see [sequences.md](sequences.md).",
+    "Number of visitors with one visit, two visits and so on: see [sequences.md](sequences.md).",
     FREQUENCY_COLUMNS,
     _frequency,
     frozenset({"date_range", "filters"}),
@@ -144,9 +154,13 @@ FREQUENCY = Report(
 )
 ATTRIBUTION = Report(
     "attribution",
-    "Conversions, shared out among the visits that led to them, by where these came from: see "
+    "Conversions, attributed to the visits that led to them and grouped by a dimension of these: see "
     "[sequences.md](sequences.md).",
-    (Column("channel", ColumnType.TEXT, "The dimension's value; the column has the dimension's name."), *SHARE_COLUMNS),
+    (
+        Column("channel", ColumnType.TEXT, "The dimension's value; the column has the dimension's name."),
+        *SHARE_COLUMNS,
+        CURRENCY_COLUMN,
+    ),
     _attribution,
     frozenset({"filters", *LIMITS}),
     (
@@ -157,7 +171,7 @@ ATTRIBUTION = Report(
         Parameter("model", "`first`, `last`, `linear` or `position`.", one_of(*Model), Model.LAST),
         Parameter(
             "window",
-            "How long before it a visit may have begun: as `90s`, `30m`, `12h` or `7d`.",
+            "Maximum time from the start of a visit to the conversion: as `90s`, `30m`, `12h` or `7d`.",
             _window,
             "30d",
         ),

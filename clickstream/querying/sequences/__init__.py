@@ -1,1 +1,1 @@
-"""Questions about the order of events: funnels, paths, retention, attribution. docs/sequences.md defines them."""
+"""Statements about the order of events: funnels, paths, retention, attribution. docs/sequences.md defines them."""

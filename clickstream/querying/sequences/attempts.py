@@ -1,9 +1,9 @@
-"""The sequence engine: every stream's attempts to take the steps, and the one of them that counts.
+"""The sequence engine: each stream's attempts at the steps, and the one attempt that counts.
 
 An attempt begins with any event of the first step. Each further step is the first event after the step before that
-matches it (loose), or the very next event of the stream, if it matches (strict). An attempt ends where no such event
-comes, where it comes later than the window allows, or where an excluded event comes before it (loose). Of a stream the
-attempt counts that gets furthest, and of several such the earliest.
+matches it (loose), or the very next event of the stream, if it matches (strict). An attempt ends if there is no such
+event, if it comes later than the window allows, or if an excluded event comes before it (loose). Of each stream, the
+attempt that gets furthest counts, and of several such attempts the earliest.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 
+from clickstream.filters.dimensions import quoted
 from clickstream.querying.conditions import Parameters, condition
-from clickstream.querying.dimensions import quoted
-from clickstream.querying.sequences.definition import Sequence
-from clickstream.querying.sequences.streams import IN_ORDER, NO_ACTS, Slice, select, streams
+from clickstream.querying.scope import Sequence
+from clickstream.querying.sequences.streams import IN_ORDER, Slice, select, streams
 from clickstream.sites.funnels import Order
 
 _BY_POSITION = "PARTITION BY stream ORDER BY position"
@@ -30,17 +30,17 @@ def attempts(
     needs_visits: bool = False,
     event_ids: bool = False,
 ) -> str:
-    """Common table expressions, the last of which is `counted`: of each stream with an attempt the one that counts.
+    """Common table expressions, the last of which is `counted`: for each stream with an attempt, the one that counts.
 
-    It has `stream`; `taken`, a list of each step that was reached, with the `moment` (microseconds since 1970) of its
-    event and, where they are asked for, the `event_id`; `reached`, how many these are; and the columns, given as name
-    -> SQL about the event of the first step.
+    Its columns: `stream`; `taken`, a list of the steps that were reached, each with the `moment` (microseconds since
+    1970) of its event and, with `event_ids`, the `event_id`; `reached`, the length of that list; and `columns`, given
+    as name -> SQL about the event of the first step.
     """
     strict = sequence.order is Order.STRICT
     steps = {f"step_{number}": condition(step.matching, parameters) for number, step in enumerate(sequence.steps, 1)}
     flags = dict(steps)
     if strict:
-        flags["is_act"] = f"event_type NOT IN ({NO_ACTS})"
+        flags["is_act"] = "act"
     else:
         for number, exclusion in enumerate(sequence.exclusions, 1):
             flags[f"exclusion_{number}"] = condition(exclusion.matching, parameters)
@@ -73,7 +73,9 @@ def attempts(
 
 
 def _ways(sequence: Sequence, steps: Iterable[str], *, event_ids: bool) -> Iterator[str]:
-    """From the last step back to the first: at each event of a step, the way on from there, however long it takes."""
+    """Common table expressions from the last step back to the first: for each event of a step, the list of steps from
+    there on, regardless of the window.
+    """
     last = len(sequence.steps)
     strict = sequence.order is Order.STRICT
     this = "struct_pack(moment := moment, event_id := event_id)" if event_ids else "struct_pack(moment := moment)"

@@ -1,16 +1,16 @@
-"""Attribution: which visits, and so which sources, are to be thanked for conversions."""
+"""Attribution of conversions to the visits, and so the sources, that led to them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, timedelta
 from enum import StrEnum
 
+from clickstream.filters.dimensions import Dimension
 from clickstream.querying.conditions import condition, conditions
-from clickstream.querying.dimensions import Dimension
-from clickstream.querying.goals import revenue
 from clickstream.querying.period import Period
+from clickstream.querying.revenue import currencies_of
 from clickstream.querying.scope import Goal
 from clickstream.querying.sequences.streams import Slice, finished, streams
 from clickstream.querying.statement import Statement
@@ -20,7 +20,7 @@ MAX_WINDOW = timedelta(days=400)
 
 
 class Model(StrEnum):
-    """How a conversion is shared out among the visits that led to it."""
+    """How a conversion is divided among the visits that led to it."""
 
     FIRST = "first"
     LAST = "last"
@@ -28,22 +28,31 @@ class Model(StrEnum):
     POSITION = "position"
 
 
-# `place` counts a conversion's visits in order of time, from 1; `visits` is how many they are.
+@dataclass(frozen=True, slots=True)
+class _Shares:
+    """SQL for the shares of a conversion with `visits` visits: of each, and the extra of the first and last."""
+
+    per_visit: str | None = None
+    first: str | None = None
+    last: str | None = None
+
+
+_POSITION_PER_VISIT = "CASE WHEN visits <= 2 THEN 1e0 / visits ELSE 2e-1 / (visits - 2) END"
+_POSITION_ENDS = "CASE WHEN visits <= 2 THEN 0e0 ELSE 4e-1 - 2e-1 / (visits - 2) END"
 _SHARES = {
-    Model.FIRST: "CASE WHEN place = 1 THEN 1.0 ELSE 0.0 END",
-    Model.LAST: "CASE WHEN place = visits THEN 1.0 ELSE 0.0 END",
-    Model.LINEAR: "1.0 / visits",
-    Model.POSITION: "CASE WHEN visits <= 2 THEN 1.0 / visits WHEN place IN (1, visits) THEN 0.4"
-    " ELSE 0.2 / (visits - 2) END",
+    Model.FIRST: _Shares(first="1e0"),
+    Model.LAST: _Shares(last="1e0"),
+    Model.LINEAR: _Shares(per_visit="1e0 / visits"),
+    Model.POSITION: _Shares(_POSITION_PER_VISIT, _POSITION_ENDS, _POSITION_ENDS),
 }
-# A visit of whose arrival nothing is known is direct where no other host led to it.
+# A visit without a known traffic source is direct if no other host led to it.
 _DIRECT = (
     "CASE WHEN NOT visit_arrives THEN visit_source = '(direct)' ELSE arrival_channel IS NOT DISTINCT FROM 'Direct' END"
 )
 
 
 def attributed_period(period: Period, window: timedelta) -> Period:
-    """The period whose events a statement about the conversions of `period` looks at."""
+    """The period that a statement about the conversions of `period` reads."""
     return period.since(period.begin.astimezone(UTC) - window)
 
 
@@ -60,12 +69,13 @@ def attribution_statement(
 ) -> Statement:
     """A row for each group of the dimensions' values, those with most conversions first.
 
-    Conversions are the events of the slice that are of the goal. Each is shared out among the visits of its visitor or
-    person that began at most `window` before it, and its own; direct ones only where there are no others. The filters
-    of the slice choose conversions, not visits. To be run over `attributed_period`.
+    Conversions are the events of the slice that meet the goal. Each is divided among the visits of its visitor or
+    person that began at most `window` before it, and its own visit; direct visits only get a share if there are no
+    others. The filters of the slice select conversions, not visits. Run the statement over `attributed_period`.
 
-    Columns: each dimension, of a visit's first event; `conversions`, the sum of shares; `revenue`, the same of what the
-    conversions are worth. A dimension is `(none)` for conversions without any visit.
+    Columns: each dimension, of a visit's first event; `conversions`, the sum of shares; `revenue`, the same shares of
+    the conversions' revenue, null if it is in several currencies; `currencies`, those of any conversion's revenue. A
+    dimension is `(none)` for conversions without any visit.
     """
     wide = replace(slice_, period=attributed_period(slice_.period, window))
     parameters = wide.parameters()
@@ -79,55 +89,115 @@ def attribution_statement(
     columns = {
         "visit": "visit",
         "converts": " AND ".join(converts),
-        "worth": revenue(goal),
+        "worth": "revenue",
+        "revenue_currency": "revenue_currency",
+        "counts": "counts",
         "direct": _DIRECT,
         **{dimension.name: dimension.sql for dimension in dimensions},
     }
-    told = ",\n    ".join(f"coalesce({name}, '(none)') AS {name}" for name in names)
-    of_visit = ", ".join(f"visits.{name}" for name in names)
-    share = f"CAST({_SHARES[model]} AS DOUBLE)"
     window_us = parameters.bind(window // timedelta(microseconds=1))
+    groups = ",\n    ".join(f"coalesce({name}, '(none)') AS {name}" for name in names)
+    thanked = "\n    UNION ALL ".join(_thanked(_SHARES[model], window_us))
+    expressions = streams(
+        wide,
+        within,
+        columns,
+        parameters,
+        needs_visits=True,
+        everything=True,
+        goal=goal,
+        begin=f"CAST({begin} AS TIMESTAMPTZ)",
+    )
+    worth = "round(coalesce(sum(revenue), 0), 6)"
+    if not slice_.site.currencies.rates:
+        worth = f"CASE WHEN len(any_value(currencies)) > 1 THEN NULL ELSE {worth} END"
     sql = f"""
-WITH {streams(wide, within, columns, parameters, needs_visits=True, everything=True)},
-conversions AS (
-    SELECT *, row_number() OVER (ORDER BY moment, event_id) AS conversion
-    FROM streams
-    WHERE converts
-),
-numbered AS (
-    SELECT *, row_number() OVER (PARTITION BY visit ORDER BY moment, event_id) AS number
-    FROM streams
-    WHERE visit IS NOT NULL AND stream IN (SELECT stream FROM conversions)
-),
-visits AS (
-    SELECT *
-    FROM numbered
-    WHERE number = 1
-),
-led AS (
-    SELECT conversion, conversions.worth, visits.moment, visits.event_id, {of_visit},
-        visits.direct AND bool_or(NOT visits.direct) OVER (PARTITION BY conversion) AS passed_over
-    FROM conversions LEFT JOIN visits ON visits.stream = conversions.stream
-        AND visits.moment <= conversions.moment
-        AND (conversions.moment - visits.moment <= {window_us} OR visits.visit = conversions.visit)
-),
-placed AS (
-    SELECT *, row_number() OVER (PARTITION BY conversion ORDER BY moment, event_id) AS place,
-        count(*) OVER (PARTITION BY conversion) AS visits
-    FROM led
-    WHERE passed_over IS NOT TRUE
-),
-shared AS (
-    SELECT *, {share} AS share
-    FROM placed
+WITH {expressions},
+{currencies_of("streams", "converts")},
+{_LED.format(window_us=window_us)},
+thanked (stream, place, share, revenue) AS (
+    {thanked}
 )
 SELECT
-    {told},
+    {groups},
     round(sum(share), 6) AS conversions,
-    round(coalesce(sum(share * worth), 0), 6) AS revenue
-FROM shared
+    {worth} AS revenue,
+    any_value(currencies) AS currencies
+FROM thanked LEFT JOIN placed USING (stream, place) CROSS JOIN currencies
 WHERE share > 0
 GROUP BY ALL
 ORDER BY conversions DESC, {", ".join(names)}
 LIMIT {parameters.bind(limit)} OFFSET {parameters.bind(offset)}""".strip()
     return finished(sql, parameters)
+
+
+# The statement never makes a row for each pair of a conversion and a visit: their number can be the square of a
+# visitor's events. Instead, each conversion gets the number of visits that led to it and the first and last of them;
+# each visit sums the shares of the conversions after it. `place` numbers the events of a stream. A conversion's own
+# visit led to it even if it began before the window; then it is the first of all (`takes_own`).
+_LED = """
+placed AS (
+    SELECT *,
+        row_number() OVER (PARTITION BY stream ORDER BY moment, received_at, event_id) AS place,
+        visit IS NOT NULL
+            AND row_number() OVER (PARTITION BY visit ORDER BY moment, received_at, event_id) = 1 AS begins
+    FROM streams
+    WHERE stream IN (SELECT stream FROM streams WHERE converts)
+),
+marks AS (
+    SELECT *,
+        min(place) FILTER (begins) OVER own AS own_place,
+        coalesce(min(moment) FILTER (begins) OVER own < moment - {window_us}, false) AS is_longer
+    FROM placed
+    WINDOW own AS (PARTITION BY stream, visit)
+),
+led AS (
+    SELECT *,
+        count_if(begins) OVER before AS any_visits,
+        count_if(begins AND NOT direct) OVER before AS indirect_visits,
+        min(place) FILTER (begins) OVER before AS first_any,
+        min(place) FILTER (begins AND NOT direct) OVER before AS first_indirect,
+        max(place) FILTER (begins) OVER before AS last_any,
+        max(place) FILTER (begins AND NOT direct) OVER before AS last_indirect
+    FROM marks
+    WHERE begins OR converts
+    WINDOW before AS (PARTITION BY stream ORDER BY moment RANGE BETWEEN {window_us} PRECEDING AND CURRENT ROW)
+),
+chosen AS (
+    SELECT *,
+        indirect_visits = 0 AND (direct OR NOT is_longer) AS takes_direct,
+        is_longer AND (takes_direct OR NOT direct) AS takes_own,
+        CASE WHEN takes_direct THEN any_visits ELSE indirect_visits END + CAST(takes_own AS BIGINT) AS visits,
+        CASE WHEN takes_own THEN own_place WHEN takes_direct THEN first_any ELSE first_indirect END AS first_place,
+        coalesce(CASE WHEN takes_direct THEN last_any ELSE last_indirect END, own_place) AS last_place
+    FROM led
+)""".strip()
+
+
+def _thanked(shares: _Shares, window_us: str) -> Iterator[str]:
+    """Queries whose union assigns shares of conversions to the first events of visits: `stream`, `place`, the share,
+    and the same share of the revenue.
+    """
+    yield "SELECT stream, NULL, 1e0, CAST(worth AS DOUBLE) FROM chosen WHERE converts AND visits = 0"
+    for end, share in (("first", shares.first), ("last", shares.last)):
+        if share is not None:
+            yield f"SELECT stream, {end}_place, {share}, {share} * worth FROM chosen WHERE converts AND visits > 0"
+    if (share := shares.per_visit) is not None:
+        yield f"SELECT stream, own_place, {share}, {share} * worth FROM chosen WHERE converts AND takes_own"
+        yield _PER_VISIT_SHARES.format(window_us=window_us, share=share)
+
+
+_PER_VISIT_SHARES = """
+SELECT stream, place,
+        CASE WHEN direct THEN of_direct ELSE of_all END,
+        CASE WHEN direct THEN worth_direct ELSE worth_all END
+    FROM (
+        SELECT *,
+            sum(share) OVER after AS of_all,
+            sum(share * worth) OVER after AS worth_all,
+            sum(share) FILTER (takes_direct) OVER after AS of_direct,
+            sum(share * worth) FILTER (takes_direct) OVER after AS worth_direct
+        FROM (SELECT *, CASE WHEN converts AND visits > 0 THEN {share} END AS share FROM chosen)
+        WINDOW after AS (PARTITION BY stream ORDER BY moment RANGE BETWEEN CURRENT ROW AND {window_us} FOLLOWING)
+    )
+    WHERE begins""".strip()

@@ -1,13 +1,13 @@
-"""Funnels: how many came to each step of a sequence, how long it took them, and who they were."""
+"""Funnels: how many reached each step of a sequence, how long it took, and the visits behind these numbers."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from collections.abc import Sequence as Listed
 
-from clickstream.querying.dimensions import Dimension
+from clickstream.filters.dimensions import Dimension
+from clickstream.querying.scope import Sequence
 from clickstream.querying.sequences.attempts import attempts
-from clickstream.querying.sequences.definition import Sequence
 from clickstream.querying.sequences.streams import Slice, finished
 from clickstream.querying.statement import Statement
 
@@ -20,12 +20,12 @@ _CAME = "count(stream) FILTER (WHERE reached >= step)"
 def funnel_statement(
     sequence: Sequence, slice_: Slice, dimensions: Listed[Dimension] = (), groups: int = MAX_GROUPS
 ) -> Statement:
-    """A row for each step, in order; with dimensions one for each step of each of the greatest groups.
+    """A row for each step, in order; with dimensions, one for each step of each of the `groups` largest groups.
 
     Columns: each dimension (of the event that the attempt began with); `step`, from 1; `name`; `reached`: visits,
-    visitors or persons that came to the step; `dropped`: those of them that did not come to the next;
-    `percent_of_first` and `percent_of_previous`: of those at the first step and at the one before, null where there
-    are none; `median_seconds` and `mean_seconds`: since the step before.
+    visitors or persons that reached the step; `dropped`: those of them that did not reach the next;
+    `percent_of_first` and `percent_of_previous`: of those at the first step and at the one before, null if there are
+    none; `median_seconds` and `mean_seconds`: since the step before.
     """
     parameters = slice_.parameters()
     names = [dimension.column for dimension in dimensions]
@@ -48,7 +48,7 @@ def funnel_statement(
         f"median({_SECONDS}) FILTER (WHERE reached >= step) AS median_seconds",
         f"avg({_SECONDS}) FILTER (WHERE reached >= step) AS mean_seconds",
     ]
-    # Without dimensions every step is told, even where nobody came to the first.
+    # Without dimensions, every step has a row, even if nobody reached the first.
     joined = "CROSS JOIN counted" if dimensions else "LEFT JOIN counted ON true"
     rows = parameters.bind(groups * len(sequence.steps))
     sql = "\n".join(
@@ -75,19 +75,20 @@ def funnel_visits_statement(
     limit: int,
     offset: int = 0,
 ) -> Statement:
-    """Those behind a number of the funnel, the latest first: a row for each that came to the step; or, of these, for
-    each that was `dropped` there. `group` names the values of the number's dimensions, which must be texts.
+    """The visits, visitors or persons behind a number of the funnel, the latest first: a row for each that reached the
+    step; with `dropped`, only for those that did not reach the next. `group` gives the values of the number's
+    dimensions, which must be texts.
 
     Columns: `visitor`, or `person`; `started_at`, the moment of the first step; `reached`, the number of the last step
     that was reached; `seconds`, from the first step to that one; `event_ids`, the event of each step.
     """
     parameters = slice_.parameters()
     chosen = dict(group or {})
-    who = "person" if sequence.within == "person" else "visitor"
+    subject = "person" if sequence.within == "person" else "visitor"
     relation = attempts(
         sequence,
         slice_,
-        {who: who, **{dimension.name: dimension.sql for dimension in chosen}},
+        {subject: subject, **{dimension.name: dimension.sql for dimension in chosen}},
         parameters,
         needs_visits=any(dimension.of_visits for dimension in chosen),
         event_ids=True,
@@ -95,7 +96,7 @@ def funnel_visits_statement(
     where = [f"reached {'=' if dropped else '>='} {parameters.bind(step)}"]
     where.extend(f"{dimension.column} = {parameters.bind(value)}" for dimension, value in chosen.items())
     columns = [
-        who,
+        subject,
         "make_timestamptz(taken[1].moment) AS started_at",
         "reached",
         "(taken[-1].moment - taken[1].moment) / 1e6 AS seconds",

@@ -1,4 +1,4 @@
-"""Paths: what comes straight after an event or a page, or straight before it, step by step."""
+"""Paths: the events that directly follow an event or a page, or directly precede it, step by step."""
 
 from __future__ import annotations
 
@@ -7,28 +7,31 @@ from enum import StrEnum
 
 from clickstream.querying.conditions import condition
 from clickstream.querying.scope import Matching
-from clickstream.querying.sequences.streams import IN_ORDER, NO_ACTS, Slice, finished, select, streams
+from clickstream.querying.sequences.streams import IN_ORDER, Slice, finished, select, streams
 from clickstream.querying.statement import Statement
 from clickstream.sites.funnels import Within
 
 MIN_LENGTH, MAX_LENGTH = 2, 10
 MAX_BRANCHES = 50
+MAX_PATHS = 10_000
 
 
 class Direction(StrEnum):
-    """Where paths lead from where they begin."""
+    """Direction in time of a path from its start."""
 
     FORWARD = "forward"
     BACKWARD = "backward"
 
 
-# The kind of an event and what it is called there; the kinds `other` and `end` have no name.
+# The kind of an event and its label; the kinds `other` and `end` have no label. Paths consist of numbers in the order
+# of these texts instead of the texts, since the path of a page may have thousands of characters.
 _NODE = (
     "CASE WHEN event_type = 'page_view' THEN 'page ' || coalesce(page_path, '(none)') ELSE 'event ' || event_name END"
 )
+_END, _OTHER = 0, -1
 _ORDERS = {
     Direction.FORWARD: IN_ORDER,
-    Direction.BACKWARD: "PARTITION BY stream ORDER BY moment DESC, event_id DESC",
+    Direction.BACKWARD: "PARTITION BY stream ORDER BY moment DESC, received_at DESC, event_id DESC",
 }
 
 
@@ -41,41 +44,63 @@ def paths_statement(
     length: int = 4,
     branches: int = 10,
     fold_repeats: bool = False,
+    limit: int = MAX_PATHS,
 ) -> Statement:
-    """A row for each path of 1 to `length` events, the shortest first.
+    """A row for each path of 1 to `length` events, the shortest first and of these the most frequent; `limit` at most.
 
-    Paths begin with every event that matches `start`; without one, with the first of each stream, or backward with the
-    last. From each path the `branches` most frequent ways lead on; the rest are one, `other`, which ends there. With
-    `fold_repeats`, events in a row that are alike are one.
+    Paths begin with every event that matches `start`; without one, with the first event of each stream, or backward
+    with the last. Each path continues with its `branches` most frequent next events; all others are `other`, which ends
+    there. With `fold_repeats`, equal events in a row count as one.
 
-    Columns: `step`, how many events the path has; `path`, these as a list of texts such as `page /cart` and
-    `event purchase`, of which the last may be `other`, or `end` where the stream ends; `kind` and `label`, the two
-    parts of the last; `reached`, the visits, visitors or persons that went it; `times`, how often they did.
+    Columns: `step`, the number of events in the path; `path`, these as a list of texts such as `page /cart` and
+    `event purchase`, of which the last may be `other`, or `end` if the stream ends; `kind` and `label`, the two parts
+    of the last; `reached`, the visits, visitors or persons that took the path; `times`, how often they took it.
     """
     parameters = slice_.parameters()
     order = _ORDERS[direction]
-    columns = {"node": _NODE, "is_act": f"event_type NOT IN ({NO_ACTS})"}
+    columns = {"node": _NODE, "is_act": "act"}
     followed, begins = "is_act", "node_before IS NULL"
+    stream_columns = ["stream", "moment", "received_at", "event_id"]
     if start is not None:
         columns["is_start"] = condition(start, parameters)
         followed, begins = "is_act OR is_start", "is_start"
-    nodes = [f"node_{step}" for step in range(1, length + 1)]
-    onward = [f"lead(node, {ahead}) OVER ({order}) AS {node}" for ahead, node in enumerate(nodes[1:], 1)]
+        stream_columns.append("is_start")
+    numbers = [f"node_{step}" for step in range(1, length + 1)]
+    onward = [f"lead(node, {ahead}) OVER ({order}) AS {node}" for ahead, node in enumerate(numbers[1:], 1)]
     most = parameters.bind(branches)
     expressions = [
         streams(slice_, within, columns, parameters, needs_visits=start is not None and start.needs_visits),
-        select("followed", ["*", f"lag(node) OVER ({order}) AS node_before"], "streams", [followed]),
+        select("acts", ["*"], "streams", [followed]),
+        select("nodes", ["node AS label", "row_number() OVER (ORDER BY node) AS number"], "acts", [], ["node"]),
+        f"labels AS (\n    FROM nodes UNION ALL VALUES ('end', {_END}), ('other', {_OTHER})\n)",
+        select(
+            "followed",
+            [*stream_columns, "number AS node", f"lag(number) OVER ({order}) AS node_before"],
+            "acts JOIN nodes ON label = acts.node",
+        ),
         select(
             "walks",
             ["stream", f"{begins} AS begins", "node AS node_1", *onward],
             "followed",
             ["node_before IS DISTINCT FROM node"] if fold_repeats else [],
         ),
-        select("paths_0", ["stream", "CAST([] AS VARCHAR[]) AS path", "true AS goes_on", *nodes], "walks", ["begins"]),
-        *(expression for step in range(1, length + 1) for expression in _paths(step, nodes[step:], most)),
+        select("paths_0", ["stream", "CAST([] AS BIGINT[]) AS way", "true AS goes_on", *numbers], "walks", ["begins"]),
+        *(expression for step in range(1, length + 1) for expression in _paths(step, numbers[step:], most)),
     ]
-    every = "\n    UNION ALL ".join(f"SELECT stream, path FROM paths_{step}" for step in range(1, length + 1))
-    expressions.append(f"paths AS (\n    {every}\n)")
+    every = "\n    UNION ALL ".join(f"SELECT stream, way FROM paths_{step}" for step in range(1, length + 1))
+    expressions += [
+        f"ways AS (\n    {every}\n)",
+        select("counted", ["way", "count(DISTINCT stream) AS reached", "count(*) AS times"], "ways", [], ["way"]),
+        select("answered", ["*"], "counted ORDER BY len(way), reached DESC, way LIMIT " + parameters.bind(limit)),
+        select("stops", ["*", "unnest(way) AS number", "generate_subscripts(way, 1) AS place"], "answered"),
+        select(
+            "paths",
+            ["list(label ORDER BY place) AS path", "reached", "times"],
+            "stops JOIN labels USING (number)",
+            [],
+            ["way", "reached", "times"],
+        ),
+    ]
     with_ = ",\n".join(expressions)
     sql = f"""
 WITH {with_}
@@ -84,23 +109,22 @@ SELECT
     path,
     split_part(path[-1], ' ', 1) AS kind,
     CASE WHEN contains(path[-1], ' ') THEN substr(path[-1], strpos(path[-1], ' ') + 1) END AS label,
-    count(DISTINCT stream) AS reached,
-    count(*) AS times
+    reached,
+    times
 FROM paths
-GROUP BY path
 ORDER BY step, reached DESC, path""".strip()
     return finished(sql, parameters)
 
 
 def _paths(step: int, later: Sequence[str], most: str) -> Iterator[str]:
-    """Those of so many events, out of those with one less."""
+    """Common table expressions for the paths of `step` events, from those with one event less."""
     node, before = f"node_{step}", f"paths_{step - 1}"
-    place = f"row_number() OVER (PARTITION BY path ORDER BY count(DISTINCT stream) DESC, {node}) AS place"
-    yield select(f"ways_{step}", ["path", node, place], before, ["goes_on", f"{node} IS NOT NULL"], ["path", node])
-    name = f"CASE WHEN {node} IS NULL THEN 'end' WHEN place <= {most} THEN {node} ELSE 'other' END"
+    place = f"row_number() OVER (PARTITION BY way ORDER BY count(DISTINCT stream) DESC, {node}) AS place"
+    yield select(f"onward_{step}", ["way", node, place], before, ["goes_on", f"{node} IS NOT NULL"], ["way", node])
+    number = f"CASE WHEN {node} IS NULL THEN {_END} WHEN place <= {most} THEN {node} ELSE {_OTHER} END"
     yield select(
         f"paths_{step}",
-        ["stream", f"list_append(path, {name}) AS path", f"coalesce(place <= {most}, false) AS goes_on", *later],
-        f"{before} LEFT JOIN ways_{step} USING (path, {node})",
+        ["stream", f"list_append(way, {number}) AS way", f"coalesce(place <= {most}, false) AS goes_on", *later],
+        f"{before} LEFT JOIN onward_{step} USING (way, {node})",
         ["goes_on"],
     )

@@ -1,4 +1,4 @@
-"""Retention: who comes back, how long after they first came; and how often they come at all."""
+"""Retention: how many members of a cohort come back, unit by unit; and the frequency of visits."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from enum import StrEnum
 from itertools import islice
 
 from clickstream.errors import InvalidRequest
+from clickstream.filters.dimensions import DIMENSIONS, Kind
 from clickstream.querying.conditions import condition
-from clickstream.querying.dimensions import DIMENSIONS, Kind
 from clickstream.querying.period import Period
 from clickstream.querying.scope import Matching
 from clickstream.querying.sequences.streams import Slice, finished, select, streams
@@ -19,7 +19,7 @@ MAX_UNITS = 400
 
 
 class Unit(StrEnum):
-    """What time is counted in, by the site's clock; weeks begin on Monday."""
+    """Unit of time, by the site's clock; weeks begin on Monday."""
 
     DAY = "day"
     WEEK = "week"
@@ -34,14 +34,16 @@ def retention_statement(
     start: Matching | None = None,
     back: Matching | None = None,
 ) -> Statement:
-    """A row for each cohort and each unit of the range from it on. A cohort are those whose first event that matches
-    `start`, or first event at all, is of that unit. They are back in a unit with an event of it that matches `back`, or
-    any.
+    """A row for each cohort and each unit of the range from the cohort's on.
 
-    Columns: `cohort`, the date its unit begins on; `size`, how many belong to it; `units_later`, from 0, the cohort's
-    own unit, in which all of it is there; `reached`, how many were back; `percent`, of its size.
+    The members of a cohort are the visitors or persons whose first event that matches `start` (without it, any event)
+    lies in the cohort's unit. They come back in each unit in which they have an event that matches `back` (without it,
+    any event).
 
-    Raise InvalidRequest where the range has more than 400 units.
+    Columns: `cohort`, the date on which its unit begins; `size`, the number of members; `units_later`, from 0, the
+    cohort's own unit, in which `reached` is `size`; `reached`, how many came back; `percent`, of `size`.
+
+    Raise InvalidRequest if the range has more than `MAX_UNITS` units.
     """
     units = _units(slice_.period, unit)
     parameters = slice_.parameters()
@@ -75,14 +77,14 @@ ORDER BY cohort, units_later""".strip()
 
 
 def frequency_statement(slice_: Slice, *, within: Within = Within.VISITOR, most: int = 10) -> Statement:
-    """A row for each number of visits that visitors or persons made, up to `most`, which stands for more, too.
+    """A row for each number of visits that visitors or persons made, up to `most`, which includes all greater numbers.
 
-    Columns: `visits`; `reached`, how many made so many; `percent`, of all.
+    Columns: `visits`; `reached`, the number of visitors or persons with so many visits; `percent`, of all.
     """
     parameters = slice_.parameters()
     expressions = [
         streams(slice_, within, {"visit": "visit"}, parameters, needs_visits=True),
-        select("counted", ["stream", "count(DISTINCT visit) AS visits"], "streams", [], ["stream"]),
+        select("counted", ["stream", "count(DISTINCT visit) AS visits"], "streams", ["visit IS NOT NULL"], ["stream"]),
     ]
     with_ = ",\n".join(expressions)
     sql = f"""
@@ -98,9 +100,9 @@ ORDER BY 1""".strip()
 
 
 def _units(period: Period, unit: Unit) -> list[date]:
-    """The date on which each unit that the period touches begins."""
+    """The first date of each unit that the period touches. Raise InvalidRequest above `MAX_UNITS`."""
     units = list(islice(period.dates(Kind(unit)), MAX_UNITS + 1))
     if len(units) > MAX_UNITS:
-        told = f"/unit: the range has more than {MAX_UNITS} of a {unit}"
-        raise InvalidRequest(told, code="invalid_query", pointer="/unit")
+        message = f"/unit: the range has more than {MAX_UNITS} of a {unit}"
+        raise InvalidRequest(message, code="invalid_query", pointer="/unit")
     return units

@@ -1,47 +1,37 @@
-"""The streams of events that are followed: those of each visit, visitor or person, in order of time."""
+"""Streams of events: those of each visit, visitor or person, ordered by time."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from clickstream.filters.dimensions import quoted
+from clickstream.filters.tree import Filter
+from clickstream.identity.persons import RELATION as PERSONS
+from clickstream.identity.persons import looks_at_people, persons
 from clickstream.querying.conditions import Parameters, ask_for_bots, conditions, need_visits
-from clickstream.querying.dimensions import quoted
-from clickstream.querying.filters import Filter
 from clickstream.querying.period import Period
-from clickstream.querying.scope import SiteScope
+from clickstream.querying.revenue import BEGIN, RELATION, looks_at_money, paid
+from clickstream.querying.scope import Goal, SiteScope
 from clickstream.querying.statement import Statement
-from clickstream.querying.visits import IN_PERIOD, relations
+from clickstream.querying.visitors import IN_PERIOD
+from clickstream.querying.visits import relations
 from clickstream.sites.funnels import Within
 
-# Where two events of a stream come at the same moment, the one with the lower id comes first.
-IN_ORDER = "PARTITION BY stream ORDER BY moment, event_id"
-
-# A ping says that somebody is still there, the others who it is: nothing that is done between two steps.
-NO_ACTS = "'page_ping', 'identify', 'group', 'alias'"
-
-# One who was known at any time of the period is the same person before and after.
-_PERSONS = f"""
-persons AS (
-    SELECT *, coalesce(user_id, first_value(user_id IGNORE NULLS) OVER (
-            PARTITION BY visitor ORDER BY occurred_at, event_id
-            ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
-        ), visitor) AS person
-    FROM {{source}}
-    WHERE {IN_PERIOD}
-)""".strip()
+# Of two events of a stream at the same moment, the one that was received first comes first.
+IN_ORDER = "PARTITION BY stream ORDER BY moment, received_at, event_id"
 
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """The events that are looked at: a site's, of a period, and of those the ones for which the filters hold."""
+    """The events to read: those of a site and a period that meet the filters."""
 
     site: SiteScope
     period: Period
     filters: tuple[Filter, ...] = ()
 
     def parameters(self) -> Parameters:
-        """Those that the relations need, to begin with."""
+        """The parameters that the relations need; statements add their own."""
         return Parameters(self.site, self.period)
 
 
@@ -53,30 +43,33 @@ def streams(
     *,
     needs_visits: bool,
     everything: bool = False,
+    goal: Goal | None = None,
+    begin: str = BEGIN,
 ) -> str:
     """Common table expressions, the last of which is `streams`: events with `stream` (a value that is equal for the
-    events of one), `moment` (microseconds since 1970), `event_id`, and the columns, given as name -> SQL.
+    events of one), `moment` (microseconds since 1970), `received_at`, `event_id`, and the columns, given as
+    name -> SQL.
 
-    With `everything` the filters of the slice are not held to, and each visit that is in no stream is one of its own.
+    With `everything`, the filters of the slice do not apply, and each visit that is in no stream is a stream of its
+    own. `goal` and `begin` are those of `paid`.
     """
     of_visits = needs_visits or within is Within.VISIT or need_visits(slice_.filters, slice_.site)
-    expressions = [
-        relations(
-            of_visits=of_visits,
-            with_bots=ask_for_bots(slice_.filters, slice_.site),
-            split_at_midnight=slice_.site.split_at_midnight,
-        )
-    ]
+    with_bots = ask_for_bots(slice_.filters, slice_.site)
+    expressions = [relations(of_visits=of_visits, with_bots=with_bots, split_at_midnight=slice_.site.split_at_midnight)]
     source = "visited" if of_visits else "of_site"
-    if within is Within.PERSON:
-        expressions.append(_PERSONS.format(source=source))
-        source = "persons"
+    conjuncts = [] if everything else conditions(slice_.filters, parameters)
+    if looks_at_money(*columns.values(), *conjuncts):
+        expressions.append(paid(source, parameters, with_bots=with_bots, goal=goal, begin=begin))
+        source = RELATION
+    if within is Within.PERSON or looks_at_people(*columns.values(), *conjuncts):
+        expressions.append(persons(source, slice_.site.trust))
+        source = PERSONS
     stream, where = f"{within}", [IN_PERIOD]
     if everything:
         stream = f"row({within}, CASE WHEN {within} IS NULL THEN visit END)"
     else:
-        where.extend([f"{within} IS NOT NULL", *conditions(slice_.filters, parameters)])
-    selected = [f"{stream} AS stream", "epoch_us(occurred_at) AS moment", "event_id"]
+        where.extend([f"{within} IS NOT NULL", *conjuncts])
+    selected = [f"{stream} AS stream", "epoch_us(occurred_at) AS moment", "received_at", "event_id"]
     selected.extend(f"{sql} AS {quoted(name)}" for name, sql in columns.items())
     expressions.append(select("streams", selected, source, where))
     return ",\n".join(expressions)
@@ -85,7 +78,7 @@ def streams(
 def select(
     name: str, columns: Sequence[str], source: str, where: Sequence[str] = (), group_by: Sequence[str] = ()
 ) -> str:
-    """A common table expression."""
+    """The text of a common table expression."""
     lines = [f"{name} AS (", "    SELECT " + ",\n        ".join(columns), f"    FROM {source}"]
     if where:
         lines.append("    WHERE " + "\n        AND ".join(where))
@@ -95,5 +88,5 @@ def select(
 
 
 def finished(sql: str, parameters: Parameters) -> Statement:
-    """The statement, with those of the parameters that it names."""
+    """The statement with the parameters that it uses."""
     return Statement(sql, parameters.of(sql))

@@ -1,4 +1,4 @@
-"""How reports count, as a site's document states it: where visits end, and segments by their names."""
+"""The part of a site's document about counting: where visits end, and named segments."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StringConstraints
 
+from clickstream.problems import refuse
 from clickstream.sites.filter_lists import FilterList
-from clickstream.sites.problems import refuse
+from clickstream.sites.limits import Few
 
 
 class Visits(BaseModel):
@@ -29,7 +30,7 @@ class Segment(BaseModel):
         description="What the segment is called, in queries and on the dashboard."
     )
     filters: FilterList = Field(
-        description="What must hold of an event, as in a query; at least one.",
+        description="Conditions on an event, as in a query; at least one.",
         min_length=1,
         json_schema_extra={"minItems": 1},
     )
@@ -45,4 +46,4 @@ def _own_names(segments: tuple[Segment, ...]) -> tuple[Segment, ...]:
     return segments
 
 
-Segments = Annotated[tuple[Segment, ...], AfterValidator(_own_names)]
+Segments = Annotated[tuple[Segment, ...], Few, AfterValidator(_own_names)]

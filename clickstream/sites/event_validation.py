@@ -1,4 +1,4 @@
-"""Judges events by their definitions: what is wrong, and whether the event may pass."""
+"""Validates events against their definitions: the violations, and whether the event is blocked."""
 
 from __future__ import annotations
 
@@ -6,17 +6,19 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from clickstream.problems import pointer
 from clickstream.sites.event_definitions import EventDefinition, EventDefinitions, Mode, Undefined
-from clickstream.sites.problems import pointer
 
 if TYPE_CHECKING:
     from jsonschema_rs import Draft202012Validator, ValidationError
 
 MAX_VIOLATIONS = 20
 MAX_TEXT = 300
-# Properties by which an event states the version of its definition. Names with $ are a tracker's own.
+# Properties in which an event names the version of its definition. Names with $ are a tracker's own.
 VERSION_PROPERTIES = ("schema_version", "$schema_version")
-# Messages about these list names that stand in the event, which may be anybody's data.
+# Properties that no definition needs to list. The collector fills the last two with the event's monetary value.
+EVERYWHERE = frozenset({*VERSION_PROPERTIES, "revenue", "cart_total"})
+# Messages about these keywords would list names from the event, which may be personal data.
 _UNDEFINED_BELOW = frozenset(("additionalProperties", "propertyNames", "unevaluatedItems", "unevaluatedProperties"))
 
 
@@ -33,29 +35,29 @@ class Violation:
     code: str
 
     def to_dict(self) -> dict[str, str]:
-        """As it travels with the event."""
+        """The form in which it is stored with the event."""
         return {"pointer": self.pointer, "message": self.message, "code": self.code}
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
-    """All violations of one event, at most 20, and whether the event is to become a failed event."""
+class Validation:
+    """All violations of one event, at most 20, and whether the event must become a failed event."""
 
     violations: tuple[Violation, ...] = ()
     block: bool = False
 
 
-FINE = Judgement()
+FINE = Validation()
 
 
 @dataclass(frozen=True, slots=True)
 class _Definition:
-    """One definition, ready to judge by. Without properties there is nothing to validate."""
+    """One compiled definition. `validator` is None if it has no properties."""
 
     name: str
     version: str
     mode: Mode
-    known: frozenset[str]
+    property_names: frozenset[str]
     validator: Draft202012Validator | None
 
     @property
@@ -79,63 +81,67 @@ class Definitions:
 
     def check(
         self, event_type: str, event_name: str, properties: Mapping[str, Any], version: str | None = None
-    ) -> Judgement:
-        """Judge one event. Never raises, whatever it is given.
+    ) -> Validation:
+        """Validate one event. Never raises, whatever the input.
 
-        An event of type `custom` is defined by its name, any other by its type. `version` is the one that the event
-        states for itself; without it a property `schema_version` or `$schema_version` does, and else the newest counts.
+        The definition of an event of type `custom` is found by its name, any other by its type. `version` is the one
+        that the event names; without it the property `schema_version` or `$schema_version` counts, else the newest.
         """
         if self._mode is Mode.OFF:
             return FINE
         try:
-            return self._judge(event_type, event_name, properties, version)
+            return self._validate(event_type, event_name, properties, version)
         except Exception:
-            # What is no JSON, or nested too deep to be looked at, fulfils no definition.
-            unjudged = Violation("/properties", "the properties cannot be judged: they are not JSON", "not_json")
-            return Judgement((unjudged,), self._mode is Mode.BLOCK)
+            # A value that is not JSON, or is nested too deep to validate, fulfils no definition.
+            invalid = Violation("/properties", "the properties cannot be judged: they are not JSON", "not_json")
+            return Validation((invalid,), self._mode is Mode.BLOCK)
 
     def definition_of(
         self, event_type: str, event_name: str, properties: Mapping[str, Any], version: str | None = None
     ) -> tuple[str, str] | None:
-        """Name and version of the definition that such an event is judged by; None where there is none."""
+        """Name and version of the definition by which such an event is validated; None if there is none."""
         newest = self._newest.get(event_name if event_type == "custom" else event_type)
-        definition = newest and self._stated(newest, properties, version)
+        definition = newest and self._definition_for(newest, properties, version)
         return (definition.name, definition.version) if definition else None
 
-    def _judge(self, event_type: str, event_name: str, properties: Mapping[str, Any], version: str | None) -> Judgement:
+    def _validate(
+        self, event_type: str, event_name: str, properties: Mapping[str, Any], version: str | None
+    ) -> Validation:
         name = event_name if event_type == "custom" else event_type
         newest = self._newest.get(name)
         if newest is None:
             if event_type != "custom" or self._unknown_events is Undefined.ALLOW:
                 return FINE
             unknown = Violation("/event_name", "no definition names this event", "unknown_event")
-            return Judgement((unknown,), self._unknown_events is Undefined.BLOCK)
-        definition = self._stated(newest, properties, version)
+            return Validation((unknown,), self._unknown_events is Undefined.BLOCK)
+        definition = self._definition_for(newest, properties, version)
         if definition is None:
             if newest.mode is Mode.OFF:
                 return FINE
             missing = Violation("/properties", f"{name} has no definition of the version it states", "unknown_version")
-            return Judgement((missing,), newest.mode is Mode.BLOCK)
+            return Validation((missing,), newest.mode is Mode.BLOCK)
         if definition.mode is Mode.OFF:
             return FINE
         return self._compare(definition, properties if type(properties) is dict else dict(properties))
 
-    def _stated(self, newest: _Definition, properties: Mapping[str, Any], version: str | None) -> _Definition | None:
-        stated = version if version is not None else _stated_version(properties)
-        return newest if stated is None else self._versions[newest.name].get(stated)
+    def _definition_for(
+        self, newest: _Definition, properties: Mapping[str, Any], version: str | None
+    ) -> _Definition | None:
+        stated_version = version if version is not None else _stated_version(properties)
+        return newest if stated_version is None else self._versions[newest.name].get(stated_version)
 
-    def _compare(self, definition: _Definition, properties: dict[str, Any]) -> Judgement:
+    def _compare(self, definition: _Definition, properties: dict[str, Any]) -> Validation:
         broken: list[Violation] = []
         undefined: list[Violation] = []
         if definition.validator is not None and not definition.validator.is_valid(properties):
             broken = list(_violations(definition, properties))
-        if self._unknown_properties is not Undefined.ALLOW and not definition.known.issuperset(properties):
+        if self._unknown_properties is not Undefined.ALLOW and not definition.property_names.issuperset(properties):
             undefined = list(_undefined(definition, properties))
         if not broken and not undefined:
             return FINE
-        # A definition that only warns never blocks, so it can be tried out.
+        # A definition that only warns never blocks, so that it can be tried out.
         refused = bool(broken) or (bool(undefined) and self._unknown_properties is Undefined.BLOCK)
-        return Judgement(tuple((broken + undefined)[:MAX_VIOLATIONS]), refused and definition.mode is Mode.BLOCK)
+        return Validation(tuple((broken + undefined)[:MAX_VIOLATIONS]), refused and definition.mode is Mode.BLOCK)
 
 
 def _ready(definition: EventDefinition, mode: Mode) -> _Definition:
@@ -144,14 +150,14 @@ def _ready(definition: EventDefinition, mode: Mode) -> _Definition:
         from clickstream.sites.property_schemas import compiled
 
         validator = compiled(definition.properties)
-    known = frozenset(definition.properties)
-    return _Definition(definition.name, definition.version, definition.mode or mode, known, validator)
+    property_names = frozenset(definition.properties)
+    return _Definition(definition.name, definition.version, definition.mode or mode, property_names, validator)
 
 
 def _stated_version(properties: Mapping[str, Any]) -> str | None:
     for name in VERSION_PROPERTIES:
-        if (stated := properties.get(name)) is not None:
-            return str(stated)
+        if (value := properties.get(name)) is not None:
+            return str(value)
     return None
 
 
@@ -175,7 +181,7 @@ def _text(code: str, error: ValidationError) -> str:
 
 def _undefined(definition: _Definition, properties: dict[str, Any]) -> Iterator[Violation]:
     for name in properties:
-        if name in definition.known or name in VERSION_PROPERTIES or name.startswith("$"):
+        if name in definition.property_names or name in EVERYWHERE or name.startswith("$"):
             continue
         place = pointer(("properties", name))[:MAX_TEXT]
         yield Violation(place, f"{definition.label}: the property is not defined", "unknown_property")

@@ -1,0 +1,75 @@
+"""Walks the conditions of audiences, which are formulas over atoms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import timedelta
+
+from clickstream.querying.scope import Atom, Audience, Done, Every, Formula, Matching, Member, No, Some
+
+_UNITS = ((timedelta(days=1), "d"), (timedelta(hours=1), "h"), (timedelta(minutes=1), "m"), (timedelta(seconds=1), "s"))
+
+
+def atoms(formula: Formula) -> Iterator[Atom]:
+    """Every atom of the formula, in order; one may come twice."""
+    match formula:
+        case Every(parts) | Some(parts):
+            for part in parts:
+                yield from atoms(part)
+        case No(part):
+            yield from atoms(part)
+        case _:
+            yield formula
+
+
+def with_needed(audiences: Mapping[str, Audience], slugs: Iterable[str]) -> Sequence[Audience]:
+    """These audiences and those that they depend on, each after its own dependencies. There must be no circle."""
+    ordered: dict[str, Audience] = {}
+
+    def add(slug: str) -> None:
+        if slug not in ordered:
+            for atom in atoms(audiences[slug].formula):
+                if isinstance(atom, Member):
+                    add(atom.slug)
+            ordered[slug] = audiences[slug]
+
+    for slug in slugs:
+        add(slug)
+    return list(ordered.values())
+
+
+def as_sql(formula: Formula, atom_sql: Callable[[Atom], str]) -> str:
+    """The formula as a SQL condition. `atom_sql` gives the condition of an atom, which must not be null."""
+    match formula:
+        case Every(parts):
+            return "(" + " AND ".join(as_sql(part, atom_sql) for part in parts) + ")" if parts else "true"
+        case Some(parts):
+            return "(" + " OR ".join(as_sql(part, atom_sql) for part in parts) + ")"
+        case No(part):
+            return f"(NOT {as_sql(part, atom_sql)})"
+        case _:
+            return atom_sql(formula)
+
+
+def in_words(atom: Atom) -> str:
+    """The condition in words, such as `did add_to_cart at least 2 times within 7d`."""
+    if isinstance(atom, Member):
+        return f"is in {atom.slug}"
+    events, within = _events_in_words(atom.matching), _length(atom.within)
+    if isinstance(atom, Done):
+        times = "" if atom.times == 1 else f" at least {atom.times} times"
+        return f"did {events}{times} within {within}"
+    return f"{atom.property} of {events} adds up to at least {atom.least:f} within {within}"
+
+
+def _events_in_words(matching: Matching) -> str:
+    named = matching.event or (f"view {matching.page}" if matching.page is not None else "anything")
+    number = len(matching.filters)
+    return f"{named} with {number} {'filter' if number == 1 else 'filters'}" if number else named
+
+
+def _length(length: timedelta) -> str:
+    for unit, sign in _UNITS:
+        if length % unit == timedelta(0):
+            return f"{length // unit}{sign}"
+    return f"{length // timedelta(milliseconds=1)}ms"

@@ -1,0 +1,182 @@
+"""Who is in audiences at a moment, in SQL over the relation `persons`, and when that can change by itself.
+
+An event counts from its moment until exactly the length of the window after it. docs/audiences.md says it in words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from clickstream.filters.dimensions import property_sql
+from clickstream.querying.amounts import MONEY
+from clickstream.querying.audiences.formula import as_sql, atoms
+from clickstream.querying.conditions import Parameters, condition
+from clickstream.querying.scope import Atom, Audience, Done, Matching, Member, Worth
+
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def longest_window(audiences: Sequence[Audience]) -> timedelta:
+    """How far back from a moment the audiences look."""
+    return max((atom.within for atom in _of_events(audiences)), default=timedelta(0))
+
+
+def matchings(audiences: Sequence[Audience]) -> Sequence[Matching]:
+    """Which events the audiences' conditions are about."""
+    return [atom.matching for atom in _of_events(audiences)]
+
+
+def _of_events(audiences: Sequence[Audience]) -> Iterator[Done | Worth]:
+    for audience in audiences:
+        yield from (atom for atom in atoms(audience.formula) if not isinstance(atom, Member))
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Columns of an atom: whether it holds, when it next changes without another event, and whether it may change
+    more than once.
+    """
+
+    holds: str
+    changes: str
+    often: bool
+
+
+def members(audiences: Sequence[Audience], until: datetime, parameters: Parameters, source: str = "persons") -> str:
+    """Common table expressions, the last of which is `members`: one row for each person with an event in the longest
+    window before `until`, an aware moment.
+
+    `source` has events with `person` and `is_known`. Each audience comes after those that it depends on. `members` has
+    `person`, `is_known`, and of audience n (from 0) `member_n` and `changes_n`: microseconds since 1970 of the next
+    moment at which the membership can change without another event, or null. Of atom n it has `holds_n` and `turns_n`.
+    """
+    return _Members(audiences, until, parameters, source).sql()
+
+
+def names_of_atoms(audiences: Sequence[Audience]) -> Mapping[Atom, Names]:
+    """The columns of `members` by atom."""
+    named: dict[Atom, Names] = {}
+    for atom in _of_events(audiences):
+        number = len(named)
+        named.setdefault(atom, Names(f"holds_{number}", f"turns_{number}", isinstance(atom, Worth)))
+    for number, audience in enumerate(audiences):
+        named[Member(audience.slug)] = Names(f"member_{number}", f"changes_{number}", True)
+    return named
+
+
+class _Members:
+    """The parts of one statement."""
+
+    def __init__(self, audiences: Sequence[Audience], until: datetime, parameters: Parameters, source: str) -> None:
+        self._audiences = audiences
+        self._names = names_of_atoms(audiences)
+        self._of_events = [(number, atom) for number, atom in enumerate(dict.fromkeys(_of_events(audiences)))]
+        self._parameters = parameters
+        self._least = {
+            atom: f"CAST({parameters.bind(f'{atom.least:f}')} AS {MONEY})"
+            for _, atom in self._of_events
+            if isinstance(atom, Worth)
+        }
+        self._source = source
+        self._until = parameters.bind(int(until.timestamp()) * 1_000_000 + until.microsecond)
+        self._since = parameters.bind(_us(longest_window(audiences)))
+
+    def sql(self) -> str:
+        sums = [(number, atom) for number, atom in self._of_events if isinstance(atom, Worth)]
+        parts = [self._hits()]
+        if sums:
+            parts.append(self._sums(sums))
+        parts.append(self._facts("sums" if sums else "hits"))
+        parts.append(self._held())
+        last = "held"
+        for number, audience in enumerate(self._audiences):
+            parts.append(self._audience(number, audience, last))
+            last = f"audience_{number}"
+        parts.append(f"members AS (\n    SELECT * FROM {last}\n)")
+        return ",\n".join(parts)
+
+    def _hits(self) -> str:
+        columns = ["person", "is_known", "moment"]
+        for number, atom in self._of_events:
+            matches = condition(atom.matching, self._parameters)
+            lasts = f"moment > {self._until} - {_us(atom.within)}"
+            columns.append(f"{lasts} AND {matches} AS match_{number}")
+            if isinstance(atom, Worth):
+                columns.append(f"TRY_CAST({property_sql(atom.property)} AS {MONEY}) AS value_{number}")
+        return f"""hits AS MATERIALIZED (
+    SELECT {_lines(columns)}
+    FROM (SELECT *, epoch_us(occurred_at) AS moment FROM {self._source}) AS timed
+    WHERE person IS NOT NULL AND moment <= {self._until} AND moment > {self._until} - {self._since}
+)"""
+
+    def _sums(self, sums: Sequence[tuple[int, Worth]]) -> str:
+        """What is left of each sum once the events up to this one no longer count, and the sum now."""
+        columns = ["*"]
+        for number, _ in sums:
+            value = f"sum(value_{number}) FILTER (match_{number})"
+            columns.append(f"coalesce({value} OVER after, 0) AS left_{number}")
+            columns.append(f"coalesce({value} OVER everything, 0) AS total_{number}")
+        return f"""sums AS (
+    SELECT {_lines(columns)}
+    FROM hits
+    WINDOW after AS (PARTITION BY person ORDER BY moment RANGE BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING),
+        everything AS (PARTITION BY person)
+)"""
+
+    def _facts(self, source: str) -> str:
+        columns = ["person", "bool_or(is_known) AS is_known"]
+        for number, atom in self._of_events:
+            if isinstance(atom, Worth):
+                differs = f"(left_{number} >= {self._least[atom]}) <> (total_{number} >= {self._least[atom]})"
+                columns.append(f"any_value(total_{number}) AS total_{number}")
+                columns.append(f"min(moment) FILTER (match_{number} AND {differs}) AS first_{number}")
+            else:
+                columns.append(f"max(moment, {atom.times}) FILTER (match_{number}) AS latest_{number}")
+        return f"facts AS (\n    SELECT {_lines(columns)}\n    FROM {source}\n    GROUP BY person\n)"
+
+    def _held(self) -> str:
+        columns = ["person", "is_known"]
+        for number, atom in self._of_events:
+            within = _us(atom.within)
+            if isinstance(atom, Worth):
+                columns.append(f"total_{number} >= {self._least[atom]} AS holds_{number}")
+                columns.append(f"first_{number} + {within} AS turns_{number}")
+            else:
+                columns.append(f"latest_{number}[{atom.times}] IS NOT NULL AS holds_{number}")
+                columns.append(f"latest_{number}[{atom.times}] + {within} AS turns_{number}")
+        return f"held AS (\n    SELECT {_lines(columns)}\n    FROM facts\n)"
+
+    def _audience(self, number: int, audience: Audience, source: str) -> str:
+        """Evaluate the formula now, and at each moment at which an atom turns: the first that differs is the next."""
+        own = [self._names[atom] for atom in dict.fromkeys(atoms(audience.formula))]
+        member = as_sql(audience.formula, lambda atom: self._names[atom].holds)
+
+        def then(moment: str) -> str:
+            return as_sql(audience.formula, lambda atom: _at(self._names[atom], moment))
+
+        turns = [
+            f"CASE WHEN {'true' if name.often else f'{then(name.changes)} <> {member}'} THEN {name.changes} END"
+            for name in own
+        ]
+        changes = "least(" + ",\n        ".join(turns) + ")" if turns else "CAST(NULL AS BIGINT)"
+        if audience.known_only:
+            member, changes = f"is_known AND {member}", f"CASE WHEN is_known THEN {changes} END"
+        return (
+            f"audience_{number} AS (\n    SELECT *,\n        {member} AS member_{number},\n"
+            f"        {changes} AS changes_{number}\n    FROM {source}\n)"
+        )
+
+
+def _at(name: Names, moment: str) -> str:
+    """Whether the atom holds at a moment, if it changes only once."""
+    return f"({name.holds} <> coalesce({name.changes} <= {moment}, false))"
+
+
+def _us(length: timedelta) -> int:
+    return length // _MICROSECOND
+
+
+def _lines(columns: Sequence[str]) -> str:
+    return ",\n        ".join(columns)

@@ -1,0 +1,177 @@
+"""Audiences: how many members each has, who they are, and why a person is one or is not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from clickstream.identity.persons import persons
+from clickstream.querying.audiences.formula import atoms, in_words, with_needed
+from clickstream.querying.audiences.membership import Names, longest_window, matchings, members, names_of_atoms
+from clickstream.querying.conditions import Parameters, ask_for_bots, need_money
+from clickstream.querying.period import Period
+from clickstream.querying.reports.report import Column, ColumnType, Parameter, Report, ReportContext, Rows, short_text
+from clickstream.querying.reports.statements import invalid_parameter, page, run_statement
+from clickstream.querying.revenue import RELATION, paid
+from clickstream.querying.scope import Audience, SiteScope
+from clickstream.querying.sequences.streams import finished
+from clickstream.querying.visitors import IN_PERIOD
+from clickstream.querying.visits import relations
+
+AUDIENCES_COLUMNS = (
+    Column("audience", ColumnType.TEXT, "The audience's slug."),
+    Column("name", ColumnType.TEXT, "Its name."),
+    Column("people", ColumnType.INTEGER, "Number of members."),
+    Column("changes_at", ColumnType.MOMENT, "The next moment at which a membership can change without another event."),
+)
+MEMBERS_COLUMNS = (
+    Column("person", ColumnType.TEXT, "The person."),
+    Column("is_known", ColumnType.BOOLEAN, "Whether the person has a user id."),
+    Column(
+        "changes_at",
+        ColumnType.MOMENT,
+        "The next moment at which the person can leave without another event; null: none.",
+    ),
+)
+WHY_COLUMNS = (
+    Column(
+        "condition", ColumnType.TEXT, "`member`, for the audience as a whole; then each of its conditions, in words."
+    ),
+    Column("holds", ColumnType.BOOLEAN, "Whether it holds of the person."),
+    Column("changes_at", ColumnType.MOMENT, "The next moment at which that can change without another event."),
+)
+
+
+def _list(context: ReportContext) -> Rows:
+    audiences = list(context.site.audiences.values())
+    if not audiences:
+        return Rows(AUDIENCES_COLUMNS, [], None)
+    question = _Question(context, with_needed(context.site.audiences, context.site.audiences))
+    rows = []
+    for number, audience in enumerate(audiences):
+        names = question.names(audience)
+        labels = f"{question.bind(audience.slug)} AS audience, {question.bind(audience.name)} AS name"
+        rows.append(
+            f"SELECT {number} AS place, {labels}, count(*) FILTER ({names.holds}) AS people, "
+            f"make_timestamptz(min({names.changes})) AS changes_at FROM members"
+        )
+    union = "\nUNION ALL\n".join(rows)
+    return question.answer(AUDIENCES_COLUMNS, f"SELECT * EXCLUDE (place) FROM (\n{union}\n)\nORDER BY place")
+
+
+def _members(context: ReportContext) -> Rows:
+    audience = _audience(context)
+    question = _Question(context, with_needed(context.site.audiences, [audience.slug]))
+    names = question.names(audience)
+    return question.answer(
+        MEMBERS_COLUMNS,
+        f"SELECT person, is_known, make_timestamptz({names.changes}) AS changes_at\n"
+        f"FROM members\nWHERE {names.holds}\nORDER BY person",
+        paged=True,
+    )
+
+
+def _why(context: ReportContext) -> Rows:
+    audience = _audience(context)
+    question = _Question(context, with_needed(context.site.audiences, [audience.slug]))
+    conditions = [("member", question.names(audience))]
+    conditions += [(in_words(atom), question.of_atom[atom]) for atom in dict.fromkeys(atoms(audience.formula))]
+    rows = [
+        f"SELECT {number} AS place, {question.bind(words)} AS condition, coalesce({names.holds}, false) AS holds, "
+        f"make_timestamptz({names.changes}) AS changes_at FROM one"
+        for number, (words, names) in enumerate(conditions)
+    ]
+    given = f"(SELECT {question.bind(context.own['person'])} AS person)"
+    one = f"one AS (\n    SELECT * FROM {given} AS given LEFT JOIN members USING (person)\n)"
+    union = "\nUNION ALL\n".join(rows)
+    return question.answer(WHY_COLUMNS, f"SELECT * EXCLUDE (place) FROM (\n{union}\n)\nORDER BY place", one)
+
+
+class _Question:
+    """A question about the members of audiences at the moment up to which the table is complete."""
+
+    def __init__(self, context: ReportContext, audiences: Sequence[Audience]) -> None:
+        self._until = context.complete_until or context.now
+        period = _period(context.site, audiences, self._until)
+        self._context = replace(context, period=period)
+        self._parameters = Parameters(context.site, period)
+        self._audiences = audiences
+        self.of_atom = names_of_atoms(audiences)
+        self._numbers = {audience.slug: number for number, audience in enumerate(audiences)}
+
+    def bind(self, value: str) -> str:
+        """A placeholder for the value."""
+        return self._parameters.bind(value)
+
+    def names(self, audience: Audience) -> Names:
+        """The columns of `members` about the audience."""
+        number = self._numbers[audience.slug]
+        return Names(f"member_{number}", f"changes_{number}", True)
+
+    def answer(self, columns: Sequence[Column], select: str, *more: str, paged: bool = False) -> Rows:
+        """Run the selection from `members`, after more common table expressions."""
+        parts = [self._persons(), members(self._audiences, self._until, self._parameters), *more]
+        sql = "WITH " + ",\n".join(parts) + f"\n{select}"
+        statement = finished(sql, self._parameters)
+        rows = run_statement(self._context, columns, page(self._context, statement) if paged else statement)
+        begin = self._context.period.begin
+        read = [begin.isoformat(), self._until.astimezone(begin.tzinfo).isoformat()]
+        meta = {**rows.meta, "date_range": read, "evaluated_at": self._until.isoformat()}
+        return replace(rows, meta=meta)
+
+    def _persons(self) -> str:
+        site, matched = self._context.site, matchings(self._audiences)
+        filters = tuple(item for matching in matched for item in matching.filters)
+        with_bots = ask_for_bots(filters, site)
+        of_visits = any(matching.needs_visits for matching in matched)
+        expressions = [relations(of_visits=of_visits, with_bots=with_bots, split_at_midnight=site.split_at_midnight)]
+        source = "visited" if of_visits else "of_site"
+        if need_money(filters, site):
+            expressions.append(paid(source, self._parameters, with_bots=with_bots))
+            source = RELATION
+        return ",\n".join([*expressions, persons(f"(SELECT * FROM {source} WHERE {IN_PERIOD})", site.trust)])
+
+
+def _period(site: SiteScope, audiences: Sequence[Audience], until: datetime) -> Period:
+    zone = ZoneInfo(site.time_zone)
+    end = until + timedelta(microseconds=1)
+    return Period((until - longest_window(audiences)).astimezone(zone), end.astimezone(zone))
+
+
+def _audience(context: ReportContext) -> Audience:
+    slug, audiences = context.own["audience"], context.site.audiences
+    if slug not in audiences:
+        known = ", ".join(audiences) or "none"
+        raise invalid_parameter("audience", f"no audience has the slug {slug[:100]!r}; known are {known}")
+    return audiences[slug]
+
+
+_AUDIENCE = Parameter("audience", "Slug of one of the site's audiences.", short_text, required=True)
+AUDIENCES = Report(
+    "audiences",
+    "The site's audiences, with their size at the moment up to which the table is complete: see "
+    "[audiences.md](audiences.md).",
+    AUDIENCES_COLUMNS,
+    _list,
+    frozenset(),
+)
+AUDIENCE_MEMBERS = Report(
+    "audience_members",
+    "The members of an audience at that moment.",
+    MEMBERS_COLUMNS,
+    _members,
+    frozenset({"limit", "offset"}),
+    (_AUDIENCE,),
+    personal=True,
+)
+AUDIENCE_WHY = Report(
+    "audience_why",
+    "Why a person is in an audience or is not, condition by condition.",
+    WHY_COLUMNS,
+    _why,
+    frozenset(),
+    (_AUDIENCE, Parameter("person", "The person, as in `audience_members`.", short_text, required=True)),
+    personal=True,
+)

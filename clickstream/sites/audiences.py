@@ -1,0 +1,288 @@
+"""The part of a site's document with audiences: people who meet a condition now, and no longer when it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import timedelta
+from itertools import islice
+from typing import Annotated, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    StrictInt,
+    StringConstraints,
+    model_validator,
+)
+
+from clickstream.problems import Place
+from clickstream.sites.filter_lists import FilterList
+from clickstream.sites.funnels import Duration, duration
+from clickstream.sites.goals import EVENT, FILTERS, PAGE, Name, PagePattern
+from clickstream.sites.limits import MAX_NAMES_SHOWN
+
+MAX_AUDIENCES = 100
+MAX_CONDITIONS = 20
+MAX_DEPTH = 8
+MAX_TIMES = 1000
+Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class Events(_Strict):
+    """Events of a goal, of a name, or views of a page; without any of the three, all events."""
+
+    goal: Name | None = Field(default=None, description="Name of one of the site's goals.")
+    event: Name | None = Field(default=None, description=EVENT)
+    page: PagePattern | None = Field(default=None, description=PAGE)
+    filters: FilterList = Field(default_factory=list, description=FILTERS)
+
+    @model_validator(mode="after")
+    def _one_of_three(self) -> Self:
+        if [self.goal, self.event, self.page].count(None) < 2:
+            raise ValueError("names a goal, an event or a page, and only one of them")
+        return self
+
+
+class Amounts(Events):
+    """Events whose amounts are added up."""
+
+    property: Name = Field(description="The property whose numbers are added up; an event without a number adds none.")
+
+
+class Times(_Strict):
+    """How often something was done, within bounds that are both included."""
+
+    at_least: Annotated[StrictInt, Field(ge=0, le=MAX_TIMES)] = Field(default=1, description="The least number.")
+    at_most: Annotated[StrictInt, Field(ge=0, le=MAX_TIMES)] | None = Field(
+        default=None, description="The greatest number; none: no bound."
+    )
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.at_most is not None and self.at_most < self.at_least:
+            raise ValueError(f"at_most is {self.at_most}, less than at_least, which is {self.at_least}")
+        return self
+
+
+WITHIN = "How long an event counts, such as 30m, 12h or 7d; 400d at most."
+
+
+class Did(_Strict):
+    """They caused such events lately."""
+
+    did: Events = Field(description="Which events.")
+    times: Times = Field(default_factory=Times, description="How many of them; by default at least one.")
+    within: Duration = Field(description=WITHIN)
+
+
+class DidNot(_Strict):
+    """They caused no such event lately."""
+
+    did_not: Events = Field(description="Which events.")
+    within: Duration = Field(description=WITHIN)
+
+
+class Sum(_Strict):
+    """The amounts of such events lately add up to at least this."""
+
+    sum: Amounts = Field(description="Which events, and which of their properties.")
+    at_least: Annotated[float, Field(gt=0, lt=1e12, allow_inf_nan=False)] = Field(description="The least sum.")
+    within: Duration = Field(description=WITHIN)
+
+
+class In(_Strict):
+    """They are in another audience of the site."""
+
+    in_: Slug = Field(alias="in", description="Slug of the other audience.")
+
+
+def _some(conditions: tuple[Condition, ...]) -> tuple[Condition, ...]:
+    if not conditions:  # not as the field's length, which would count only the valid ones
+        raise ValueError("needs at least one condition")
+    return conditions
+
+
+class All(_Strict):
+    """All of the conditions hold."""
+
+    all: Annotated[tuple[Condition, ...], AfterValidator(_some)] = Field(description="Conditions; at least one.")
+
+
+class AnyOf(_Strict):
+    """Any of the conditions holds."""
+
+    any: Annotated[tuple[Condition, ...], AfterValidator(_some)] = Field(description="Conditions; at least one.")
+
+
+class Not(_Strict):
+    """The condition does not hold."""
+
+    not_: Condition = Field(alias="not", description="A condition.")
+
+
+def _condition(value: object) -> object:
+    """Parse a condition by the one word that says its kind, so that each problem gets its own place."""
+    named = [kind for kind in KINDS if isinstance(value, Mapping) and kind in value]
+    if len(named) != 1:
+        raise ValueError(f"needs one of {', '.join(KINDS)}, and only one of them")
+    return KINDS[named[0]].model_validate(value)
+
+
+Condition = Annotated[
+    All | AnyOf | Not | Did | DidNot | Sum | In,
+    PlainValidator(_condition, json_schema_input_type=All | AnyOf | Not | Did | DidNot | Sum | In),
+]
+KINDS: Mapping[str, type[BaseModel]] = {
+    "all": All,
+    "any": AnyOf,
+    "not": Not,
+    "did": Did,
+    "did_not": DidNot,
+    "sum": Sum,
+    "in": In,
+}
+for _group in (All, AnyOf, Not):
+    _group.model_rebuild()
+Leaf = Did | DidNot | Sum | In
+
+
+class Audience(_Strict):
+    """People who meet a condition. They leave when it ends, also if it ends only because time passes."""
+
+    name: Name = Field(description="What the audience is called, on the dashboard.")
+    slug: Slug = Field(description="What it is called in queries and messages: lower case letters, digits and hyphens.")
+    of: Literal["people", "everyone"] = Field(
+        default="people", description="people: known ones alone; everyone: anonymous visitors too."
+    )
+    where: Condition = Field(description="What must hold of a member.")
+
+    @model_validator(mode="after")
+    def _within_limits(self) -> Self:
+        depth = max(len(place) for place, _ in leaves(self.where))
+        if depth > 2 * MAX_DEPTH:
+            raise ValueError(f"its conditions are nested deeper than {MAX_DEPTH} levels")
+        if (count := sum(1 for _ in leaves(self.where))) > MAX_CONDITIONS:
+            raise ValueError(f"has {count} conditions, more than {MAX_CONDITIONS}")
+        return self
+
+
+def leaves(condition: Condition, place: Place = ()) -> Iterator[tuple[Place, Leaf]]:
+    """Every condition that contains no others, in order, with its place within the given one."""
+    match condition:
+        case All():
+            for index, item in enumerate(condition.all):
+                yield from leaves(item, (*place, "all", index))
+        case AnyOf():
+            for index, item in enumerate(condition.any):
+                yield from leaves(item, (*place, "any", index))
+        case Not():
+            yield from leaves(condition.not_, (*place, "not"))
+        case _:
+            yield place, condition
+
+
+def holds_of_nobody_active(audience: Audience, others: Mapping[str, Audience]) -> bool:
+    """Whether the condition holds of somebody who did nothing within any of its windows."""
+
+    def holds(condition: Condition) -> bool:
+        match condition:
+            case All():
+                return all(map(holds, condition.all))
+            case AnyOf():
+                return any(map(holds, condition.any))
+            case Not():
+                return not holds(condition.not_)
+            case Did():
+                return condition.times.at_least == 0
+            case DidNot():
+                return True
+            case _:
+                return isinstance(condition, In) and condition.in_ in others and holds(others[condition.in_].where)
+
+    return holds(audience.where)
+
+
+def audience_problems(
+    audiences: Sequence[Audience], goals: Iterable[str], retention_days: int | None
+) -> Iterator[tuple[Place, str]]:
+    """Problems across a site's audiences: repeated slugs, unknown goals and audiences, circles, windows that are longer
+    than rows are kept, and conditions that hold of whoever does nothing.
+    """
+    goal_names = dict.fromkeys(goals)
+    by_slug = {audience.slug: audience for audience in reversed(audiences)}
+    in_circles = _in_circles(by_slug)
+    for index, audience in enumerate(audiences):
+        if by_slug[audience.slug] is not audience:
+            yield (index, "slug"), f"an audience above has the slug {audience.slug!r} already"
+        for place, leaf in leaves(audience.where, (index, "where")):
+            yield from _leaf_problems(place, leaf, goal_names, by_slug, retention_days)
+        if audience.slug in in_circles:
+            yield (index, "where"), "is in a circle: through `in`, this audience depends on itself"
+        elif holds_of_nobody_active(audience, by_slug):
+            yield (
+                (index, "where"),
+                "holds of everybody who does nothing; add what members did, such as did: {} within: 90d",
+            )
+
+
+def _leaf_problems(
+    place: Place,
+    leaf: Leaf,
+    goals: Mapping[str, None],
+    by_slug: Mapping[str, Audience],
+    retention_days: int | None,
+) -> Iterator[tuple[Place, str]]:
+    if isinstance(leaf, In):
+        if leaf.in_ not in by_slug:
+            yield (*place, "in"), f"no audience has the slug {leaf.in_!r}; known are {_shown(by_slug)}"
+        return
+    kind, events = events_of(leaf)
+    if events.goal is not None and events.goal not in goals:
+        yield (*place, kind, "goal"), f"no goal is called {events.goal!r}; known are {_shown(goals)}"
+    if retention_days is not None and duration(leaf.within) > timedelta(days=retention_days):
+        yield (*place, "within"), f"is longer than events are kept, which is {retention_days}d"
+
+
+def events_of(leaf: Did | DidNot | Sum) -> tuple[str, Events]:
+    """The events that a condition is about, and the word before them."""
+    match leaf:
+        case Did():
+            return "did", leaf.did
+        case DidNot():
+            return "did_not", leaf.did_not
+        case _:
+            return "sum", leaf.sum
+
+
+def _named(audience: Audience) -> Iterator[str]:
+    return (leaf.in_ for _, leaf in leaves(audience.where) if isinstance(leaf, In))
+
+
+def _in_circles(audiences: Mapping[str, Audience]) -> frozenset[str]:
+    """The slugs of audiences from which `in` leads back to them."""
+    reached = {slug: {name for name in _named(audience) if name in audiences} for slug, audience in audiences.items()}
+    for through in reached:
+        for slug, names in reached.items():
+            if through in names:
+                reached[slug] = names | reached[through]
+    return frozenset(slug for slug, names in reached.items() if slug in names)
+
+
+def _shown(names: Iterable[str]) -> str:
+    return ", ".join(islice(names, MAX_NAMES_SHOWN)) or "none"
+
+
+def _checked(audiences: tuple[Audience, ...]) -> tuple[Audience, ...]:
+    if len(audiences) > MAX_AUDIENCES:
+        raise ValueError(f"must be at most {MAX_AUDIENCES} audiences, not {len(audiences)}")
+    return audiences
+
+
+Audiences = Annotated[tuple[Audience, ...], AfterValidator(_checked)]

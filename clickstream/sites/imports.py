@@ -1,0 +1,153 @@
+"""Jobs that import CSV files, in a site's document."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    StrictBool,
+    StrictFloat,
+    StringConstraints,
+    TypeAdapter,
+    model_validator,
+)
+from pydantic_core import SchemaError
+
+from clickstream.problems import Place, refuse
+from clickstream.sites.job_parts import AnyJob, Connection, Container, Stream, Strict, TimestampFormat
+from clickstream.sites.limits import Few
+
+# The forms of a timestamp at the end of a file's name, before its extension.
+STAMP = re.compile(
+    r"(?P<stamp>\d{4}-?\d\d-?\d\d(?:[-_T]?\d\d(?:[-:]?\d\d(?:[-:]?\d\d)?)?)?|\d{13}|\d{10})\.csv(?:\.gz)?$"
+)
+# Fields of an event that columns can be mapped to; `properties` and `context` take a column of JSON objects.
+MAPPED = (
+    "anonymous_id", "consent", "context", "currency", "group_id", "ip", "language", "order_id", "page_title",
+    "page_url", "previous_id", "properties", "referrer", "revenue", "session_id", "type", "user_agent", "user_id",
+    "utm_campaign", "utm_content", "utm_medium", "utm_source", "utm_term",
+)  # fmt: skip
+Encoding = Literal["utf-8", "utf-16", "latin-1", "cp1252"]
+Column = Annotated[str, StringConstraints(min_length=1, max_length=500)]
+
+
+def _first_character(value: object) -> object:
+    """The delimiter is the first character; `t` is a tab."""
+    if not isinstance(value, str) or not value:
+        return value
+    return "\t" if value[0] == "t" else value[0]
+
+
+def _is_delimiter(text: str) -> str:
+    if text in '"\r\n':
+        raise ValueError("a delimiter is no quote and no end of a line")
+    return text
+
+
+def _is_pattern(text: str) -> str:
+    try:
+        prefix_matcher(text)
+    except SchemaError:
+        raise ValueError(f"{text!r} is no regular expression of RE2") from None
+    return text
+
+
+def prefix_matcher(prefix: str) -> TypeAdapter[str]:
+    """Validates the part of a path before the timestamp. Rust's regular expressions take linear time."""
+    return TypeAdapter(Annotated[str, StringConstraints(pattern=f"^(?:{prefix})$")])
+
+
+class Source(Strict):
+    """The blob container, and the file or files, that an import reads."""
+
+    connection: Connection = Field(
+        description="Name of the connection: the app's settings CONNECTION_<NAME> say how to reach the account."
+    )
+    container: Container = Field(description="The container.")
+    file: Annotated[str, StringConstraints(min_length=1, max_length=1024)] = Field(
+        description="Path of the file, or of the first one of a sequence; compressed if it ends in .gz."
+    )
+    prefix: Annotated[str, StringConstraints(min_length=1, max_length=500), AfterValidator(_is_pattern)] | None = Field(
+        default=None,
+        description="Regular expression of RE2 that matches a path up to its timestamp; none: what the path of `file` "
+        "has before it.",
+    )
+    delimiter: Annotated[str, BeforeValidator(_first_character), AfterValidator(_is_delimiter)] = Field(
+        default=",", description="What separates columns: the first character; t is a tab."
+    )
+    encoding: Encoding | None = Field(
+        default=None, description="utf-8, utf-16, latin-1 or cp1252; none: by the byte order mark, else utf-8."
+    )
+
+
+class CsvImport(AnyJob):
+    """Imports the rows of CSV files as events of the site."""
+
+    kind: ClassVar[str] = "import-csv"
+
+    what: Literal["csv"] = Field(alias="import", description="What is imported.")
+    source: Source = Field(alias="from", description="Where the files are.")
+    stream: Stream = Field(description="Stream of the events.")
+    event: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = Field(
+        default=None, description="Name of the events; none: the stream."
+    )
+    event_field: Column | None = Field(default=None, description="Column with the name of each event.")
+    timestamp_field: Column | None = Field(
+        default=None, description="Column with the time of each event; none: the time of the import."
+    )
+    timestamp_format: TimestampFormat | None = Field(
+        default=None,
+        description="Format of these times: yyyy, MM, dd, HH, mm, ss, with - _ . T between them; none: ISO 8601 or "
+        "Unix seconds or milliseconds. Times without an offset are of the job's time zone.",
+    )
+    fields: Annotated[tuple[Column, ...], Few] = Field(
+        default=(), description="Columns that become properties; none: all that nothing else uses."
+    )
+    map: dict[Literal[MAPPED], Column] = Field(  # type: ignore[valid-type]
+        default_factory=dict, description="Columns of other fields of an event, such as `user_id: customer_no`."
+    )
+    event_id: Annotated[tuple[Column, ...], Few] = Field(
+        default=(),
+        description="Columns whose values make the id of an event, so that the same values are one event in all files; "
+        "none: the file and the line.",
+    )
+    diff: StrictBool = Field(
+        default=False, description="Whether only rows are imported that the last complete file did not have."
+    )
+    when_missing: Literal["stop", "wait"] = Field(
+        default="stop", description="What a run does that finds no further file: stops the job, or waits."
+    )
+    max_bad_rows: Annotated[StrictFloat, Field(ge=0, le=1)] = Field(
+        default=0.01, description="Share of rows that cannot be read at which a run fails, from the hundredth on."
+    )
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> Self:
+        refuse(self._problems())
+        return self
+
+    def _problems(self) -> Iterator[tuple[Place, str]]:
+        if self.event is not None and self.event_field is not None:
+            yield ("event",), "excludes `event_field`"
+        if self.keep_updated is not None and STAMP.search(self.source.file) is None:
+            yield (
+                ("from", "file"),
+                "needs a timestamp before .csv, such as 20260301 or 2026-03-01T06:00:00: it orders the files",
+            )
+        if self.timestamp_format is not None and self.timestamp_field is None:
+            yield ("timestamp_format",), "needs `timestamp_field`"
+        if self.diff and self.keep_updated is None:
+            yield ("diff",), "needs `keep_updated`: one file has nothing to be compared with"
+        for name in ("fields", "event_id"):
+            if len(set(getattr(self, name))) < len(getattr(self, name)):
+                yield (name,), "names a column twice"
+
+    @property
+    def connection(self) -> str:
+        """The connection that the job uses."""
+        return self.source.connection
