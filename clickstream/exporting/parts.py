@@ -1,0 +1,117 @@
+"""One file of an export: rows become text, compressed text, and staged blocks."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any, Protocol
+
+import pyarrow as pa
+import pyarrow.csv as pc
+
+from clickstream.sites.exports import EventExport
+
+BLOCK_BYTES = 4 * 2**20
+# zlib's own window size, and the header of gzip, which names no file and no time.
+GZIP_WINDOW = 31
+CONTENT_TYPES = {"csv": "text/csv; charset=utf-8", "ndjson": "application/x-ndjson"}
+
+
+class Staging(Protocol):
+    """Stores blocks of a blob that are not visible yet."""
+
+    def stage(self, path: str, block: str, data: bytes) -> None:
+        """Store a block. Raise Unavailable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A file whose blocks are staged. `attempt` is the run's attempt that staged them."""
+
+    path: str
+    attempt: int
+    blocks: int
+    rows: int
+    bytes: int
+    sha256: str
+
+
+def block_id(run_id: str, attempt: int, index: int) -> str:
+    """The id of a block. Those of two attempts differ, so that a file never mixes blocks of both."""
+    return f"{run_id.replace('-', '')}{attempt:05}{index:06}"
+
+
+def content_type(job: EventExport) -> str:
+    """The media type of the job's files."""
+    return "application/gzip" if job.to.compress == "gzip" else CONTENT_TYPES[job.format]
+
+
+class PartWriter:
+    """Writes rows to one file. It holds one block in memory."""
+
+    def __init__(
+        self, staging: Staging, path: str, run_id: str, attempt: int, job: EventExport, schema: pa.Schema
+    ) -> None:
+        self._staging, self._path, self._run_id, self._attempt = staging, path, run_id, attempt
+        self._compressor = zlib.compressobj(wbits=GZIP_WINDOW) if job.to.compress == "gzip" else None
+        self._buffer = bytearray()
+        self._digest = sha256()
+        self._blocks = self._rows = self._staged_bytes = 0
+        self._csv: Any = None
+        if job.format == "csv":
+            options = pc.WriteOptions(include_header=job.headers)
+            self._csv = pc.CSVWriter(pa.PythonFile(_Sink(self), mode="w"), schema, write_options=options)
+
+    @property
+    def size_bytes(self) -> int:
+        """The bytes of the file so far."""
+        return self._staged_bytes + len(self._buffer)
+
+    def write(self, rows: pa.RecordBatch) -> None:
+        """Add rows. Raise Unavailable."""
+        self._rows += rows.num_rows
+        if self._csv is not None:
+            self._csv.write_batch(rows)
+        elif rows.num_rows:
+            self._take(("\n".join(rows.column(0).to_pylist()) + "\n").encode())
+
+    def close(self) -> Part:
+        """Stage the rest. Raise Unavailable."""
+        if self._csv is not None:
+            self._csv.close()
+        if self._compressor is not None:
+            self._buffer += self._compressor.flush()
+        self._stage_blocks(1)
+        return Part(self._path, self._attempt, self._blocks, self._rows, self._staged_bytes, self._digest.hexdigest())
+
+    def _take(self, text: bytes) -> None:
+        self._buffer += text if self._compressor is None else self._compressor.compress(text)
+        self._stage_blocks(BLOCK_BYTES)
+
+    def _stage_blocks(self, least: int) -> None:
+        while len(self._buffer) >= least:
+            block = bytes(self._buffer[:BLOCK_BYTES])
+            del self._buffer[:BLOCK_BYTES]
+            self._digest.update(block)
+            self._staging.stage(self._path, block_id(self._run_id, self._attempt, self._blocks), block)
+            self._blocks += 1
+            self._staged_bytes += len(block)
+
+
+class _Sink:
+    """What Arrow's CSV writer writes to."""
+
+    def __init__(self, part: PartWriter) -> None:
+        self._part = part
+        self.closed = False
+
+    def write(self, text: bytes) -> int:
+        self._part._take(bytes(text))
+        return len(text)
+
+    def flush(self) -> None:
+        pass
+
+    def close(self) -> None:
+        self.closed = True

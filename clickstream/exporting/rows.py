@@ -1,0 +1,120 @@
+"""The rows of an export, day by day, in batches of text columns or of lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import duckdb
+import pyarrow as pa
+import pyarrow.dataset as ds
+
+from clickstream.errors import Unavailable
+from clickstream.exporting.columns import csv_select, fields_of, json_select
+from clickstream.filters.reader import FilterReader
+from clickstream.querying.conditions import Parameters, conditions
+from clickstream.querying.period import Period
+from clickstream.querying.scope import SiteScope
+from clickstream.sites.document import Site
+from clickstream.sites.exports import EventExport
+from clickstream.table.data_files import DataFile
+from clickstream.table.reading import Snapshot, TableReader
+
+BATCH_ROWS = 16_384
+MEMORY_MB = 128
+ALWAYS = (datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC))
+
+
+@dataclass(frozen=True, slots=True)
+class Batches:
+    """The batches of an export: those after `after`, up to `last`. -1 is before all, also before rows without one."""
+
+    after: int
+    last: int
+
+    @property
+    def condition(self) -> ds.Expression:
+        """The condition on a row."""
+        batch = ds.field("batch")
+        if self.after < 0:
+            return batch.is_null() | (batch <= self.last)
+        return (batch > self.after) & (batch <= self.last)
+
+    def may_be_in(self, file: DataFile) -> bool:
+        """Whether the file can have rows of these batches."""
+        return self.after < 0 or file.last_batch is None or file.last_batch > self.after
+
+
+class EventRows:
+    """The rows of one job."""
+
+    def __init__(self, reader: TableReader, site: Site, job: EventExport, batches: Batches, zone: ZoneInfo) -> None:
+        self._reader, self._site, self._job, self._batches = reader, site, job, batches
+        self.begin, self.end = period(job, zone)
+        self._parameters = Parameters(SiteScope(site.site, str(zone)), Period(self.begin, self.end))
+        filters = FilterReader(of_document=True).read(job.filters)
+        where = " AND ".join(conditions(filters, self._parameters)) or "true"
+        fields = fields_of(job)
+        select = (
+            json_select(fields) if job.format == "ndjson" else csv_select(fields, spreadsheet_safe=job.spreadsheet_safe)
+        )
+        self._sql = f"SELECT {select} FROM of_site WHERE {where}"
+        self._database = duckdb.connect(
+            config={"memory_limit": f"{MEMORY_MB}MB", "threads": 1, "python_enable_replacements": False}
+        )
+        self._database.execute("SET TimeZone = 'UTC'")
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The columns of the batches."""
+        return self._converted(self._reader.spec.schema.empty_table()).schema
+
+    def days(self, snapshot: Snapshot, after: date | None) -> Sequence[date]:
+        """The days of the snapshot that may have rows, in order."""
+        return sorted({file.day for file in self._files(snapshot) if after is None or file.day > after})
+
+    def of_day(self, snapshot: Snapshot, day: date) -> Iterator[pa.RecordBatch]:
+        """The rows of a day. Raise Unavailable, also during iteration."""
+        condition = (
+            (ds.field("site") == pa.scalar(self._site.site))
+            & self._batches.condition
+            & (ds.field("occurred_at") >= pa.scalar(self.begin.astimezone(UTC)))
+            & (ds.field("occurred_at") < pa.scalar(self.end.astimezone(UTC)))
+        )
+        if self._job.streams:
+            stream = ds.field("stream").isin(self._job.streams)
+            condition &= (stream | ds.field("stream").is_null()) if "default" in self._job.streams else stream
+        files = [file for file in self._files(snapshot) if file.day == day]
+        try:
+            scanner = self._reader.dataset_of(files).scanner(
+                filter=condition, batch_size=BATCH_ROWS, batch_readahead=2, fragment_readahead=1
+            )
+            for batch in scanner.to_batches():
+                if batch.num_rows:
+                    # One batch at a time, so that memory does not grow with the rows.
+                    yield from self._converted(pa.Table.from_batches([batch])).to_batches()
+        except (OSError, duckdb.IOException) as error:
+            raise Unavailable(f"the table {self._reader.spec.name} cannot be read: {error}") from error
+
+    def _converted(self, rows: pa.Table) -> pa.Table:
+        self._database.register("of_site", rows)
+        parameters = dict(self._parameters.of(self._sql))
+        return self._database.sql(self._sql, params=parameters or None).to_arrow_table()
+
+    def _files(self, snapshot: Snapshot) -> Sequence[DataFile]:
+        first, last = self.begin.astimezone(UTC).date(), (self.end - timedelta(microseconds=1)).astimezone(UTC).date()
+        return [
+            file
+            for file in snapshot.of_site(self._site.site)
+            if self._batches.may_be_in(file) and first <= file.day <= last
+        ]
+
+
+def period(job: EventExport, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    """From the start date's midnight to the end date's, in the zone."""
+    begin, end = (
+        None if day is None else datetime.combine(day, time(), zone) for day in (job.start_date, job.end_date)
+    )
+    return begin or ALWAYS[0], end or ALWAYS[1]

@@ -1,0 +1,1 @@
+"""Importing: turns rows of somebody's files into events, judged as collected ones."""
