@@ -25,6 +25,7 @@ const { outputFiles } = await build({
   target: ["chrome123", "firefox121", "safari17.5"],
   legalComments: "none",
   banner: { js: LICENCES },
+  preserveSymlinks: true, // so that the names are the same wherever the packages lie
   logLevel: "warning",
   write: false,
 });

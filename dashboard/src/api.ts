@@ -1,4 +1,5 @@
-// The answers, asked for with the read key. The key is nowhere but in this object and in the session's storage.
+// Requests to the API, with the site's key. The key is in this object and in the session's storage, and nowhere else.
+import type { Setup } from "./setup_checks";
 
 export interface Answer {
   readonly results: readonly Row[];
@@ -26,7 +27,23 @@ export interface Meta {
   readonly parameters?: unknown;
   readonly total_rows?: number;
   readonly time_labels?: readonly string[];
+  readonly partial_time_labels?: readonly string[];
   readonly comparison_date_range?: readonly [string, string];
+  readonly sharing?: Sharing;
+  /** The currency of all amounts; null if there are several or none. */
+  readonly currency?: string | null;
+  /** Why amounts of money are null or incomplete. */
+  readonly currency_note?: string;
+  /** How many events of bots are not counted; null with a share key. */
+  readonly bots_left_out?: number | null;
+}
+
+/** What a share key hides: groups of few visitors. */
+export interface Sharing {
+  readonly smallest_group: number;
+  /** Whether the answer is withheld because it would be about fewer visitors. */
+  readonly withheld: boolean;
+  readonly small_groups: "none" | "folded" | "left_out";
 }
 
 export interface Column {
@@ -42,18 +59,22 @@ export interface Report {
   readonly meta: Meta;
 }
 
-/** What a key opens. */
+/** A site that a key opens. */
 export interface Site {
   readonly site: string;
-  /** What opens it: with a share key, nothing that tells of single persons. */
+  /** The kind of the key that opens it. A share key opens nothing about single persons. */
   readonly key_kind: "read" | "share";
   readonly time_zone: string;
   readonly goals: readonly { readonly name: string; readonly revenue?: string | null }[];
   readonly funnels: readonly string[];
   readonly segments: readonly string[];
+  /** With a read key: what a page needs in order to be measured. */
+  readonly setup?: Setup;
+  /** With a share key: the properties that it opens. */
+  readonly shared_properties?: readonly string[];
 }
 
-/** An answer that is none: `status` is 0 where nothing came back. */
+/** A request that failed. `status` is 0 if no answer came back. */
 export class Problem extends Error {
   constructor(
     readonly status: number,
@@ -65,29 +86,31 @@ export class Problem extends Error {
 }
 
 const RETRY_SECONDS = 5;
-// Each question keeps several cores of a server busy; what stands above is asked for first, and so is there first.
-const AT_ONCE = 3;
+// Each query keeps several cores of a server busy. The panels at the top send theirs first.
+const MOST_PARALLEL = 3;
 
 export class Api {
   readonly #key: string;
   readonly #waiting: (() => void)[] = [];
-  #asking = 0;
+  #running = 0;
 
   constructor(key: string) {
     this.#key = key;
   }
 
-  async query(body: object, signal: AbortSignal): Promise<Answer> {
-    return this.#json("/api/query", { method: "POST", body: JSON.stringify(body), signal });
+  /** Without the SQL, which is most of an answer. */
+  async query(body: object, signal: AbortSignal, sql = false): Promise<Answer> {
+    const text = JSON.stringify({ ...body, include: { ...(body as { include?: object }).include, sql } });
+    return this.#json("/api/query", { method: "POST", body: text, signal });
   }
 
-  async report(name: string, parameters: Record<string, string>, signal: AbortSignal): Promise<Report> {
-    return this.#json(reportAddress(name, { ...parameters, format: "json", sql: "1" }), { signal });
+  async report(name: string, parameters: Record<string, string>, signal: AbortSignal, sql = false): Promise<Report> {
+    return this.#json(reportAddress(name, { ...parameters, format: "json", ...(sql ? { sql: "1" } : {}) }), { signal });
   }
 
   /** The report as a file. */
   async csv(name: string, parameters: Record<string, string>): Promise<Blob> {
-    return (await this.#answer(reportAddress(name, { ...parameters, format: "csv" }), {})).blob();
+    return (await this.#scheduled(reportAddress(name, { ...parameters, format: "csv" }), {})).blob();
   }
 
   async sites(signal: AbortSignal): Promise<readonly Site[]> {
@@ -95,24 +118,24 @@ export class Api {
   }
 
   async #json<Body>(address: string, options: RequestInit): Promise<Body> {
-    return (await this.#answer(address, options)).json();
+    return (await this.#scheduled(address, options)).json();
   }
 
-  async #answer(address: string, options: RequestInit): Promise<Response> {
-    if (this.#asking === AT_ONCE) await new Promise<void>((turn) => this.#waiting.push(turn));
-    else this.#asking += 1;
+  async #scheduled(address: string, options: RequestInit): Promise<Response> {
+    if (this.#running === MOST_PARALLEL) await new Promise<void>((turn) => this.#waiting.push(turn));
+    else this.#running += 1;
     try {
       options.signal?.throwIfAborted();
-      return await this.#asked(address, options);
+      return await this.#send(address, options);
     } finally {
-      // The place goes to who waits longest.
+      // The request that waits longest takes the place.
       const next = this.#waiting.shift();
       if (next) next();
-      else this.#asking -= 1;
+      else this.#running -= 1;
     }
   }
 
-  async #asked(address: string, options: RequestInit): Promise<Response> {
+  async #send(address: string, options: RequestInit): Promise<Response> {
     let answer: Response;
     try {
       answer = await fetch(address, {
@@ -126,9 +149,9 @@ export class Api {
       throw new Problem(0, "The server cannot be reached.", RETRY_SECONDS);
     }
     if (answer.ok) return answer;
-    const told = (await answer.json().catch(() => ({}))) as { message?: string };
+    const body = (await answer.json().catch(() => ({}))) as { message?: string };
     const wait = Number(answer.headers.get("Retry-After")) || RETRY_SECONDS;
-    throw new Problem(answer.status, told.message ?? `The server answered ${answer.status}.`, wait);
+    throw new Problem(answer.status, body.message ?? `The server answered ${answer.status}.`, wait);
   }
 }
 

@@ -1,158 +1,194 @@
-// Who looks, at what, in which colours; and the page of the view.
+// The key, the view, the theme, and the page of the view.
 import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { Api, type Site } from "./api";
-import { Screen, type Surroundings, useAsked } from "./asking";
+import { Api, type Problem, type Site } from "./api";
+import { ConnectionContext, Screen, useConnection, useRequest, useScreen } from "./use_api";
 import { AttributionPanel } from "./attribution";
-import { FilterDialog } from "./filtering";
+import { FilterDialog } from "./filter_dialog";
 import { FunnelPanel } from "./funnel";
 import { Header } from "./header";
 import { Headline } from "./headline";
 import { Help } from "./help";
 import { KeyForm } from "./key_form";
-import { chosenTheme, forgetKey, keepKey, keepTheme, keptKey } from "./keeping";
-import { type Command, commandOf } from "./keys";
+import { chosenTheme, removeKey, storeKey, storeTheme, storedKey } from "./browser_storage";
+import { type Command, commandOf } from "./shortcuts";
 import { Panel } from "./panel";
 import { PANELS } from "./panels";
-import { Unanswered } from "./parts";
+import { Alert, Outage, PanelState } from "./ui";
 import { PathsPanel } from "./paths";
-import { REALTIME, goesOn, shifted } from "./periods";
+import { today } from "./format";
+import { WhenNear } from "./when_near";
+import { REALTIME, dateRange, isRunning, periodsOf, shifted } from "./periods";
 import { ReportPage } from "./report_page";
+import { SetupPage } from "./setup";
 import { FrequencyPanel, RetentionPanel } from "./retention";
 import { type View, addressOf, sharedSite, viewOf } from "./view";
 
 const REFRESH_MS = 60_000;
 const REALTIME_REFRESH_MS = 10_000;
+const SETUP_REFRESH_MS = 5_000;
 
 export function App() {
-  const [key, setKey] = useState(keptKey);
+  const [key, setKey] = useState(storedKey);
   const [refused, setRefused] = useState(false);
+  useEffect(() => {
+    // Another share link, or another key, entered into the address of the same tab.
+    const changed = () => setKey(storedKey());
+    window.addEventListener("hashchange", changed);
+    return () => window.removeEventListener("hashchange", changed);
+  }, []);
   if (key === null) {
     const enter = (entered: string) => {
-      keepKey(entered);
+      storeKey(entered);
       setRefused(false);
       setKey(entered);
     };
     return <KeyForm refused={refused} onKey={enter} />;
   }
   const leave = (isRefused: boolean) => {
-    forgetKey();
+    removeKey();
     setRefused(isRefused);
     setKey(null);
   };
-  return <Opened apiKey={key} onLeave={leave} />;
+  return <Opened key={key} apiKey={key} onLeave={leave} />;
 }
 
 function Opened({ apiKey, onLeave }: { apiKey: string; onLeave(refused: boolean): void }) {
   const api = useMemo(() => new Api(apiKey), [apiKey]);
-  const [view, setView] = useState(() => viewOf(location));
   const [round, setRound] = useState(0);
-  const [theme, setTheme] = useState(() => chosenTheme(location));
-  const [completeUntil, setCompleteUntil] = useState<string | null>();
-  const [spoken, setSpoken] = useState("");
-  const shown = useRef(view);
+  const refresh = useCallback(() => setRound((count) => count + 1), []);
+  const [outages, setOutages] = useState<ReadonlyMap<string, Problem>>(new Map());
+  const onOutage = useCallback((request: string, outage: Problem | null) => {
+    setOutages((before) => {
+      if ((before.get(request) ?? null) === outage) return before;
+      const others = [...before].filter(([name]) => name !== request);
+      return new Map(outage ? [...others, [request, outage]] : others);
+    });
+  }, []);
+  const connection = useMemo(() => ({ api, round, onUnauthorized: () => onLeave(true), onOutage }), [api, round]);
+  const [outage] = outages.values();
+  return (
+    <ConnectionContext.Provider value={connection}>
+      <Sites onRefresh={refresh} onLeave={() => onLeave(false)} />
+      {outage && <Outage problem={outage} onRetry={refresh} />}
+    </ConnectionContext.Provider>
+  );
+}
 
+function Sites(props: { onRefresh(): void; onLeave(): void }) {
+  const { answer: sites, ...result } = useRequest("sites", (api, signal) => api.sites(signal));
+  const [announcement, announce] = useState("");
+  const [alertText, alert] = useState<string | null>(null);
+  return (
+    <>
+      {sites?.length ? (
+        <Dashboard {...props} sites={sites} announce={announce} alert={alert} />
+      ) : (
+        <main class="alone">
+          <PanelState result={{ answer: sites, ...result }} empty="This key opens no site" />
+        </main>
+      )}
+      {alertText !== null && <Alert text={alertText} onClose={() => alert(null)} />}
+      <div class="unseen" role="status" aria-live="polite" data-testid="announced">
+        {announcement}
+      </div>
+    </>
+  );
+}
+
+/** The view of the address, and the ways to change both. */
+function useView() {
+  const [view, setView] = useState(() => viewOf(location));
+  const latest = useRef(view);
   const go = useCallback((changes: Partial<View>) => {
-    const next = { ...shown.current, ...changes };
+    const next = { ...latest.current, ...changes };
     const address = addressOf(next, location);
     if (address === location.pathname + location.search + location.hash) return;
     history.pushState(null, "", address);
-    shown.current = next;
+    latest.current = next;
     setView(next);
   }, []);
   const choose = useCallback(
-    (name: string, value: string) => go({ choices: { ...shown.current.choices, [name]: value } }),
+    (name: string, value: string) => go({ choices: { ...latest.current.choices, [name]: value } }),
     [go],
   );
-  const refused = useCallback(() => onLeave(true), []);
   useEffect(() => {
     const back = () => {
-      shown.current = viewOf(location);
-      setView(shown.current);
+      latest.current = viewOf(location);
+      setView(latest.current);
     };
     window.addEventListener("popstate", back);
     return () => window.removeEventListener("popstate", back);
   }, []);
-  useEffect(() => {
-    if (!goesOn(view.period)) return;
-    const again = () => document.hidden || setRound((count) => count + 1);
-    const timer = window.setInterval(again, view.period === REALTIME ? REALTIME_REFRESH_MS : REFRESH_MS);
-    // Who comes back to the tab is shown what is now.
-    document.addEventListener("visibilitychange", again);
-    return () => {
-      window.clearInterval(timer);
-      document.removeEventListener("visibilitychange", again);
-    };
-  }, [view.period]);
-  const turn = () => {
-    const other = theme === "dark" ? "light" : "dark";
-    keepTheme(other);
-    setTheme(other);
-  };
-  const base = { api, view, round, theme, go, choose, told: setCompleteUntil, refused, announce: setSpoken };
-  return (
-    <Screen.Provider value={{ ...base, sites: [], site: NO_SITE }}>
-      <Sites
-        base={base}
-        completeUntil={completeUntil}
-        onTheme={turn}
-        onLeave={() => onLeave(false)}
-      />
-      <div class="unseen" role="status" aria-live="polite" data-testid="announced">
-        {spoken}
-      </div>
-    </Screen.Provider>
-  );
+  return { view, go, choose };
 }
 
-const NO_SITE: Site = { site: "", key_kind: "read", time_zone: "UTC", goals: [], funnels: [], segments: [] };
+/** Refresh what includes the present regularly, and whenever the tab is shown again. */
+function useRefresh({ page, period }: View, onRefresh: () => void): void {
+  const interval = page === "setup" ? SETUP_REFRESH_MS : period === REALTIME ? REALTIME_REFRESH_MS : REFRESH_MS;
+  const isLive = page === "setup" || isRunning(period);
+  useEffect(() => {
+    if (!isLive) return;
+    const refresh = () => document.hidden || onRefresh();
+    const timer = window.setInterval(refresh, interval);
+    document.addEventListener("visibilitychange", refresh);
+    return () => {
+      window.clearInterval(timer);
+      document.removeEventListener("visibilitychange", refresh);
+    };
+  }, [isLive, interval]);
+}
 
-function Sites(props: {
-  base: Omit<Surroundings, "sites" | "site">;
-  completeUntil: string | null | undefined;
-  onTheme(): void;
+function Dashboard(props: {
+  sites: readonly Site[];
+  announce(text: string): void;
+  alert(text: string): void;
+  onRefresh(): void;
   onLeave(): void;
 }) {
-  const { base } = props;
-  const asked = useAsked("sites", (api, signal) => api.sites(signal));
-  const sites = asked.answer;
-  if (!sites?.length) {
-    return (
-      <main class="alone">
-        <Unanswered asked={asked} empty="This key opens no site" />
-      </main>
-    );
-  }
-  const site = sites.find((one) => one.site === base.view.site) ?? sites[0]!;
-  // What the address does not say, the key does; and what it does not open is not shown.
-  const page = site.key_kind === "read" ? base.view.page : "overview";
-  const surroundings = { ...base, sites, site, view: { ...base.view, site: site.site, page } };
+  const { sites, announce, alert } = props;
+  const { view: address, go, choose } = useView();
+  const [theme, setTheme] = useState(() => chosenTheme(location));
+  const [completeUntil, setCompleteUntil] = useState<string | null>();
+  useRefresh(address, props.onRefresh);
+  const toggleTheme = () => {
+    const other = theme === "dark" ? "light" : "dark";
+    storeTheme(other);
+    setTheme(other);
+  };
+  const screen = useMemo(() => {
+    const site = sites.find((one) => one.site === address.site) ?? sites[0]!;
+    // A share key opens one page only, whatever the address says.
+    const page = site.key_kind === "read" ? address.page : "overview";
+    return { sites, site, view: { ...address, site: site.site, page }, theme, go, choose, setCompleteUntil, announce, alert };
+  }, [sites, address, theme]);
   return (
-    <Screen.Provider value={surroundings}>
-      <Frame {...props} screen={surroundings} />
+    <Screen.Provider value={screen}>
+      <Frame completeUntil={completeUntil} onTheme={toggleTheme} onLeave={props.onLeave} />
     </Screen.Provider>
   );
 }
 
 function Frame(props: {
-  screen: Surroundings;
   completeUntil: string | null | undefined;
   onTheme(): void;
   onLeave(): void;
 }) {
-  const { view, site, go, api } = props.screen;
-  const [opened, setOpened] = useState<"filter" | "help" | null>(null);
+  const { api } = useConnection();
+  const { view, site, go } = useScreen();
+  const [opened, setOpened] = useState<"filter" | "help" | "period" | null>(null);
   const close = () => setOpened(null);
 
   const shift = async (steps: -1 | 1) => {
-    const body = { site_id: view.site, metrics: ["events"], date_range: view.period.includes(",") ? view.period.split(",") : view.period };
+    const body = { site_id: view.site, metrics: ["events"], date_range: dateRange(view.period) };
     const { query } = await api.query(body, new AbortController().signal);
-    go({ period: shifted(query.date_range, steps) });
+    const period = shifted(query.date_range, steps, today(site.time_zone));
+    if (period) go({ period });
   };
   const commands: Record<Command["name"], (value: string) => void> = {
-    period: (period) => go({ period }),
+    period: (period) => periodsOf(site.key_kind).flat().some(({ name }) => name === period) && go({ period }),
     compare: () => go({ comparing: view.comparing === "none" ? "previous_period" : "none" }),
     filter: () => (view.page === "overview" || view.page === "visits") && setOpened("filter"),
-    custom: () => document.querySelector<HTMLElement>('[data-testid="period"]')?.click(),
+    custom: () => setOpened(opened === "period" ? null : "period"),
     help: () => setOpened(opened === "help" ? null : "help"),
     earlier: () => void shift(-1),
     later: () => void shift(1),
@@ -176,26 +212,28 @@ function Frame(props: {
   }, [site.site]);
   return (
     <>
-      <a class="skip" href="#content">
+      <button type="button" class="skip" onClick={() => document.getElementById("content")!.focus()}>
         Skip to the numbers
-      </a>
+      </button>
       <Header
         completeUntil={props.completeUntil}
+        periodIsOpen={opened === "period"}
+        onPeriod={(isOpen) => setOpened(isOpen ? "period" : null)}
         onFilter={() => setOpened("filter")}
         onHelp={() => setOpened("help")}
         onTheme={props.onTheme}
         onShift={(steps) => void shift(steps)}
       />
       <main id="content" tabIndex={-1}>
-        {view.page === "overview" ? <Overview /> : <ReportPage key={view.page} />}
+        {view.page === "overview" ? <Overview /> : view.page === "setup" ? <SetupPage key={site.site} /> : <ReportPage key={view.page} />}
       </main>
       <footer class="end">
         <button type="button" class="quiet" onClick={() => setOpened("help")}>
-          Keys
+          Keyboard shortcuts
         </button>
         {sharedSite(location.pathname) === null && (
           <button type="button" class="quiet" data-testid="leave" onClick={props.onLeave}>
-            Leave and forget the key
+            Log out
           </button>
         )}
       </footer>
@@ -206,18 +244,37 @@ function Frame(props: {
 }
 
 function Overview() {
+  const { site } = useScreen();
   return (
     <>
       <Headline />
       <div class="panels">
         {PANELS.map((panel) => (
-          <Panel key={panel.id} panel={panel} />
+          <WhenNear key={panel.id}>
+            <Panel panel={panel} />
+          </WhenNear>
         ))}
-        <FunnelPanel />
-        <PathsPanel />
-        <AttributionPanel />
-        <RetentionPanel />
-        <FrequencyPanel />
+        {site.key_kind === "read" && (
+          <>
+            <WhenNear width="across">
+              <FunnelPanel />
+            </WhenNear>
+            <WhenNear width="across">
+              <PathsPanel />
+            </WhenNear>
+            {site.goals.length > 0 && (
+              <WhenNear width="across">
+                <AttributionPanel />
+              </WhenNear>
+            )}
+            <WhenNear width="wider">
+              <RetentionPanel />
+            </WhenNear>
+            <WhenNear width="narrower">
+              <FrequencyPanel />
+            </WhenNear>
+          </>
+        )}
       </div>
     </>
   );

@@ -1,27 +1,31 @@
-// To which visits' channels and campaigns the conversions of a goal are due.
-import { sequenceBase, useReport, useScreen } from "./asking";
-import { shown } from "./format";
+// Attribution: which channels or campaigns get the credit for the conversions of a goal.
+import { sequenceBase } from "./requests";
+import { useReport, useScreen } from "./use_api";
+import { formatNumber, valueLabel } from "./format";
 import { dimensionLabel } from "./metrics";
-import { useNarrowing } from "./panel";
+import { CurrencyNote } from "./ui";
+import { useFilterBy } from "./panel";
 import { Choice, ReportPanel } from "./report_panel";
+import { ValueTable } from "./value_table";
 
 const MODELS: Record<string, string> = {
-  last: "Last visit",
-  first: "First visit",
-  linear: "All alike",
-  position: "First and last most",
+  last: "Last touch",
+  first: "First touch",
+  linear: "Linear",
+  position: "Position-based",
 };
 const BY = ["visit:channel", "visit:source_name", "visit:utm_campaign", "visit:entry_page"];
 const ROWS = 9;
+const CONVERSIONS = "Conversions, each split over the visits before it by the model";
 
 export function AttributionPanel() {
   const { view, site, choose } = useScreen();
-  const narrow = useNarrowing();
+  const filterBy = useFilterBy();
   const goal = site.goals.find(({ name }) => name === view.choices["goal"]) ?? site.goals.at(-1);
   const model = view.choices["model"] || "last";
   const by = view.choices["by"] || BY[0]!;
   const parameters = { ...sequenceBase(view), goal: goal?.name ?? "", model, by };
-  const asked = useReport(goal ? "attribution" : null, parameters);
+  const result = useReport(goal ? "attribution" : null, parameters);
   if (!goal) return null;
   const column = by.slice(by.indexOf(":") + 1);
   return (
@@ -29,7 +33,7 @@ export function AttributionPanel() {
       title="Attribution"
       report="attribution"
       parameters={parameters}
-      asked={asked}
+      result={result}
       width="across"
       hidesOld
       controls={
@@ -46,58 +50,34 @@ export function AttributionPanel() {
             of={BY.map((dimension) => [dimension, `by ${dimensionLabel(dimension).toLowerCase()}`])}
             onChoose={(dimension) => choose("by", dimension)}
           />
-          <Choice label="Due to" chosen={model} of={Object.entries(MODELS)} onChoose={(id) => choose("model", id)} />
+          <Choice label="Model" chosen={model} of={Object.entries(MODELS)} onChoose={(id) => choose("model", id)} />
         </>
       }
     >
       {(records) => {
-        const rows = records.rows.slice(0, ROWS);
-        const most = Math.max(...rows.map((row) => records.number(row, "conversions") ?? 0), 1);
+        const { currency, currency_note: note } = records.report.meta;
+        const unit = currency ? (`money ${currency}` as const) : "money";
+        const columns = [{ label: CONVERSIONS, heading: "Conversions" }, ...(goal.revenue ? [{ label: "Revenue" }] : [])];
+        const rows = records.rows.slice(0, ROWS).map((row) => {
+          const value = records.text(row, column);
+          const conversions = records.number(row, "conversions") ?? 0;
+          const revenue = records.number(row, "revenue");
+          const cells = [
+            <data value={String(conversions)}>{formatNumber(Math.round(conversions * 10) / 10, "parts")}</data>,
+            ...(goal.revenue ? [<data value={String(revenue ?? "")}>{formatNumber(revenue, unit, true)}</data>] : []),
+          ];
+          return { value, label: valueLabel(by, value), size: conversions, cells };
+        });
         return (
-          <table class="values">
-            <thead>
-              <tr>
-                <th scope="col">{dimensionLabel(by)}</th>
-                <th scope="col" class="number">
-                  <abbr title="Conversions, each in the part that is due to such visits">Conversions</abbr>
-                </th>
-                {goal.revenue && (
-                  <th scope="col" class="number">
-                    Revenue
-                  </th>
-                )}
-              </tr>
-            </thead>
-            <tbody>
-              {rows.map((row) => {
-                const value = records.text(row, column);
-                const conversions = records.number(row, "conversions") ?? 0;
-                const revenue = records.number(row, "revenue");
-                return (
-                  <tr key={value} data-testid="row" data-value={value}>
-                    <th scope="row">
-                      <span class="bar" style={{ width: `${(conversions / most) * 100}%` }} />
-                      <button
-                        type="button"
-                        aria-label={`Filter: ${dimensionLabel(by)} is ${value}`}
-                        onClick={(event) => narrow(by, value, event)}
-                      >
-                        {value}
-                      </button>
-                    </th>
-                    <td class="number">
-                      <data value={String(conversions)}>{shown(Math.round(conversions * 10) / 10, "parts")}</data>
-                    </td>
-                    {goal.revenue && (
-                      <td class="number">
-                        <data value={String(revenue)}>{shown(revenue, "money", true)}</data>
-                      </td>
-                    )}
-                  </tr>
-                );
-              })}
-            </tbody>
-          </table>
+          <>
+            {goal.revenue && <CurrencyNote note={note} />}
+            <ValueTable
+              heading={dimensionLabel(by)}
+              columns={columns}
+              rows={rows}
+              onChoose={(value, event) => filterBy(by, value, event)}
+            />
+          </>
         );
       }}
     </ReportPanel>

@@ -1,9 +1,9 @@
-// The main chart: uPlot on a canvas, read by keys as a slider over its points, and in full as a table.
+// The main chart: uPlot on a canvas. The keyboard moves over its points as over a slider, and a table has all of them.
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
-import { longTimeLabel, shown, timeLabel } from "./format";
+import { formatNumber, formatTick, longTimeLabel, timeLabel } from "./format";
 import type { Metric } from "./metrics";
 
 export interface ChartProps {
@@ -11,10 +11,14 @@ export interface ChartProps {
   readonly step: string;
   readonly labels: readonly string[];
   readonly values: readonly (number | null)[];
+  /** One for each label: whether its time is not complete yet, or only in part within the period. */
+  readonly partial: readonly boolean[];
+  /** The moment up to which the values are complete, by the site's clock. */
+  readonly until: string;
   readonly earlierLabels: readonly string[];
   readonly earlier: readonly (number | null)[] | null;
   readonly theme: string;
-  /** What stands beside the table. */
+  /** Shown beside the table. */
   readonly sources: ComponentChildren;
   /** A label was chosen, or two by dragging. */
   onPick(first: string, last: string): void;
@@ -31,7 +35,7 @@ export function Chart(props: ChartProps) {
   const pick = useRef(props.onPick);
   pick.current = props.onPick;
   const [at, setAt] = useState<number | null>(null);
-  const content = JSON.stringify([props.labels, props.values, props.earlier, props.metric.name, props.theme]);
+  const content = JSON.stringify([props.labels, props.values, props.partial, props.earlier, props.metric.name, props.theme]);
 
   useEffect(() => {
     const element = holder.current!;
@@ -60,7 +64,7 @@ export function Chart(props: ChartProps) {
     event.preventDefault();
     event.stopPropagation();
   };
-  // Until it is drawn anew, the chart may point beyond the end of what it shows next.
+  // Before the next drawing, the cursor may be beyond the new end.
   const here = Math.min(at ?? last, last);
   return (
     <figure class="chart">
@@ -97,20 +101,20 @@ function Tip(props: ChartProps & { at: number; plot: uPlot }) {
   return (
     <div class={`tip ${side}`} style={{ insetInlineStart: `${left}px` }} aria-hidden="true">
       <p>
-        <span>{longTimeLabel(step, props.labels[at]!)}</span>
-        <strong>{shown(props.values[at], metric.unit)}</strong>
+        <span>{pointLabel(props, at)}</span>
+        <strong>{formatNumber(props.values[at], metric.unit)}</strong>
       </p>
       {props.earlier && props.earlierLabels[at] !== undefined && (
         <p class="earlier">
           <span>{longTimeLabel(step, props.earlierLabels[at]!)}</span>
-          <strong>{shown(props.earlier[at], metric.unit)}</strong>
+          <strong>{formatNumber(props.earlier[at], metric.unit)}</strong>
         </p>
       )}
     </div>
   );
 }
 
-function Points({ labels, values, earlier, earlierLabels, step, metric }: ChartProps) {
+function Points({ labels, values, partial, until, earlier, earlierLabels, step, metric }: ChartProps) {
   return (
     <div class="scroll" tabIndex={0} role="region" aria-label={`${metric.label} as table`}>
       <table data-testid="chart-table">
@@ -131,12 +135,14 @@ function Points({ labels, values, earlier, earlierLabels, step, metric }: ChartP
         <tbody>
           {labels.map((label, index) => (
             <tr key={label}>
-              <th scope="row">{longTimeLabel(step, label)}</th>
+              <th scope="row" data-partial={partial[index] || undefined}>
+                {pointLabel({ labels, partial, until, step }, index)}
+              </th>
               <td class="number">
-                <data value={String(values[index] ?? "")}>{shown(values[index], metric.unit)}</data>
+                <data value={String(values[index] ?? "")}>{formatNumber(values[index], metric.unit)}</data>
               </td>
               {earlier && <td>{earlierLabels[index] && longTimeLabel(step, earlierLabels[index])}</td>}
-              {earlier && <td class="number">{shown(earlier[index], metric.unit)}</td>}
+              {earlier && <td class="number">{formatNumber(earlier[index], metric.unit)}</td>}
             </tr>
           ))}
         </tbody>
@@ -145,9 +151,18 @@ function Points({ labels, values, earlier, earlierLabels, step, metric }: ChartP
   );
 }
 
-function spoken({ labels, values, earlier, step, metric }: ChartProps, at: number): string {
-  const before = earlier ? `, before ${shown(earlier[at], metric.unit)}` : "";
-  return `${longTimeLabel(step, labels[at]!)}: ${shown(values[at], metric.unit)}${before}`;
+/** The time of a point. One that is not complete also names the moment up to which it is counted. */
+function pointLabel({ labels, partial, until, step }: Pick<ChartProps, "labels" | "partial" | "until" | "step">, at: number): string {
+  const label = longTimeLabel(step, labels[at]!);
+  if (!partial[at]) return label;
+  const day = until.slice(0, 10) === labels[at]!.slice(0, 10);
+  return at < labels.length - 1 && !day ? `${label} (in part)` : `${label} (until ${day ? "" : `${until.slice(0, 10)} `}${until.slice(11, 16)})`;
+}
+
+function spoken(props: ChartProps, at: number): string {
+  const { values, earlier, metric } = props;
+  const before = earlier ? `, before ${formatNumber(earlier[at], metric.unit)}` : "";
+  return `${pointLabel(props, at)}: ${formatNumber(values[at], metric.unit)}${before}`;
 }
 
 function sizeOf(element: HTMLElement): { width: number; height: number } {
@@ -157,7 +172,7 @@ function sizeOf(element: HTMLElement): { width: number; height: number } {
 
 function draw(
   element: HTMLElement,
-  { labels, values, earlier, step, metric }: ChartProps,
+  { labels, values, partial, earlier, step, metric }: ChartProps,
   onMove: (at: number | null) => void,
   onPick: (first: string, last: string) => void,
 ): uPlot {
@@ -166,7 +181,7 @@ function draw(
   const muted = colour("--chart-text");
   const font = `12px ${style.fontFamily}`;
   const count = labels.length;
-  // Few points are hard to see as a line alone.
+  // One point makes no line.
   const points = { show: count < 2 || values.filter((value) => value !== null).length < 2, size: 6 };
   const pickAt = (from: number, to: number) => {
     const ends = [from, to].map((left) => Math.max(0, Math.min(count - 1, Math.round(chart.posToVal(left, "x")))));
@@ -179,10 +194,11 @@ function draw(
       legend: { show: false },
       cursor: {
         y: false,
-        // The line stands at a point, not between two.
+        // The line snaps to points.
         move: (self, left, top) => [left < 0 ? left : self.valToPos(self.posToIdx(left), "x"), top],
-        drag: { x: true, y: false, setScale: false },
-        points: { size: 8, fill: (_, series) => (series === 2 ? colour("--line") : colour("--earlier")), width: 0 },
+        // By itself uPlot stops clicks whose position differs from the snapped cursor's.
+        drag: { x: true, y: false, setScale: false, click: () => {} },
+        points: { size: 8, fill: (_, series) => (series === 1 ? colour("--earlier") : colour("--line")), width: 0 },
       },
       scales: {
         x: { time: false, range: [0, Math.max(1, count - 1)] },
@@ -209,13 +225,14 @@ function draw(
           space: 36,
           ...(metric.unit === "count" ? { incrs: WHOLE_STEPS } : {}),
           ...(metric.unit === "seconds" ? { incrs: CLOCK_STEPS } : {}),
-          values: (_, splits) => splits.map((value) => shown(value, metric.unit === "ratio" ? "ratio" : metric.unit, true)),
+          values: (_, splits) => splits.map((value) => formatTick(value, metric.unit)),
         },
       ],
       series: [
         {},
         { stroke: colour("--earlier"), width: 1.5, dash: [4, 4], points: { show: false }, spanGaps: false },
         { stroke: colour("--line"), width: 2, fill: colour("--area"), points },
+        { stroke: colour("--line"), width: 2, dash: [2, 4], points, spanGaps: false },
       ],
       hooks: {
         setCursor: [(self) => onMove(self.cursor.idx ?? null)],
@@ -228,7 +245,13 @@ function draw(
         ],
       },
     },
-    [labels.map((_, index) => index), [...(earlier ?? labels.map(() => null))], [...values]] as uPlot.AlignedData,
+    [
+      labels.map((_, index) => index),
+      [...(earlier ?? labels.map(() => null))],
+      values.map((value, index) => (partial[index] ? null : value)),
+      // The dashed line is connected to the other at both ends.
+      values.map((value, index) => (partial[index] || partial[index + 1] || partial[index - 1] ? value : null)),
+    ] as uPlot.AlignedData,
     element,
   );
   let pressedAt = 0;

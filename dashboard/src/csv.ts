@@ -1,6 +1,10 @@
-// A file of what no report has by itself: written as the API writes its own.
+// CSV files of tables for which the API has no report. The API's own follow the same rule and the same test cases.
 
-/** By RFC 4180; what a spreadsheet would take for a formula gets an apostrophe before it. */
+/** Characters that start a formula in spreadsheets, with the full-width forms that some of them normalise. */
+const FORMULA_STARTS = "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20";
+const NEGATIVE = /^-[0-9]+(\.[0-9]+)?$/;
+
+/** CSV by RFC 4180. A text that would start a formula gets a leading apostrophe. */
 export function csvOf(header: readonly string[], rows: readonly (readonly (string | number | null)[])[]): Blob {
   const lines = [header, ...rows].map((row) => row.map(cell).join(","));
   return new Blob([`${lines.join("\r\n")}\r\n`], { type: "text/csv;charset=utf-8" });
@@ -8,11 +12,13 @@ export function csvOf(header: readonly string[], rows: readonly (readonly (strin
 
 function cell(value: string | number | null): string {
   if (value === null) return "";
-  const text = typeof value === "string" && /^[=+\-@\t\r]/.test(value) ? `'${value}` : String(value);
+  const text = typeof value === "string" && isFormula(value) ? `'${value}` : String(value);
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
-/** Hand the file to who looks. */
+const isFormula = (text: string) => text !== "" && FORMULA_STARTS.includes(text[0] ?? "") && !NEGATIVE.test(text);
+
+/** Download the file. */
 export function save(file: Blob, name: string): void {
   const address = URL.createObjectURL(file);
   const link = document.createElement("a");

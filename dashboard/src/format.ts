@@ -1,49 +1,78 @@
-// Numbers, moments and values as they are shown.
+// Numbers, moments and values as texts.
 import type { Unit } from "./metrics";
 
 const LOCALE = "en-GB";
 export const NOTHING = "–";
+export const NO_BREAK = "\u00a0";
 
 const whole = new Intl.NumberFormat(LOCALE, { maximumFractionDigits: 0 });
 const short = new Intl.NumberFormat(LOCALE, { notation: "compact", maximumFractionDigits: 1 });
+const exactlyOneDigit = new Intl.NumberFormat(LOCALE, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
 const oneDigit = new Intl.NumberFormat(LOCALE, { maximumFractionDigits: 1 });
 const twoDigits = new Intl.NumberFormat(LOCALE, { minimumFractionDigits: 2, maximumFractionDigits: 2 });
 
-/** A number in its unit; shortened from 10,000 on where there is little room. */
-export function shown(value: number | null | undefined, unit: Unit, brief = false): string {
+/** A number in its unit. `brief` shortens numbers from 10,000 on. */
+export function formatNumber(value: number | null | undefined, unit: Unit, brief = false): string {
   if (value === null || value === undefined) return NOTHING;
   switch (unit) {
     case "count":
       return brief && Math.abs(value) >= 10_000 ? short.format(value) : whole.format(value);
     case "percent":
-      return `${oneDigit.format(value)}%`;
+      return formatPercent(value);
     case "parts":
       return oneDigit.format(value);
     case "seconds":
-      return duration(value);
+      return formatDuration(value);
     case "ratio":
       return twoDigits.format(value);
-    case "money":
-      return brief && Math.abs(value) >= 10_000 ? short.format(value) : twoDigits.format(value);
   }
+  const currency = unit.slice("money ".length);
+  const isShort = brief && Math.abs(value) >= 10_000;
+  return currency ? money(currency, isShort).format(value) : (isShort ? short : twoDigits).format(value);
 }
 
-/** Seconds as people say them. */
-export function duration(seconds: number): string {
+const SMALLEST_PERCENT = 0.1;
+
+const MONEY = new Map<string, Intl.NumberFormat>();
+
+/** One digit always, so that columns align; a share that is not 0 is never shown as 0. */
+function formatPercent(value: number): string {
+  return value > 0 && value < SMALLEST_PERCENT ? `<${SMALLEST_PERCENT}%` : `${exactlyOneDigit.format(value)}%`;
+}
+
+/** A number beside the chart's axis, as short as possible. */
+export function formatTick(value: number, unit: Unit): string {
+  return unit === "percent" ? `${oneDigit.format(value)}%` : formatNumber(value, unit, true);
+}
+
+/** The format of a currency, with the digits that it has. */
+function money(currency: string, isShort: boolean): Intl.NumberFormat {
+  const key = `${currency} ${isShort}`;
+  const known = MONEY.get(key);
+  if (known) return known;
+  const brief = isShort ? ({ notation: "compact", maximumFractionDigits: 1 } as const) : {};
+  const format = new Intl.NumberFormat(LOCALE, { style: "currency", currency, ...brief });
+  MONEY.set(key, format);
+  return format;
+}
+
+/** Seconds as hours, minutes and seconds. */
+export function formatDuration(seconds: number): string {
   const rounded = Math.round(seconds);
   const [hours, minutes, rest] = [Math.floor(rounded / 3600), Math.floor(rounded / 60) % 60, rounded % 60];
   if (hours) return `${hours}h ${minutes}m`;
   return minutes ? `${minutes}m ${String(rest).padStart(2, "0")}s` : `${rest}s`;
 }
 
-/** A message as a sentence of its own. */
+/** A message as a sentence: a capital letter first, a full stop at the end. */
 export function sentence(text: string): string {
   return `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
 }
 
-/** A change in percent, without its sign. */
-export function change(percent: number): string {
-  const size = Math.abs(percent);
+/** A change without its sign: of a rate in percentage points, of other numbers in percent. */
+export function formatChange(change: number, unit: Unit): string {
+  const size = Math.abs(change);
+  if (unit === "percent") return `${oneDigit.format(size)} pp`;
   return `${whole.format(size > 0 && size < 1 ? 1 : size)}%`;
 }
 
@@ -52,18 +81,33 @@ const NAMES: Readonly<Record<string, Intl.DisplayNames>> = {
   "visit:language": new Intl.DisplayNames(LOCALE, { type: "language", fallback: "code" }),
 };
 
-/** A dimension's value for people: the country for its code. */
+const LABELS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  "visit:device": { desktop: "Desktop", mobile: "Mobile", tablet: "Tablet" },
+  "visit:screen": {
+    xs: "Below 576 px",
+    sm: "576 to 767 px",
+    md: "768 to 991 px",
+    lg: "992 to 1199 px",
+    xl: "1200 px and wider",
+  },
+};
+const UNKNOWN = "(not set)";
+
+/** A readable label of a dimension's value, such as the name of a country for its code. */
 export function valueLabel(dimension: string, value: string): string {
+  if (value === UNKNOWN) return "Unknown";
+  const label = LABELS[dimension]?.[value];
+  if (label !== undefined) return label;
   const names = NAMES[dimension];
   if (names === undefined || value.startsWith("(")) return value;
   try {
     return names.of(value) ?? value;
   } catch {
-    return value; // no code at all
+    return value; // not a code
   }
 }
 
-// A moment as the site's clock shows it: its text up to the offset, taken for UTC so that no zone moves it.
+// Reads the local time of a moment as if it were UTC, so that formatting does not shift it to another zone.
 const asWritten = (text: string): Date => new Date(`${text.slice(0, 19)}${text.length > 10 ? "Z" : "T00:00:00Z"}`);
 const written = (options: Intl.DateTimeFormatOptions) => new Intl.DateTimeFormat(LOCALE, { timeZone: "UTC", ...options });
 const FORMS: Readonly<Record<string, Intl.DateTimeFormat>> = {
@@ -81,18 +125,18 @@ const LONG_FORMS: Readonly<Record<string, Intl.DateTimeFormat>> = {
   "time:month": written({ month: "long", year: "numeric" }),
 };
 
-/** A label of an axis of time. */
+/** A short label of the time axis. */
 export function timeLabel(dimension: string, label: string): string {
   return FORMS[dimension]?.format(asWritten(label)) ?? label;
 }
 
-/** The same in full. */
+/** A label of the time axis in full. */
 export function longTimeLabel(dimension: string, label: string): string {
   const text = LONG_FORMS[dimension]?.format(asWritten(label)) ?? label;
   return dimension === "time:week" ? `Week of ${text}` : text;
 }
 
-/** A moment as the clock of a time zone shows it, written as labels of axes are but for the offset. */
+/** The local time in a time zone, in the form of the axis labels without their offset. */
 export function localText(text: string, zone: string): string {
   const two = "2-digit";
   const form = { year: "numeric", month: two, day: two, hour: two, minute: two, second: two, hourCycle: "h23" } as const;
@@ -101,17 +145,22 @@ export function localText(text: string, zone: string): string {
   return `${part("year")}-${part("month")}-${part("day")}T${part("hour")}:${part("minute")}:${part("second")}`;
 }
 
+/** Today's date in a time zone. */
+export function today(zone: string): string {
+  return localText(new Date().toISOString(), zone).slice(0, 10);
+}
+
 const dayForm = written({ day: "numeric", month: "short", year: "numeric" });
 
-/** Two ends of a range of days, as short as they can be. */
+/** A range of days, as short as possible. */
 export function rangeLabel(first: string, last: string): string {
   return first.slice(0, 10) === last.slice(0, 10)
     ? dayForm.format(asWritten(first))
     : dayForm.formatRange(asWritten(first.slice(0, 10)), asWritten(last.slice(0, 10)));
 }
 
-/** A moment by the clock of a time zone. */
-export function moment(text: string, zone: string): string {
+/** A moment in a time zone. */
+export function formatMoment(text: string, zone: string): string {
   return new Intl.DateTimeFormat(LOCALE, {
     timeZone: zone,
     day: "numeric",

@@ -1,16 +1,16 @@
-// A funnel: how many came to each step, how many went no further, and who they were.
+// A funnel: how many visits reached each step, how many dropped off, and the visits behind each number.
 import { useState } from "preact/hooks";
-import { type Asked, sequenceBase, useReport, useScreen } from "./asking";
+import { sequenceBase } from "./requests";
+import { type Result, useReport, useScreen } from "./use_api";
 import type { Report } from "./api";
-import { duration, shown } from "./format";
+import { NO_BREAK, formatDuration, formatNumber } from "./format";
 import { FunnelMaker, type Step, stepsIn } from "./funnel_maker";
-import { Dialog, Sources, Unanswered } from "./parts";
+import { Dialog, ExportLinks, PanelState } from "./ui";
 import { Records } from "./records";
 import { ReportTable, VisitDialog } from "./report_page";
 import { Choice } from "./report_panel";
 
-const NO_BREAK = "\u00a0";
-const MADE = "(made here)";
+const CUSTOM = "Custom";
 const SHOWN_VISITS = "100";
 
 interface Behind {
@@ -22,21 +22,21 @@ export function FunnelPanel() {
   const { view, site, go } = useScreen();
   const [behind, setBehind] = useState<Behind | null>(null);
   const [making, setMaking] = useState(false);
-  const made = stepsIn(view.choices["steps"]);
-  const offered = made.length ? [MADE, ...site.funnels] : site.funnels;
+  const customSteps = stepsIn(view.choices["steps"]);
+  const offered = customSteps.length ? [CUSTOM, ...site.funnels] : site.funnels;
   const named = site.funnels.find((one) => one === view.choices["funnel"]) ?? site.funnels[0];
-  const name = made.length ? MADE : named;
+  const name = customSteps.length ? CUSTOM : named;
   const parameters: Record<string, string> = sequenceBase(view);
-  if (made.length) parameters["definition"] = JSON.stringify({ steps: made });
+  if (customSteps.length) parameters["definition"] = JSON.stringify({ steps: customSteps });
   else parameters["funnel"] = named ?? "";
-  const asked = useReport(name === undefined ? null : "funnel", parameters);
+  const result = useReport(name === undefined ? null : "funnel", parameters);
   const select = (funnel: string) => go({ choices: { ...view.choices, steps: "", funnel } });
   const make = (steps: readonly Step[]) => {
     go({ choices: { ...view.choices, steps: JSON.stringify(steps), funnel: "" } });
     setMaking(false);
   };
   return (
-    <section class="card panel across" aria-label="Funnel" aria-busy={asked.loading} data-testid="panel-funnel">
+    <section class="card panel across" aria-label="Funnel" aria-busy={result.loading} data-testid="panel-funnel">
       <header>
         <h2>Funnel</h2>
         <span class="space" />
@@ -44,25 +44,25 @@ export function FunnelPanel() {
           <Choice label="Funnel" chosen={name ?? ""} of={offered.map((one) => [one, one])} onChoose={select} />
         )}
         <button type="button" class="control" onClick={() => setMaking(true)}>
-          Make one
+          New funnel
         </button>
       </header>
       <div class="rows">
         {name === undefined ? (
           <p class="notice">
-            No funnels yet. Make one, or name their steps under <code>funnels</code> in the site’s document
+            No funnels yet. Create one here, or define some under <code>funnels</code> in the site’s document
           </p>
         ) : (
-          <Steps asked={asked} onBehind={site.key_kind === "read" ? setBehind : null} />
+          <Steps result={result} onBehind={site.key_kind === "read" ? setBehind : null} />
         )}
       </div>
       <footer>
         <span class="space" />
         {name !== undefined && (
-          <Sources title="Funnel" report="funnel" parameters={parameters} meta={asked.answer?.meta} />
+          <ExportLinks title="Funnel" report="funnel" parameters={parameters} isAnswered={result.answer !== null} />
         )}
       </footer>
-      {making && <FunnelMaker steps={made} onMade={make} onClose={() => setMaking(false)} />}
+      {making && <FunnelMaker steps={customSteps} onMade={make} onClose={() => setMaking(false)} />}
       {behind && (
         <Visitors title={behind.title} parameters={{ ...parameters, ...behind.parameters }} onClose={() => setBehind(null)} />
       )}
@@ -70,9 +70,9 @@ export function FunnelPanel() {
   );
 }
 
-function Steps({ asked, onBehind }: { asked: Asked<Report>; onBehind: ((behind: Behind) => void) | null }) {
-  if (!asked.answer?.rows.length || asked.problem) return <Unanswered asked={asked} />;
-  const records = new Records(asked.answer);
+function Steps({ result, onBehind }: { result: Result<Report>; onBehind: ((behind: Behind) => void) | null }) {
+  if (!result.answer?.rows.length) return <PanelState result={result} />;
+  const records = new Records(result.answer);
   return (
     <ol class="funnel">
       {records.rows.map((row, index) => {
@@ -82,15 +82,16 @@ function Steps({ asked, onBehind }: { asked: Asked<Report>; onBehind: ((behind: 
         const share = records.number(row, "percent_of_first");
         const seconds = records.number(row, "median_seconds");
         const step = String(index + 1);
+        const rate = reached ? ` (${formatNumber(((dropped ?? 0) / reached) * 100, "percent")})` : "";
         const number = (value: number | null, title: string, more: Record<string, string>) => {
-          const text = <data value={String(value)}>{shown(value, "count")}</data>;
+          const text = <data value={String(value)}>{formatNumber(value, "count")}</data>;
           if (!onBehind || !value) return text;
           return (
             <button
               type="button"
               class="behind"
-              title="Who they are"
-              aria-label={`${shown(value, "count")} ${title}: who they are`}
+              title="Show these visits"
+              aria-label={`${formatNumber(value, "count")} ${title}: show visits`}
               onClick={() => onBehind({ title, parameters: { step, ...more } })}
             >
               {text}
@@ -101,17 +102,17 @@ function Steps({ asked, onBehind }: { asked: Asked<Report>; onBehind: ((behind: 
           <li key={index} data-testid="funnel-step" data-value={name}>
             <p class="step">
               <strong>{name}</strong>
-              <span>{index > 0 && seconds !== null ? `after ${duration(seconds)}, half of them` : NO_BREAK}</span>
+              <span>{index > 0 && seconds !== null ? `median ${formatDuration(seconds)}` : NO_BREAK}</span>
             </p>
             <div class="column" aria-hidden="true">
               <span class="bar" style={{ blockSize: `${share ?? 0}%` }} />
             </div>
             <p class="reached">
-              {number(reached, `came to ${name}`, {})}
-              <data value={String(share ?? "")}>{shown(share, "percent")}</data>
+              {number(reached, `reached ${name}`, {})}
+              <data value={String(share ?? "")}>{formatNumber(share, "percent")}</data>
             </p>
             {index < records.rows.length - 1 && (
-              <p class="dropped">{number(dropped, `went no further than ${name}`, { dropped: "1" })} left here</p>
+              <p class="dropped">{number(dropped, `dropped off after ${name}`, { dropped: "1" })} dropped off{rate}</p>
             )}
           </li>
         );
@@ -121,17 +122,17 @@ function Steps({ asked, onBehind }: { asked: Asked<Report>; onBehind: ((behind: 
 }
 
 function Visitors(props: { title: string; parameters: Record<string, string>; onClose(): void }) {
-  const asked = useReport("funnel_visits", { ...props.parameters, limit: SHOWN_VISITS });
+  const result = useReport("funnel_visits", { ...props.parameters, limit: SHOWN_VISITS });
   const [visit, setVisit] = useState<string | null>(null);
   return (
-    <Dialog title={`Who ${props.title}`} testid="funnel-visits" wide onClose={props.onClose}>
-      {asked.answer?.rows.length && !asked.problem ? (
-        <ReportTable report={asked.answer} onVisit={setVisit} />
+    <Dialog title={`Visits that ${props.title}`} testid="funnel-visits" wide onClose={props.onClose}>
+      {result.answer?.rows.length ? (
+        <ReportTable report={result.answer} onVisit={setVisit} />
       ) : (
-        <Unanswered asked={asked} />
+        <PanelState result={result} />
       )}
       <footer>
-        <Sources title="These visits" report="funnel_visits" parameters={props.parameters} meta={asked.answer?.meta} />
+        <ExportLinks title="These visits" report="funnel_visits" parameters={props.parameters} isAnswered={result.answer !== null} />
       </footer>
       {visit !== null && <VisitDialog visit={visit} onClose={() => setVisit(null)} />}
     </Dialog>

@@ -1,13 +1,13 @@
-// A funnel made on the spot: its steps are pages, events or goals.
+// The dialog that defines a funnel. Its steps are pages, events or goals.
 import { useState } from "preact/hooks";
-import { useScreen } from "./asking";
-import { Dialog, Icon } from "./parts";
+import { useScreen } from "./use_api";
+import { Dialog, Icon } from "./ui";
 
-/** As in a site's document: `{"page": "/cart"}`. */
+/** A step as in a site's document: `{"page": "/cart"}`. */
 export type Step = Readonly<Partial<Record<Kind, string>>>;
 type Kind = "page" | "event" | "goal";
 
-/** The steps that an address says; none where it says none that can be read. */
+/** The steps in an address; empty if they cannot be read. */
 export function stepsIn(text: string | undefined): readonly Step[] {
   try {
     const read: unknown = JSON.parse(text || "[]");
@@ -31,7 +31,7 @@ export function FunnelMaker(props: { steps: readonly Step[]; onMade(steps: reado
   };
   const kinds = (Object.keys(KINDS) as Kind[]).filter((kind) => kind !== "goal" || site.goals.length);
   return (
-    <Dialog title="Make a funnel" testid="funnel-maker" onClose={props.onClose}>
+    <Dialog title="New funnel" testid="funnel-maker" onClose={props.onClose}>
       <form class="form" onSubmit={submit}>
         <ol class="maker">
           {steps.map((step, index) => {

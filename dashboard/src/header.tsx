@@ -1,17 +1,17 @@
-// What is always in sight: the site, the period, the filters, and up to when the numbers are complete.
+// The header: site, period, comparison, filters, and the moment up to which the numbers are complete.
 import { useState } from "preact/hooks";
-import { queryBase, useScreen } from "./asking";
-import { moment, rangeLabel } from "./format";
-import { useQuery } from "./headline";
+import { WEEKDAYS, matchesWeekdays, queryBase } from "./requests";
+import { useQuery, useScreen } from "./use_api";
+import { NO_BREAK, formatMoment, rangeLabel, today } from "./format";
 import { Filters } from "./filtering";
-import { NAMED, PERIODS, REALTIME } from "./periods";
-import { Dialog, Icon, Menu } from "./parts";
+import { NAMED, REALTIME, isPresent, periodsOf } from "./periods";
+import { Dialog, Icon, Menu } from "./ui";
 import { COMPARISONS, PAGES, type Page } from "./view";
-
-const NO_BREAK = "\u00a0";
 
 export interface HeaderProps {
   readonly completeUntil: string | null | undefined;
+  readonly periodIsOpen: boolean;
+  onPeriod(isOpen: boolean): void;
   onFilter(): void;
   onHelp(): void;
   onTheme(): void;
@@ -39,7 +39,7 @@ export function Header(props: HeaderProps) {
             <span data-testid="site">{site.site}</span>
           )}
         </h1>
-        <Now />
+        {site.key_kind === "read" && <Now />}
         <span class="space" />
         {(view.page === "overview" || view.page === "visits") && (
           <button type="button" class="control" data-testid="add-filter" onClick={props.onFilter}>
@@ -48,7 +48,7 @@ export function Header(props: HeaderProps) {
             <span class="unseen narrow-only">Filter</span>
           </button>
         )}
-        <Period onShift={props.onShift} />
+        {view.page !== "setup" && <Period isOpen={props.periodIsOpen} onOpen={props.onPeriod} onShift={props.onShift} />}
         <span class="not-on-phones">
           <Comparison testid="compare" />
         </span>
@@ -56,12 +56,12 @@ export function Header(props: HeaderProps) {
           type="button"
           class="control icon-only"
           data-testid="theme"
-          aria-label={theme === "dark" ? "Light colours" : "Dark colours"}
+          aria-label={theme === "dark" ? "Light theme" : "Dark theme"}
           onClick={props.onTheme}
         >
           <Icon name={theme === "dark" ? "sun" : "moon"} />
         </button>
-        <button type="button" class="control icon-only not-on-phones" aria-label="Help and keys" data-testid="help" onClick={props.onHelp}>
+        <button type="button" class="control icon-only not-on-phones" aria-label="Help and keyboard shortcuts" data-testid="help" onClick={props.onHelp}>
           <Icon name="help" />
         </button>
       </div>
@@ -93,7 +93,7 @@ function CompleteUntil({ moment: until }: { moment: string | null | undefined })
     <p class="complete" data-testid="complete-until">
       {until ? (
         <>
-          Complete until <time dateTime={until}>{moment(until, site.time_zone)}</time>
+          Complete until <time dateTime={until}>{formatMoment(until, site.time_zone)}</time>
         </>
       ) : until === null ? (
         "Nothing is complete yet"
@@ -104,11 +104,11 @@ function CompleteUntil({ moment: until }: { moment: string | null | undefined })
   );
 }
 
-/** How many are there now. */
+/** The visitors of the last 30 minutes. */
 function Now() {
   const { view, go } = useScreen();
-  const asked = useQuery({ ...queryBase({ ...view, period: REALTIME, filters: [] }), metrics: ["visitors"] });
-  const visitors = asked.answer?.results[0]?.metrics[0];
+  const result = useQuery({ ...queryBase({ ...view, period: REALTIME, filters: [] }), metrics: ["visitors"] });
+  const visitors = result.answer?.results[0]?.metrics[0];
   if (visitors === undefined || visitors === null) return null;
   return (
     <button type="button" class="now" data-testid="now" onClick={() => go({ page: "overview", period: REALTIME })}>
@@ -119,19 +119,21 @@ function Now() {
   );
 }
 
-function Period({ onShift }: { onShift(steps: -1 | 1): void }) {
-  const { view, go } = useScreen();
+function Period(props: { isOpen: boolean; onOpen(isOpen: boolean): void; onShift(steps: -1 | 1): void }) {
+  const { view, site, go } = useScreen();
   const custom = view.period.includes(",");
   const [from = "", to = ""] = custom ? view.period.split(",").map((text) => text.slice(0, 10)) : [];
   const label = custom ? rangeLabel(from, to) : (NAMED.get(view.period)?.label ?? view.period);
   return (
     <div class="together">
-      <button type="button" class="control icon-only wide-only" aria-label="Earlier" onClick={() => onShift(-1)}>
+      <button type="button" class="control icon-only wide-only" aria-label="Earlier" onClick={() => props.onShift(-1)}>
         <Icon name="left" />
       </button>
       <Menu
         name={`Period: ${label}`}
         testid="period"
+        isOpen={props.isOpen}
+        onOpen={props.onOpen}
         label={
           <>
             <Icon name="calendar" />
@@ -141,7 +143,7 @@ function Period({ onShift }: { onShift(steps: -1 | 1): void }) {
       >
         {(close) => (
           <>
-            {PERIODS.map((group) => (
+            {periodsOf(site.key_kind).map((group) => (
               <div class="group" key={group[0]!.name}>
                 {group.map(({ name, label: text, key }) => (
                   <button
@@ -173,14 +175,20 @@ function Period({ onShift }: { onShift(steps: -1 | 1): void }) {
           </>
         )}
       </Menu>
-      <button type="button" class="control icon-only wide-only" aria-label="Later" onClick={() => onShift(1)}>
+      <button
+        type="button"
+        class="control icon-only wide-only"
+        aria-label="Later"
+        disabled={isPresent(view.period, today(site.time_zone))}
+        onClick={() => props.onShift(1)}
+      >
         <Icon name="right" />
       </button>
     </div>
   );
 }
 
-/** Asks for two dates, and tells them with a comma between them. */
+/** A form for two dates. `onChosen` gets them with a comma between them. */
 function Dates(props: { from: string; to: string; onChosen(dates: string): void }) {
   const [from, setFrom] = useState(props.from);
   const [to, setTo] = useState(props.to);
@@ -208,15 +216,15 @@ function Dates(props: { from: string; to: string; onChosen(dates: string): void 
 const OTHER_DATES = "other";
 
 function Comparison({ testid }: { testid: string }) {
-  const { view, go } = useScreen();
+  const { view, go, choose: remember } = useScreen();
   const [asks, setAsks] = useState(false);
-  // Before all time there is nothing.
+  // Nothing precedes all time.
   if (view.page !== "overview" || view.period === "all") return null;
   const [from = "", to = ""] = view.comparing in COMPARISONS ? [] : view.comparing.split(",");
   const choose = (event: { currentTarget: HTMLSelectElement }) => {
     const chosen = event.currentTarget.value;
     if (chosen !== OTHER_DATES) return go({ comparing: chosen });
-    // What is compared stays as it is until the dates are known.
+    // The comparison changes once the dates are entered.
     event.currentTarget.value = view.comparing;
     setAsks(true);
   };
@@ -231,9 +239,20 @@ function Comparison({ testid }: { testid: string }) {
             </option>
           ))}
           {from && <option value={view.comparing}>vs {rangeLabel(from, to)}</option>}
-          <option value={OTHER_DATES}>vs other dates…</option>
+          <option value={OTHER_DATES}>vs custom dates…</option>
         </select>
       </label>
+      {view.comparing in COMPARISONS && view.comparing !== "none" && (
+        <label class="weekdays" title="Begin the other period with the same day of the week">
+          <input
+            type="checkbox"
+            data-testid={`${testid}-weekdays`}
+            checked={matchesWeekdays(view)}
+            onChange={(event) => remember(WEEKDAYS, event.currentTarget.checked ? "on" : "off")}
+          />
+          Weekdays
+        </label>
+      )}
       {asks && (
         <Dialog title="Compare with" testid="compare-dates" onClose={() => setAsks(false)}>
           <Dates

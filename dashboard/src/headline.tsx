@@ -1,15 +1,17 @@
-// The numbers of the whole period, each the switch of the chart below.
+// The totals of the period. A click on one shows it in the chart below.
 import { useEffect } from "preact/hooks";
-import type { Answer } from "./api";
-import { type Asked, comparisonOf, queryBase, reportBase, useAsked, useScreen } from "./asking";
+import type { Answer, Row } from "./api";
+import { comparisonOf, queryBase, reportBase } from "./requests";
+import { useQuery, useScreen } from "./use_api";
 import { Chart } from "./chart";
-import { localText, shown } from "./format";
-import { CONVERSION_RATE, HEADLINES, type Metric, REVENUE } from "./metrics";
+import { formatNumber } from "./format";
+import { Lines } from "./lines";
+import { AVERAGE_REVENUE, HEADLINES, type Metric, OF_A_GOAL, REVENUE, inCurrency } from "./metrics";
 import { STEPS, periodOfLabel, stepsOf } from "./periods";
-import { Change, Sources, Unanswered, Value } from "./parts";
+import { BotsLeftOut, Change, CurrencyNote, SmallGroups, ExportLinks, PanelState, Value } from "./ui";
 import { asValueFilter } from "./view";
 
-/** The metrics of the view: those of a goal, too, where one is looked at. */
+/** The metrics of the view. A goal's events have no page views and no bounces, so a goal has metrics of its own. */
 function useMetrics(): readonly Metric[] {
   const { view, site } = useScreen();
   const goals = view.filters.flatMap((filter) => {
@@ -18,24 +20,29 @@ function useMetrics(): readonly Metric[] {
   });
   if (!goals.length) return HEADLINES;
   const pays = site.goals.some((goal) => goal.revenue && goals.includes(goal.name));
-  return [...HEADLINES, CONVERSION_RATE, ...(pays ? [REVENUE] : [])];
+  return [...OF_A_GOAL, ...(pays ? [REVENUE, AVERAGE_REVENUE] : [])];
 }
 
 export function Headline() {
-  const { view, site, told, announce, choose, theme, go } = useScreen();
-  const metrics = useMetrics();
-  const names = metrics.map(({ name }) => name);
+  const { view, site, setCompleteUntil, announce, choose, theme, go } = useScreen();
+  const plain = useMetrics();
+  const names = plain.map(({ name }) => name);
   const compared = comparisonOf(view);
   const base = { ...queryBase(view), metrics: names };
 
   const totals = useQuery({ ...base, include: compared });
+  const meta = totals.answer?.meta;
+  const metrics = plain.map((metric) => inCurrency(metric, meta?.currency));
+  // Amounts in several currencies have no sum. Then each currency is queried.
+  const isMixed = meta?.currency === null && meta.currency_note !== undefined;
+  const each = useQuery(isMixed ? { ...base, dimensions: ["event:currency"] } : null);
   const range = totals.answer?.query.date_range ?? null;
   const steps = stepsOf(view.period, range);
   const step = steps.find((name) => name === view.choices["interval"]) ?? steps[0]!;
   const ready = range !== null || !["all", "year", "month"].includes(view.period) && !view.period.includes(",");
   const overTime = { ...base, dimensions: [step], include: { time_labels: true } };
   const series = useQuery(ready ? overTime : null);
-  // Asked for by itself: beside the rows of this period are only the times at which this period has events.
+  // A query of its own: `comparison` of this period's rows lacks the times at which this period has no events.
   const before = totals.current ? totals.answer?.meta.comparison_date_range : undefined;
   const earlier = useQuery(before ? { ...overTime, date_range: before } : null);
 
@@ -43,14 +50,14 @@ export function Headline() {
   const row = totals.answer?.results[0];
   useEffect(() => {
     if (!totals.answer) return;
-    told(totals.answer.meta.complete_until);
-    if (!totals.loading) announce(`${chosen.label}: ${shown(row?.metrics[metrics.indexOf(chosen)], chosen.unit)}`);
+    setCompleteUntil(totals.answer.meta.complete_until);
+    if (!totals.loading) announce(`${chosen.label}: ${formatNumber(row?.metrics[metrics.indexOf(chosen)], chosen.unit)}`);
   }, [totals.answer]);
 
   const lines = new Lines(series.answer, metrics, site.time_zone);
   const linesBefore = series.current && earlier.current && earlier.answer ? new Lines(earlier.answer, metrics, site.time_zone) : null;
   const at = metrics.indexOf(chosen);
-  // Of what is shown, which may be the answer before while the next is on its way.
+  // The query of what is drawn, which may be the one before.
   const drawn = series.answer?.query;
   const drawnStep = drawn?.dimensions[0] ?? step;
   const pick = (first: string, last: string) => {
@@ -71,15 +78,30 @@ export function Headline() {
           >
             <span class="label">{metric.label}</span>
             <strong>
-              <Value value={row?.metrics[index]} metric={metric} brief />
+              {isMixed && metric.unit === "money" && each.answer ? (
+                <EachCurrency answer={each.answer} metric={metric} />
+              ) : (
+                <Value value={row?.metrics[index]} metric={metric} brief />
+              )}
             </strong>
             <span class="below">
-              {row?.comparison && <Change percent={row.comparison.change[index]} metric={metric} />}
-              <Sparkline values={lines.of(index)} />
+              {row?.comparison && <Change change={changeOf(row, index, metric)} metric={metric} />}
+              <Sparkline values={lines.finished(index)} />
             </span>
           </button>
         ))}
       </div>
+      {site.key_kind === "read" && totals.current && row?.metrics[0] === 0 && !view.filters.length && (
+        <p class="notice" data-testid="no-events">
+          No visitors in this period{" "}
+          <button type="button" class="quiet" onClick={() => go({ page: "setup" })}>
+            Check the set-up
+          </button>
+        </p>
+      )}
+      <BotsLeftOut count={meta?.bots_left_out} />
+      <CurrencyNote note={meta?.currency_note} />
+      <SmallGroups sharing={(totals.answer?.meta.sharing?.withheld ? totals : series).answer?.meta.sharing} />
       {steps.length > 1 && (
         <label class="steps">
           <span class="unseen">Steps of the chart</span>
@@ -92,63 +114,57 @@ export function Headline() {
           </select>
         </label>
       )}
-      {series.answer && !(totals.problem ?? series.problem) ? (
+      {series.answer ? (
         <Chart
           metric={chosen}
           step={drawnStep}
           theme={theme}
           labels={lines.labels}
           values={lines.of(at)}
+          partial={lines.partial}
+          until={lines.until}
           earlierLabels={linesBefore?.labels ?? []}
           earlier={linesBefore && lines.labels.map((_, index) => linesBefore.of(at)[index] ?? null)}
           sources={
-            <Sources
-              title="The course"
+            <ExportLinks
+              title={`${chosen.label} over time`}
               report="overview"
               parameters={{ ...reportBase(view), interval: drawnStep.slice("time:".length) }}
-              meta={series.answer.meta}
+              query={overTime}
+              isAnswered
             />
           }
           onPick={pick}
         />
       ) : (
         <div class="chart waiting">
-          <Unanswered asked={totals.problem ? totals : series} />
+          <PanelState result={totals.problem ? totals : series} />
         </div>
       )}
     </section>
   );
 }
 
-/** A query, asked when it changes. */
-export function useQuery(body: object | null): Asked<Answer> {
-  const text = body && JSON.stringify(body);
-  return useAsked(text, (api, signal) => api.query(body!, signal));
+/** The change of a metric: of a rate the difference, as the percentage of a percentage misleads; of others in percent. */
+function changeOf({ metrics, comparison }: Row, at: number, metric: Metric): number | null {
+  if (metric.unit !== "percent") return comparison?.change[at] ?? null;
+  const [now, before] = [metrics[at] ?? null, comparison?.metrics[at] ?? null];
+  return now === null || before === null ? null : now - before;
 }
 
-/**
- * The values of each metric at every label of the axis. Where nothing happened, what is counted is 0; where it is not
- * known yet whether anything did, it is nothing.
- */
-class Lines {
-  readonly labels: readonly string[];
-  readonly #metrics: readonly Metric[];
-  readonly #rows: ReadonlyMap<string, readonly (number | null)[]>;
-  readonly #until: string;
-
-  constructor(answer: Answer | null, metrics: readonly Metric[], zone: string) {
-    this.labels = answer?.meta.time_labels ?? [];
-    this.#metrics = metrics;
-    this.#until = localText(answer?.meta.complete_until ?? new Date().toISOString(), zone);
-    this.#rows = new Map(answer?.results.map((row) => [row.dimensions[0]!, row.metrics]));
-  }
-
-  of(metric: number): readonly (number | null)[] {
-    const nothing = this.#metrics[metric]?.unit === "count" ? 0 : null;
-    return this.labels.map(
-      (label) => this.#rows.get(label)?.[metric] ?? (label.slice(0, 19) <= this.#until ? nothing : null),
-    );
-  }
+/** An amount in each of its currencies, one below the other. */
+function EachCurrency({ answer, metric }: { answer: Answer; metric: Metric }) {
+  const at = answer.query.metrics.indexOf(metric.name);
+  const rows = answer.results.filter((row) => row.dimensions[0] !== "(none)" && row.metrics[at] !== null);
+  return (
+    <span class="currencies">
+      {rows.map(({ dimensions: [code], metrics }) => (
+        <span key={code} data-currency={code} title={code!.startsWith("(") ? "No currency is named" : code}>
+          <Value value={metrics[at]} metric={code!.startsWith("(") ? metric : inCurrency(metric, code)} brief />
+        </span>
+      ))}
+    </span>
+  );
 }
 
 function Sparkline({ values }: { values: readonly (number | null)[] }) {

@@ -1,12 +1,12 @@
-// The keys, and how a click is read.
-import { KEYS } from "./keys";
-import { Dialog } from "./parts";
+// The keyboard shortcuts, and what clicks do.
+import { SHORTCUTS } from "./shortcuts";
+import { Dialog } from "./ui";
 
 export function Help({ onClose }: { onClose(): void }) {
   return (
-    <Dialog title="Keys" testid="help-dialog" onClose={onClose}>
+    <Dialog title="Keyboard shortcuts" testid="help-dialog" onClose={onClose}>
       <dl class="keys">
-        {KEYS.map(([key, label]) => (
+        {SHORTCUTS.map(([key, label]) => (
           <div key={key}>
             <dt>
               <kbd>{key}</kbd>
@@ -16,8 +16,9 @@ export function Help({ onClose }: { onClose(): void }) {
         ))}
       </dl>
       <p>
-        A click on a value looks at it alone; with <kbd>Shift</kbd>, at all others. Drag over the chart, or click a point of it,
-        to look at that time. With the chart in focus, the arrow keys read it point by point.
+        Click a value to filter by it. <kbd>Shift</kbd>-click excludes it,{" "}
+        <kbd>Ctrl</kbd>-click adds it to the values before. Click a point of the chart, or drag over it, to show
+        that time. While the chart has the focus, the arrow keys move from point to point.
       </p>
     </Dialog>
   );

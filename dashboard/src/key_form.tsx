@@ -1,16 +1,19 @@
-// The one question before anything is shown.
-import { useState } from "preact/hooks";
-import { chosenTheme } from "./keeping";
+// The form for the read key.
+import { useEffect, useRef, useState } from "preact/hooks";
+import { chosenTheme } from "./browser_storage";
 import { sharedSite } from "./view";
 
 export function KeyForm({ refused, onKey }: { refused: boolean; onKey(key: string): void }) {
   const [key, setKey] = useState("");
+  const input = useRef<HTMLInputElement>(null);
+  // `autofocus` works only while the page loads.
+  useEffect(() => input.current?.focus(), []);
   useState(() => chosenTheme(location));
   if (sharedSite(location.pathname) !== null) {
     return (
       <main class="alone">
         <p class="notice" role="alert">
-          This link opens nothing any more. Ask for a new one where you have it from.
+          This link no longer works. Ask whoever sent it for a new one.
         </p>
       </main>
     );
@@ -29,7 +32,7 @@ export function KeyForm({ refused, onKey }: { refused: boolean; onKey(key: strin
             type="password"
             name="read-key"
             autocomplete="current-password"
-            autofocus
+            ref={input}
             required
             aria-describedby="key-hint"
             aria-invalid={refused}
@@ -46,7 +49,7 @@ export function KeyForm({ refused, onKey }: { refused: boolean; onKey(key: strin
           Open
         </button>
         <p class="hint" id="key-hint">
-          It stands in the site’s document under <code>keys</code>, as one of kind <code>read</code>. It is kept until this tab is
+          Paste a key of kind <code>read</code> from <code>keys</code> in the site’s document. This tab forgets the key when it is
           closed.
         </p>
       </form>

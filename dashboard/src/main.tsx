@@ -1,4 +1,4 @@
-// The dashboard: asks for a read key once, then draws the screen from the address.
+// The dashboard's entry point.
 import { render } from "preact";
 import { App } from "./app";
 import "./styles/main.css";

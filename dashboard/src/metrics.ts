@@ -1,6 +1,7 @@
-// The numbers and what is grouped by, as they are named on the screen. What they mean is the API's matter.
+// Labels and units of metrics and dimensions. The API defines what they mean.
 
-export type Unit = "count" | "percent" | "seconds" | "ratio" | "money" | "parts";
+/** A unit of money includes its currency if that is known. */
+export type Unit = "count" | "percent" | "seconds" | "ratio" | "money" | `money ${string}` | "parts";
 
 export interface Metric {
   readonly name: string;
@@ -8,7 +9,7 @@ export interface Metric {
   readonly unit: Unit;
   /** For the narrow column of a table. */
   readonly heading: string;
-  /** Whether more of it is good news, bad news or neither. */
+  /** Whether an increase is good, bad or neither. */
   readonly more: "good" | "bad" | "neither";
 }
 
@@ -30,12 +31,19 @@ export const HEADLINES: readonly Metric[] = [
 ];
 export const CONVERSION_RATE = metric("conversion_rate", "Conversion rate", "percent", "good", "Rate");
 export const REVENUE = metric("total_revenue", "Revenue", "money");
+export const AVERAGE_REVENUE = metric("average_revenue", "Average revenue", "money");
+/** The metrics under a filter by goal. */
+export const OF_A_GOAL: readonly Metric[] = [
+  metric("visitors", "Unique conversions", "count"),
+  metric("events", "Conversions", "count"),
+  CONVERSION_RATE,
+];
 
 const OTHERS: readonly Metric[] = [
   CONVERSION_RATE,
   REVENUE,
   metric("events", "Events", "count", "neither"),
-  metric("average_revenue", "Average revenue", "money"),
+  AVERAGE_REVENUE,
   metric("group_conversion_rate", "Conversion rate", "percent"),
   metric("percentage", "Share of visitors", "percent", "neither", "%"),
   metric("entries", "Entries", "count"),
@@ -48,6 +56,11 @@ const OTHERS: readonly Metric[] = [
 ];
 
 const METRICS = new Map([...HEADLINES, ...OTHERS].map((one) => [one.name, one]));
+
+/** The metric in this currency, if it is money. */
+export function inCurrency(metric: Metric, currency: string | null | undefined): Metric {
+  return metric.unit === "money" && currency ? { ...metric, unit: `money ${currency}` } : metric;
+}
 
 /** A metric by its name. */
 export function metricOf(name: string): Metric {
@@ -62,7 +75,10 @@ export const DIMENSIONS: Readonly<Record<string, string>> = {
   "event:name": "Event",
   "event:goal": "Goal",
   "event:bot": "Bot",
+  "event:currency": "Currency",
   "event:dialect": "Sent by",
+  "person:id": "Person",
+  "person:known": "Known person",
   "visit:entry_page": "Entry page",
   "visit:exit_page": "Exit page",
   "visit:channel": "Channel",
@@ -87,7 +103,18 @@ export const DIMENSIONS: Readonly<Record<string, string>> = {
   "visit:screen": "Screen",
 };
 
-/** A dimension's name for people. */
+const among = (test: RegExp): readonly string[] => Object.keys(DIMENSIONS).filter((name) => test.test(name));
+/** Dimensions in groups, as they are offered. */
+export const DIMENSION_GROUPS: readonly (readonly [string, readonly string[]])[] = [
+  ["Pages", ["event:page", "visit:entry_page", "visit:exit_page", "event:page_title", "event:hostname"]],
+  ["Sources", among(/channel|source|medium|referrer|utm_/)],
+  ["Events", among(/event:(name|goal|currency|dialect|bot)/)],
+  ["Places", among(/country|region|city|language/)],
+  ["Devices", among(/device|browser|:os|screen/)],
+  ["People", among(/person:/)],
+];
+
+/** The label of a dimension. */
 export function dimensionLabel(name: string): string {
   return name.startsWith(PROPERTY) ? `Property ${name.slice(PROPERTY.length)}` : (DIMENSIONS[name] ?? name);
 }

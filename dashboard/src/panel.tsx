@@ -1,64 +1,69 @@
-// A panel: the first values of a dimension with their numbers. A click on one looks at it alone.
+// A panel: the first values of a dimension with their numbers. A click on a value filters by it.
 import { useState } from "preact/hooks";
-import type { Answer, Row } from "./api";
-import { type Asked, queryBase, reportBase, useScreen } from "./asking";
+import type { Answer } from "./api";
+import { opensProperties, queryBase, reportBase } from "./requests";
+import { type Result, useConnection, useQuery, useScreen } from "./use_api";
 import { csvOf } from "./csv";
 import { valueLabel } from "./format";
-import { useQuery } from "./headline";
-import { type Metric, PROPERTY, dimensionLabel, metricOf } from "./metrics";
+import { PROPERTY, dimensionLabel, inCurrency, metricOf } from "./metrics";
 import type { PanelOf, Tab } from "./panels";
-import { Dialog, Sources, Tabs, Unanswered, Value } from "./parts";
-import { withFilter } from "./view";
+import { Dialog, SmallGroups, ExportLinks, Tabs, PanelState, Value } from "./ui";
+import { ValueTable } from "./value_table";
+import { usePropertyNames } from "./property_names";
+import { withFilter, withMoreValues } from "./view";
 
 const ROWS = 9;
+const GOAL = "event:goal";
+const NO_GOALS = "No goals yet. Define some under goals in the site’s document";
 const MORE_ROWS = 100;
 
 export function Panel({ panel }: { panel: PanelOf }) {
-  const { api, view, choose } = useScreen();
+  const { api } = useConnection();
+  const { view, site, choose } = useScreen();
   const [opened, setOpened] = useState(false);
-  const named = panel.tabs.find(({ id }) => id === view.choices[panel.id]) ?? panel.tabs[0]!;
+  const tabs = panel.tabs.filter(({ dimension }) => dimension !== PROPERTY || opensProperties(site));
+  const named = tabs.find(({ id }) => id === view.choices[panel.id]) ?? tabs[0]!;
   const property = view.choices["property"] ?? "";
   const tab = { ...named, dimension: named.dimension === PROPERTY ? PROPERTY + property : named.dimension };
   const asks = tab.dimension !== PROPERTY;
-  const asked = useQuery(
-    asks
-      ? { ...queryBase(view), metrics: tab.metrics, dimensions: [tab.dimension], pagination: { limit: ROWS } }
-      : null,
-  );
+  const query = { ...queryBase(view), metrics: tab.metrics, dimensions: [tab.dimension], pagination: { limit: ROWS } };
+  const result = useQuery(asks ? query : null);
   const file = async () => {
     const body = { ...queryBase(view), metrics: tab.metrics, dimensions: [tab.dimension] };
     const { results } = await api.query(body, new AbortController().signal);
     return csvOf([property, ...tab.metrics], results.map((row) => [...row.dimensions, ...row.metrics]));
   };
   return (
-    <section class="card panel" aria-label={panel.title} aria-busy={asked.loading} data-testid={`panel-${panel.id}`}>
+    <section class="card panel" aria-label={panel.title} aria-busy={result.loading} data-testid={`panel-${panel.id}`}>
       <header>
         <h2>{panel.title}</h2>
-        {panel.tabs.length > 1 && (
+        {tabs.length > 1 && (
           <Tabs
             label={panel.title}
-            tabs={panel.tabs}
+            tabs={tabs}
             chosen={named.id}
-            onChoose={(id) => choose(panel.id, id === panel.tabs[0]!.id ? "" : id)}
+            onChoose={(id) => choose(panel.id, id === tabs[0]!.id ? "" : id)}
           />
         )}
       </header>
       {named.dimension === PROPERTY && <PropertyName />}
       <div class="rows">
-        {asks && <Rows asked={asked} />}
-        {!asks && <p class="notice">Name a property of your events to see its values</p>}
+        {asks && <Rows result={result} empty={tab.dimension === GOAL && !site.goals.length ? NO_GOALS : undefined} />}
+        {asks && !result.problem && <SmallGroups sharing={result.answer?.meta.sharing} />}
+        {!asks && <PropertyNames />}
       </div>
       <footer>
-        <button type="button" class="quiet" disabled={!asked.answer?.results.length} onClick={() => setOpened(true)}>
+        <button type="button" class="quiet" disabled={!result.answer?.results.length} onClick={() => setOpened(true)}>
           Details<span class="unseen"> of {tab.label}</span>
         </button>
         <span class="space" />
-        <Sources
+        <ExportLinks
           title={tab.label}
           report={tab.report ?? tab.id}
           parameters={reportBase(view)}
           file={tab.report === null ? file : undefined}
-          meta={asked.answer?.meta}
+          query={query}
+          isAnswered={asks && result.answer !== null}
         />
       </footer>
       {opened && <Details tab={tab} onClose={() => setOpened(false)} />}
@@ -82,73 +87,62 @@ function PropertyName() {
   );
 }
 
-/** A filter for a value of the dimension, set by one click; with Alt or Shift held, for all others. */
-export function useNarrowing(): (dimension: string, value: string, event?: MouseEvent) => void {
-  const { view, go } = useScreen();
-  return (dimension, value, event) =>
-    go({
-      filters: withFilter(view.filters, [event?.altKey || event?.shiftKey ? "is_not" : "is", dimension, [value]]),
-    });
-}
-
-function Rows({ asked, empty, onChosen }: { asked: Asked<Answer>; empty?: string; onChosen?(): void }) {
-  const { answer } = asked;
-  if (asked.problem || !answer?.results.length) return <Unanswered asked={asked} empty={empty} />;
-  // Under the names of its own question, which may be the one before.
-  const { dimensions, metrics } = answer.query;
-  return <Values rows={answer.results} dimension={dimensions[0]!} metrics={metrics.map(metricOf)} onChosen={onChosen} />;
-}
-
-function Values(props: {
-  rows: readonly Row[];
-  dimension: string;
-  metrics: readonly Metric[];
-  onChosen?: (() => void) | undefined;
-}) {
-  const narrow = useNarrowing();
-  const { rows, dimension, metrics } = props;
-  const most = Math.max(...rows.map((row) => row.metrics[0] ?? 0), 1);
+/** The names of properties, to choose one. */
+function PropertyNames() {
+  const { choose } = useScreen();
+  const names = usePropertyNames();
+  if (!names.length) return <p class="notice">Enter a property of your events to see its values</p>;
+  const events = metricOf("events");
   return (
-    <table class="values">
-      <thead>
-        <tr>
-          <th scope="col">{dimensionLabel(dimension)}</th>
-          {metrics.map((metric) => (
-            <th scope="col" class="number" key={metric.name}>
-              {metric.heading === metric.label ? metric.label : <abbr title={metric.label}>{metric.heading}</abbr>}
-            </th>
-          ))}
-        </tr>
-      </thead>
-      <tbody>
-        {rows.map((row) => {
-          const value = row.dimensions[0]!;
-          return (
-            <tr key={value} data-testid="row" data-value={value}>
-              <th scope="row">
-                <span class="bar" style={{ width: `${((row.metrics[0] ?? 0) / most) * 100}%` }} />
-                <button
-                  type="button"
-                  title={value}
-                  aria-label={`Filter: ${dimensionLabel(dimension)} is ${valueLabel(dimension, value)}`}
-                  onClick={(event) => {
-                    narrow(dimension, value, event);
-                    props.onChosen?.();
-                  }}
-                >
-                  {valueLabel(dimension, value)}
-                </button>
-              </th>
-              {metrics.map((metric, index) => (
-                <td class="number" key={metric.name}>
-                  <Value value={row.metrics[index]} metric={metric} brief />
-                </td>
-              ))}
-            </tr>
-          );
-        })}
-      </tbody>
-    </table>
+    <ValueTable
+      heading="Property"
+      action="Show values of"
+      columns={[events]}
+      rows={names.slice(0, ROWS).map(({ name, events: count }) => ({
+        value: name,
+        label: name,
+        size: count ?? 0,
+        cells: [<Value value={count} metric={events} brief />],
+      }))}
+      onChoose={(name) => choose("property", name)}
+    />
+  );
+}
+
+/** Adds a filter by a value: with Alt or Shift one that excludes it, with Ctrl or ⌘ beside the values before. */
+export function useFilterBy(): (dimension: string, value: string, event?: MouseEvent) => void {
+  const { view, go } = useScreen();
+  return (dimension, value, event) => {
+    const operator = event?.altKey || event?.shiftKey ? "is_not" : "is";
+    const add = event?.ctrlKey || event?.metaKey ? withMoreValues : withFilter;
+    go({ filters: add(view.filters, [operator, dimension, [value]]) });
+  };
+}
+
+function Rows({ result, empty, onChosen }: { result: Result<Answer>; empty?: string | undefined; onChosen?(): void }) {
+  const filterBy = useFilterBy();
+  const { answer } = result;
+  if (answer?.meta.sharing?.withheld) return null;
+  if (!answer?.results.length) return <PanelState result={result} empty={empty} />;
+  // The columns are those of the answer, which may belong to the request before.
+  const { dimensions, metrics: names } = answer.query;
+  const dimension = dimensions[0]!;
+  const metrics = names.map((name) => inCurrency(metricOf(name), answer.meta.currency));
+  return (
+    <ValueTable
+      heading={dimensionLabel(dimension)}
+      columns={metrics}
+      rows={answer.results.map(({ dimensions: [value = ""], metrics: numbers }) => ({
+        value,
+        label: valueLabel(dimension, value),
+        size: numbers[0] ?? 0,
+        cells: metrics.map((metric, index) => <Value value={numbers[index]} metric={metric} brief />),
+      }))}
+      onChoose={(value, event) => {
+        filterBy(dimension, value, event);
+        onChosen?.();
+      }}
+    />
   );
 }
 
@@ -159,7 +153,7 @@ function Details({ tab, onClose }: { tab: Tab; onClose(): void }) {
   const base = queryBase(view);
   const filters = text ? [...view.filters, ["contains", tab.dimension, [text]]] : view.filters;
   const names = [...tab.metrics, ...tab.more];
-  const asked = useQuery({
+  const result = useQuery({
     ...base,
     filters,
     metrics: names,
@@ -167,7 +161,7 @@ function Details({ tab, onClose }: { tab: Tab; onClose(): void }) {
     pagination: { limit: MORE_ROWS, offset },
     include: { total_rows: true },
   });
-  const total = asked.answer?.meta.total_rows ?? 0;
+  const total = result.answer?.meta.total_rows ?? 0;
   const search = (event: Event) => {
     setText((event.currentTarget as HTMLInputElement).value);
     setOffset(0);
@@ -178,15 +172,15 @@ function Details({ tab, onClose }: { tab: Tab; onClose(): void }) {
         <span class="unseen">Search</span>
         <input type="search" placeholder="Search" value={text} onChange={search} />
       </label>
-      <div class="scroll" tabIndex={0} role="region" aria-label={tab.label} aria-busy={asked.loading}>
-        <Rows asked={asked} empty="Nothing found" onChosen={onClose} />
+      <div class="scroll" tabIndex={0} role="region" aria-label={tab.label} aria-busy={result.loading}>
+        <Rows result={result} empty="Nothing found" onChosen={onClose} />
       </div>
       <Pages offset={offset} size={MORE_ROWS} isLast={offset + MORE_ROWS >= total} total={total} onMove={setOffset} />
     </Dialog>
   );
 }
 
-/** The way through a long list. */
+/** Previous and next page of a long list. */
 export function Pages(props: {
   offset: number;
   size: number;

@@ -1,15 +1,15 @@
-// What the panels show: each tab is a dimension, its numbers, and the report that gives the same as a file.
+// Definitions of the panels. Each tab has a dimension, its metrics, and the report with the same numbers.
 import { PROPERTY } from "./metrics";
 
 export interface Tab {
   readonly id: string;
   readonly label: string;
   readonly dimension: string;
-  /** The first orders the rows and draws their bars. */
+  /** The first one sorts the rows and sizes their bars. */
   readonly metrics: readonly string[];
-  /** More of them for the whole list. */
+  /** Further metrics in Details. */
   readonly more: readonly string[];
-  /** Null where no report has the same. */
+  /** Null if no report has these numbers. */
   readonly report: string | null;
 }
 

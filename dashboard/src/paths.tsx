@@ -1,13 +1,14 @@
-// Where visits go from a page or an event, or where they come from: one column for each step, each led on by a choice.
+// Paths: the next or previous steps of visits from a page or an event. A click on a node shows the steps after it.
 import { useState } from "preact/hooks";
-import { sequenceBase, useReport, useScreen } from "./asking";
-import { shown } from "./format";
+import { sequenceBase } from "./requests";
+import { useReport, useScreen } from "./use_api";
+import { formatNumber } from "./format";
 import type { Records } from "./records";
 import { Choice, ReportPanel } from "./report_panel";
 
 const LENGTH = 4;
 const BRANCHES = 8;
-const DIRECTIONS: Record<string, string> = { forward: "What comes after", backward: "What comes before" };
+const DIRECTIONS: Record<string, string> = { forward: "Next steps", backward: "Previous steps" };
 
 interface Node {
   readonly name: string;
@@ -26,13 +27,13 @@ export function PathsPanel() {
     fold_repeats: "1",
     ...startOf(start),
   };
-  const asked = useReport("paths", parameters);
+  const result = useReport("paths", parameters);
   return (
     <ReportPanel
       title="Paths"
       report="paths"
       parameters={parameters}
-      asked={asked}
+      result={result}
       width="across"
       controls={
         <>
@@ -46,8 +47,8 @@ export function PathsPanel() {
             <span class="unseen">Page or event</span>
             <input
               class="control"
-              placeholder={direction === "forward" ? "the visit’s start" : "the visit’s end"}
-              title="A page as /cart, or the name of an event"
+              placeholder={direction === "forward" ? "Start: any page" : "End: any page"}
+              title="A page such as /cart, or the name of an event"
               value={start}
               onChange={(event) => choose("start", event.currentTarget.value.trim())}
             />
@@ -60,7 +61,7 @@ export function PathsPanel() {
   );
 }
 
-/** A page begins with a slash, all else is an event. */
+/** A text that begins with a slash is a page, any other an event. */
 function startOf(text: string): Record<string, string> {
   if (!text) return {};
   return text.startsWith("/") ? { page: text } : { event: text };
@@ -68,18 +69,18 @@ function startOf(text: string): Record<string, string> {
 
 type Branches = ReadonlyMap<string, readonly Node[]>;
 
-/** What comes after each path, by the path as JSON. */
+/** The nodes after each path, by the path as JSON. */
 function branchesOf(records: Records): Branches {
-  const found = new Map<string, Node[]>();
+  const branches = new Map<string, Node[]>();
   for (const row of records.rows) {
     const path = records.texts(row, "path");
     const before = JSON.stringify(path.slice(0, -1));
     const node = { name: path.at(-1)!, reached: records.number(row, "reached") ?? 0 };
-    found.set(before, [...(found.get(before) ?? []), node]);
+    branches.set(before, [...(branches.get(before) ?? []), node]);
   }
-  // What leads no further stands below what does.
-  for (const nodes of found.values()) nodes.sort((one, other) => +goesOn(other.name) - +goesOn(one.name));
-  return found;
+  // Nodes without a next step come last.
+  for (const nodes of branches.values()) nodes.sort((one, other) => +hasNextStep(other.name) - +hasNextStep(one.name));
+  return branches;
 }
 
 function Columns({ branches }: { branches: Branches }) {
@@ -89,9 +90,9 @@ function Columns({ branches }: { branches: Branches }) {
   while (columns.length < LENGTH) {
     const nodes = branches.get(JSON.stringify(before));
     if (!nodes) break;
-    // Where nothing is chosen, the most frequent way leads on.
+    // Without a choice, the most frequent node leads on.
     const named = chosen[before.length];
-    const at = nodes.some(({ name }) => name === named) ? named : nodes.find(({ name }) => goesOn(name))?.name;
+    const at = nodes.some(({ name }) => name === named) ? named : nodes.find(({ name }) => hasNextStep(name))?.name;
     columns.push({ before, nodes, at });
     if (at === undefined) break;
     before = [...before, at];
@@ -103,20 +104,20 @@ function Columns({ branches }: { branches: Branches }) {
         return (
           <ol key={step} aria-label={`Step ${step + 1}`}>
             {nodes.map(({ name, reached }) => {
-              const { kind, label } = told(name);
+              const { kind, label } = nodeLabel(name);
               return (
                 <li key={name} data-testid="path" data-value={JSON.stringify([...path, name])}>
                   <button
                     type="button"
                     class={`node ${kind}`}
                     aria-pressed={name === at}
-                    disabled={!goesOn(name) || step === LENGTH - 1}
+                    disabled={!hasNextStep(name) || step === LENGTH - 1}
                     title={label}
                     onClick={() => setChosen([...path, name])}
                   >
                     <span class="bar" style={{ inlineSize: `${(reached / most) * 100}%` }} />
                     <span class="name">{label}</span>
-                    <data value={String(reached)}>{shown(reached, "count")}</data>
+                    <data value={String(reached)}>{formatNumber(reached, "count")}</data>
                   </button>
                 </li>
               );
@@ -128,12 +129,12 @@ function Columns({ branches }: { branches: Branches }) {
   );
 }
 
-const goesOn = (name: string): boolean => name !== "other" && name !== "end";
+const hasNextStep = (name: string): boolean => name !== "other" && name !== "end";
 
-/** `page /cart` and `event purchase`, told apart; and the two that are neither. */
-function told(name: string): { kind: string; label: string } {
+/** The kind and the label of a node: `page /cart`, `event purchase`, `other` or `end`. */
+function nodeLabel(name: string): { kind: string; label: string } {
   if (name === "other") return { kind: "rest", label: "Other" };
-  if (name === "end") return { kind: "rest", label: "Nothing more" };
+  if (name === "end") return { kind: "rest", label: "Exit" };
   const [kind = "", ...label] = name.split(" ");
   return { kind, label: label.join(" ") };
 }

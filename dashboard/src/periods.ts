@@ -1,4 +1,4 @@
-// Ranges of time that can be chosen, their keys, and the steps that a range is shown in.
+// Ranges of time, their keyboard shortcuts, and the steps of the chart's axis.
 
 export interface NamedPeriod {
   readonly name: string;
@@ -7,6 +7,7 @@ export interface NamedPeriod {
 }
 
 export const REALTIME = "realtime";
+const MOVING = ["24h", REALTIME];
 export const PERIODS: readonly (readonly NamedPeriod[])[] = [
   [
     { name: "day", label: "Today", key: "D" },
@@ -27,6 +28,11 @@ export const PERIODS: readonly (readonly NamedPeriod[])[] = [
     { name: "all", label: "All time", key: "A" },
   ],
 ];
+/** The periods that a key of this kind opens. A share key opens whole days only. */
+export function periodsOf(kind: "read" | "share"): readonly (readonly NamedPeriod[])[] {
+  return kind === "read" ? PERIODS : PERIODS.map((group) => group.filter(({ name }) => !MOVING.includes(name)));
+}
+
 export const NAMED = new Map(PERIODS.flat().map((period) => [period.name, period]));
 
 /** The range as a query takes it. */
@@ -34,8 +40,8 @@ export function dateRange(period: string): string | readonly string[] {
   return period.includes(",") ? period.split(",") : period;
 }
 
-/** Whether it goes on while it is looked at. */
-export function goesOn(period: string): boolean {
+/** Whether the period includes the present, so that its numbers change. */
+export function isRunning(period: string): boolean {
   return !period.includes(",") && period !== "yesterday";
 }
 
@@ -49,13 +55,36 @@ export function daysIn(range: readonly [string, string]): number {
   return Math.round((dayOf(range[1]) - dayOf(range[0])) / DAY_MS) + 1;
 }
 
-/** The range of the same length before it, or after it. */
-export function shifted(range: readonly [string, string], steps: -1 | 1): string {
-  const by = steps * daysIn(range) * DAY_MS;
-  return `${textOf(dayOf(range[0]) + by)},${textOf(dayOf(range[1]) + by)}`;
+const UP_TO_TODAY: Readonly<Record<number, string>> = { 1: "day", 7: "7d", 28: "28d", 30: "30d", 91: "91d" };
+
+/**
+ * The previous or the next range of the same length. One that ends today gets its name. Null if it would begin after
+ * today. `today` is a date in the site's time zone.
+ */
+export function shifted(range: readonly [string, string], steps: -1 | 1, today: string): string | null {
+  const days = daysIn(range);
+  const [first, last] = range.map((text) => dayOf(text) + steps * days * DAY_MS) as [number, number];
+  const end = dayOf(today);
+  if (first > end) return null;
+  if (last < end) return `${textOf(first)},${textOf(last)}`;
+  return UP_TO_TODAY[days] ?? `${textOf(first)},${today}`;
 }
 
-/** The days that a label of a step of time covers, within the range. */
+/** Whether the period ends today or later. `today` is a date in the site's time zone. */
+export function isPresent(period: string, today: string): boolean {
+  return period.includes(",") ? dayOf(period.split(",")[1]!) >= dayOf(today) : period !== "yesterday";
+}
+
+const LONG = new Set(["28d", "30d", "91d", "month", "year", "12mo"]);
+const LONG_DAYS = 28;
+
+/** Whether the period is long enough to compare Mondays with Mondays by default. */
+export function isLong(period: string): boolean {
+  if (!period.includes(",")) return LONG.has(period);
+  return daysIn(period.split(",") as [string, string]) >= LONG_DAYS;
+}
+
+/** The days that a label of the axis covers within the range; null if the range is shorter than that. */
 export function periodOfLabel(step: string, label: string, range: readonly [string, string]): string | null {
   const first = dayOf(label);
   if (step === "time:hour" || step === "time:minute") return daysIn(range) > 1 ? `${textOf(first)},${textOf(first)}` : null;
@@ -77,7 +106,7 @@ export const STEPS: Readonly<Record<string, string>> = {
   "time:month": "Months",
 };
 
-/** The steps that a range may be shown in, the one it is shown in by itself first. */
+/** The steps that the chart offers for a range, the default first. */
 export function stepsOf(period: string, range: readonly [string, string] | null): readonly string[] {
   if (period === REALTIME) return ["time:minute"];
   if (["day", "yesterday", "24h"].includes(period)) return ["time:hour"];

@@ -1,4 +1,4 @@
-// Rows of a report by their columns' names.
+// Access to the cells of a report by column name.
 import type { Report } from "./api";
 
 export class Records {
@@ -12,7 +12,7 @@ export class Records {
     return this.report.rows;
   }
 
-  /** The cell as a number; null where there is none. */
+  /** The cell as a number; null if it is empty. */
   number(row: readonly unknown[], column: string): number | null {
     const value = row[this.#columns.get(column) ?? -1];
     return value === null || value === undefined ? null : Number(value);

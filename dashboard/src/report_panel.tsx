@@ -1,30 +1,30 @@
 // A card that shows one report.
 import type { ComponentChildren } from "preact";
-import type { Asked } from "./asking";
+import type { Result } from "./use_api";
 import type { Report } from "./api";
-import { Sources, Unanswered } from "./parts";
+import { ExportLinks, PanelState } from "./ui";
 import { Records } from "./records";
 
 export function ReportPanel(props: {
   title: string;
   report: string;
   parameters: Record<string, string>;
-  asked: Asked<Report>;
+  result: Result<Report>;
   width: "across" | "wider" | "narrower";
-  /** What the report is asked by, chosen here. */
+  /** Choices of the report's parameters. */
   controls?: ComponentChildren;
-  /** Whether rows mean nothing beside other choices than those they were asked by. */
+  /** Whether to hide the answer to other parameters while the next one loads. */
   hidesOld?: boolean;
   children: (records: Records) => ComponentChildren;
 }) {
-  const { title, report, asked } = props;
-  const { answer, problem } = asked;
-  const isShown = answer?.rows.length && !problem && (asked.current || !props.hidesOld);
+  const { title, report, result } = props;
+  const { answer } = result;
+  const isShown = answer?.rows.length && (result.current || !props.hidesOld);
   return (
     <section
       class={`card panel ${props.width}`}
       aria-label={title}
-      aria-busy={asked.loading}
+      aria-busy={result.loading}
       data-testid={`panel-${report}`}
     >
       <header>
@@ -32,16 +32,16 @@ export function ReportPanel(props: {
         {props.controls && <span class="space" />}
         {props.controls}
       </header>
-      <div class="rows">{isShown ? props.children(new Records(answer)) : <Unanswered asked={asked} />}</div>
+      <div class="rows">{isShown ? props.children(new Records(answer)) : <PanelState result={result} />}</div>
       <footer>
         <span class="space" />
-        <Sources title={title} report={report} parameters={props.parameters} meta={answer?.meta} />
+        <ExportLinks title={title} report={report} parameters={props.parameters} isAnswered={answer !== null} />
       </footer>
     </section>
   );
 }
 
-/** One of a few, by its id. */
+/** A choice of one option, by its id. */
 export function Choice(props: {
   label: string;
   chosen: string;

@@ -1,25 +1,28 @@
-// Who came back, and how often visitors come at all.
-import { sequenceBase, useReport, useScreen } from "./asking";
-import { longTimeLabel, shown, timeLabel } from "./format";
+// Retention: how many visitors came back, and how often.
+import { sequenceBase } from "./requests";
+import { useReport, useScreen } from "./use_api";
+import { formatNumber, longTimeLabel, timeLabel } from "./format";
 import type { Records } from "./records";
 import { Choice, ReportPanel } from "./report_panel";
+import { ValueTable } from "./value_table";
 
 const UNITS: Record<string, string> = { day: "By day", week: "By week", month: "By month" };
 const MOST_COLUMNS = 12;
 const MOST_VISITS = "10";
+const COLUMNS = [{ label: "Visitors" }, { label: "Share of visitors", heading: "%" }];
 
 export function RetentionPanel() {
   const { view, choose } = useScreen();
   const start = ["12mo", "year", "all"].includes(view.period) ? "month" : "week";
   const unit = view.choices["retention"] || start;
   const parameters = { ...sequenceBase(view), unit };
-  const asked = useReport("retention", parameters);
+  const result = useReport("retention", parameters);
   return (
     <ReportPanel
       title="Retention"
       report="retention"
       parameters={parameters}
-      asked={asked}
+      result={result}
       width="wider"
       hidesOld
       controls={
@@ -41,11 +44,11 @@ function Grid({ records, unit }: { records: Records; unit: string }) {
   const most = Math.max(...records.rows.map((row) => records.number(row, "units_later") ?? 0));
   const columns = Array.from({ length: Math.min(most + 1, MOST_COLUMNS) }, (_, later) => later);
   return (
-    <div class="scroll" tabIndex={0} role="region" aria-label="Retention, in percent of those who first came then">
+    <div class="scroll" tabIndex={0} role="region" aria-label="Retention, in percent of the visitors of each first visit">
       <table class="grid">
         <thead>
           <tr>
-            <th scope="col">First came</th>
+            <th scope="col">First visit</th>
             <th scope="col" class="number">
               Visitors
             </th>
@@ -62,15 +65,15 @@ function Grid({ records, unit }: { records: Records; unit: string }) {
               <th scope="row" title={longTimeLabel(`time:${unit}`, cohort)}>
                 {timeLabel(`time:${unit}`, cohort)}
               </th>
-              <td class="number">{shown(records.number(rows[0]!, "size"), "count")}</td>
+              <td class="number">{formatNumber(records.number(rows[0]!, "size"), "count")}</td>
               {columns.map((later) => {
                 const row = rows.find((one) => records.number(one, "units_later") === later);
                 if (!row) return <td key={later} class="none" />;
                 const percent = records.number(row, "percent") ?? 0;
                 return (
-                  <td key={later} title={`${shown(records.number(row, "reached"), "count")} visitors`}>
+                  <td key={later} title={`${formatNumber(records.number(row, "reached"), "count")} visitors`}>
                     <span class="shade" style={{ opacity: (percent / 100) * 0.5 }} />
-                    <data value={String(percent)}>{shown(Math.round(percent), "percent")}</data>
+                    <data value={String(percent)}>{formatNumber(percent, "count")}%</data>
                   </td>
                 );
               })}
@@ -85,49 +88,21 @@ function Grid({ records, unit }: { records: Records; unit: string }) {
 export function FrequencyPanel() {
   const { view } = useScreen();
   const parameters = sequenceBase(view);
-  const asked = useReport("frequency", parameters);
+  const result = useReport("frequency", parameters);
   return (
-    <ReportPanel title="Visits per visitor" report="frequency" parameters={parameters} asked={asked} width="narrower">
+    <ReportPanel title="Visits per visitor" report="frequency" parameters={parameters} result={result} width="narrower">
       {(records) => {
-        const most = Math.max(...records.rows.map((row) => records.number(row, "reached") ?? 0), 1);
-        return (
-          <table class="values">
-            <thead>
-              <tr>
-                <th scope="col">Visits</th>
-                <th scope="col" class="number">
-                  Visitors
-                </th>
-                <th scope="col" class="number">
-                  <abbr title="Share of visitors">%</abbr>
-                </th>
-              </tr>
-            </thead>
-            <tbody>
-              {records.rows.map((row, index) => {
-                const reached = records.number(row, "reached") ?? 0;
-                const percent = records.number(row, "percent");
-                return (
-                  <tr key={index} data-testid="row">
-                    <th scope="row">
-                      <span class="bar" style={{ width: `${(reached / most) * 100}%` }} />
-                      <span class="plain-value">
-                        {records.text(row, "visits")}
-                        {records.text(row, "visits") === MOST_VISITS && " or more"}
-                      </span>
-                    </th>
-                    <td class="number">
-                      <data value={String(reached)}>{shown(reached, "count")}</data>
-                    </td>
-                    <td class="number">
-                      <data value={String(percent)}>{shown(percent, "percent")}</data>
-                    </td>
-                  </tr>
-                );
-              })}
-            </tbody>
-          </table>
-        );
+        const rows = records.rows.map((row) => {
+          const visits = records.text(row, "visits");
+          const reached = records.number(row, "reached") ?? 0;
+          const percent = records.number(row, "percent");
+          const cells = [
+            <data value={String(reached)}>{formatNumber(reached, "count")}</data>,
+            <data value={String(percent)}>{formatNumber(percent, "percent")}</data>,
+          ];
+          return { value: visits, label: visits === MOST_VISITS ? `${visits} or more` : visits, size: reached, cells };
+        });
+        return <ValueTable heading="Visits" columns={COLUMNS} rows={rows} />;
       }}
     </ReportPanel>
   );

@@ -1,10 +1,20 @@
-// What is looked at. All of it stands in the address, so that the back button, a bookmark and a link to a colleague work.
+// The view: site, page, period, comparison, filters and choices. The address contains all of it, so that the back button,
+// bookmarks and links work.
+import { filterOf, filterText, parameter } from "./filter_address";
 
 export type Comparator = "is" | "is_not" | "contains" | "contains_not" | "matches" | "matches_not";
-/** As `POST /api/query` takes it: nested lists. */
+export const OPERATORS: Record<Comparator, string> = {
+  is: "is",
+  is_not: "is not",
+  contains: "contains",
+  contains_not: "does not contain",
+  matches: "matches",
+  matches_not: "does not match",
+};
+/** A filter of `POST /api/query`: nested lists. */
 export type Filter = readonly unknown[];
 export type ValueFilter = readonly [Comparator, string, readonly string[]];
-export type Page = "overview" | "visits" | "failed_events" | "event_definitions" | "reconciliation";
+export type Page = "overview" | "visits" | "setup" | "failed_events" | "event_definitions" | "reconciliation";
 
 export const PAGES: Record<Page, string> = {
   overview: "Overview",
@@ -12,14 +22,15 @@ export const PAGES: Record<Page, string> = {
   failed_events: "Failed events",
   event_definitions: "Event definitions",
   reconciliation: "Reconciliation",
+  setup: "Set-up",
 };
 export const COMPARISONS: Record<string, string> = {
   previous_period: "Previous period",
-  year_over_year: "Year over year",
+  year_over_year: "Same period last year",
   none: "No comparison",
 };
 
-/** Two dates, as they stand in an address. */
+/** Two dates in an address. */
 const DATES = /^\d{4}-\d\d-\d\d,\d{4}-\d\d-\d\d$/;
 
 export interface View {
@@ -30,11 +41,11 @@ export interface View {
   /** One of COMPARISONS, or two dates with a comma between them. */
   readonly comparing: string;
   readonly filters: readonly Filter[];
-  /** What was chosen in a panel: its tab, a funnel, the length of a step of time. */
+  /** Choices in panels: a tab, a funnel, the step of the chart. */
   readonly choices: Readonly<Record<string, string>>;
 }
 
-export const START: View = {
+export const DEFAULT_VIEW: View = {
   site: "",
   page: "overview",
   period: "28d",
@@ -43,54 +54,57 @@ export const START: View = {
   choices: {},
 };
 
-/** The view of an address. What cannot be read of it is as at the start. */
+/** The view of an address. Parts that cannot be read get their defaults. */
 export function viewOf(location: { pathname: string; search: string }): View {
   const parameters = new URLSearchParams(location.search);
   const choices: Record<string, string> = {};
   for (const [name, value] of parameters) choices[name] = value;
-  const { site = "", view = "", period = START.period, compare = "", filters = "", ...rest } = choices;
+  const { site = "", view = "", period = DEFAULT_VIEW.period, compare = "", filters = "", f: _, ...rest } = choices;
   return {
     site: sharedSite(location.pathname) ?? site,
-    page: view in PAGES ? (view as Page) : START.page,
+    page: view in PAGES ? (view as Page) : DEFAULT_VIEW.page,
     period,
-    comparing: compare in COMPARISONS || DATES.test(compare) ? compare : START.comparing,
-    filters: filtersOf(filters),
+    comparing: compare in COMPARISONS || DATES.test(compare) ? compare : DEFAULT_VIEW.comparing,
+    filters: [...filtersOf(filters), ...parameters.getAll("f").flatMap((text) => isFilter(filterOf(text)))],
     choices: rest,
   };
 }
 
-/** The address of a view, without what is as at the start. */
+/** The address of a view, without defaults. */
 export function addressOf(view: View, location: { pathname: string; hash: string }): string {
-  const parameters = new URLSearchParams();
+  const parameters: string[] = [];
   const set = (name: string, value: string, start: string) => {
-    if (value !== start) parameters.set(name, value);
+    if (value !== start) parameters.push(parameter(name, value));
   };
-  if (sharedSite(location.pathname) === null) set("site", view.site, START.site);
-  set("view", view.page, START.page);
-  set("period", view.period, START.period);
-  set("compare", view.comparing, START.comparing);
+  if (sharedSite(location.pathname) === null) set("site", view.site, DEFAULT_VIEW.site);
+  set("view", view.page, DEFAULT_VIEW.page);
+  set("period", view.period, DEFAULT_VIEW.period);
+  set("compare", view.comparing, DEFAULT_VIEW.comparing);
   for (const [name, value] of Object.entries(view.choices)) set(name, value, "");
-  set("filters", view.filters.length ? JSON.stringify(view.filters) : "", "");
-  const query = parameters.toString();
+  for (const filter of view.filters) set("f", filterText(filter), "");
+  const query = parameters.join("&");
   return `${location.pathname}${query ? `?${query}` : ""}${location.hash}`;
 }
 
-/** The site of a share link's path; null where it is none. */
+/** The site of a share link's path; null for any other path. */
 export function sharedSite(pathname: string): string | null {
-  const found = /^\/share\/([^/]+)/.exec(pathname);
-  return found ? decodeURIComponent(found[1]!) : null;
+  const match = /^\/share\/([^/]+)/.exec(pathname);
+  return match ? decodeURIComponent(match[1]!) : null;
 }
 
+const isFilter = (filter: unknown): readonly Filter[] => (Array.isArray(filter) ? [filter] : []);
+
+/** The filters of an address of the older form, one list in JSON. */
 function filtersOf(text: string): readonly Filter[] {
   try {
     const read: unknown = JSON.parse(text || "[]");
-    return Array.isArray(read) ? read.filter(Array.isArray) : [];
+    return Array.isArray(read) ? read.flatMap(isFilter) : [];
   } catch {
     return [];
   }
 }
 
-/** The filter as one of a dimension's values; null for any other. */
+/** The filter, if it compares a dimension with values; null for any other. */
 export function asValueFilter(filter: Filter): ValueFilter | null {
   const [operator, dimension, values] = filter;
   const known =
@@ -101,13 +115,21 @@ export function asValueFilter(filter: Filter): ValueFilter | null {
   return known ? [operator as Comparator, dimension, values.map(String)] : null;
 }
 
-/** The filters with this one, in place of another of the same dimension and operator. */
+/** The filters with this one, which replaces one of the same dimension and operator. */
 export function withFilter(filters: readonly Filter[], added: ValueFilter): readonly Filter[] {
   const others = filters.filter((filter) => filter[0] !== added[0] || filter[1] !== added[1]);
   return [...others, added];
 }
 
-/** `is` for `is_not`, and the other way round; a filter of another form stands in `not`. */
+/** The filters with these values besides those of the same dimension and operator. */
+export function withMoreValues(filters: readonly Filter[], added: ValueFilter): readonly Filter[] {
+  const [operator, dimension, values] = added;
+  const same = filters.find((filter) => filter[0] === operator && filter[1] === dimension);
+  const before = (same && asValueFilter(same)?.[2]) ?? [];
+  return withFilter(filters, [operator, dimension, [...new Set([...before, ...values])]]);
+}
+
+/** The inverted filter: `is_not` for `is` and the reverse; a filter of another form is put into `not`. */
 export function negated(filter: Filter): Filter {
   const known = asValueFilter(filter);
   if (known) {
@@ -119,8 +141,8 @@ export function negated(filter: Filter): Filter {
 }
 
 /**
- * The same filters for questions about the order of events: what one event must be, some event of the visit must be, and
- * all others stay in their places.
+ * The filters for reports about sequences. A filter by event becomes one by visit: some event of the visit must match.
+ * The other events of such a visit stay in the sequence.
  */
 export function ofWholeVisits(filters: readonly Filter[]): readonly Filter[] {
   return filters.map((filter) => {

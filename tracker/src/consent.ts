@@ -1,5 +1,5 @@
-// What the visitor agreed to: the stated choice, bounded by the browser's signals. The choice itself is kept, so that
-// it holds in other tabs and on the next page; before one is made nothing is.
+// The visitor's consent: the choice, bounded by the browser's signals. The choice is stored for other tabs and the next
+// page. Before a choice nothing is stored.
 import { type Consent, settings } from "./settings";
 import { disk } from "./storage";
 
@@ -11,30 +11,30 @@ declare global {
   }
 }
 
-// From the strictest; what stands earlier is stricter.
-const LEVELS = "out denied anonymous full ignore";
+// From lenient to strict. A level that is not in the list bounds nothing.
+const LEVELS = "anonymous denied out";
 const CHOICE = "cs-consent";
 
-/** Undefined where nobody said any: the site's own rule decides, and the device may keep the visitor. */
-export function consent(): Level | undefined {
+/** Undefined without a choice and a setting. Then the site's own rule decides, and the device may store the visitor. */
+export const consent = (): Level | undefined => {
   const level = (disk[CHOICE] || settings.consent) as Level | undefined;
   const bound = settings.signals || "anonymous";
   return (navigator.globalPrivacyControl || +(navigator.doNotTrack as string)) &&
-    LEVELS.indexOf(bound) < LEVELS.indexOf(level || "full")
+    LEVELS.indexOf(bound) > LEVELS.indexOf(level as string)
     ? (bound as Level)
     : level;
-}
+};
 
-/** Whether the visitor may be known. */
-export function mayKnow(level = consent()): boolean {
+/** Whether the visitor may be identified and stored. */
+export const mayKnow = (level = consent()): boolean => {
   return !level || level == "full";
-}
+};
 
-/** Who opted out stays out, whatever else is chosen, until `takeBack`. */
-export function choose(level: Level): void {
+/** Store the choice. An opt-out outlasts every other choice until `takeBack`. */
+export const choose = (level: Level): void => {
   if (disk[CHOICE] != "out") disk[CHOICE] = level;
-}
+};
 
-export function takeBack(): void {
+export const takeBack = (): void => {
   disk[CHOICE] = "";
-}
+};

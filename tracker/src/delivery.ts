@@ -1,15 +1,15 @@
-// The one module that uses the network. An event waits until it is acknowledged, and what waits is kept on the device
-// where that is allowed, each event under a name that tells since when and by which page. What another page left, or
-// has had for too long, is taken over; a page sends nothing that is no longer there.
+// The one module that uses the network. An event waits until it is acknowledged. Waiting events are stored on the device
+// if that is allowed, each under a name with the time and the page. A page takes over events that another page left, or
+// has had for too long. It sends no event that is no longer in storage.
 import { mayKnow } from "./consent";
 import { listen, now } from "./guard";
 import { settings, source } from "./settings";
 import { disk } from "./storage";
 
-/** An event as JSON, and its name in storage, empty where it is not kept there. */
+/** An event as JSON, and its name in storage; empty if it is not stored. */
 type Entry = [text: string, name: string];
 
-const MAX_BYTES = 60_000; // browsers let 64 KiB be under way when a page is left
+const MAX_BYTES = 60_000; // browsers limit requests that outlive a page to 64 KiB
 const MAX_WAITING = 1000;
 const PREFIX = "cs-event";
 const GATHER_MS = 50;
@@ -17,22 +17,22 @@ const LEASE_MS = 30_000;
 
 const page: any = Math.random();
 let waiting: Entry[] = [];
-let underWay: Entry[] = [];
-let written = 0;
+let inFlight: Entry[] = [];
+let entryCount = 0;
 let failures = 0;
 let notBefore = 0;
 let timer = 0;
 
-export function enqueue(text: string): void {
+export const enqueue = (text: string): void => {
   const entry: Entry = [text, ""];
   waiting.push(entry);
   drop(waiting.splice(0, waiting.length - MAX_WAITING));
   plan();
   if (mayKnow()) keep(entry, now());
-}
+};
 
-/** Take over what other pages left behind. */
-export function adopt(): void {
+/** Take over events that other pages left. */
+export const adopt = (): void => {
   for (const name in disk) {
     const [kind, since, owner] = name.split("_");
     if (kind == PREFIX && owner != page && +since < now() - LEASE_MS) {
@@ -40,44 +40,44 @@ export function adopt(): void {
       delete disk[name];
     }
   }
-}
+};
 
-/** Send what waits while the page still can; the browser goes on with it. */
-export function sendOnHide(): void {
-  // Where nothing is kept on the device this is the last chance; else a page that is seen is a better one.
+/** Send waiting events before the page is gone. The browser completes the requests. */
+export const sendOnHide = (): void => {
+  // Without storage this is the last chance. With storage, a visible page delivers more reliably.
   if (!mayKnow() || (now() > notBefore && navigator.onLine))
     for (let batch; (batch = gather())[0]; drop(batch))
       if (!navigator.sendBeacon(address(), body(batch))) {
         waiting = batch.concat(waiting);
         break;
       }
-  // What still waits is at once whosever takes it first.
+  // Release the rest: at time 0 any page may take it over at once.
   for (const entry of waiting) if (entry[1]) keep(entry, 0);
-}
+};
 
-export function startDelivery(): void {
+export const startDelivery = (): void => {
   listen("online", () => {
     clearTimeout(timer);
     timer = notBefore = 0;
     plan();
   });
-}
+};
 
-function keep(entry: Entry, since: number): void {
+const keep = (entry: Entry, since: number): void => {
   drop([entry]);
-  entry[1] = [PREFIX, since, page, written++].join("_");
+  entry[1] = [PREFIX, since, page, entryCount++].join("_");
   disk[entry[1]] = entry[0];
-}
+};
 
-function plan(): void {
-  // The answer to what is under way plans anew: it may ask to wait.
-  if (!underWay[0]) timer ||= setTimeout(send, Math.max(GATHER_MS, notBefore - now()));
-}
+const plan = (): void => {
+  // The answer to a request in flight plans the next one, because it may ask to wait.
+  if (!inFlight[0]) timer ||= setTimeout(send, Math.max(GATHER_MS, notBefore - now()));
+};
 
-function send(): void {
+const send = (): void => {
   timer = 0;
-  if (!(underWay = gather())[0]) return;
-  const text = body(underWay);
+  if (!(inFlight = gather())[0]) return;
+  const text = body(inFlight);
   try {
     fetch(address(), {
       method: "POST",
@@ -85,50 +85,50 @@ function send(): void {
       keepalive: text.length < MAX_BYTES + 2000,
       credentials: settings.credentials,
     }).then(
-      (answer) => answered(answer.status, +(answer.headers.get("retry-after") as string)),
-      () => answered(0),
+      (answer) => onAnswer(answer.status, +(answer.headers.get("retry-after") as string)),
+      () => onAnswer(0),
     );
   } catch {
-    // The page has put something else in fetch's place.
-    answered(+navigator.sendBeacon(address(), text));
+    // The page has replaced fetch by something else.
+    onAnswer(+navigator.sendBeacon(address(), text));
   }
-}
+};
 
-function answered(status: number, retryAfterSeconds?: number): void {
+const onAnswer = (status: number, retryAfterSeconds?: number): void => {
   if (!status || status == 429 || status > 499) {
-    waiting = underWay.concat(waiting);
+    waiting = inFlight.concat(waiting);
     notBefore = now() + 1000 * (retryAfterSeconds || 2 ** failures++);
   } else {
     failures = notBefore = 0;
-    drop(underWay);
+    drop(inFlight);
   }
-  underWay = [];
+  inFlight = [];
   plan();
-}
+};
 
-/** The first events that wait, as many as go into one request. */
-function gather(): Entry[] {
+/** The first waiting events, as many as fit into one request. */
+const gather = (): Entry[] => {
   let bytes = 0;
   const batch: Entry[] = [];
   while (waiting[0] && (!bytes || bytes + waiting[0][0].length < MAX_BYTES)) {
     const entry = waiting.shift() as Entry;
-    // What is no longer in storage has been taken by another page.
+    // Another page has taken over what is no longer in storage.
     if (!entry[1] || disk[entry[1]]) {
       bytes += entry[0].length + 80;
       batch.push(entry);
     }
   }
   return batch;
-}
+};
 
-function drop(entries: Entry[]): void {
+const drop = (entries: Entry[]): void => {
   for (const entry of entries) delete disk[entry[1]];
-}
+};
 
-function body(batch: Entry[]): string {
+const body = (batch: Entry[]): string => {
   return `[${batch.map(([text]) => `${text.slice(0, -1)},"sent_at":${now()}}`)}]`;
-}
+};
 
-function address(): string {
+const address = (): string => {
   return `${settings.endpoint || new URL("api/events", source)}?write_key=${settings.site}`;
-}
+};

@@ -1,40 +1,40 @@
-// How long a page was seen and how far it was scrolled, told when it is left. Hidden time does not count.
-import { tell } from "./event";
+// How long a page was visible and how far it was scrolled, sent when the page is left. Hidden time does not count.
+import { emitAutomatic } from "./event";
 import { listen, now } from "./guard";
 
 const LEAST_MS = 500;
-let seenSince = 0;
+let visibleSince = 0;
 let engagedMs = 0;
 let bottom = 0;
 
-/** Count from now on, where the page is seen. */
-export function watch(): void {
-  seenSince = document.hidden ? 0 : now();
-}
+/** Count from now on if the page is visible. */
+export const resume = (): void => {
+  visibleSince = document.hidden ? 0 : now();
+};
 
-/** Tell what was counted since it was last told. */
-export function ping(): void {
-  if (seenSince) engagedMs += now() - seenSince;
-  seenSince = 0;
+/** Send what was counted since the last ping. */
+export const ping = (): void => {
+  if (visibleSince) engagedMs += now() - visibleSince;
+  visibleSince = 0;
   if (engagedMs < LEAST_MS) return;
   reach();
-  tell("page_ping", {
+  emitAutomatic("page_ping", {
     engagement_ms: engagedMs,
     scroll_depth: Math.min(100, (bottom / document.documentElement.scrollHeight) * 100) | 0,
   });
   engagedMs = 0;
-}
+};
 
-/** A new page begins. */
-export function restart(): void {
+/** Count from zero for a new page. */
+export const restart = (): void => {
   engagedMs = bottom = 0;
-  watch();
-}
+  resume();
+};
 
-export function startEngagement(): void {
+export const startEngagement = (): void => {
   listen("scroll", reach);
-}
+};
 
-function reach(): void {
+const reach = (): void => {
   bottom = Math.max(bottom, scrollY + innerHeight);
-}
+};

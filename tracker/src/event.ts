@@ -1,11 +1,14 @@
-// An event: what happened, on which page, on what device, and as far as the visitor agreed, whose it is.
+// An event: name, page and device, and with consent the visitor.
 import { consent, mayKnow } from "./consent";
 import { enqueue } from "./delivery";
 import { now } from "./guard";
-import { referrer, url } from "./place";
+import { pageFields } from "./page_url";
 import { serialize } from "./serialize";
 import { isOff, settings } from "./settings";
-import { save, uuid, visitor } from "./visitor";
+import { At, save, uuid, visitor } from "./visitor";
+
+// Events that are not an act of the visitor: reading time, identity, consent.
+const NO_ACT = /^(page_ping|consent|identify)$/;
 
 export type Properties = Record<string, unknown>;
 
@@ -15,23 +18,29 @@ declare global {
   }
 }
 
-/** An event that happened by itself, where the site did not switch it off. */
-export function tell(name: string, properties?: Properties, more?: Properties): void {
-  if (!isOff(name)) emit(name, properties, more);
-}
+/** The id of the page view, if it was sent without a visitor. */
+let view: string | null;
 
-export function emit(name: string, properties?: Properties, more?: Properties | null): void {
+/** Send an automatic event, unless the site switched it off. */
+export const emitAutomatic = (name: string, properties?: Properties, more?: Properties): void => {
+  if (!isOff(name)) emit(name, properties, more);
+};
+
+export const emit = (name: string, properties?: Properties, more?: Properties | null): void => {
   const level = consent();
   if (level == "out") return;
-  const known = visitor();
-  const [anonymous_id, session_id, session_index, , , source, user_id] = known;
+  const isAct = (properties?.interactive ?? !NO_ACT.test(name)) as boolean;
+  const current = visitor(isAct, properties?.engagement_ms as number);
+  const event_id = uuid();
+  const isKnown = mayKnow(level);
+  // With consent no such id is needed, and after consent is taken back the old one is void.
+  view = isKnown ? null : name == "page_view" ? event_id : view;
   enqueue(
     serialize({
       name,
-      event_id: uuid(),
+      event_id,
       created_at: now(),
-      page_url: url,
-      referrer,
+      ...pageFields,
       consent: level,
       tracker: "t-1",
       properties,
@@ -45,15 +54,18 @@ export function emit(name: string, properties?: Properties, more?: Properties | 
         viewport_width: innerWidth,
         viewport_height: innerHeight,
       }),
-      ...(mayKnow(level) && {
-        anonymous_id: settings.credentials ? null : anonymous_id,
-        user_id,
-        session_id,
-        session_index,
-        context: { sequence: ++known[4], new_visitor: session_index < 2, source },
+      ...(isKnown && {
+        anonymous_id: settings.credentials ? null : current[At.Id],
+        user_id: current[At.User],
+        session_id: current[At.Session],
+        session_index: current[At.Index],
+        context: { sequence: ++current[At.Sequence], source: current[At.Source] },
       }),
       ...more,
     }),
   );
   save();
-}
+};
+
+/** The visitor became known: the event that begins the visit, with the page view that came before. */
+export const emitConsent = (): void => emit("consent", { page_view_id: view }, visitor()[At.Source]);

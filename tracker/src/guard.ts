@@ -1,38 +1,38 @@
-// Nothing of ours is ever thrown into the page, and what can wait for the page does: most of the work is done when the
-// page is idle, or as soon as anything happens that it is needed for.
+// No error reaches the page, and the page comes first: most of the start is done when the page is idle, or as soon as an
+// event needs it.
 
-/** The device's clock, whatever a page puts in its place later. */
+/** The device's clock, even if the page replaces Date later. */
 export const now = Date.now;
 
-let putOff: (() => void) | undefined;
+let deferred: (() => void) | undefined;
 
-/** The same action, which throws nothing and comes after what was put off. */
-export function guard<A extends unknown[], R>(action: (...given: A) => R): (...given: A) => R | undefined {
-  return (...given) => {
+/** The action, which does the deferred work first and throws nothing. */
+export const guard = <A extends unknown[], R>(action: (...args: A) => R): (...args: A) => R | undefined => {
+  return (...args) => {
     try {
       begin();
-      return action(...given);
+      return action(...args);
     } catch {
-      // What went wrong is ours alone.
+      // The page must not notice.
     }
   };
-}
+};
 
-/** Do it when the page is idle, or when anything happens before. */
-export function later(work: () => void): void {
-  putOff = guard(work);
-  // Safari has no such call; there it is done once the script has run.
+/** Defer the work until the page is idle or something happens. */
+export const later = (work: () => void): void => {
+  deferred = guard(work);
+  // Safari has no requestIdleCallback. There the work is done once the script has run.
   (window.requestIdleCallback || setTimeout)(begin);
-}
+};
 
-/** Do now what was put off, if it was not done. */
-export function begin(): void {
-  const work = putOff;
-  putOff = undefined;
+/** Do the deferred work, if there is any. */
+export const begin = (): void => {
+  const work = deferred;
+  deferred = undefined;
   work?.();
-}
+};
 
-/** Hears what happens anywhere on the page before the page does. */
-export function listen(type: string, handler: (event: any) => void): void {
+/** Handle events anywhere on the page, before the page's own handlers. */
+export const listen = (type: string, handler: (event: any) => void): void => {
   addEventListener(type, guard(handler), true);
-}
+};

@@ -1,4 +1,4 @@
-// For bundlers: `start({ site: "KEY", endpoint: "https://APP/api/events" })`, and the same functions as the tag's.
+// The entry point for bundlers: `start({ site: "KEY", endpoint: "https://APP/api/events" })`, and the same functions as the tag's.
 import type { Settings } from "./settings";
 import { start as begin } from "./tracker";
 
@@ -6,11 +6,11 @@ export type { Properties } from "./event";
 export type { Consent, Settings } from "./settings";
 export { type Tracker, tracker } from "./tracker";
 
-let begun = false;
+let started = false;
 
-/** Begin to measure. A second call changes nothing: frameworks run effects twice in development. */
+/** Start measuring. A second call has no effect, because frameworks run effects twice in development. */
 export function start(settings: Settings): void {
-  if (begun) return;
-  begun = true;
+  if (started) return;
+  started = true;
   begin(settings);
 }

@@ -1,7 +1,7 @@
-// JSON by our own hand: pages overwrite JSON and give arrays a toJSON. All ASCII, so its length is its size in bytes.
+// JSON without the page's JSON object, which pages overwrite. All ASCII, so that the length is the size in bytes.
 
-/** Raise RangeError for what holds itself. What JSON has no word for is null. */
-export function serialize(value: any): string {
+/** Throw RangeError for circular values. Values that JSON does not know become null. */
+export const serialize = (value: any): string => {
   return typeof value == "string"
     ? `"${value.replace(/[^ !#-[\]-~]/g, (c) => "\\u" + (c.charCodeAt(0) + 0x10000).toString(16).slice(1))}"`
     : Array.isArray(value)
@@ -9,8 +9,8 @@ export function serialize(value: any): string {
       : value === Object(value)
         ? value.toJSON
           ? serialize(value.toJSON())
-          : `{${Object.keys(value).map((name) => serialize(name) + ":" + serialize(value[name]))}}`
+          : `{${Object.entries(value).map((entry) => entry.map(serialize).join(":"))}}`
         : isFinite(value)
           ? "" + value
           : "null";
-}
+};

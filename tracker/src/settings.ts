@@ -1,25 +1,25 @@
-// What a site chose: the data- attributes of its tag, by the names the browser gives them.
+// The site's settings: the data- attributes of the tag, by the names of `dataset`.
 
 export type Consent = "denied" | "anonymous" | "full";
 
 export interface Settings {
   /** The site's public write key. */
   site: string;
-  /** Where events go, such as https://APP/api/events. The tag has it beside the script unless told. */
+  /** Where events go, such as https://APP/api/events. The tag's default is beside the script. */
   endpoint?: string;
-  /** What holds until the visitor chooses. Anything but "full" keeps nothing on the device. */
+  /** The consent until the visitor chooses. Only with "full", or without this setting, is the visitor stored. */
   consent?: Consent;
-  /** The consent at most of a browser that sends Sec-GPC or DNT; "anonymous" unless told, "ignore" for no bound. */
+  /** The upper bound of consent for browsers that send Sec-GPC or DNT. The default is "anonymous"; "ignore" is no bound. */
   signals?: Consent | "ignore";
-  /** What is not told by itself: names of events (page_view, page_ping, ...), and `routes`. */
+  /** Automatic events to switch off, by name (page_view, page_ping, ...), and `routes` for route changes. */
   off?: string;
-  /** Whether the page's route stands in the fragment. */
+  /** Whether the page's route is in the fragment. */
   hash?: string | boolean;
-  /** Where given, the visitor is kept in a cookie of this domain, which its subdomains share. */
+  /** Stores the visitor in a cookie of this domain, which its subdomains share. */
   cookieDomain?: string;
   /** Hosts, separated by spaces, to which links carry the visitor. */
   linkDomains?: string;
-  /** "include" where the visitor is known by the collector's own cookie. */
+  /** "include" to identify the visitor by the collector's own cookie. */
   credentials?: RequestCredentials;
 }
 
@@ -27,12 +27,13 @@ export let settings: Settings;
 /** The script's own address. */
 export let source: string | undefined;
 
-export function configure(chosen: Settings, from?: string): void {
+/** Called once, at the start. */
+export const configure = (chosen: Settings, from?: string): void => {
   settings = chosen;
   source = from;
-}
+};
 
-/** Whether something is not to be told by itself. */
-export function isOff(what: string): boolean | undefined {
+/** Whether an automatic event is switched off. */
+export const isOff = (what: string): boolean | undefined => {
   return settings.off?.includes(what);
-}
+};

@@ -1,9 +1,9 @@
-// The device's storage; where it is forbidden, memory in its place.
+// The device's storage, or memory if storage is forbidden.
 import { guard } from "./guard";
 
 export let disk: Record<string, string> = {};
 
-/** A page without storage goes on: what it knows ends with it. */
+/** Without storage, state lasts as long as the page. */
 export const openStorage = guard(() => {
   disk = (localStorage as unknown as Record<string, string>) || disk;
 });

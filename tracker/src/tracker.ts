@@ -1,47 +1,47 @@
-// The functions a page may call, and the order in which the parts begin.
+// The functions that a page may call, and the order of the start.
 import { startClicks } from "./clicks";
 import { choose, type Level, mayKnow, takeBack } from "./consent";
 import { adopt, sendOnHide, startDelivery } from "./delivery";
-import { ping, startEngagement, watch } from "./engagement";
-import { emit, type Properties } from "./event";
+import { ping, startEngagement, resume } from "./engagement";
+import { emit, emitConsent, type Properties } from "./event";
 import { guard, later, listen } from "./guard";
 import { arrive } from "./linking";
-import { land, page, startPages, viewLoaded } from "./pages";
+import { land, page, startPages, viewLoaded } from "./page_views";
 import { type Consent, configure, type Settings } from "./settings";
 import { openStorage } from "./storage";
-import { forget, save, visitor } from "./visitor";
+import { At, forget, save, visitor } from "./visitor";
 
 export interface Tracker {
-  /** Something happened. Revenue is a property: `{ revenue: 9.5, currency: "EUR" }`. */
+  /** Send an event. Revenue is a property: `{ revenue: 9.5, currency: "EUR" }`. */
   track(name: string, properties?: Properties): void;
-  /** A page view, where they are not told by themselves. */
+  /** Send a page view, if automatic ones are switched off. */
   page(properties?: Properties): void;
-  /** Who the visitor is, from now on. */
+  /** Set the visitor's user id. */
   identify(userId: string, traits?: Properties): void;
-  /** Another visitor from now on, as after signing out on a shared device. */
+  /** Start a new visitor, such as after signing out on a shared device. */
   reset(): void;
-  /** What the visitor agreed to. */
+  /** Set the visitor's consent. */
   consent(choice: Consent): void;
-  /** Nothing is sent any more; `optOut(false)` takes it back. */
+  /** Send nothing any more. `optOut(false)` takes it back. */
   optOut(out?: boolean): void;
-  /** A call as a list: `push(["track", "signup"])`. It works before the script is there, too. */
-  push(call: [name: string, ...given: any[]]): void;
+  /** A call as a list: `push(["track", "signup"])`. It works before the script has loaded, too. */
+  push(call: [name: string, ...args: any[]]): void;
 }
 
-function decide(choice: Level): void {
-  const knew = mayKnow();
+const decide = (choice: Level): void => {
+  const wasKnown = mayKnow();
   choose(choice);
-  const knows = mayKnow();
-  if (!knows) forget();
-  // What came before was nobody's. The visit goes on under its own id, beginning with where it came from.
-  else if (!knew) emit("consent", {}, visitor()[5]);
-}
+  const isKnown = mayKnow();
+  if (!isKnown) forget();
+  // Earlier events had no visitor. The visit continues under its own id, with its source.
+  else if (!wasKnown) emitConsent();
+};
 
 export const tracker: Tracker = {
   track: guard(emit),
   page: guard(page),
   identify: guard((userId, traits) => {
-    visitor()[6] = userId;
+    visitor()[At.User] = userId;
     save();
     if (mayKnow()) emit("identify", traits);
   }),
@@ -51,10 +51,10 @@ export const tracker: Tracker = {
     takeBack();
     decide(isOut ? "out" : ("" as Level));
   }),
-  push: guard(([name, ...given]) => (tracker as any)[name](...given)),
+  push: guard(([name, ...args]) => (tracker as any)[name](...args)),
 };
 
-/** Begin to measure. `earlier` are calls that were made before, `from` is the address of the script. */
+/** Start measuring. `earlier` are calls from before the script loaded, `from` is the script's address. */
 export const start = guard((chosen: Settings, earlier: [string, ...any[]][] = [], from?: string) => {
   configure(chosen, from);
   startPages();
@@ -66,7 +66,7 @@ export const start = guard((chosen: Settings, earlier: [string, ...any[]][] = []
     arrive();
     land();
     adopt();
-    // Before the first page view, so that what they say of consent holds for it.
+    // Before the first page view, so that consent among these calls applies to it.
     earlier.forEach(tracker.push);
     viewLoaded();
   });
@@ -75,12 +75,12 @@ export const start = guard((chosen: Settings, earlier: [string, ...any[]][] = []
       ping();
       sendOnHide();
     } else {
-      watch();
+      resume();
       adopt();
     }
   });
   listen("pageshow", ({ persisted }) => {
-    // The browser kept the page and shows it again: a view of its own.
+    // A page from the back/forward cache is a new view.
     if (persisted) viewLoaded();
   });
 });

@@ -1,4 +1,4 @@
-// Who visits: an id, a visit of 30 minutes, a number for each event. Kept on the device only where consent allows.
+// The visitor: an id, visits with a timeout of 30 minutes, and a number for each event. Stored only with consent.
 import { mayKnow } from "./consent";
 import { guard, now } from "./guard";
 import { serialize } from "./serialize";
@@ -6,7 +6,18 @@ import { settings } from "./settings";
 import { arrival, type Source } from "./source";
 import { disk } from "./storage";
 
-/** Kept as an array, whose order is its format. */
+/** The positions in a visitor. */
+export const enum At {
+  Id,
+  Session,
+  Index,
+  SeenAt,
+  Sequence,
+  Source,
+  User,
+}
+
+/** Stored as an array. Its order is its format. */
 type Visitor = [
   id: string,
   session: string,
@@ -22,35 +33,39 @@ const VISIT_MS = 1_800_000;
 const YEAR_SECONDS = 31_536_000;
 let inMemory: Visitor | undefined;
 
-export function uuid(): string {
+export const uuid = (): string => {
   return crypto.randomUUID?.() || "" + now() + Math.random();
-}
+};
 
-/** The visitor, in a new visit where the last one is over. */
-export function visitor(): Visitor {
+/**
+ * The visitor. A visit ends after half an hour without an event or reading; `readMs` is the reading time until now. Only
+ * an act begins another visit.
+ */
+export const visitor = (isAct?: boolean, readMs = 0): Visitor => {
   const at = now();
-  const known = (mayKnow() && kept()) || inMemory || [uuid(), "", 0, 0, 0];
-  if (at - known[3] > VISIT_MS) {
-    known[1] = uuid();
-    known[2]++;
-    // A visit without a source of its own keeps that of the one before: a late purchase has its campaign.
-    known[5] = arrival() || known[5];
+  inMemory = (mayKnow() && storedVisitor()) || inMemory || [uuid(), "", 0, 0, 0];
+  if (at - inMemory[At.SeenAt] - readMs > VISIT_MS) {
+    if (inMemory[At.Index] && !isAct) return inMemory;
+    inMemory[At.Session] = uuid();
+    inMemory[At.Index]++;
+    // A visit without a source inherits the previous one, so that a late purchase has its campaign.
+    inMemory[At.Source] = arrival() || inMemory[At.Source];
   }
-  known[3] = at;
-  return (inMemory = known);
-}
+  inMemory[At.SeenAt] = at;
+  return inMemory;
+};
 
-/** Keep what was changed of the visitor. */
-export function save(): void {
+/** Store the visitor after a change. */
+export const save = (): void => {
   if (mayKnow()) keep(encodeURIComponent(serialize(inMemory)), YEAR_SECONDS);
-}
+};
 
-export function forget(): void {
+export const forget = (): void => {
   inMemory = undefined;
   keep("", 0);
-}
+};
 
-const kept = guard(
+const storedVisitor = guard(
   (): Visitor =>
     JSON.parse(
       decodeURIComponent(
@@ -59,9 +74,9 @@ const kept = guard(
     ),
 );
 
-function keep(text: string, seconds: number): void {
+const keep = (text: string, seconds: number): void => {
   if (settings.cookieDomain)
     document.cookie = `${NAME}=${text};domain=${settings.cookieDomain};path=/;max-age=${seconds};samesite=lax`;
   else if (text) disk[NAME] = text;
   else delete disk[NAME];
-}
+};

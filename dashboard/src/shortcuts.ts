@@ -1,4 +1,4 @@
-// Keys that do something wherever the focus is, but for fields and dialogs, and for what has taken the key itself.
+// Keyboard shortcuts. They work everywhere except in fields and dialogs, and where a part handles the key itself.
 import { NAMED } from "./periods";
 
 export interface Command {
@@ -8,23 +8,23 @@ export interface Command {
 
 const OTHERS: readonly (readonly [string, Command["name"], string])[] = [
   ["C", "custom", "Choose a period"],
-  ["←", "earlier", "The period before"],
-  ["→", "later", "The period after"],
+  ["←", "earlier", "Previous period"],
+  ["→", "later", "Next period"],
   ["X", "compare", "Comparison on or off"],
   ["/", "filter", "Add a filter"],
   ["Backspace", "clear", "Remove all filters"],
-  ["S", "theme", "Light or dark"],
+  ["S", "theme", "Light or dark theme"],
   ["?", "help", "This list"],
 ];
 const KEY_OF: Readonly<Record<string, string>> = { ArrowLeft: "←", ArrowRight: "→" };
 
-/** Every key with what it does. */
-export const KEYS: readonly (readonly [string, string])[] = [
+/** Each shortcut with its description. */
+export const SHORTCUTS: readonly (readonly [string, string])[] = [
   ...[...NAMED.values()].map(({ key, label }) => [key, label] as const),
   ...OTHERS.map(([key, , label]) => [key, label] as const),
 ];
 
-/** What a key asks for; null where it belongs to who has the focus. */
+/** The command of a key; null if there is none, or if the focused element handles the key. */
 export function commandOf(event: KeyboardEvent): Command | null {
   if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return null;
   const target = event.target as HTMLElement;
