@@ -1,1 +1,1 @@
-"""The local stack: everything the cloud would supply, on one machine. Never deployed."""
+"""The local stack: storage, Event Hubs and the Functions host on one machine. Never deployed."""

@@ -1,7 +1,8 @@
-"""The local stack: Azurite, the Event Hubs emulator with Capture and the functions, started, watched and stopped."""
+"""Start, watch and stop the local stack: Azurite, the Event Hubs emulator with Capture, and the functions."""
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import json
 import os
@@ -10,7 +11,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -18,6 +19,9 @@ import httpx
 from azure.core.exceptions import ResourceExistsError
 from azure.storage.blob import BlobServiceClient
 
+from clickstream.errors import InvalidSite
+from clickstream.sites.document import Site, parse_site
+from clickstream.sites.keys import key_problems
 from local.azurite import Azurite
 from local.event_hubs.process import CaptureSettings, EventHubsEmulator
 from local.functions_host.process import FunctionsHost
@@ -29,7 +33,7 @@ PARTITIONS = 4
 
 @dataclass(frozen=True, slots=True)
 class StackSettings:
-    """Ports, folders and clocks of one stack; two stacks live side by side when these differ."""
+    """Ports, folders and intervals of one stack. Two stacks can run at once if their ports and folders differ."""
 
     port: int = 7071
     azurite_blob_port: int = 10000
@@ -39,17 +43,23 @@ class StackSettings:
     sites_dir: Path = ROOT / "local" / "sites"
     capture_window_seconds: int = 5
     compact_every_seconds: int = 10
+    without_hub: bool = False
+    allowed_origins: str = ""
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Self:
-        """Each field from the variable of its name in capitals. Raise StartFailed for one that cannot be used."""
-        values: dict[str, int | Path] = {}
+        """Read each field from the variable with its name in capitals. Raise StartFailed for an invalid value."""
+        values: dict[str, bool | int | str | Path] = {}
         for name, default in ((f, getattr(cls(), f)) for f in cls.__dataclass_fields__):
             text = env.get(name.upper(), "").strip()
             if not text:
                 continue
-            if isinstance(default, Path):
+            if isinstance(default, bool):
+                values[name] = text.lower() == "true"
+            elif isinstance(default, Path):
                 values[name] = Path(text).resolve()
+            elif isinstance(default, str):
+                values[name] = text
             elif text.isdigit() and int(text) > 0:
                 values[name] = int(text)
             else:
@@ -58,7 +68,7 @@ class StackSettings:
 
     @property
     def compact_schedule(self) -> str:
-        """NCRONTAB for `compact_every_seconds`. Raise StartFailed where no such schedule exists."""
+        """`compact_every_seconds` as NCRONTAB. Raise StartFailed if no such schedule exists."""
         seconds = self.compact_every_seconds
         if seconds < 60 and 60 % seconds == 0:
             return f"*/{seconds} * * * * *"
@@ -68,7 +78,7 @@ class StackSettings:
 
 
 class Stack:
-    """All parts, one context: whatever was started is stopped, whichever way the context ends."""
+    """A context manager that starts all parts and stops every started one. `say` receives lines of progress."""
 
     def __init__(self, settings: StackSettings, say: Callable[[str], None] = lambda line: None) -> None:
         self.settings = settings
@@ -87,16 +97,18 @@ class Stack:
 
     @property
     def base_url(self) -> str:
+        """URL of the functions, without a trailing slash."""
         return f"http://localhost:{self.settings.port}"
 
     def functions_environment(self) -> dict[str, str]:
-        """The functions' settings: the sample's unless the environment has others, with this stack's own ports."""
+        """The functions' settings: those of the sample, overridden by the environment, with the ports of this stack."""
         sample = json.loads((ROOT / "local.settings.sample.json").read_text())["Values"]
         return {
             **{name: os.environ.get(name, value) for name, value in sample.items()},
             "AzureWebJobsStorage": self.azurite.connection_string,
-            "EventHubConnection": self.event_hubs.connection_string,
+            "EventHubConnection": "" if self.settings.without_hub else self.event_hubs.connection_string,
             "Lake": self.azurite.connection_string,
+            "ALLOWED_ORIGINS": self.settings.allowed_origins,
             "COMPACT_SCHEDULE": self.settings.compact_schedule,
             "SITES_REFRESH_SECONDS": "2",
             "FUNCTIONS_HOST_STATE_DIR": str(self.settings.state_dir / "functions"),
@@ -107,16 +119,18 @@ class Stack:
         try:
             self._check_ports()
             self._start("Azurite", self.azurite.start)
-            self._start("Event Hubs emulator", self.event_hubs.start)
-            self.sites = SiteUploads(self.settings.sites_dir, self.azurite.connection_string)
+            if not self.settings.without_hub:
+                self._start("Event Hubs emulator", self.event_hubs.start)
+            self.sites = SiteUploads(self.settings.sites_dir, self.azurite.connection_string, self._say)
             self._start("containers and sites", self._prepare_storage)
-            # On Flex the platform answers preflights from a list of its own; here the sites' origins decide.
+            # With ALLOWED_ORIGINS the host answers preflights itself, as on Flex. Otherwise the sites' origins decide.
+            plan = "flex" if self.settings.allowed_origins else "premium"
             self.functions = FunctionsHost(
                 ROOT,
                 self.settings.state_dir / "functions",
                 port=self.settings.port,
                 env=self.functions_environment(),
-                options=("--plan", "premium"),
+                options=("--plan", plan),
             )
             self._start("functions", self.functions.start)
             self._start("first answers", self._wait_until_ready)
@@ -126,21 +140,22 @@ class Stack:
         return self
 
     def __exit__(self, *_: object) -> None:
-        # The functions first, for nothing may be accepted that nobody captures; storage last, for Capture's last files.
+        # The functions stop first, so that no event is accepted but not captured. Storage stops last, because Capture
+        # writes its last files when the emulator stops.
         for part in (self.functions, self.event_hubs, self.azurite):
             if part is not None:
                 part.stop()
 
     def failure(self) -> str | None:
-        """What has ended by itself, with the end of its log; None while all run."""
+        """The name of a part that exited, with the end of its log; None while all parts run."""
         for name, part in (("azurite", self.azurite), ("event hubs", self.event_hubs), ("functions", self.functions)):
             if part is not None and (tail := part.ended()) is not None:
                 return f"{name} ended:\n{tail}"
         return None
 
     def compact(self) -> None:
-        """Run the timer at once, as on the real host."""
-        httpx.post(f"{self.base_url}/admin/functions/compact", json={"input": ""}).raise_for_status()
+        """Run the function `compact` now. Return once the host accepted the request; raise httpx.HTTPError."""
+        httpx.post(f"{self.base_url}/admin/functions/compact", json={"input": ""}, timeout=60).raise_for_status()
 
     def _start(self, what: str, start: Callable[[], object]) -> None:
         began = time.monotonic()
@@ -148,7 +163,7 @@ class Stack:
         self._say(f"  {what:<20} {time.monotonic() - began:5.1f} s")
 
     def _prepare_storage(self) -> None:
-        """Make the containers that infrastructure makes in the cloud, and bring the sites."""
+        """Create the containers that the templates create on Azure, and upload the sites."""
         service = BlobServiceClient.from_connection_string(self.azurite.connection_string)
         for name in ("capture", "config", "spill", "salts", "lake"):
             with contextlib.suppress(ResourceExistsError):
@@ -173,39 +188,52 @@ class Stack:
 
 
 class SiteUploads:
-    """Brings the sites' documents of a folder into the config container, whenever they change."""
+    """Uploads the site documents of a folder to the container `config` when they change."""
 
-    def __init__(self, folder: Path, connection_string: str) -> None:
+    def __init__(self, folder: Path, connection_string: str, say: Callable[[str], None] = lambda line: None) -> None:
         self._folder = folder
+        self._say = say
         self._service = BlobServiceClient.from_connection_string(connection_string)
         self._uploaded: dict[Path, int] = {}
+        self._sites: dict[str, Site] = {}
 
     def upload_changed(self) -> None:
-        """Upload what is new or changed since the last call."""
+        """Upload the documents that changed since the last call, and report their problems through `say`."""
         container = self._service.get_container_client("config")
-        for path in sorted(self._folder.glob("*.yaml")):
+        for path in sorted(self._folder.glob("*.y*ml")):
             changed_at = path.stat().st_mtime_ns
             if self._uploaded.get(path) != changed_at:
-                container.upload_blob(f"sites/{path.name}", path.read_bytes(), overwrite=True)
                 self._uploaded[path] = changed_at
+                if path.suffix != ".yaml":
+                    self._say(f"  {path.name} is not used: documents of sites end with .yaml")
+                    continue
+                text = path.read_bytes()
+                container.upload_blob(f"sites/{path.name}", text, overwrite=True)
+                self._report_problems(path, text)
+
+    def _report_problems(self, path: Path, text: bytes) -> None:
+        try:
+            self._sites[path.stem] = parse_site(text, expected=path.stem)
+        except InvalidSite as error:
+            for problem in error.problems:
+                self._say(f"  {path.name} is invalid and not used: {problem}")
+        for site, problem in key_problems(self._sites.values()):
+            if site == path.stem:
+                self._say(f"  {path.name}: {problem}")
 
 
 def main() -> int:
-    """Serve until Ctrl-C or SIGTERM. Returns the exit code."""
+    """Serve until Ctrl-C or SIGTERM. Return the exit code: 1 if a part cannot start or exits."""
+    parser = argparse.ArgumentParser(prog="python -m local.stack", description=__doc__)
+    parser.add_argument("--without-hub", action="store_true", help="no Event Hubs: all events go to the spill")
+    arguments = parser.parse_args()
     interruptible()
     try:
         settings = StackSettings.from_env(os.environ)
+        settings = replace(settings, without_hub=arguments.without_hub or settings.without_hub)
         print("starting the local stack", flush=True)
         with Stack(settings, lambda line: print(line, flush=True)) as stack:
-            print(f"\n  send events to   {stack.base_url}/api/events  (write key: demo)")
-            print(f"  ask questions    {stack.base_url}/api/query   (read key: demo-read)")
-            print(f"  see the answers  {stack.base_url}/dashboard   (read key: demo-read)")
-            print(f"  storage          http://127.0.0.1:{settings.azurite_blob_port}/devstoreaccount1")
-            print(f"  state and logs   {settings.state_dir}\n")
-            print(f"ready {stack.base_url}", flush=True)
-            while (failure := stack.failure()) is None:
-                stack.sites.upload_changed()
-                time.sleep(1)
+            failure = serve(stack)
         print(failure, file=sys.stderr)
         return 1
     except StartFailed as error:
@@ -215,8 +243,24 @@ def main() -> int:
         return 0
 
 
+def serve(stack: Stack) -> str:
+    """Print the URLs, then upload changed site documents until a part exits. Return its name and log."""
+    print(f"\n  start page       {stack.base_url}/")
+    print(f"  dashboard        {stack.base_url}/dashboard#key=demo-read")
+    print(f"  demo shop        {stack.base_url}/demo        (shows each event and its verdict)")
+    print(f"  send events to   {stack.base_url}/api/events  (write key: demo)")
+    print(f"  ask questions    {stack.base_url}/api/query   (read key: demo-read)")
+    print(f"  storage          http://127.0.0.1:{stack.settings.azurite_blob_port}/devstoreaccount1")
+    print(f"  state and logs   {stack.settings.state_dir}\n")
+    print(f"ready {stack.base_url}", flush=True)
+    while (failure := stack.failure()) is None:
+        stack.sites.upload_changed()
+        time.sleep(1)
+    return failure
+
+
 def interruptible() -> None:
-    """Make Ctrl-C and SIGTERM raise KeyboardInterrupt once; while the parts are being stopped, a second is ignored."""
+    """Make Ctrl-C and SIGTERM raise KeyboardInterrupt once. Later ones are ignored while the parts are stopped."""
 
     def interrupt(*_: object) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,1 +1,1 @@
-"""A real browser, headless: what the demo, the tests and the benchmarks visit pages with."""
+"""Headless Chromium for the demo, the tests and the benchmarks."""

@@ -1,8 +1,8 @@
-// The headless Chromium that visits pages: the program that the variable CHROMIUM names, and lines of JSON to drive it by.
+// Headless Chromium, driven by lines of JSON. The variable CHROMIUM has its path, CHROMIUM_SHELL that of its headless shell.
 import { createInterface } from "node:readline";
 import { chromium } from "playwright-core";
 
-/** All that a page may learn of a device is fixed, so that two machines send the same. */
+/** Everything that a page can read of the device is fixed, so that all machines send the same. */
 export const DEVICE = {
   locale: "en-GB",
   timezoneId: "Europe/Berlin",
@@ -10,8 +10,11 @@ export const DEVICE = {
   screen: { width: 1920, height: 1080 },
 };
 
-/** Start it. `hosts` are Chromium's rules for names, by which nothing leaves the machine. */
-export function launch(hosts, options = {}) {
+/** Options of `launch`: the headless shell, which takes less processor time but has no back/forward cache. */
+export const SHELL = { executablePath: process.env.CHROMIUM_SHELL };
+
+/** Start Chromium. `hosts` are its host resolver rules, which keep all requests on this machine. */
+export function launch(hosts, { args = [], ...options } = {}) {
   return chromium.launch({
     executablePath: process.env.CHROMIUM,
     args: [
@@ -21,17 +24,18 @@ export function launch(hosts, options = {}) {
       "--disable-sync",
       "--no-proxy-server",
       `--host-resolver-rules=${hosts}`,
+      ...args,
     ],
     ...options,
   });
 }
 
-/** Say that the browser is ready, take each line on stdin as JSON, write its outcome as a line; `atOnce` does not wait for it. */
+/** Print that the browser is ready, then run each JSON line of stdin and print its outcome. `atOnce` runs lines concurrently. */
 export async function serveLines(browser, run, { atOnce = false } = {}) {
   console.log(JSON.stringify({ ready: browser.version() }));
   const underWay = new Set();
   for await (const line of createInterface({ input: process.stdin })) {
-    const outcome = run(JSON.parse(line)).then((told) => console.log(JSON.stringify(told)));
+    const outcome = run(JSON.parse(line)).then((result) => console.log(JSON.stringify(result)));
     underWay.add(outcome);
     void outcome.finally(() => underWay.delete(outcome));
     if (!atOnce) await outcome;
@@ -40,7 +44,7 @@ export async function serveLines(browser, run, { atOnce = false } = {}) {
   await browser.close();
 }
 
-/** What is promised, unless it takes longer. */
+/** The result of the promise. Rejects after `ms` milliseconds. */
 export function within(ms, promise) {
   let timer;
   const late = new Promise((_, reject) => (timer = setTimeout(() => reject(new Error(`not done after ${ms} ms`)), ms)));

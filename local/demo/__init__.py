@@ -1,1 +1,1 @@
-"""The demo: real traffic through the whole chain, then the reports and the reconciliation."""
+"""The demo: send traffic through the whole pipeline, then print reports and the reconciliation."""

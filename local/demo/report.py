@@ -1,4 +1,4 @@
-"""What the demo prints: reports from the query API, and the reconciliation."""
+"""Print reports of the query API, and tables."""
 
 from __future__ import annotations
 
@@ -7,16 +7,18 @@ from typing import Any
 
 import httpx
 
+CELL_CHARACTERS = 48
+
 
 class Reports:
-    """Asks the functions and prints what they answer."""
+    """Queries one site and prints the answers."""
 
     def __init__(self, base_url: str, site: str, read_key: str) -> None:
         self._client = httpx.Client(base_url=base_url, headers={"Authorization": f"Bearer {read_key}"}, timeout=60)
         self._site = site
 
-    def ask(self, metrics: Sequence[str], **more: Any) -> Sequence[Mapping[str, Any]]:
-        """The rows of one query over all time. Raise httpx.HTTPStatusError when it is refused."""
+    def query(self, metrics: Sequence[str], **more: Any) -> Sequence[Mapping[str, Any]]:
+        """The rows of one query over all time. Raise httpx.HTTPStatusError if it is refused."""
         answer = self._client.post(
             "/api/query", json={"site_id": self._site, "metrics": list(metrics), "date_range": "all", **more}
         )
@@ -25,21 +27,21 @@ class Reports:
         return rows
 
     def print(self, title: str, metrics: Sequence[str], **more: Any) -> None:
-        """One report as a table."""
-        rows = self.ask(metrics, **more)
+        """Print the answer to one query as a table. Raise httpx.HTTPStatusError if it is refused."""
+        rows = self.query(metrics, **more)
         print_table(title, [*more.get("dimensions", []), *metrics], [[*r["dimensions"], *r["metrics"]] for r in rows])
 
     def print_sql(self, title: str, sql: str) -> None:
-        """What a statement answers, as a table. Raise httpx.HTTPStatusError when it is refused."""
+        """Print the result of a statement as a table. Raise httpx.HTTPStatusError if it is refused."""
         answer = self._client.post("/api/sql", json={"site_id": self._site, "sql": sql})
         answer.raise_for_status()
-        told = answer.json()
-        print_table(title, [column["name"] for column in told["columns"]], told["rows"])
+        result = answer.json()
+        print_table(title, [column["name"] for column in result["columns"]], result["rows"])
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """A table with its columns as wide as they need, numbers to the right."""
-    cells = [[("" if cell is None else str(cell))[:70] for cell in row] for row in rows]
+    """Print a table with aligned columns, numbers to the right, cells cut so that most tables fit 100 columns."""
+    cells = [[("" if cell is None else str(cell))[:CELL_CHARACTERS] for cell in row] for row in rows]
     widths = [max([len(name), *(len(row[i]) for row in cells)]) for i, name in enumerate(columns)]
     numeric = [bool(rows) and all(isinstance(row[i], int | float) for row in rows) for i in range(len(columns))]
     print(f"\n{title}")

@@ -1,4 +1,4 @@
-"""Sends events to the functions as a client should: in batches, again after 503, and counts the answers."""
+"""Send events to the collector as a client should: in batches, with retries after 503."""
 
 from __future__ import annotations
 
@@ -16,34 +16,34 @@ TRIES = 20
 
 @dataclass(slots=True)
 class Sent:
-    """What the functions said of what was sent."""
+    """Counts of sent events, by the collector's answers."""
 
     accepted: int = 0
     failed: int = 0
     sent_again: int = 0
     by_browser: int = 0
-    """Events that visitors with a browser counted themselves; good ones, and nobody was asked about them."""
+    """Valid events that the browser visits counted themselves, without an answer for each."""
 
     @property
     def events(self) -> int:
-        """Events that the functions took, good or bad."""
+        """Events that the collector accepted, valid or not."""
         return self.accepted + self.failed + self.by_browser
 
 
 async def send_all(base_url: str, key: str, events: Iterable[dict[str, Any]], sent: Sent) -> None:
-    """Send every event in batches, a few requests at a time. Raise RuntimeError when a batch is not taken at last."""
+    """Send all events in batches, IN_FLIGHT requests at a time. Raise RuntimeError if a batch is not accepted."""
     batches = in_batches(events)
     async with httpx.AsyncClient(base_url=base_url, timeout=30) as client:
 
         async def work() -> None:
-            for batch in batches:  # one iterator feeds all workers; between awaits only one of them advances it
+            for batch in batches:  # all workers share one iterator; only one of them runs between awaits
                 await send(client, key, batch, sent)
 
         await asyncio.gather(*(work() for _ in range(IN_FLIGHT)))
 
 
 async def send(client: httpx.AsyncClient, key: str, batch: Sequence[dict[str, Any]], sent: Sent) -> None:
-    """Send one batch until it is taken. Raise RuntimeError for an answer that sending again cannot change."""
+    """Send one batch until it is accepted. Raise RuntimeError for a permanent error, or after TRIES attempts."""
     for _ in range(TRIES):
         answer = await client.post("/api/events", json=list(batch), headers={"X-Write-Key": key})
         if answer.status_code in (httpx.codes.OK, httpx.codes.BAD_REQUEST) and "accepted" in answer.json():
@@ -54,11 +54,11 @@ async def send(client: httpx.AsyncClient, key: str, batch: Sequence[dict[str, An
             raise RuntimeError(f"the collector answered {answer.status_code}: {answer.text}")
         sent.sent_again += 1
         await asyncio.sleep(float(answer.headers.get("Retry-After", "1")))
-    raise RuntimeError("the collector took a batch in none of the tries")
+    raise RuntimeError(f"the collector did not accept a batch in {TRIES} attempts")
 
 
 def in_batches(events: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    """Groups of at most BATCH events, read lazily."""
+    """Lists of at most BATCH events, read lazily."""
     batch: list[dict[str, Any]] = []
     for event in events:
         batch.append(event)

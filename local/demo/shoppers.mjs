@@ -1,12 +1,16 @@
-// Visits the shop at /demo in a real browser, with the tracking script on every page. Each line on stdin names the
-// functions and how many visits; its outcome tells how many events their visitors have counted.
+// Visits the shop at /demo in a real browser, with the tracking script on every page. Each line on stdin has the URL of
+// the functions and the number of visits. Its outcome has the number of events that the tracking script counted.
+import { execFileSync } from "node:child_process";
 import { DEVICE, launch, serveLines, within } from "../browser/chromium.mjs";
 
 const AT_ONCE = 4;
 const LONGEST_MS = 600_000;
-// An ordinary browser's words, for what calls itself headless is counted as a bot.
+// The user agent of an ordinary browser, because a headless one counts as a bot.
 const DESKTOP = "X11; Linux x86_64";
 const PHONE = "Linux; Android 10; K";
+const [, MAJOR] = execFileSync(process.env.CHROMIUM, ["--version"]).toString().match(/(\d+)\./);
+const agentOf = (system, mobile = "") =>
+  `Mozilla/5.0 (${system}) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/${MAJOR}.0.0.0${mobile} Safari/537.36`;
 const ARRIVALS = [
   ["/demo?utm_source=newsletter&utm_medium=email&utm_campaign=spring"],
   ["/demo/bags?gclid=demo", "https://www.google.com/"],
@@ -22,8 +26,11 @@ const DOINGS = [
   [like, routes, outbound],
 ];
 
-// Nothing leaves the machine.
-const browser = await launch("MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1");
+// No request leaves the machine.
+const browser = await launch("MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1", {
+  // Beacons carry the browser's own agent, whatever that of the context is.
+  args: [`--user-agent=${agentOf(DESKTOP)}`],
+});
 
 await serveLines(browser, ({ baseUrl, visits }) =>
   within(LONGEST_MS, shop(baseUrl, visits)).catch((error) => ({ failure: String(error.stack ?? error) })),
@@ -39,25 +46,24 @@ async function shop(baseUrl, visits) {
   return { events: counted.reduce((sum, events) => sum + events, 0) };
 }
 
-/** One visit of a new visitor, page by page. Returns how many events there were. */
+/** One visit of a new visitor, page by page. Returns the number of events. */
 async function visit(baseUrl, number) {
   const isPhone = number % 3 === 2;
-  const [major] = browser.version().split(".");
   const context = await browser.newContext({
     ...DEVICE,
-    userAgent: `Mozilla/5.0 (${isPhone ? PHONE : DESKTOP}) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/${major}.0.0.0${isPhone ? " Mobile" : ""} Safari/537.36`,
+    userAgent: isPhone ? agentOf(PHONE, " Mobile") : agentOf(DESKTOP),
     ...(isPhone && { viewport: { width: 412, height: 915 }, screen: { width: 412, height: 915 }, isMobile: true, hasTouch: true }),
   });
   try {
     const page = await context.newPage();
     const [path, referer] = ARRIVALS[number % ARRIVALS.length];
     await page.goto(baseUrl + path, { referer });
-    await told(page);
+    await acknowledged(page);
     for (const doing of DOINGS[number % DOINGS.length]) {
       await doing(page, baseUrl);
-      await told(page);
+      await acknowledged(page);
     }
-    // A page without the script: the one before has been left, and its last event counted.
+    // A page without the script, so that the previous page is left and its last event counted.
     await page.goto(`${baseUrl}/health`);
     return await page.evaluate(() => JSON.parse(decodeURIComponent(localStorage["cs-visitor"]))[4]);
   } finally {
@@ -65,12 +71,12 @@ async function visit(baseUrl, number) {
   }
 }
 
-/** The script is there, has done what it puts off until the page is idle, and what it told has been acknowledged. */
-async function told(page) {
+/** Wait until the script is loaded, its idle work is done, and the collector has acknowledged its events. */
+async function acknowledged(page) {
   if (!page.url().includes("/demo")) return;
   await page.waitForFunction(() => window.clickstream?.track);
   await page.evaluate(() => new Promise((idle) => requestIdleCallback(idle, { timeout: 2000 })));
-  // What was under way when the page before was left has its own time in its name, and waits for nobody's answer.
+  // Events of the previous page, with an earlier time in their names, were sent without waiting for the answer.
   await page.waitForFunction(() => {
     const waits = (name) => name.startsWith("cs-event") && +name.split("_")[1] > performance.timeOrigin;
     return !Object.keys(localStorage).some(waits);
@@ -82,7 +88,7 @@ async function go(page, name) {
   const url = await link.evaluate((element) => element.href);
   await link.click();
   await page.waitForURL(url);
-  await told(page);
+  await acknowledged(page);
 }
 
 async function browse(page) {
@@ -113,7 +119,7 @@ async function routes(page) {
   await go(page, "Single-page shop");
   for (const route of ["Bags", "Tents"]) {
     await page.click(`main >> text=${route}`);
-    await told(page);
+    await acknowledged(page);
   }
   await page.goBack();
 }

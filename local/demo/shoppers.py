@@ -1,4 +1,4 @@
-"""Visitors with a real browser, who walk through the shop at `/demo`."""
+"""Visits of the shop at `/demo` by a real browser."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ PROGRAM = Path(__file__).with_name("shoppers.mjs")
 
 
 def shop(base_url: str, visits: int, log: Path) -> int:
-    """Make so many visits. Returns the number of events that their visitors counted. Raise BrowserFailed."""
+    """Make `visits` visits. Return the number of events that the tracking script counted. Raise BrowserFailed."""
     with Driver(PROGRAM, log) as driver:
         driver.ask({"baseUrl": base_url, "visits": visits})
         outcome = driver.read()

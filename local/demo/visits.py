@@ -1,4 +1,4 @@
-"""A small shop's visits, made up from a seed: the traffic of a demo without a log."""
+"""Generated visits of a small shop: the traffic of a demo without a log."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from uuid import UUID
 
 HOST = "shop.example"
 PAGES = ("/", "/shoes", "/shoes/trail-runner", "/bags", "/bags/rucksack", "/about", "/checkout", "/thank-you")
+DAYS = 56
+CAMPAIGN = "?utm_source=newsletter&utm_medium=email&utm_campaign=spring"
 REFERRERS = (
     None,
     None,
@@ -19,6 +21,7 @@ REFERRERS = (
     "https://chatgpt.com/",
     "https://t.co/x",
 )
+CAMPAIGN_SHARE = 0.3
 AGENTS = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36",
     "Mozilla/5.0 (iPhone; CPU iPhone OS 18_6 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.6 "
@@ -29,16 +32,19 @@ AGENTS = (
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """One visit's events, in order, as a server-side tracker would tell them."""
+    """The events of one visit in order, as a server-side tracker would send them."""
 
     events: tuple[dict[str, Any], ...]
 
 
 def visits(count: int, now: datetime, random: Random) -> Iterator[Visit]:
-    """`count` visits over the last seven days, each of a new or returning visitor, some of which buy."""
+    """Generate `count` visits in the DAYS before `now`, of new and returning visitors, some with a purchase.
+
+    Eight weeks, so that the dashboard's four weeks have four others to compare with.
+    """
     visitors = [f"{random.getrandbits(128):032x}" for _ in range(max(1, count * 2 // 3))]
     for _ in range(count):
-        started_at = now - timedelta(seconds=random.uniform(60, 7 * 86_400 - 3_600))
+        started_at = now - timedelta(seconds=random.uniform(60, DAYS * 86_400 - 3_600))
         yield _visit(random.choice(visitors), started_at, random)
 
 
@@ -52,18 +58,22 @@ def _visit(visitor: str, started_at: datetime, random: Random) -> Visit:
         "tracker": "demo",
     }
     referrer = random.choice(REFERRERS)
+    landing = CAMPAIGN if referrer is None and random.random() < CAMPAIGN_SHARE else ""
     moment = started_at
     events: list[dict[str, Any]] = []
     for step in range(random.randint(1, 6)):
         path = "/" if step == 0 else random.choice(PAGES)
-        page = {"page_url": f"https://{HOST}{path}"}
+        page = {"page_url": f"https://{HOST}{path}{landing if step == 0 else ''}"}
         if step == 0 and referrer is not None:
             page["referrer"] = referrer
         events.append(_event(common | page, "page_view", moment, random))
-        moment += timedelta(seconds=random.uniform(3, 240))
+        seconds = random.uniform(3, 240)
+        moment += timedelta(seconds=seconds)
+        read = {"engagement_ms": round(seconds * 800), "scroll_depth": random.randint(20, 100)}
+        events.append(_event(common | page | {"properties": read}, "page_ping", moment, random))
         if path == "/checkout":
-            bought = {"properties": {"order_value": round(random.uniform(20, 180), 2), "currency": "EUR"}}
-            events.append(_event(common | page | bought, "purchase", moment, random))
+            purchase = {"properties": {"order_value": round(random.uniform(20, 180), 2), "currency": "EUR"}}
+            events.append(_event(common | page | purchase, "purchase", moment, random))
     return Visit(tuple(events))
 
 

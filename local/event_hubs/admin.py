@@ -1,4 +1,4 @@
-"""The admin port: counts, faults, and Capture on demand, as JSON over HTTP/1.1."""
+"""The admin port: counts, events, faults and on-demand Capture, as JSON over HTTP/1.1."""
 
 from __future__ import annotations
 
@@ -6,22 +6,23 @@ import asyncio
 import json
 from typing import Any
 
-from local.event_hubs.broker import Broker
-from local.event_hubs.capture import Capture
-from local.event_hubs.faults import InvalidRule, Rule
+from .broker import Broker
+from .capture import Capture
+from .faults import InvalidRule, Rule
+from .received import InvalidSearch, Search, find
 
 MAX_BODY_BYTES = 65_536
 
 
 class Admin:
-    """Answers one request per connection."""
+    """Serves the admin API, one request per connection."""
 
     def __init__(self, broker: Broker, capture: Capture | None) -> None:
         self._broker = broker
         self._capture = capture
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One connection."""
+        """Answer one request and close the connection. An invalid request gets 400."""
         try:
             method, path, body = await _read_request(reader)
             status, answer = await self.answer(method, path, body)
@@ -40,14 +41,23 @@ class Admin:
             writer.close()
 
     async def answer(self, method: str, path: str, body: bytes) -> tuple[int, Any]:
-        """Status and body. Raise ValueError for a body that cannot be used."""
+        """HTTP status and JSON body of the answer. Raise ValueError for a body that is not JSON."""
         match method, path:
             case "GET", "/":
                 return 200, self._broker.as_json()
-            case "POST", "/faults":
-                given = json.loads(body)
+            case "POST", "/events":
                 try:
-                    rules = [Rule.parse(rule) for rule in (given if isinstance(given, list) else [given])]
+                    search = Search.parse(json.loads(body))
+                except InvalidSearch as problem:
+                    return 400, {"error": str(problem)}
+                if (hub := self._broker.hub(search.hub)) is None:
+                    names = ", ".join(hub.name for hub in self._broker.hubs.values())
+                    return 404, {"error": f"no hub {search.hub}; the hubs are {names}"}
+                return 200, await find(hub, search)
+            case "POST", "/faults":
+                document = json.loads(body)
+                try:
+                    rules = [Rule.parse(rule) for rule in (document if isinstance(document, list) else [document])]
                 except InvalidRule as problem:
                     return 400, {"error": str(problem)}
                 self._broker.faults.rules += rules
@@ -62,13 +72,13 @@ class Admin:
                     await self._capture.flush()
                 return 200, self._broker.as_json()
             case _:
-                return 404, {"error": f"no {method} {path} here"}
+                return 404, {"error": f"no route {method} {path}"}
 
 
 async def _read_request(reader: asyncio.StreamReader) -> tuple[str, str, bytes]:
     line = (await reader.readline()).decode("latin-1").split()
     if len(line) != 3:
-        raise ValueError("no HTTP request")
+        raise ValueError("not an HTTP request")
     length = 0
     while (header := await reader.readline()).strip():
         name, _, value = header.decode("latin-1").partition(":")

@@ -1,21 +1,19 @@
-"""Which link an attach asks for."""
+"""Attach frames: create the link that the client asks for, or refuse it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from local.event_hubs import frames
-from local.event_hubs.egress import EgressLink
-from local.event_hubs.ingress import IngressLink
-from local.event_hubs.links import Link, Refused, accept_attach, path_of, refuse_attach
-from local.event_hubs.requests import CbsLink, ManagementLink
-
-if TYPE_CHECKING:
-    from local.event_hubs.connection import Session
+from . import frames
+from .egress import EgressLink
+from .ingress import IngressLink
+from .links import Link, Refused, accept_attach, path_of, refuse_attach
+from .requests import CbsLink, ManagementLink
+from .session import LinkSession
 
 
-def attach_link(session: Session, fields: list[Any]) -> Link | None:
-    """Answer an attach: the link, or None where it was refused or swallowed."""
+def attach_link(session: LinkSession, fields: list[Any]) -> Link | None:
+    """Answer an attach frame. Return the link, or None if it was refused or a fault took it."""
     handle, peer_receives = fields[1], fields[2]
     source = frames.terminus(fields[5], frames.SOURCE_FIELDS)
     target = frames.terminus(fields[6], frames.TARGET_FIELDS)
@@ -27,7 +25,7 @@ def attach_link(session: Session, fields: list[Any]) -> Link | None:
             link = CbsLink(session, handle, peer_receives)
         elif path[-1] == "$management":
             link = ManagementLink(session, handle, peer_receives)
-        elif _struck(session, path):
+        elif _hit_by_fault(session, path):
             return None
         elif peer_receives:
             link = EgressLink.open(session, fields, source[7], path)
@@ -40,8 +38,8 @@ def attach_link(session: Session, fields: list[Any]) -> Link | None:
     return link
 
 
-def _struck(session: Session, path: list[str]) -> bool:
-    """Whether a fault took the attach without an answer. Raise Refused where it is to be refused."""
+def _hit_by_fault(session: LinkSession, path: list[str]) -> bool:
+    """Apply an attach fault. Return whether it left the attach without an answer; raise Refused if it refuses it."""
     rule = session.connection.broker.faults.at("attach", path[0], path[-1] if len(path) > 1 else None)
     if rule is None:
         return False

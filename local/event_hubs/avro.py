@@ -1,4 +1,4 @@
-"""Capture's Avro files, written as the service writes them: schema text, metadata order and blocks (Avro 1.11)."""
+"""Write Avro files as Event Hubs Capture does: the same schema text, metadata order and blocks (Avro 1.11)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Record:
 
 
 def write_file(records: Sequence[Record], sync: bytes) -> bytes:
-    """A whole file; with no record still one empty block, 508 bytes in all. `sync` is SYNC_BYTES of random."""
+    """The bytes of a file: 508 with one empty block if there are no records. `sync` is SYNC_BYTES random bytes."""
     metadata = _map([("avro.codec", _bytes(b"null")), ("avro.schema", _bytes(SCHEMA.encode()))])
     parts = [b"Obj\x01", metadata, sync]
     for block in _blocks(records):
@@ -42,7 +42,7 @@ def write_file(records: Sequence[Record], sync: bytes) -> bytes:
 
 
 def enqueued_text(enqueued_ms: int) -> str:
-    """`M/d/yyyy h:mm:ss tt` in UTC, whole seconds."""
+    """The time as Capture writes it: `M/d/yyyy h:mm:ss tt` in UTC, whole seconds."""
     moment = datetime.fromtimestamp(enqueued_ms // 1000, UTC)
     half = "AM" if moment.hour < 12 else "PM"
     clock = f"{moment.hour % 12 or 12}:{moment.minute:02}:{moment.second:02}"
@@ -77,7 +77,7 @@ def _record(record: Record) -> bytes:
 
 
 def _union(value: Any) -> bytes:
-    # How the service maps booleans, timestamps and the rest is not known; a guess that loses nothing.
+    # Microsoft does not document how booleans, timestamps and other types are mapped. As text they lose nothing.
     match value:
         case None:
             return b"\x08"

@@ -1,4 +1,4 @@
-"""Capture: each partition's events, window by window, as Avro files in blob storage."""
+"""Capture: write each partition's events, window by window, to Avro files in blob storage or a folder."""
 
 from __future__ import annotations
 
@@ -13,18 +13,20 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from local.event_hubs.avro import SYNC_BYTES, Record, write_file
-from local.event_hubs.broker import Broker
-from local.event_hubs.config import Capture as CaptureConfig
-from local.event_hubs.hubs import Hub, Partition, Stored
-from local.event_hubs.messages import PARTITION_KEY, decode_event
+from .avro import SYNC_BYTES, Record, write_file
+from .broker import Broker
+from .config import Capture as StorageCapture
+from .config import FolderCapture
+from .folder import Folder
+from .hubs import Hub, Partition, Stored
+from .messages import PARTITION_KEY, decode_event
 
 if TYPE_CHECKING:
-    from local.event_hubs.storage import Storage
+    from .storage import Storage
 
 log = logging.getLogger(__name__)
 RETRY_SECONDS = 0.5
-# Properties of the message that the service repeats among the system properties; a guess, marked as one.
+# Message properties that Capture repeats among the system properties. Microsoft does not document this; it is a guess.
 SYSTEM_PROPERTIES = ("message-id", "correlation-id", "content-type")
 TOPIC = "/subscriptions/local/resourceGroups/local/providers/Microsoft.EventHub/namespaces"
 NEVER = "0001-01-01T00:00:00"
@@ -32,14 +34,14 @@ NEVER = "0001-01-01T00:00:00"
 
 @dataclass
 class _Window:
-    """Where one partition's capture stands."""
+    """The capture state of one partition."""
 
     hub: Hub
     partition: Partition
     limit_bytes: int
-    last_name: int = 0  # the second that named the last file
+    last_name: int = 0  # the second in the name of the last file
     wake: asyncio.Event = field(default_factory=asyncio.Event)
-    # Who waits for the events below a sequence number to stand in files.
+    # Futures that are set once all events below a sequence number are in files.
     waiters: list[tuple[int, asyncio.Future[None]]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -48,28 +50,29 @@ class _Window:
 
     @property
     def next_sequence(self) -> int:
-        """The first event that stands in no file."""
+        """Sequence number of the first event that is in no file."""
         assert self.partition.captured_sequence is not None, "set at the start"
         return self.partition.captured_sequence + 1
 
     @property
     def waiting_count(self) -> int:
-        """Events that stand in no file."""
+        """Number of events that are in no file."""
         return self.partition.next_sequence - self.next_sequence
 
     @property
     def is_full(self) -> bool:
+        """Whether the waiting events reach the size limit of a file."""
         first = self.partition.read(self.next_sequence, 1)
         return bool(first) and self.partition.next_offset - first[0].offset >= self.limit_bytes
 
     def take(self) -> Sequence[Stored]:
-        """The events of one file: those that wait, up to the limit."""
+        """The events of the next file: the waiting ones up to the size limit."""
         events = self.partition.read(self.next_sequence, self.waiting_count)
         ends_at = events[0].offset + self.limit_bytes if events else 0
         return [event for event in events if event.offset < ends_at]
 
-    def written(self, events: Sequence[Stored]) -> None:
-        """These stand in a file now."""
+    def note_written(self, events: Sequence[Stored]) -> None:
+        """Advance past these events, which are in a file now, and wake whoever waits for them."""
         if events:
             self.partition.captured_sequence = events[-1].sequence
         for sequence, waiter in self.waiters:
@@ -79,18 +82,18 @@ class _Window:
 
 
 class Capture:
-    """Writes every partition's windows until it is closed; then what is left, and ends.
+    """Writes the windows of every partition until it is closed, then the remaining events.
 
-    `tasks` end before that only by an exception, which nothing here expects.
+    `tasks` run until then. One that ends earlier has failed with an unexpected exception.
     """
 
-    def __init__(self, broker: Broker, config: CaptureConfig) -> None:
+    def __init__(self, broker: Broker, config: StorageCapture | FolderCapture) -> None:
         self._namespace = broker.namespace
         self._config = config
-        # In the background: the storage SDK takes longer to import than all the rest takes to start.
+        # In the background, because importing the storage SDK takes longer than starting everything else.
         self._storage = asyncio.create_task(asyncio.to_thread(_open_storage, config))
         self._closing = False
-        # A window may not outgrow what its partition can hold besides the events of the next one.
+        # While a window is written its partition must have room for the events of the next one.
         self._windows = [
             _Window(hub, partition, min(config.size_limit_in_bytes, partition.max_bytes // 2))
             for hub in broker.hubs.values()
@@ -99,7 +102,7 @@ class Capture:
         self.tasks = [asyncio.create_task(self._run(window)) for window in self._windows]
 
     async def flush(self) -> None:
-        """Return once all that is stored now stands in files."""
+        """Return once all events stored now are in files."""
         waiting = []
         for window in self._windows:
             if window.waiting_count:
@@ -110,7 +113,7 @@ class Capture:
         await asyncio.gather(*waiting)
 
     async def close(self, seconds: float) -> int:
-        """Write what is left, for at most so long. Returns how many events were not written."""
+        """Write the remaining events for at most `seconds`. Return the number of events not written."""
         self._closing = True
         for window in self._windows:
             window.wake.set()
@@ -129,25 +132,25 @@ class Capture:
             events = window.take()
             if events or not self._config.skip_empty_archives:
                 await self._write(window, started, events)
-            window.written(events)
-            # Collection is off in this process (see __main__), and the storage SDK leaves cycles behind.
+            window.note_written(events)
+            # Automatic collection is off in this process (see __main__), and the storage SDK leaves reference cycles.
             gc.collect(0)
 
     async def _first_event(self, window: _Window) -> None:
-        """Capture begins with a partition's first event; without empty files, each window does."""
+        """Wait for the partition's first event; if empty files are skipped, for the first event of each window."""
         started = window.last_name > 0 and not self._config.skip_empty_archives
         while not started and not window.waiting_count and not self._closing:
             window.wake.clear()
             await window.wake.wait()
 
     async def _free_second(self, window: _Window) -> int:
-        """The second that names a window which begins now: no two of a partition may begin within one."""
+        """The second that names the next file. Wait if the last file of the partition has the same second."""
         while (now := int(_now())) <= window.last_name:
             await asyncio.sleep(window.last_name + 1 - _now())
         return now
 
     async def _end(self, window: _Window, ends_at: float) -> None:
-        """Return when the window closes: by time, by size, because it was asked for, or at the end."""
+        """Wait until the window closes: by time, by size, by a flush, or at shutdown."""
         while not (self._closing or window.waiters or window.is_full) and (left := ends_at - _now()) > 0:
             window.wake.clear()
             with contextlib.suppress(TimeoutError):
@@ -155,14 +158,14 @@ class Capture:
                     await window.wake.wait()
 
     async def _write(self, window: _Window, started: int, events: Sequence[Stored]) -> None:
-        """Write the window's file, for as long as it takes: events wait in the hub while storage is away."""
+        """Write the window's file, with retries until storage is available. The hub holds the events meanwhile."""
         storage = await self._storage
         data = await asyncio.to_thread(_file, events, os.urandom(SYNC_BYTES))
         while True:
             try:
                 url = await asyncio.to_thread(storage.write, self._name(window, started), data)
                 break
-            except FileExistsError:  # an emulator before this one wrote it; nothing is ever overwritten
+            except FileExistsError:  # written before a restart of the emulator; files are never overwritten
                 started += 1
                 await asyncio.sleep(max(0.0, started - _now()))
             except OSError as problem:
@@ -175,7 +178,7 @@ class Capture:
                 await asyncio.to_thread(storage.notify, note)
                 break
             except OSError as problem:
-                log.warning("capture cannot tell of a file: %s", problem)
+                log.warning("capture cannot announce a file: %s", problem)
                 await asyncio.sleep(RETRY_SECONDS)
 
     def _name(self, window: _Window, second: int) -> str:
@@ -206,8 +209,10 @@ class Capture:
         }
 
 
-def _open_storage(config: CaptureConfig) -> Storage:
-    from local.event_hubs.storage import Storage
+def _open_storage(config: StorageCapture | FolderCapture) -> Storage | Folder:
+    if isinstance(config, FolderCapture):
+        return Folder(config.folder)
+    from .storage import Storage
 
     return Storage(config)
 

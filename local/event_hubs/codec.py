@@ -1,7 +1,7 @@
 """AMQP 1.0 types (OASIS AMQP 1.0, part 1) to and from bytes.
 
-Encoders return bytes that are joined into frames, so that a value's AMQP type is always said where it is written.
-Decoders never trust a length: a value that claims more than its buffer holds raises CodecError.
+Encoders return bytes that callers join into frames, so each call names the AMQP type that it writes. Decoders check
+each length: a value that is longer than its buffer raises CodecError.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ MAX_DEPTH = 32
 
 
 class CodecError(ValueError):
-    """Bytes that are no AMQP value."""
+    """The bytes are not a valid AMQP value, frame or message."""
 
 
 class Symbol(str):
-    """An AMQP symbol: a name out of a protocol, not text."""
+    """An AMQP symbol: a name defined by a protocol, in ASCII."""
 
     __slots__ = ()
 
@@ -36,7 +36,7 @@ class Timestamp(int):
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """A value with a descriptor that says what it means."""
+    """A described value: its descriptor names its meaning."""
 
     descriptor: object
     value: Any
@@ -97,7 +97,7 @@ def symbols(values: Sequence[str]) -> bytes:
 
 
 def listed(items: Sequence[bytes]) -> bytes:
-    """A list of encoded items. Never the empty-list code: one client does not know it."""
+    """A list of encoded items. The empty-list code 0x45 is not used, because one client cannot read it."""
     body = b"".join(items)
     if len(body) < 255 and len(items) < 256:
         return struct.pack(">BBB", 0xC0, len(body) + 1, len(items)) + body
@@ -124,7 +124,7 @@ def _sized(small: int, large: int, value: bytes) -> bytes:
 
 # --- decoding ------------------------------------------------------------------------------------------------------
 
-# Constructors of fixed width: format, size, and what the Python value becomes.
+# Constructors of fixed width: struct format, size in bytes, Python type.
 _FIXED: dict[int, tuple[str, int, type]] = {
     0x50: (">B", 1, int),
     0x51: (">b", 1, int),
@@ -145,21 +145,22 @@ _FIXED: dict[int, tuple[str, int, type]] = {
     0x83: (">q", 8, Timestamp),
 }
 _CONSTANTS: dict[int, object] = {0x40: None, 0x41: True, 0x42: False, 0x43: 0, 0x44: 0}
-# Widths of the size field, by the high nibble of the constructor.
+# Struct format of the size field, by the high nibble of the constructor.
 _SIZES = {0xA: ">B", 0xB: ">I", 0xC: ">B", 0xD: ">I", 0xE: ">B", 0xF: ">I"}
+# Bytes of a value of fixed width, by the high nibble of the constructor.
 _WIDTHS = {0x4: 0, 0x5: 1, 0x6: 2, 0x7: 4, 0x8: 8, 0x9: 16}
 
 
 def decode(buffer: bytes, position: int = 0) -> tuple[Any, int]:
-    """The value at `position` and the position after it. Raise CodecError."""
+    """Decode the value at `position`. Return it and the position after it. Raise CodecError."""
     try:
         return _value(buffer, position, 0)
     except (struct.error, IndexError, UnicodeDecodeError) as error:
-        raise CodecError(f"no AMQP value at byte {position}: {error}") from None
+        raise CodecError(f"not an AMQP value at byte {position}: {error}") from None
 
 
 def skip(buffer: bytes, position: int) -> int:
-    """The position after the value at `position`, which is not decoded. Raise CodecError."""
+    """The position after the value at `position`, without decoding it. Raise CodecError."""
     try:
         while buffer[position] == 0:  # a descriptor, then its value
             position = skip(buffer, position + 1)
@@ -170,11 +171,11 @@ def skip(buffer: bytes, position: int) -> int:
         elif high in _SIZES:
             end = _extent(buffer, position + 1, _SIZES[high])[1]
         else:
-            raise CodecError(f"{code:#x} is no AMQP constructor")
+            raise CodecError(f"{code:#x} is not an AMQP constructor")
     except (struct.error, IndexError, RecursionError) as error:
-        raise CodecError(f"no AMQP value at byte {position}: {error}") from None
+        raise CodecError(f"not an AMQP value at byte {position}: {error}") from None
     if end > len(buffer):
-        raise CodecError("a value reaches over the end")
+        raise CodecError("a value is longer than the buffer")
     return end
 
 
@@ -195,19 +196,19 @@ def _constructed(code: int, buffer: bytes, position: int, depth: int) -> tuple[A
     if code == 0x45:
         return [], position
     if code in _FIXED:
-        layout, size, made = _FIXED[code]
-        return made(struct.unpack_from(layout, buffer, position)[0]), position + size
+        layout, size, kind = _FIXED[code]
+        return kind(struct.unpack_from(layout, buffer, position)[0]), position + size
     high = code >> 4
     if high == 0x9:
         if position + 16 > len(buffer):
-            raise CodecError("a value reaches over the end")
+            raise CodecError("a value is longer than the buffer")
         raw = buffer[position : position + 16]
         return (UUID(bytes=raw) if code == 0x98 else raw), position + 16
     if high not in _SIZES:
-        raise CodecError(f"{code:#x} is no AMQP constructor")
+        raise CodecError(f"{code:#x} is not an AMQP constructor")
     start, end = _extent(buffer, position, _SIZES[high])
     if end > len(buffer):
-        raise CodecError("a value reaches over the end")
+        raise CodecError("a value is longer than the buffer")
     if high in (0xA, 0xB):
         return _variable(code & 0xF, buffer[start:end]), end
     count = struct.unpack_from(_SIZES[high], buffer, start)[0]
@@ -230,7 +231,7 @@ def _variable(kind: int, raw: bytes) -> Any:
         return raw.decode()
     if kind == 3:
         return Symbol(raw.decode("ascii"))
-    raise CodecError("no such type of variable width")
+    raise CodecError("unknown type of variable width")
 
 
 def _compound(kind: int, buffer: bytes, start: int, end: int, count: int, depth: int) -> Any:
@@ -241,31 +242,31 @@ def _compound(kind: int, buffer: bytes, start: int, end: int, count: int, depth:
         item, start = _value(buffer, start, depth + 1)
         items.append(item)
     if start > end:
-        raise CodecError("items reach over their list")
+        raise CodecError("the items are longer than their list")
     if kind == 0:
         return items
     if kind == 1 and count % 2 == 0:
         try:
             return dict(zip(items[::2], items[1::2], strict=True))
         except TypeError:
-            raise CodecError("a map's key is no simple value") from None
-    raise CodecError("no such compound type")
+            raise CodecError("a map key is not hashable") from None
+    raise CodecError("unknown compound type")
 
 
 def _array(buffer: bytes, start: int, end: int, count: int, depth: int) -> list[Any]:
-    # Items without width could be claimed by the billion; nobody sends such an array.
+    # A few bytes could declare billions of items of zero width. No client sends such an array.
     if count > end - start:
         raise CodecError("more items than bytes")
     if not count:
         return []
     code = buffer[start]
     if code == 0:
-        raise CodecError("an array of described values is not read")
+        raise CodecError("arrays of described values are not supported")
     start += 1
     items = []
     for _ in range(count):
         item, start = _constructed(code, buffer, start, depth + 1)
         items.append(item)
     if start > end:
-        raise CodecError("items reach over their array")
+        raise CodecError("the items are longer than their array")
     return items

@@ -1,4 +1,4 @@
-"""One client's connection: handshake, sessions, and frames to the links they are for."""
+"""One client's connection: handshake, sessions, and the dispatch of frames to links."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import struct
 from collections.abc import Callable
 from typing import Any, cast
 
-from local.event_hubs import frames
-from local.event_hubs.attaching import attach_link
-from local.event_hubs.broker import Broker
-from local.event_hubs.codec import CodecError
-from local.event_hubs.hubs import Hub
-from local.event_hubs.links import Link
+from . import frames
+from .attaching import attach_link
+from .broker import Broker
+from .codec import CodecError
+from .hubs import Hub
+from .links import Link
 
 log = logging.getLogger(__name__)
 WINDOW = 2**31 - 1
@@ -24,7 +24,7 @@ MIN_BEAT_MS = 100
 
 
 class Session:
-    """One session: its channel and its links, by the peer's handle (ours is the same number)."""
+    """One session: its channel, and its links by handle. Both sides use the same handle numbers."""
 
     def __init__(self, connection: Connection, channel: int) -> None:
         self.connection = connection
@@ -59,14 +59,14 @@ class Session:
             self.send(frames.detach(self.channel, fields[0]))
 
     def detach(self, handle: int, condition: str, description: str) -> None:
-        """End a link from our side."""
+        """Close a link and send the client a detach frame with the error."""
         link = self.links.pop(handle, None)
         if link is not None:
             link.close()
             self.send(frames.detach(self.channel, handle, frames.error(condition, description)))
 
     def pump(self) -> None:
-        """Let every link send what waits."""
+        """Let every link send what it has buffered."""
         for link in tuple(self.links.values()):
             link.pump()
 
@@ -94,7 +94,7 @@ class Session:
 
 
 class Connection(asyncio.Protocol):
-    """Reads frames as they come; every answer is written at once. A peer that breaks the protocol is dropped."""
+    """Reads frames and writes each answer at once. Closes the connection of a client that violates the protocol."""
 
     def __init__(self, broker: Broker) -> None:
         self.broker = broker
@@ -107,14 +107,14 @@ class Connection(asyncio.Protocol):
         self._in_header = True
         self._black_hole = False
         self._timers: set[asyncio.TimerHandle] = set()
-        self._last_heard = 0.0
+        self._last_input_at = 0.0
 
     # --- transport -------------------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         self.broker.connections.add(self)
-        self._last_heard = asyncio.get_running_loop().time()
+        self._last_input_at = asyncio.get_running_loop().time()
         self._watch_idle()
         if (rule := self.broker.faults.at("connect")) is not None:
             if rule.action == "drop":
@@ -132,14 +132,14 @@ class Connection(asyncio.Protocol):
         self._transport = None
 
     def data_received(self, data: bytes) -> None:
-        self._last_heard = asyncio.get_running_loop().time()
+        self._last_input_at = asyncio.get_running_loop().time()
         if self._black_hole:
             return
         self._buffer += data
         try:
             self._read()
         except CodecError as problem:
-            log.warning("a client broke the protocol: %s", problem)
+            log.warning("a client violated the protocol: %s", problem)
             self.write(frames.close(frames.error("amqp:connection:framing-error", str(problem))))
             self.drop()
 
@@ -156,27 +156,27 @@ class Connection(asyncio.Protocol):
             self._transport.write(data)
 
     def drop(self) -> None:
-        """Cut the connection without a word."""
+        """Close the socket without an AMQP close frame."""
         if self._transport is not None:
             self._transport.abort()
 
     def swallow(self) -> None:
-        """Answer nothing any more, but stay connected."""
+        """Ignore all input from now on, and send nothing, but keep the socket open."""
         self._black_hole = True
 
     def later(self, delay_ms: int, call: Callable[[], None]) -> None:
-        """Call after a while, unless the connection is gone by then."""
+        """Call after a delay, unless the connection is closed by then."""
 
-        def call_and_forget() -> None:
+        def call_once() -> None:
             self._timers.discard(timer)
             call()
 
         if self._transport is not None:
-            timer = asyncio.get_running_loop().call_later(delay_ms / 1000, call_and_forget)
+            timer = asyncio.get_running_loop().call_later(delay_ms / 1000, call_once)
             self._timers.add(timer)
 
     def may_use(self, hub: Hub) -> bool:
-        """Whether a token for this hub was shown, or none is needed."""
+        """Whether the client showed a valid token for the hub, or none is required."""
         return not self.broker.keys or hub.name.lower() in self.authorized
 
     # --- frames ----------------------------------------------------------------------------------------------------
@@ -206,7 +206,7 @@ class Connection(asyncio.Protocol):
         elif header == frames.AMQP_HEADER:
             self.write(frames.AMQP_HEADER)
         else:
-            raise CodecError(f"{header!r} is no protocol header")
+            raise CodecError(f"{header!r} is not a protocol header")
         self._in_header = False
 
     def _on_frame(self, kind: int, channel: int, body: bytes) -> None:
@@ -228,7 +228,7 @@ class Connection(asyncio.Protocol):
             if self._transport is not None:
                 self._transport.close()
         elif (session := self.sessions.get(channel)) is None:
-            return  # a client goes on about a session it has ended; that is its way
+            return  # the SDK still sends frames of a session that it has ended
         elif code == frames.ATTACH:
             session.on_attach(fields)
         elif code == frames.TRANSFER:
@@ -253,7 +253,7 @@ class Connection(asyncio.Protocol):
         self.later(every_ms, lambda: self._beat(every_ms))
 
     def _watch_idle(self) -> None:
-        if asyncio.get_running_loop().time() - self._last_heard > self.broker.idle_ms / 1000:
+        if asyncio.get_running_loop().time() - self._last_input_at > self.broker.idle_ms / 1000:
             self.write(frames.close(frames.error("amqp:connection:forced", "the connection was idle for too long")))
             self.drop()
         else:

@@ -1,20 +1,17 @@
-"""Events out: a consumer's link to one partition."""
+"""A consumer's link: sends the events of one partition."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from local.event_hubs import frames
-from local.event_hubs.broker import now_ms
-from local.event_hubs.codec import Described, described, long, string, timestamp
-from local.event_hubs.hubs import Partition, Position, Stored
-from local.event_hubs.links import Refused, hub_at, partition_at
-from local.event_hubs.messages import DELIVERY_ANNOTATIONS, delivered
-
-if TYPE_CHECKING:
-    from local.event_hubs.connection import Session
+from . import frames
+from .codec import Described, described, long, string, timestamp
+from .hubs import Partition, Position, Stored
+from .links import Refused, hub_at, partition_at
+from .messages import DELIVERY_ANNOTATIONS, delivered
+from .session import LinkSession
 
 MAX_READERS_WITHOUT_EPOCH = 5
 EVENTS_PER_WRITE = 500
@@ -27,11 +24,11 @@ _SELECTOR = re.compile(rf"amqp\.annotation\.x-opt-({'|'.join(_POSITIONS)})\s*(>=
 
 
 class EgressLink:
-    """Sends while there is credit and something to send; deliveries are settled as they are sent."""
+    """Sends events while the consumer has credit. Deliveries are settled when they are sent."""
 
     def __init__(
         self,
-        session: Session,
+        session: LinkSession,
         handle: int,
         key: tuple[str, str, str],
         partition: Partition,
@@ -52,8 +49,8 @@ class EgressLink:
         self._closed = False
 
     @classmethod
-    def open(cls, session: Session, fields: list[Any], filters: object, path: list[str]) -> EgressLink:
-        """Raise Refused for an address, a selector or an epoch that may not read."""
+    def open(cls, session: LinkSession, fields: list[Any], filters: object, path: list[str]) -> EgressLink:
+        """Open the link of an attach frame. Raise Refused for an invalid address or selector, or a low epoch."""
         hub = hub_at(session, path)
         if len(path) != 5 or path[1].lower() != "consumergroups" or path[3].lower() != "partitions":
             raise Refused("amqp:not-found", f"'{'/'.join(path)}' names no partition of a consumer group.")
@@ -62,7 +59,7 @@ class EgressLink:
         partition = partition_at(hub, path[4])
         epoch = (fields[PROPERTIES] or {}).get("com.microsoft:epoch")
         if not isinstance(epoch, int | None):
-            raise Refused("amqp:invalid-field", f"the epoch {epoch!r} is no number")
+            raise Refused("amqp:invalid-field", f"the epoch {epoch!r} is not a number")
         capabilities = fields[DESIRED_CAPABILITIES]
         link = cls(
             session,
@@ -78,7 +75,7 @@ class EgressLink:
         return link
 
     def _take_over(self) -> None:
-        """The rules of epochs: a higher or equal one takes the partition, a lower one or none is refused."""
+        """Apply the epoch rules of Event Hubs: an equal or higher epoch takes over, a lower one or none is refused."""
         readers = self._session.connection.broker.readers.setdefault(self._key, [])
         highest = max((reader.epoch for reader in readers if reader.epoch is not None), default=None)
         if highest is not None and (self.epoch is None or self.epoch < highest):
@@ -91,24 +88,24 @@ class EgressLink:
         readers.append(self)
 
     def on_transfer(self, fields: list[Any], payload: bytes) -> None:
-        """A receiver sends none."""
+        """Ignored: a consumer sends no events."""
 
     def on_flow(self, fields: list[Any]) -> None:
         self._credit = (fields[DELIVERY_COUNT] or 0) + (fields[LINK_CREDIT] or 0) - self._sent
         self.pump()
-        if fields[DRAIN] and self._credit > 0:  # what is left of the credit is given up
+        if fields[DRAIN] and self._credit > 0:  # the consumer gives up its remaining credit
             self._sent += self._credit
             self._credit = 0
             self._session.send_flow(self._handle, self._sent, 0, drain=True)
 
     def schedule(self) -> None:
-        """Send soon: several appends become one write."""
+        """Send in the next turn of the event loop, so that several appends become one write."""
         if not self._scheduled:
             self._scheduled = True
             self._session.connection.later(0, self.pump)
 
     def pump(self) -> None:
-        """Send what credit and the transport allow."""
+        """Send as many events as credit and the transport allow."""
         self._scheduled = False
         connection = self._session.connection
         while not self._closed and self._credit > 0 and connection.writable:
@@ -147,12 +144,12 @@ class EgressLink:
             ("last_enqueued_sequence_number", long(self._partition.next_sequence - 1)),
             ("last_enqueued_offset", string(str(last.offset if last else -1))),
             ("last_enqueued_time_utc", timestamp(last.enqueued_ms if last else 0)),
-            ("runtime_info_retrieval_time_utc", timestamp(now_ms())),
+            ("runtime_info_retrieval_time_utc", timestamp(self._session.connection.broker.now_ms())),
         ]
         return described(DELIVERY_ANNOTATIONS, frames.symbol_map(pairs))
 
     def detach(self, condition: str, description: str) -> None:
-        """End the link from our side."""
+        """Close the link and send the client a detach frame with the error."""
         self._session.detach(self._handle, condition, description)
 
     def close(self) -> None:
@@ -164,13 +161,13 @@ class EgressLink:
 
 
 def _start(partition: Partition, filters: object) -> int:
-    """The sequence number a consumer starts at, from its selector; the oldest event without one."""
+    """The first sequence number to send: by the selector, else 0. Raise Refused for an invalid selector."""
     if not isinstance(filters, dict) or not filters:
         return 0
     selector = next(iter(filters.values()))
     text = str(selector.value if isinstance(selector, Described) else selector)
-    found = _SELECTOR.search(text)
-    if found is None:
-        raise Refused("amqp:invalid-field", f"the selector {text!r} is not understood")
-    name, operator, at = found.groups()
+    match = _SELECTOR.search(text)
+    if match is None:
+        raise Refused("amqp:invalid-field", f"the selector {text!r} is invalid")
+    name, operator, at = match.groups()
     return partition.next_sequence if at == "@latest" else partition.position(_POSITIONS[name], operator, int(at))

@@ -1,4 +1,4 @@
-"""Faults on purpose: rules that say when a step of the protocol goes wrong, and how."""
+"""Fault injection: rules that make steps of the protocol fail."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-# What can go wrong where. `black_hole` takes what comes and never answers.
+# Faults by step of the protocol. `black_hole` reads all input and never answers.
 ACTIONS: Mapping[str, frozenset[str]] = {
     "connect": frozenset({"drop", "black_hole"}),
     "cbs": frozenset({"reject", "drop", "delay", "black_hole"}),
@@ -26,12 +26,15 @@ THROTTLED = (
 
 
 class InvalidRule(ValueError):
-    """A rule that says nothing this emulator can do; the message says what is wrong."""
+    """The rule is invalid. The message names the problem."""
 
 
 @dataclass(slots=True)
 class Rule:
-    """One fault: at `point` do `action`, for what matches, from the `after`-th time on, `count` times at most."""
+    """One fault: at `point` do `action`, for the named hub and partition or for all.
+
+    The first `after` matches pass, later ones are hit with `probability`, at most `count` times. Times are in ms.
+    """
 
     point: str
     action: str
@@ -58,7 +61,7 @@ class Rule:
 
     @classmethod
     def parse(cls, value: object) -> Rule:
-        """Raise InvalidRule for an unknown point, action or field, or a value of the wrong type."""
+        """Parse a rule. Raise InvalidRule for an unknown point, action or field, or a value of the wrong type."""
         if not isinstance(value, dict):
             raise InvalidRule("a rule is an object")
         settable = {name: slot for name, slot in cls.__dataclass_fields__.items() if slot.init}
@@ -69,12 +72,12 @@ class Rule:
             raise InvalidRule(f"point must be one of {', '.join(ACTIONS)}")
         if action not in ACTIONS[point]:
             raise InvalidRule(f"action at {point} must be one of {', '.join(sorted(ACTIONS[point]))}")
-        for name, given in value.items():
+        for name, setting in value.items():
             annotation = str(settable[name].type)
             kinds = (str,) if "str" in annotation else (int, float) if "float" in annotation else (int,)
-            if given is None and "None" in annotation:
+            if setting is None and "None" in annotation:
                 continue
-            if not isinstance(given, kinds) or isinstance(given, bool):
+            if not isinstance(setting, kinds) or isinstance(setting, bool):
                 raise InvalidRule(f"{name} must be {annotation}")
         rule = cls(**value)
         if rule.action == "throttle" and rule.events_per_second is None and rule.bytes_per_second is None:
@@ -82,7 +85,7 @@ class Rule:
         return rule
 
     def matches(self, point: str, hub: str | None, partition: str | None) -> bool:
-        """Whether the rule applies here, and now by its counts and its probability. Counts the occasion."""
+        """Whether the fault happens here and now. Advances the rule's counters and its random sequence."""
         if point != self.point or self.hub not in (None, hub) or self.partition not in (None, partition):
             return False
         self.seen += 1
@@ -94,7 +97,7 @@ class Rule:
         return True
 
     def allows(self, events: int, size: int, now: float) -> bool:
-        """Whether a throttle lets this much through; a second's worth may come at once."""
+        """Whether a throttle admits this many events and bytes at `now`, in seconds: a token bucket for one second."""
         rates = (("events", self.events_per_second, float(events)), ("bytes", self.bytes_per_second, float(size)))
         left: dict[str, tuple[float, float]] = {}
         allowed = True
@@ -110,21 +113,22 @@ class Rule:
 
 
 class Faults:
-    """All rules in force; the first that applies decides."""
+    """The active rules. The first one that matches decides."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.rules: list[Rule] = []
         self._clock = clock
 
     def at(self, point: str, hub: str | None = None, partition: str | None = None) -> Rule | None:
-        """What goes wrong here, if anything."""
+        """The rule of the fault that happens here, if any."""
         return next((rule for rule in self.rules if rule.matches(point, hub, partition)), None)
 
     def throttles(self, rule: Rule, events: int, size: int) -> bool:
+        """Whether the rule refuses this many events and bytes now."""
         return not rule.allows(events, size, self._clock())
 
     def as_json(self) -> list[dict[str, Any]]:
-        """Every rule with how often it was asked and how often it struck."""
+        """Every rule with its counters: `seen` matches, `fired` faults."""
         return [
             {name: getattr(rule, name) for name in Rule.__dataclass_fields__ if not name.startswith("_")}
             for rule in self.rules

@@ -1,6 +1,6 @@
 """AMQP 1.0 frames (OASIS AMQP 1.0, parts 2, 3 and 5): performatives to and from bytes.
 
-Every field of a performative is written, nulls included: one client indexes fields that others may trim.
+Every field of a performative is written, nulls included, because one client reads fields by index without a check.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import struct
 from collections.abc import Sequence
 from typing import Any
 
-from local.event_hubs.codec import (
+from .codec import (
     NULL,
     CodecError,
     Described,
@@ -33,7 +33,7 @@ OPEN, BEGIN, ATTACH, FLOW, TRANSFER, DISPOSITION, DETACH, END, CLOSE = range(0x1
 SASL_MECHANISMS, SASL_INIT, SASL_OUTCOME = 0x40, 0x41, 0x44
 ACCEPTED, REJECTED = 0x24, 0x25
 ERROR, SOURCE, TARGET = 0x1D, 0x28, 0x29
-# What each field must be where it is given: a number of at most 32 bits, a truth, a text, bytes, a map, or anything.
+# Types of fields that are not null: n is a number of at most 32 bits, b a boolean, t text, x bytes, m a map, . any.
 _SHAPES = {
     OPEN: "ttnnn.....",
     BEGIN: "nnnnn...",
@@ -45,7 +45,7 @@ _SHAPES = {
     END: ".",
     CLOSE: ".",
 }
-_REQUIRED = {ATTACH: 3, TRANSFER: 1, DETACH: 1}  # the first fields, without which the frame means nothing
+_REQUIRED = {ATTACH: 3, TRANSFER: 1, DETACH: 1}  # how many of the first fields are mandatory
 SOURCE_FIELDS, TARGET_FIELDS = 11, 7
 
 MAX_FRAME_BYTES = 65_536
@@ -59,13 +59,13 @@ def frame(channel: int, body: bytes, kind: int = 0) -> bytes:
 
 
 def parse(body: bytes) -> tuple[int, list[Any], int]:
-    """A performative's code, its fields (checked, and padded to their full number) and where its payload begins.
+    """A performative's code, its fields (type-checked and padded to their full number), and the offset of its payload.
 
-    Raise CodecError.
+    Raise CodecError for a body that is not a performative, or a field of the wrong type.
     """
     value, end = decode(body)
     if not isinstance(value, Described) or not isinstance(value.descriptor, int) or not isinstance(value.value, list):
-        raise CodecError("a frame's body is no performative")
+        raise CodecError("a frame's body is not a performative")
     code, fields = value.descriptor, value.value
     shape = _SHAPES.get(code, "")
     for position, (kind, field) in enumerate(zip(shape, fields, strict=False)):
@@ -73,7 +73,7 @@ def parse(body: bytes) -> tuple[int, list[Any], int]:
             raise CodecError(f"field {position} of performative {code:#x} cannot be {field!r:.40}")
     fields += [None] * (len(shape) - len(fields))
     if None in fields[: _REQUIRED.get(code, 0)]:
-        raise CodecError(f"performative {code:#x} lacks a field it needs")
+        raise CodecError(f"performative {code:#x} lacks a mandatory field")
     return code, fields, end
 
 
@@ -94,7 +94,7 @@ def _fits(kind: str, field: object) -> bool:
 
 
 def terminus(value: object, count: int) -> list[Any]:
-    """The fields of a source or target, padded; empty ones for null."""
+    """The fields of a source or target, padded to `count`. Null has empty fields."""
     fields = value.value if isinstance(value, Described) and isinstance(value.value, list) else []
     return [*fields, *[None] * (count - len(fields))]
 
@@ -128,7 +128,7 @@ def attach(
     target: bytes,
     max_message_bytes: int | None = None,
 ) -> bytes:
-    """Our half of a link; `is_receiver` says which half we are."""
+    """The emulator's attach frame. `is_receiver` is true if the client sends."""
     fields = [
         string(name),
         uint(handle),
@@ -179,7 +179,7 @@ def flow(
 
 
 def transfer(channel: int, handle: int, delivery: int, message: bytes, max_frame: int) -> list[bytes]:
-    """A settled delivery of message format 0, in as many frames as the peer's limit asks for."""
+    """A settled delivery of message format 0, split into frames of at most `max_frame` bytes."""
     room = max_frame - len(_transfer_head(channel, handle, delivery, more=False, payload_bytes=0))
     starts = range(0, len(message), room)
     return [
@@ -202,7 +202,7 @@ def _transfer_head(channel: int, handle: int, delivery: int, more: bool, payload
 
 
 def disposition(channel: int, first: int, last: int, outcome: bytes) -> bytes:
-    """Settles deliveries we received."""
+    """Settle received deliveries."""
     fields = [boolean(True), uint(first), uint(last), boolean(True), outcome, NULL]
     return frame(channel, described(DISPOSITION, listed(fields)))
 

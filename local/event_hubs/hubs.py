@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Literal
 
-from local.event_hubs.messages import Incoming
+from .messages import Incoming
 
 MASK = 0xFFFFFFFF
 DEFAULT_GROUP = "$default"
@@ -18,12 +18,12 @@ Position = Literal["sequence", "offset", "enqueued_ms"]
 
 
 class Full(Exception):
-    """Nothing more can be taken: what Capture has not written may not be forgotten."""
+    """The partition is full: events that Capture has not written yet cannot be deleted."""
 
 
 @dataclass(slots=True)
 class Stored:
-    """One event in a partition."""
+    """One event in a partition. `carried` are its AMQP properties and body as the producer sent them."""
 
     sequence: int
     offset: int
@@ -34,9 +34,9 @@ class Stored:
 
 @dataclass
 class Partition:
-    """One partition's log. Old events are forgotten beyond `max_bytes`, but never before Capture has them.
+    """One partition's log. Beyond `max_bytes` the oldest events are deleted, but only those that Capture has written.
 
-    An event counts with its bytes and with what holding it costs, so that many small ones are bounded too.
+    Each event counts with OVERHEAD_BYTES in addition to its own, so that many small events are bounded too.
     """
 
     id: str
@@ -44,17 +44,17 @@ class Partition:
     events: list[Stored] = field(default_factory=list)
     next_sequence: int = 0
     next_offset: int = 0
-    captured_sequence: int | None = None  # None where nothing is captured
+    captured_sequence: int | None = None  # None if Capture is off
     listeners: set[Callable[[], None]] = field(default_factory=set)
 
     def append(self, incoming: Sequence[Incoming], now_ms: int) -> None:
-        """Store all, or raise Full and store none."""
+        """Store all events. Raise Full, and store none, if they do not fit."""
         size = sum(len(event.carried) + OVERHEAD_BYTES for event in incoming)
         if (excess := self.bytes_held + size - self.max_bytes) > 0 and self.events:
-            self._forget(excess)
+            self._delete_oldest(excess)
             if self.events and self.bytes_held + size > self.max_bytes:
                 raise Full
-        # The service's clock never runs backwards within a partition.
+        # Enqueued times never decrease within a partition, even if the clock does.
         enqueued_ms = max(now_ms, self.events[-1].enqueued_ms if self.events else 0)
         for event in incoming:
             self.events.append(
@@ -65,8 +65,8 @@ class Partition:
         for listener in tuple(self.listeners):
             listener()
 
-    def _forget(self, excess: int) -> None:
-        """Drop the oldest events that free so much, as far as they may go."""
+    def _delete_oldest(self, excess: int) -> None:
+        """Delete the oldest events until `excess` bytes are free, except events that Capture has not written."""
         count = bisect_left(self.events, self.events[0].offset + excess, key=attrgetter("offset"))
         if self.captured_sequence is not None:
             count = min(count, self.captured_sequence + 1 - self.events[0].sequence)
@@ -74,36 +74,36 @@ class Partition:
 
     @property
     def bytes_held(self) -> int:
-        """What the events held cost; offsets grow by an event's cost, so they tell."""
+        """Bytes that the stored events count with. Offsets grow by the same amounts."""
         return self.next_offset - self.events[0].offset if self.events else 0
 
     @property
     def last(self) -> Stored | None:
-        """The newest event still held."""
+        """The newest stored event."""
         return self.events[-1] if self.events else None
 
     @property
     def begin_sequence(self) -> int:
-        """Sequence number of the oldest event held; -1 when the partition never held one."""
+        """Sequence number of the oldest stored event; -1 if the partition never had one."""
         if self.events:
             return self.events[0].sequence
         return self.next_sequence if self.next_sequence else -1
 
     def read(self, sequence: int, count: int) -> Sequence[Stored]:
-        """At most `count` events from a sequence number on; what is forgotten is skipped."""
-        start = max(0, sequence - self.begin_sequence)  # numbers are dense
+        """At most `count` events from a sequence number on, without deleted ones."""
+        start = max(0, sequence - self.begin_sequence)  # sequence numbers have no gaps
         return self.events[start : start + count]
 
     def position(self, name: Position, operator: str, value: int) -> int:
-        """The sequence number at which reading starts: events whose `name` is > or >= `value`."""
-        find = bisect_right if operator == ">" else bisect_left
-        index = find(self.events, value, key=attrgetter(name))
+        """The first sequence number whose event has `name` `operator` (> or >=) `value`; else the next one."""
+        bisect = bisect_right if operator == ">" else bisect_left
+        index = bisect(self.events, value, key=attrgetter(name))
         return self.events[index].sequence if index < len(self.events) else self.next_sequence
 
 
 @dataclass
 class Hub:
-    """One event hub."""
+    """One event hub. `consumer_groups` are lower-case names without $Default."""
 
     name: str
     partitions: list[Partition]
@@ -112,23 +112,26 @@ class Hub:
     _turn: int = 0
 
     def partition(self, partition_id: str) -> Partition | None:
+        """The partition with this id, if there is one."""
         return next((partition for partition in self.partitions if partition.id == partition_id), None)
 
     def route(self, key: str | None) -> Partition:
-        """By the key's hash, as the service does; in turn without one."""
+        """The partition for a key, by the hash that Event Hubs uses. Without a key, round robin."""
         if key is not None:
             return self.partitions[partition_of_key(key, len(self.partitions))]
         self._turn = (self._turn + 1) % len(self.partitions)
         return self.partitions[self._turn]
 
     def has_group(self, name: str) -> bool:
+        """Whether the consumer group exists, in any case."""
         return name.lower() == DEFAULT_GROUP or name.lower() in self.consumer_groups
 
 
 def partition_of_key(key: str, count: int) -> int:
-    """The service's choice: Jenkins' lookup3 (public domain, Bob Jenkins 2006) of the key, folded to 16 signed bits.
+    """The partition number that Event Hubs chooses: lookup3 of the key, folded to 16 signed bits, modulo `count`.
 
-    The modulo is the Python SDK's, so that its buffered producer and this emulator agree.
+    Jenkins' lookup3 is public domain (Bob Jenkins, 2006). The modulo is Python's, as in the buffered producer of the
+    Python SDK.
     """
     first, second = _lookup3(key.encode())
     folded = (first ^ second) & 0xFFFF

@@ -1,19 +1,16 @@
-"""Events in: a producer's link to a hub, or to one partition of it."""
+"""A producer's link to a hub, or to one of its partitions."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from local.event_hubs import frames
-from local.event_hubs.broker import now_ms
-from local.event_hubs.codec import CodecError
-from local.event_hubs.faults import THROTTLED, Rule
-from local.event_hubs.hubs import Full, Hub, Partition
-from local.event_hubs.links import CREDIT, MAX_MESSAGE_BYTES, hub_at, partition_at
-from local.event_hubs.messages import read_events
-
-if TYPE_CHECKING:
-    from local.event_hubs.connection import Session
+from . import frames
+from .codec import CodecError
+from .faults import THROTTLED, Rule
+from .hubs import Full, Hub, Partition
+from .links import CREDIT, MAX_MESSAGE_BYTES, hub_at, partition_at
+from .messages import read_events
+from .session import LinkSession
 
 SERVER_BUSY = "com.microsoft:server-busy"
 DELIVERY_ID, MESSAGE_FORMAT, MORE, ABORTED = 1, 3, 5, 9
@@ -21,9 +18,9 @@ MAX_FRAMED_BYTES = MAX_MESSAGE_BYTES + 65_536
 
 
 class IngressLink:
-    """Every delivery is settled on its own, once all its events are stored."""
+    """Stores deliveries. Each one is settled once all its events are stored."""
 
-    def __init__(self, session: Session, handle: int, hub: Hub, partition: Partition | None) -> None:
+    def __init__(self, session: LinkSession, handle: int, hub: Hub, partition: Partition | None) -> None:
         self._session = session
         self._handle = handle
         self._hub = hub
@@ -31,23 +28,23 @@ class IngressLink:
         self._received = 0
         self._credit = CREDIT
         self._message = bytearray()
-        self._first: list[Any] | None = None  # of a delivery whose frames are still coming
+        self._first: list[Any] | None = None  # fields of the first frame of an unfinished delivery
 
     @classmethod
-    def open(cls, session: Session, fields: list[Any], path: list[str]) -> IngressLink:
-        """Raise Refused for an address that names neither hub nor partition."""
+    def open(cls, session: LinkSession, fields: list[Any], path: list[str]) -> IngressLink:
+        """Open the link of an attach frame. Raise Refused if its address is not a hub or partition."""
         hub = hub_at(session, path)
         to_partition = len(path) == 3 and path[1].lower() == "partitions"
         return cls(session, fields[1], hub, partition_at(hub, path[2]) if to_partition else None)
 
     def on_flow(self, fields: list[Any]) -> None:
-        """A sender's flow asks for nothing."""
+        """Ignored: a producer's flow frame requests nothing."""
 
     def on_transfer(self, fields: list[Any], payload: bytes) -> None:
         first = self._first = fields if self._first is None else self._first
         self._message += payload
         if len(self._message) > MAX_FRAMED_BYTES:
-            raise CodecError("a message over all limits")
+            raise CodecError("a message exceeds the size limit")
         if fields[MORE] and not fields[ABORTED]:
             return
         message = bytes(self._message)
@@ -55,19 +52,19 @@ class IngressLink:
         self._received += 1
         self._credit -= 1
         if not fields[ABORTED]:
-            self._take(first, message)
+            self._store(first, message)
         if self._credit <= CREDIT // 2:
             self._credit = CREDIT
             self._session.send_flow(self._handle, self._received, CREDIT)
 
     def pump(self) -> None:
-        """Nothing waits here."""
+        """Do nothing: this link buffers no output."""
 
     def close(self) -> None:
         self._message.clear()
         self._first = None
 
-    def _take(self, fields: list[Any], message: bytes) -> None:
+    def _store(self, fields: list[Any], message: bytes) -> None:
         delivery = fields[DELIVERY_ID] or 0
         if len(message) > MAX_MESSAGE_BYTES:
             self._reject(delivery, "amqp:link:message-size-exceeded", f"The message is over {MAX_MESSAGE_BYTES} bytes.")
@@ -82,10 +79,10 @@ class IngressLink:
         rule = connection.broker.faults.at("send", self._hub.name, partition.id)
         if rule is not None and rule.action == "throttle":
             rule = rule if connection.broker.faults.throttles(rule, len(events), len(message)) else None
-        if rule is not None and not self._strike_before(rule, delivery):
+        if rule is not None and not self._fault_before_store(rule, delivery):
             return
         try:
-            partition.append(events, now_ms())
+            partition.append(events, connection.broker.now_ms())
         except Full:
             self._reject(delivery, SERVER_BUSY, "The partition is full of events that Capture has not written yet.")
             return
@@ -96,8 +93,8 @@ class IngressLink:
         elif rule.action == "drop_after_store":
             connection.drop()
 
-    def _strike_before(self, rule: Rule, delivery: int) -> bool:
-        """Do what a fault does before storing. Returns whether the events are stored all the same."""
+    def _fault_before_store(self, rule: Rule, delivery: int) -> bool:
+        """Apply a fault that happens before the events are stored. Return whether to store them nevertheless."""
         match rule.action:
             case "reject":
                 self._reject(delivery, rule.condition, rule.description)

@@ -1,16 +1,14 @@
-"""What links have in common: their addresses, and the answer to an attach."""
+"""Shared by all links: their interface, their addresses, and the answer to an attach frame."""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
-from local.event_hubs import frames
-from local.event_hubs.codec import NULL
-from local.event_hubs.hubs import Hub, Partition
-
-if TYPE_CHECKING:
-    from local.event_hubs.connection import Session
+from . import frames
+from .codec import NULL
+from .hubs import Hub, Partition
+from .session import LinkSession
 
 MAX_MESSAGE_BYTES = 1_048_576
 CREDIT = 1000
@@ -20,20 +18,20 @@ class Link(Protocol):
     """One attached link."""
 
     def on_flow(self, fields: list[Any]) -> None:
-        """The peer's credit."""
+        """Handle a flow frame, which carries the client's credit."""
 
     def on_transfer(self, fields: list[Any], payload: bytes) -> None:
-        """A frame of a delivery. Raise CodecError where it breaks the protocol."""
+        """Handle one frame of a delivery. Raise CodecError if it violates the protocol."""
 
     def pump(self) -> None:
-        """Send what waits; the transport takes more again."""
+        """Send buffered output: the transport accepts more again."""
 
     def close(self) -> None:
-        """The link is gone; forget what it held."""
+        """Release what the link holds."""
 
 
 class Refused(Exception):
-    """A link that may not be attached."""
+    """The link must not be attached. `condition` is an AMQP error condition."""
 
     def __init__(self, condition: str, description: str) -> None:
         super().__init__(description)
@@ -42,12 +40,12 @@ class Refused(Exception):
 
 
 def path_of(address: str) -> list[str]:
-    """`amqps://host:port/hub/Partitions/0` -> hub, Partitions, 0."""
+    """The path of an address: `amqps://host:port/hub/Partitions/0` gives hub, Partitions, 0."""
     return re.sub(r"^(amqps?|sb)://[^/]*/?", "", address).strip("/").split("/")
 
 
-def hub_at(session: Session, path: list[str]) -> Hub:
-    """Raise Refused where there is no such hub, or the connection has shown no token for it."""
+def hub_at(session: LinkSession, path: list[str]) -> Hub:
+    """The hub of a path. Raise Refused if there is none, or if the client showed no valid token for it."""
     hub = session.connection.broker.hub(path[0])
     if hub is None:
         raise Refused("amqp:not-found", f"The messaging entity '{'/'.join(path)}' could not be found.")
@@ -57,15 +55,15 @@ def hub_at(session: Session, path: list[str]) -> Hub:
 
 
 def partition_at(hub: Hub, partition_id: str) -> Partition:
-    """Raise Refused where the hub has no such partition."""
+    """The partition with this id. Raise Refused if there is none."""
     partition = hub.partition(partition_id)
     if partition is None:
         raise Refused("com.microsoft:argument-out-of-range", f"The partition {partition_id!r} does not exist.")
     return partition
 
 
-def accept_attach(session: Session, fields: list[Any], address: str) -> None:
-    """Answer the attach of a link, with credit where the peer sends."""
+def accept_attach(session: LinkSession, fields: list[Any], address: str) -> None:
+    """Accept the attach of a link. If the client sends, grant it credit."""
     peer_receives = fields[2]
     session.send(
         frames.attach(
@@ -82,8 +80,8 @@ def accept_attach(session: Session, fields: list[Any], address: str) -> None:
         session.send_flow(fields[1], 0, CREDIT)
 
 
-def refuse_attach(session: Session, fields: list[Any], refused: Refused) -> None:
-    """Answer an attach with null termini, then with the reason."""
+def refuse_attach(session: LinkSession, fields: list[Any], refused: Refused) -> None:
+    """Refuse an attach: answer it with null source and target, then detach with the error."""
     name, handle, peer_receives = fields[:3]
     session.send(
         frames.attach(

@@ -1,4 +1,4 @@
-"""AMQP messages, cut at their sections (OASIS AMQP 1.0, part 3.2) without decoding what is only carried."""
+"""AMQP messages, split at their sections (OASIS AMQP 1.0, part 3.2) without decoding properties and body."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from local.event_hubs.codec import CodecError, Described, decode, described, long, skip, string, timestamp
-from local.event_hubs.frames import symbol_map
+from .codec import CodecError, Described, decode, described, long, skip, string, timestamp
+from .frames import symbol_map
 
 HEADER, DELIVERY_ANNOTATIONS, MESSAGE_ANNOTATIONS, PROPERTIES, APPLICATION_PROPERTIES = range(0x70, 0x75)
 DATA, SEQUENCE, VALUE, FOOTER = range(0x75, 0x79)
@@ -22,7 +22,7 @@ PROPERTY_NAMES = (
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """One event as a producer sent it: `carried` are its properties and body, byte for byte."""
+    """One event of a producer. `carried` are its AMQP properties and body as they were sent."""
 
     carried: bytes
     partition_key: str | None
@@ -30,7 +30,7 @@ class Incoming:
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """One event's content, for Capture."""
+    """The decoded content of one event."""
 
     body: bytes
     properties: Mapping[str, Any]
@@ -38,23 +38,23 @@ class Decoded:
 
 
 def sections(message: bytes) -> list[tuple[int, int, int]]:
-    """Code, start and end of every section. Raise CodecError."""
-    found = []
+    """Code, start and end of every section. Raise CodecError for bytes that are not a message."""
+    spans = []
     position = 0
     while position < len(message):
         if message[position] != 0:
             raise CodecError("a section without a descriptor")
         code, value_at = decode(message, position + 1)
         if not isinstance(code, int) or not HEADER <= code <= FOOTER:
-            raise CodecError(f"{code!r} is no section of a message")
+            raise CodecError(f"{code!r} is not a section of a message")
         end = skip(message, value_at)
-        found.append((code, position, end))
+        spans.append((code, position, end))
         position = end
-    return found
+    return spans
 
 
 def read_events(message: bytes, message_format: int) -> list[Incoming]:
-    """The events of one delivery: a batch's data sections are whole messages. Raise CodecError."""
+    """The events of one delivery. In a batch each data section is a whole message. Raise CodecError."""
     if message_format != BATCH_FORMAT:
         return [_read_event(message, None)]
     outer = sections(message)
@@ -64,19 +64,19 @@ def read_events(message: bytes, message_format: int) -> list[Incoming]:
         if code == DATA:
             raw = decode(message, start)[0].value
             if not isinstance(raw, bytes):
-                raise CodecError("a data section holds no bytes")
+                raise CodecError("a data section is not bytes")
             inner.append(_read_event(raw, key))
     return inner
 
 
 def _read_event(message: bytes, batch_key: str | None) -> Incoming:
-    found = sections(message)
-    carried = b"".join(message[start:end] for code, start, end in found if code >= PROPERTIES)
-    return Incoming(carried, _partition_key(message, found) or batch_key)
+    spans = sections(message)
+    carried = b"".join(message[start:end] for code, start, end in spans if code >= PROPERTIES)
+    return Incoming(carried, _partition_key(message, spans) or batch_key)
 
 
-def _partition_key(message: bytes, found: list[tuple[int, int, int]]) -> str | None:
-    for code, start, _ in found:
+def _partition_key(message: bytes, spans: list[tuple[int, int, int]]) -> str | None:
+    for code, start, _ in spans:
         if code == MESSAGE_ANNOTATIONS:
             pairs = _section_value(message, start, dict)
             key = pairs.get(PARTITION_KEY)
@@ -90,12 +90,12 @@ def _section_value(message: bytes, start: int, kind: type) -> Any:
     if value is None:
         return kind()
     if not isinstance(value, kind):
-        raise CodecError(f"a section holds no {kind.__name__}")
+        raise CodecError(f"a section is not a {kind.__name__}")
     return value
 
 
 def delivered(sequence: int, offset: int, enqueued_ms: int, key: str | None, carried: bytes) -> bytes:
-    """An event as a consumer receives it: the service's annotations before what the producer sent."""
+    """An event as a consumer receives it: the annotations of Event Hubs, then the producer's sections."""
     pairs = [
         ("x-opt-sequence-number", long(sequence)),
         ("x-opt-offset", string(str(offset))),
@@ -107,9 +107,9 @@ def delivered(sequence: int, offset: int, enqueued_ms: int, key: str | None, car
 
 
 def decode_event(carried: bytes) -> Decoded:
-    """The body, and both kinds of properties.
+    """Decode an event's properties and body.
 
-    A body that is no data section is kept as its AMQP bytes; properties that cannot be decoded are left out.
+    A body of another kind than data sections stays AMQP bytes. Properties that cannot be decoded are omitted.
     """
     body = b""
     properties: dict[str, Any] = {}

@@ -1,13 +1,13 @@
-"""Requests and their answers: tokens on `$cbs`, properties of hubs and partitions on `$management`."""
+"""Request and response links: tokens on `$cbs`, properties of hubs and partitions on `$management`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
-from local.event_hubs import frames
-from local.event_hubs.codec import (
+from . import frames
+from .codec import (
     NULL,
     boolean,
     decode,
@@ -20,20 +20,18 @@ from local.event_hubs.codec import (
     timestamp,
     ulong,
 )
-from local.event_hubs.hubs import Hub
-from local.event_hubs.links import CREDIT, path_of
-from local.event_hubs.messages import APPLICATION_PROPERTIES, PROPERTIES, VALUE, sections
-
-if TYPE_CHECKING:
-    from local.event_hubs.connection import Session
-    from local.event_hubs.faults import Rule
+from .faults import Rule
+from .hubs import Hub
+from .links import CREDIT, path_of
+from .messages import APPLICATION_PROPERTIES, PROPERTIES, VALUE, sections
+from .session import LinkSession
 
 HUB, PARTITION = "com.microsoft:eventhub", "com.microsoft:partition"
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Status and text as in HTTP, and an encoded value."""
+    """An HTTP status code, its text, and an AMQP-encoded value."""
 
     status: int
     text: str
@@ -41,15 +39,15 @@ class Answer:
 
 
 class _RequestLink:
-    """One half of a request and response pair; the halves find one another by session and kind."""
+    """One of the two links of a request and response pair. Both are links of one session and of the same class."""
 
-    def __init__(self, session: Session, handle: int, answers: bool) -> None:
+    def __init__(self, session: LinkSession, handle: int, answers: bool) -> None:
         self._session = session
         self._handle = handle
         self._answers = answers
 
     def on_flow(self, fields: list[Any]) -> None:
-        """Answers are few and wanted at once; credit is not held against them."""
+        """Ignored: answers are sent without credit, because they are few."""
 
     def on_transfer(self, fields: list[Any], payload: bytes) -> None:
         delivery = fields[1] or 0
@@ -73,17 +71,17 @@ class _RequestLink:
             self._reply_with(reply, message_id, application, body)
 
     def pump(self) -> None:
-        """Nothing waits here."""
+        """Do nothing: this link buffers no output."""
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: this link holds no resources."""
 
     def rule(self, application: dict[str, str]) -> Rule | None:
-        """The fault for this request, if any."""
+        """The fault rule for a request with these application properties, if any."""
         raise NotImplementedError
 
     def answer(self, application: dict[str, str], body: object) -> Answer:
-        """What is said to a request."""
+        """The answer to a request."""
         raise NotImplementedError
 
     def _reply_with(self, reply: _RequestLink, message_id: object, application: dict[str, str], body: object) -> None:
@@ -132,7 +130,7 @@ def _encoded_id(message_id: object) -> bytes:
 
 
 class CbsLink(_RequestLink):
-    """`$cbs`: a token opens a hub to its connection."""
+    """`$cbs`: a valid token authorizes the connection for a hub."""
 
     def rule(self, application: dict[str, str]) -> Rule | None:
         return self._session.connection.broker.faults.at("cbs")
@@ -164,7 +162,7 @@ class ManagementLink(_RequestLink):
             return Answer(200, "OK", _hub_properties(hub))
         if application.get("operation") == "READ" and kind == PARTITION:
             return _partition_properties(hub, application.get("partition", ""))
-        return Answer(400, "only READ of a hub or a partition is known")
+        return Answer(400, "only READ of a hub or a partition is supported")
 
 
 def _hub_properties(hub: Hub) -> bytes:

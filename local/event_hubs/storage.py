@@ -1,4 +1,4 @@
-"""Where Capture writes: blobs, and messages that tell of them."""
+"""Capture to a storage account: blobs, and Event Grid events on a queue."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from azure.core.exceptions import AzureError, ResourceExistsError
 from azure.storage.blob import BlobClient, ContainerClient
 from azure.storage.queue import QueueClient
 
-from local.event_hubs.avro import SYNC_BYTES
-from local.event_hubs.config import Capture as CaptureConfig
+from .avro import SYNC_BYTES
+from .config import Capture as CaptureConfig
 
 
 class Storage:
-    """One container and one queue, both made when missing. Every failure but one is an OSError, to be tried again."""
+    """One container and one queue, which are created if missing. Failures raise OSError; the caller retries."""
 
     def __init__(self, config: CaptureConfig) -> None:
-        # No retries of the SDK's own: they would hide an outage for a minute.
+        # No retries in the SDK: they would hide an outage for a minute.
         limits: dict[str, Any] = {"retry_total": 0, "connection_timeout": 5, "read_timeout": 30}
         connection = config.storage_connection_string
         self._container = ContainerClient.from_connection_string(connection, config.container, **limits)
@@ -29,7 +29,7 @@ class Storage:
         self._queue_exists = False
 
     def write(self, name: str, data: bytes) -> str:
-        """Create the blob and return its URL. Raise FileExistsError where another one has the name."""
+        """Create the blob and return its URL. Raise FileExistsError if the name exists, OSError if storage fails."""
         try:
             if not self._container_exists:
                 with contextlib.suppress(ResourceExistsError):
@@ -39,17 +39,17 @@ class Storage:
             try:
                 blob.upload_blob(data, overwrite=False)
             except ResourceExistsError:
-                # The answer to an earlier attempt may have been lost on its way.
-                if not _holds(blob, data):
+                # An earlier attempt may have succeeded without an answer.
+                if not _is_file(blob, data):
                     raise FileExistsError(name) from None
             url: str = blob.url
             return url
         except AzureError as error:
-            self._container_exists = False  # it may be gone with the storage
+            self._container_exists = False  # it may be lost with the storage
             raise OSError(f"{type(error).__name__}: {error}") from error
 
-    def notify(self, note: Mapping[str, object]) -> None:
-        """Put an Event Grid event on the queue, if there is one, as Event Grid does: base64 JSON."""
+    def notify(self, event: Mapping[str, object]) -> None:
+        """Put an event on the queue, if there is one, as Event Grid does: JSON in base64. Raise OSError."""
         if self._queue is None:
             return
         try:
@@ -57,14 +57,14 @@ class Storage:
                 with contextlib.suppress(ResourceExistsError):
                     self._queue.create_queue()
                 self._queue_exists = True
-            self._queue.send_message(b64encode(json.dumps(note).encode()).decode())
+            self._queue.send_message(b64encode(json.dumps(event).encode()).decode())
         except AzureError as error:
             self._queue_exists = False
             raise OSError(f"{type(error).__name__}: {error}") from error
 
 
-def _holds(blob: BlobClient, data: bytes) -> bool:
-    """Whether the blob is this file: of its size, and with its random sync marker at the end."""
+def _is_file(blob: BlobClient, data: bytes) -> bool:
+    """Whether the blob is this file: the same size, and the same random sync marker at the end."""
     size = blob.get_blob_properties().size
     if size != len(data):
         return False

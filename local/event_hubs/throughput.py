@@ -1,4 +1,4 @@
-"""`python -m local.event_hubs.throughput`: what one producer and one consumer process get through, printed."""
+"""Print the throughput of one producer and one consumer process."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from pathlib import Path
 
 from azure.eventhub import EventData, EventHubConsumerClient, EventHubProducerClient, PartitionContext
 
-from local.event_hubs.process import EventHubsEmulator
+from .process import EventHubsEmulator
 
 BODY = b"x" * 1000
 BATCHES, BATCH_EVENTS, SINGLES = 60, 900, 2000
 
 
 def publish(emulator: EventHubsEmulator) -> tuple[float, float]:
-    """Events per second: in batches of 900 that are built once, and one by one."""
+    """Events per second of a producer: in batches of 900 that are built once, and one by one."""
     with EventHubProducerClient.from_connection_string(emulator.connection_string, eventhub_name="events") as client:
         batch = client.create_batch()
         for _ in range(BATCH_EVENTS):
             batch.add(EventData(BODY))
-        client.send_event(EventData(b"the first send pays for the connection"))
+        client.send_event(EventData(b"the first send opens the connection"))
         began = time.perf_counter()
         for _ in range(BATCHES):
             client.send_batch(batch)
@@ -33,9 +33,9 @@ def publish(emulator: EventHubsEmulator) -> tuple[float, float]:
 
 
 def consume(emulator: EventHubsEmulator) -> float:
-    """Events per second of a consumer that reads all partitions from their start, for as long as none is at its end.
+    """Events per second of a consumer of all partitions, from the start until shortly before the end.
 
-    After that the SDK waits at each empty partition for 0.2 s, and it is the waiting that would be measured.
+    At the end of a partition the SDK waits 0.2 s, which would distort the result. Raise TimeoutError after 120 s.
     """
     enough = (BATCHES - 4) * BATCH_EVENTS
     received = 0
@@ -63,6 +63,7 @@ def consume(emulator: EventHubsEmulator) -> float:
 
 
 def main() -> None:
+    """Print three rates."""
     with (
         tempfile.TemporaryDirectory() as folder,
         EventHubsEmulator(Path(folder), {"events": 4}, retention_bytes=200_000_000) as emulator,

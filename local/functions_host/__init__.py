@@ -1,1 +1,1 @@
-"""A small Functions host for this app and its tests: what the real one does where it matters here."""
+"""A small Azure Functions host for this app and its tests. README.md lists what it does as the real one."""

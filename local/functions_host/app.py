@@ -1,4 +1,4 @@
-"""The host as an ASGI application: routes, keys, CORS, bodies, answers."""
+"""The host as an ASGI application: routes, keys, CORS, request bodies, responses."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
-from azure.functions.http import HttpRequest
-from azure.functions.meta import get_binding_registry
+from azure.functions.meta import Datum
 
-from local.functions_host.cookies import rewritten
 from local.functions_host.indexing import IndexedFunction
-from local.functions_host.invoking import Invoker
+from local.functions_host.invoking import Invoker, Returned, Trigger
 from local.functions_host.queues import QueueListener
 from local.functions_host.routing import Router
 from local.functions_host.settings import HostSettings
 from local.functions_host.timers import Timer
 
 log = logging.getLogger("host")
+# Limits of Azure's front end, which answers 414 beyond them.
+MAX_QUERY_BYTES, MAX_URL_BYTES = 4096, 8192
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -32,7 +32,7 @@ Headers = list[tuple[bytes, bytes]]
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One HTTP answer."""
+    """One HTTP response."""
 
     status: int
     headers: Headers
@@ -41,7 +41,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class HostOptions:
-    """How the host behaves where the platforms differ."""
+    """Behaviour that depends on the plan or the command line; see README.md."""
 
     enable_auth: bool = False
     master_key: str = ""
@@ -56,25 +56,25 @@ class _TooLarge(Exception):
 
 
 class HostApp:
-    """Serves the functions of one app."""
+    """Serves the functions of one app. `state` is the folder of the timers' status, `env` the app settings."""
 
     def __init__(
         self,
         functions: Sequence[IndexedFunction],
         settings: HostSettings,
         options: HostOptions,
-        app_dir: Path,
+        invoker: Invoker,
         state: Path,
         env: Mapping[str, str],
     ) -> None:
         self._settings = settings
         self._options = options
         self._env = env
-        self._invoker = Invoker(str(app_dir))
+        self._invoker = invoker
         http = [function for function in functions if function.kind == "httpTrigger"]
         self._router = Router([(f.name, f.route, f.methods, f) for f in http], settings.route_prefix)
-        self._timers = {f.name.lower(): Timer(f, self._invoker, state) for f in functions if f.kind == "timerTrigger"}
-        self._queues = [QueueListener(f, self._invoker, env) for f in functions if f.kind == "queueTrigger"]
+        self._timers = {f.name.lower(): Timer(f, invoker, state) for f in functions if f.kind == "timerTrigger"}
+        self._queues = [QueueListener(f, invoker, env) for f in functions if f.kind == "queueTrigger"]
         self._jobs: list[asyncio.Task[None]] = []
         self._manual: set[asyncio.Task[None]] = set()
 
@@ -105,6 +105,10 @@ class HostApp:
 
     async def _answer(self, scope: Scope, receive: Receive) -> Answer:
         headers = _joined_headers(scope)
+        query_bytes = len(scope["query_string"])
+        url_bytes = len(scope.get("raw_path", scope["path"].encode()).partition(b"?")[0]) + query_bytes
+        if self._options.strict and (query_bytes > MAX_QUERY_BYTES or url_bytes > MAX_URL_BYTES):
+            return Answer(414, [])
         if self._is_preflight(scope, headers):
             return Answer(204, [])
         try:
@@ -117,25 +121,26 @@ class HostApp:
         )
         if path.lower().startswith("/admin/"):
             return self._admin(method, path, headers, body)
-        found = self._router.find(method, path)
-        if found is None:
+        match = self._router.find(method, path)
+        if match is None:
             return self._home() if path == "/" and method == "GET" else Answer(404, [])
-        function, route_values = found
+        function, route_values = match
         query = scope["query_string"].decode("latin-1")
-        if not self._opens(function.auth_level, headers, query):
+        if not self._is_authorized(function.auth_level, headers, query):
             return Answer(401, [])
         origin = f"{headers.get('x-forwarded-proto', 'http')}://{headers.get('host', '')}"
-        request = HttpRequest(
-            method,
-            f"{origin}{path}?{query}" if query else f"{origin}{path}",
-            headers=headers,
-            params=_parameters(query),
-            route_params=dict(route_values),
-            body_type="bytes",
-            body=body,
-        )
+        request = {
+            "method": Datum(method, "string"),
+            "url": Datum(f"{origin}{path}?{query}" if query else f"{origin}{path}", "string"),
+            "headers": _texts(headers),
+            "query": _texts(_parameters(query)),
+            "params": _texts(route_values),
+            "body": Datum(body, "bytes"),
+        }
         try:
-            return self._encode(await self._invoker.invoke(function, request))
+            returned = await self._invoker.invoke(function, Trigger(Datum(request, "http")))
+            assert returned is not None, "an HTTP function returns a response or raises"
+            return self._encode(returned)
         except Exception:
             log.exception("%s failed", function.name)
             return Answer(500, [])
@@ -154,15 +159,15 @@ class HostApp:
             if size > limit:
                 raise _TooLarge
             more = message.get("more_body", False)
-        # The real host hands on a body only where Content-Length says that there is one.
+        # The real host forwards a body only if the request has Content-Length.
         return b"" if self._options.strict and "content-length" not in headers else b"".join(parts)
 
-    def _opens(self, level: str, headers: Mapping[str, str], query: str) -> bool:
+    def _is_authorized(self, level: str, headers: Mapping[str, str], query: str) -> bool:
         if level == "anonymous" or not self._options.enable_auth:
             return True
-        given = headers.get("x-functions-key") or dict(parse_qsl(query)).get("code", "")
+        key_sent = headers.get("x-functions-key") or dict(parse_qsl(query)).get("code", "")
         keys = [self._options.master_key] + ([self._options.function_key] if level == "function" else [])
-        return any(key and hmac.compare_digest(given.encode(), key.encode()) for key in keys)
+        return any(key and hmac.compare_digest(key_sent.encode(), key.encode()) for key in keys)
 
     def _home(self) -> Answer:
         if self._env.get("AzureWebJobsDisableHomepage", "").lower() == "true":
@@ -170,7 +175,7 @@ class HostApp:
         return Answer(200, [(b"content-type", b"text/html")], b"<p>Your Functions app is up and running</p>")
 
     def _admin(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
-        if not self._opens("admin", headers, ""):
+        if not self._is_authorized("admin", headers, ""):
             return Answer(401, [])
         parts = path.strip("/").lower().split("/")
         if method == "GET" and parts == ["admin", "host", "ping"]:
@@ -184,35 +189,31 @@ class HostApp:
             except ValueError:
                 return Answer(400, [])
             task = asyncio.create_task(self._timers[parts[2]].fire())
-            self._manual.add(task)  # the loop alone would forget it
+            self._manual.add(task)  # the event loop holds only a weak reference
             task.add_done_callback(self._manual.discard)
             return Answer(202, [])
         return Answer(404, [])
 
     # --- answers ---------------------------------------------------------------------------------------------------
 
-    def _encode(self, result: object) -> Answer:
-        datum = get_binding_registry().get("http").encode(result, expected_type=None)
-        if datum.type == "string":
-            raise TypeError("a bare string is no answer: the real host would read it as JSON")
-        value = datum.value
-        # A header given twice collapses to its last value; cookies go their own way.
-        headers = {str(name).lower(): str(header.value) for name, header in value["headers"].items()}
+    def _encode(self, returned: Returned) -> Answer:
+        # Of repeated headers only the last value remains, except cookies.
+        headers = {name.lower(): text for name, text in returned.headers.items()}
         for name, text in self._settings.custom_headers.items():
             headers.setdefault(name.lower(), text)
         encoded = [(name.encode("latin-1"), text.encode("latin-1")) for name, text in headers.items()]
-        for cookie in value["cookies"] or ():
-            encoded += [(b"set-cookie", line.encode("latin-1")) for line in rewritten(cookie)]
-        body: bytes = value["body"].value
-        return Answer(int(value["status_code"].value), encoded, body)
+        encoded += [(b"set-cookie", line.encode("latin-1")) for line in returned.cookies]
+        return Answer(returned.status, encoded, returned.body)
 
     def _is_preflight(self, scope: Scope, headers: Mapping[str, str]) -> bool:
-        """On Flex the host answers every preflight itself; elsewhere only while origins are configured."""
-        asks = scope["method"] == "OPTIONS" and "origin" in headers and "access-control-request-method" in headers
-        return asks and (self._options.flex or bool(self._settings.cors_origins))
+        """Whether the host answers this preflight itself: always on Flex, elsewhere only if origins are configured."""
+        is_preflight = (
+            scope["method"] == "OPTIONS" and "origin" in headers and "access-control-request-method" in headers
+        )
+        return is_preflight and (self._options.flex or bool(self._settings.cors_origins))
 
     def _with_cors(self, scope: Scope, answer: Answer) -> Answer:
-        """Add what the platform's CORS adds for an origin that it lists."""
+        """Add the CORS headers of the platform if it lists the request's origin."""
         headers = _joined_headers(scope)
         origin = headers.get("origin")
         listed = self._settings.cors_origins
@@ -222,11 +223,11 @@ class HostApp:
         if self._settings.cors_credentials and "*" not in listed:
             added.append((b"access-control-allow-credentials", b"true"))
         if self._is_preflight(scope, headers):
-            for asked, allowed in (("headers", b"headers"), ("method", b"methods")):
-                if value := headers.get(f"access-control-request-{asked}"):
-                    added.append((b"access-control-allow-" + allowed, value.encode("latin-1")))
-        kept = [(name, value) for name, value in answer.headers if name not in {name for name, _ in added}]
-        return Answer(answer.status, kept + added, answer.body)
+            for request_name, response_name in (("headers", b"headers"), ("method", b"methods")):
+                if value := headers.get(f"access-control-request-{request_name}"):
+                    added.append((b"access-control-allow-" + response_name, value.encode("latin-1")))
+        others = [(name, value) for name, value in answer.headers if name not in {name for name, _ in added}]
+        return Answer(answer.status, others + added, answer.body)
 
 
 def _json(value: object) -> Answer:
@@ -234,7 +235,7 @@ def _json(value: object) -> Answer:
 
 
 def _joined_headers(scope: Scope) -> dict[str, str]:
-    """Lower-case names, repeated ones joined; and the caller's address as App Service writes it."""
+    """Headers with lower-case names, repeated ones joined, and X-Forwarded-For as App Service writes it."""
     headers: dict[str, str] = {}
     for name, value in scope["headers"]:
         key, text = name.decode("latin-1").lower(), value.decode("latin-1")
@@ -246,11 +247,15 @@ def _joined_headers(scope: Scope) -> dict[str, str]:
     return headers
 
 
+def _texts(values: Mapping[str, str]) -> dict[str, Datum]:
+    return {name: Datum(text, "string") for name, text in values.items()}
+
+
 def _parameters(query: str) -> dict[str, str]:
-    """Empty values are dropped, repeated names join with a comma and fold case."""
+    """Query parameters as the host passes them: no empty values, values of one name in any case joined by commas."""
     parameters: dict[str, str] = {}
     names: dict[str, str] = {}
     for name, value in parse_qsl(query, keep_blank_values=False):
-        known = names.setdefault(name.lower(), name)
-        parameters[known] = f"{parameters[known]},{value}" if known in parameters else value
+        first = names.setdefault(name.lower(), name)
+        parameters[first] = f"{parameters[first]},{value}" if first in parameters else value
     return parameters

@@ -1,4 +1,4 @@
-"""Set-Cookie, parsed and written anew as worker and host do it, with every trap that this holds."""
+"""Set-Cookie headers, parsed and rewritten as the worker and the host do, with all side effects."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from urllib.parse import quote
 
 
 def rewritten(cookies: SimpleCookie) -> Iterator[str]:
-    """The headers that leave the host for one that the code set.
+    """The Set-Cookie headers that the host sends for the cookies of a response.
 
-    ASP.NET writes the attributes lower case and in its own order, and `domain` and `path` even where they were not
-    set. What SimpleCookie does not understand (`Partitioned`) has made the whole cookie vanish before.
+    ASP.NET writes attributes in lower case and its own order, and `domain` and `path` even if they are not set. A
+    cookie with an attribute that SimpleCookie does not know, such as `Partitioned`, is lost before this step.
     """
     for name, morsel in cookies.items():
         yield "; ".join(_attributes(name, morsel))
@@ -22,7 +22,7 @@ def rewritten(cookies: SimpleCookie) -> Iterator[str]:
 def _attributes(name: str, morsel: Morsel[str]) -> Iterator[str]:
     yield f"{name}={quote(morsel.value, safe='')}"
     if morsel["expires"]:
-        # Read as the worker reads it: RFC 5322 with spaces, or it fails.
+        # The worker reads dates of RFC 5322 only.
         moment = parsedate_to_datetime(morsel["expires"]).replace(tzinfo=UTC)
         yield f"expires={format_datetime(moment, usegmt=True)}"
     if morsel["max-age"]:

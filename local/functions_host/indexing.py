@@ -1,4 +1,4 @@
-"""Indexing: the app's functions, with the checks that the worker and the host make at start."""
+"""Index the functions of an app, with the checks of the worker and the host at startup."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SUPPORTED = ("httpTrigger", "timerTrigger", "queueTrigger")
 
 @dataclass(frozen=True, slots=True)
 class IndexedFunction:
-    """One function as the host runs it."""
+    """One function: its name, code, trigger binding and retry policy."""
 
     name: str
     call: Callable[..., Any]
@@ -49,7 +49,7 @@ class IndexedFunction:
 
     @property
     def methods(self) -> frozenset[str]:
-        """Empty for any method."""
+        """HTTP methods in upper case; empty for any."""
         return frozenset(str(getattr(m, "value", m)).upper() for m in self.trigger.get("methods") or ())
 
     @property
@@ -58,13 +58,13 @@ class IndexedFunction:
 
 
 def index_app(app_dir: Path, env: Mapping[str, str]) -> Sequence[IndexedFunction]:
-    """Import the app and check its functions. Raise InvalidApp for what the real host refuses."""
+    """Import the app and check its functions. Raise InvalidApp for an app that the real host refuses."""
     script = app_dir / env.get("PYTHON_SCRIPT_FILE_NAME", "function_app.py")
     if str(app_dir) not in sys.path:
         sys.path.insert(0, str(app_dir))
     spec = importlib.util.spec_from_file_location(script.stem, script)
     if spec is None or spec.loader is None or not script.is_file():
-        raise InvalidApp(f"{script.name} is not there")
+        raise InvalidApp(f"{script.name} does not exist")
     module = importlib.util.module_from_spec(spec)
     sys.modules[script.stem] = module
     spec.loader.exec_module(module)
@@ -95,7 +95,7 @@ def _index(function: Any, env: Mapping[str, str]) -> IndexedFunction:
     trigger = dict(function.get_trigger().get_dict_repr())
     kind = str(trigger["type"])
     if kind not in SUPPORTED:
-        raise InvalidApp(f"{name}: this host runs no {kind}")
+        raise InvalidApp(f"{name}: this host does not support {kind}")
     bindings = [binding.get_dict_repr() for binding in function.get_bindings()]
     inputs = [str(binding["name"]) for binding in bindings if binding["name"] != "$return"]
     for argument in inputs:
@@ -133,7 +133,7 @@ def _check_annotations(name: str, call: Callable[..., Any], trigger: Mapping[str
         return
     converter = get_binding_registry().get(str(trigger["type"]))
     if not isinstance(annotation, type) or not converter.check_input_type_annotation(annotation):
-        raise InvalidApp(f"{name}: {annotation!r} is no type for a {trigger['type']}")
+        raise InvalidApp(f"{name}: {annotation!r} is not a type for a {trigger['type']}")
 
 
 def _seconds(text: str) -> float:

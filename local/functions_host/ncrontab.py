@@ -1,7 +1,8 @@
 """NCRONTAB: six fields, `{second} {minute} {hour} {day} {month} {day of week}`, in UTC.
 
-The rules are NCrontab's, not Vixie cron's: day of month AND day of week must match, Sunday is 0 and 7 is an error,
-`a-b` with a > b is swapped, `n/step` runs to the end, names may be cut to their first letters.
+The rules are those of the library NCrontab, not of Vixie cron: day of month AND day of week must match, Sunday is 0 and
+7 is an error, `a-b` with a > b is swapped, `n/step` runs to the end, names may be abbreviated.
+Source: https://github.com/atifaziz/NCrontab
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from datetime import datetime, timedelta
 _MONTHS = ("january", "february", "march", "april", "may", "june", "july", "august", "september", "october",
            "november", "december")  # fmt: skip
 _DAYS = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday")
-# Lowest and highest value of each field, and the names of values from the lowest on.
+# Lowest and highest value of each field, and names of the values from the lowest on.
 _FIELDS: Sequence[tuple[str, int, int, Sequence[str]]] = (
     ("second", 0, 59, ()),
     ("minute", 0, 59, ()),
@@ -26,18 +27,18 @@ _YEARS_AHEAD = 30
 
 
 class InvalidSchedule(ValueError):
-    """An expression that is no schedule; the message names the field."""
+    """The schedule is invalid. The message names the field."""
 
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """When a timer runs: by a cron expression, or every so often."""
+    """The schedule of a timer: six sets of values, or a fixed interval."""
 
     fields: tuple[frozenset[int], ...] = ()
     every: timedelta | None = None
 
     def next_after(self, moment: datetime) -> datetime:
-        """The first run after `moment`, which is aware UTC. Raise InvalidSchedule where there is none in 30 years."""
+        """The first run after `moment`, in aware UTC. Raise InvalidSchedule if there is none within 30 years."""
         if self.every is not None:
             return moment + self.every
         seconds, minutes, hours, days, months, weekdays = self.fields
@@ -55,22 +56,22 @@ class Schedule:
                 at += timedelta(seconds=1)
             else:
                 return at
-        raise InvalidSchedule("the schedule never comes")
+        raise InvalidSchedule("the schedule never occurs")
 
     @property
     def is_sub_minute(self) -> bool:
-        """Whether it runs more than once a minute; the host keeps no status of such timers."""
+        """Whether it runs more than once a minute. The host stores no status of such timers."""
         return len(self.fields[0]) > 1 if self.fields else (self.every or timedelta()) < timedelta(minutes=1)
 
 
 def parse_schedule(text: str) -> Schedule:
-    """A schedule out of six fields, five (the second is 0), or `hh:mm:ss`. Raise InvalidSchedule."""
+    """Parse six fields, five (second 0), or an interval `hh:mm:ss`. Raise InvalidSchedule."""
     parts = text.split()
     if len(parts) == 1 and text.count(":") == 2:
         try:
             hours, minutes, seconds = (int(part) for part in text.split(":"))
         except ValueError:
-            raise InvalidSchedule(f"{text!r} is no hh:mm:ss") from None
+            raise InvalidSchedule(f"{text!r} is not hh:mm:ss") from None
         return Schedule(every=timedelta(hours=hours, minutes=minutes, seconds=seconds))
     if len(parts) == 5:
         parts = ["0", *parts]
@@ -80,13 +81,13 @@ def parse_schedule(text: str) -> Schedule:
 
 
 def _field(text: str, what: str, low: int, high: int, names: Sequence[str]) -> frozenset[int]:
-    found: set[int] = set()
+    values: set[int] = set()
     for item in text.split(","):
         span, _, step_text = item.partition("/")
         try:
             step = int(step_text) if "/" in item else 1
         except ValueError:
-            raise InvalidSchedule(f"{what}: {item!r} has no whole step") from None
+            raise InvalidSchedule(f"{what}: {item!r} has an invalid step") from None
         if step < 1:
             raise InvalidSchedule(f"{what}: a step is at least 1")
         if span == "*":
@@ -96,8 +97,8 @@ def _field(text: str, what: str, low: int, high: int, names: Sequence[str]) -> f
             first, last = min(ends), max(ends)
             if len(ends) == 1 and "/" in item:
                 last = high
-        found.update(range(first, last + 1, step))
-    return frozenset(found)
+        values.update(range(first, last + 1, step))
+    return frozenset(values)
 
 
 def _value(text: str, what: str, low: int, high: int, names: Sequence[str]) -> int:
@@ -105,8 +106,8 @@ def _value(text: str, what: str, low: int, high: int, names: Sequence[str]) -> i
         value = int(text)
         if low <= value <= high:
             return value
-        raise InvalidSchedule(f"{what}: {value} is not within {low} and {high}")
+        raise InvalidSchedule(f"{what}: {value} is not between {low} and {high}")
     matches = [number for number, name in enumerate(names, low) if text and name.startswith(text.lower())]
     if not matches:
-        raise InvalidSchedule(f"{what}: {text!r} is no value")
+        raise InvalidSchedule(f"{what}: {text!r} is not a value")
     return matches[0]

@@ -1,4 +1,7 @@
-"""Queue triggers: polled with back-off, retried by the queue itself, poison in the end."""
+"""Queue triggers: poll with back-off, retry through the queue, then move to the poison queue.
+
+BATCH and MAX_DEQUEUES are the defaults of host.json: https://learn.microsoft.com/azure/azure-functions/functions-bindings-storage-queue
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,12 @@ import base64
 import contextlib
 import logging
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from azure.functions.meta import Datum, get_binding_registry
+from azure.functions.meta import Datum
 
 from local.functions_host.indexing import IndexedFunction
-from local.functions_host.invoking import Invoker
+from local.functions_host.invoking import Invoker, Trigger
 from local.functions_host.settings import InvalidApp
 
 if TYPE_CHECKING:
@@ -27,7 +30,7 @@ FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.1, 60.0
 
 
 class QueueListener:
-    """One queue function."""
+    """One queue function. Raise InvalidApp if its connection setting is missing."""
 
     def __init__(self, function: IndexedFunction, invoker: Invoker, env: Mapping[str, str]) -> None:
         self._function = function
@@ -40,7 +43,7 @@ class QueueListener:
             raise InvalidApp(f"{function.name}: the setting {connection} is missing") from None
 
     async def run(self) -> None:
-        """Run for ever. Storage that is away is waited for."""
+        """Poll forever. Failures of storage are logged and retried."""
         from azure.core.exceptions import AzureError, ResourceExistsError
         from azure.storage.queue.aio import QueueClient
 
@@ -49,7 +52,7 @@ class QueueListener:
         queue, poison = (QueueClient.from_connection_string(self._connection_string, name) for name in names)
         async with queue, poison:
             while True:
-                found = 0
+                count = 0
                 try:
                     for client in (queue, poison):
                         with contextlib.suppress(ResourceExistsError):
@@ -60,12 +63,12 @@ class QueueListener:
                             max_messages=BATCH, visibility_timeout=VISIBILITY_SECONDS
                         )
                     ]
-                    found = len(messages)
+                    count = len(messages)
                     await asyncio.gather(*(self._handle(queue, poison, message) for message in messages))
                 except AzureError as error:
                     log.warning("queue %s: %s", self._queue_name, str(error).splitlines()[0])
-                wait = FIRST_WAIT_SECONDS if found else min(wait * 2, LONGEST_WAIT_SECONDS)
-                await asyncio.sleep(0 if found else wait)
+                wait = FIRST_WAIT_SECONDS if count else min(wait * 2, LONGEST_WAIT_SECONDS)
+                await asyncio.sleep(0 if count else wait)
 
     async def _handle(self, queue: QueueClient, poison: QueueClient, message: QueueMessage) -> None:
         try:
@@ -74,7 +77,7 @@ class QueueListener:
             await self._move(queue, poison, message)
             return
         try:
-            await self._invoker.invoke(self._function, self._input(message, body))
+            await self._invoker.invoke(self._function, _trigger(message, body))
         except Exception:
             log.exception("%s failed (dequeued %s times)", self._function.name, message.dequeue_count)
             if (message.dequeue_count or 0) >= MAX_DEQUEUES:
@@ -88,17 +91,17 @@ class QueueListener:
         await poison.send_message(message.content)
         await queue.delete_message(message)
 
-    def _input(self, message: QueueMessage, body: bytes) -> Any:
-        moments = {
-            "ExpirationTime": message.expires_on,
-            "InsertionTime": message.inserted_on,
-            "NextVisibleTime": message.next_visible_on,
-        }
-        metadata = {
-            "Id": Datum(message.id, "string"),
-            "DequeueCount": Datum(str(message.dequeue_count), "string"),
-            "PopReceipt": Datum(message.pop_receipt, "string"),
-            **{name: Datum(moment.isoformat(), "string") for name, moment in moments.items() if moment},
-        }
-        converter = get_binding_registry().get("queueTrigger")
-        return converter.decode(Datum(body, "bytes"), trigger_metadata=metadata)
+
+def _trigger(message: QueueMessage, body: bytes) -> Trigger:
+    moments = {
+        "ExpirationTime": message.expires_on,
+        "InsertionTime": message.inserted_on,
+        "NextVisibleTime": message.next_visible_on,
+    }
+    metadata = {
+        "Id": Datum(message.id, "string"),
+        "DequeueCount": Datum(str(message.dequeue_count), "string"),
+        "PopReceipt": Datum(message.pop_receipt, "string"),
+        **{name: Datum(moment.isoformat(), "string") for name, moment in moments.items() if moment},
+    }
+    return Trigger(Datum(body, "bytes"), metadata)

@@ -1,117 +1,81 @@
-"""Routes, as ASP.NET matches them for the host: sorted by function name, the first that matches wins."""
+"""Match routes as ASP.NET does for the host: sorted by function name, the first match wins."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from decimal import Decimal
 from typing import Generic, TypeVar
 from urllib.parse import unquote
-from uuid import UUID
 
-_PARAMETER = re.compile(r"\{(\*{0,2})([A-Za-z_]\w*)((?::[^{}:=?]+(?:\([^)]*\))?)*)(=[^{}]*)?(\?)?\}")
+from local.functions_host.settings import InvalidApp
+
+_PARAMETER = re.compile(r"\{(\*{0,2})([A-Za-z_]\w*)(:int)?(\?)?\}")
+# An optional parameter of no characters: the way to serve the root.
+_EMPTY = re.compile(r"\{[A-Za-z_]\w*:maxlength\(0\)\?\}")
+_INTEGER = re.compile(r"[+-]?\d+")
 T = TypeVar("T")
-
-
-def _converts(convert: Callable[[str], object]) -> Callable[[str, str], bool]:
-    def check(value: str, _: str) -> bool:
-        try:
-            convert(value)
-        except (ValueError, ArithmeticError):
-            return False
-        return True
-
-    return check
-
-
-def _whole(bits: int) -> Callable[[str, str], bool]:
-    def check(value: str, _: str) -> bool:
-        return bool(re.fullmatch(r"[+-]?\d+", value)) and -(2 ** (bits - 1)) <= int(value) < 2 ** (bits - 1)
-
-    return check
-
-
-CONSTRAINTS: Mapping[str, Callable[[str, str], bool]] = {
-    "int": _whole(32),
-    "long": _whole(64),
-    "bool": lambda value, _: value.lower() in ("true", "false"),
-    "datetime": _converts(datetime.fromisoformat),
-    "decimal": _converts(Decimal),
-    "double": _converts(float),
-    "float": _converts(float),
-    "guid": _converts(UUID),
-    "alpha": lambda value, _: bool(re.fullmatch(r"[A-Za-z]*", value)),
-    "min": lambda value, limit: _whole(64)(value, "") and int(value) >= int(limit),
-    "max": lambda value, limit: _whole(64)(value, "") and int(value) <= int(limit),
-    "range": lambda value, limits: (
-        _whole(64)(value, "") and int(limits.split(",")[0]) <= int(value) <= int(limits.split(",")[1])
-    ),
-    "length": lambda value, limits: int(limits.split(",")[0]) <= len(value) <= int(limits.split(",")[-1]),
-    "minlength": lambda value, limit: len(value) >= int(limit),
-    "maxlength": lambda value, limit: len(value) <= int(limit),
-    "regex": lambda value, pattern: bool(re.search(pattern, value)),
-    "required": lambda value, _: bool(value),
-}
 
 
 @dataclass(frozen=True, slots=True)
 class _Route(Generic[T]):
     pattern: re.Pattern[str]
-    constraints: Sequence[tuple[str, str, str]]
-    defaults: Mapping[str, str]
+    integers: frozenset[str]
     methods: frozenset[str]
     target: T
 
+    def accepts(self, values: Mapping[str, str]) -> bool:
+        """Whether the values of parameters with the constraint `int` are whole numbers of 32 bits."""
+        numbers = [text for name, text in values.items() if name in self.integers]
+        return all(_INTEGER.fullmatch(text) and -(2**31) <= int(text) < 2**31 for text in numbers)
+
 
 class Router(Generic[T]):
-    """Finds the target of a path. A wrong method is no match, so it ends as 404, not 405."""
+    """Finds the target of a path. A wrong method is no match, so the answer is 404, not 405."""
 
     def __init__(self, routes: Sequence[tuple[str, str, frozenset[str], T]], prefix: str) -> None:
-        """`routes` are (function name, template, methods, target); without methods any matches."""
+        """`routes` are (function name, template, methods, target). Without methods a route matches all of them.
+
+        Raise InvalidApp for a template with syntax that this host does not support.
+        """
         self._routes = [
             _compile("/".join(part for part in (prefix, template.strip("/")) if part), methods, target)
             for _, template, methods, target in sorted(routes, key=lambda route: route[0].lower())
         ]
 
     def find(self, method: str, raw_path: str) -> tuple[T, Mapping[str, str]] | None:
-        """The target and the values of its parameters, decoded but for `%2F`."""
+        """The target of a path, and the values of its parameters, percent-decoded except `%2F`."""
         path = raw_path.strip("/")
         for route in self._routes:
-            found = route.pattern.fullmatch(path)
-            if found is None or (route.methods and method not in route.methods):
+            match = route.pattern.fullmatch(path)
+            if match is None or (route.methods and method not in route.methods):
                 continue
-            values = {name: _decoded(value) for name, value in found.groupdict().items() if value}
-            values = {**route.defaults, **values}
-            if all(CONSTRAINTS[kind](values[name], limit) for name, kind, limit in route.constraints if name in values):
+            values = {name: _decoded(value) for name, value in match.groupdict().items() if value}
+            if route.accepts(values):
                 return route.target, values
         return None
 
 
 def _compile(template: str, methods: frozenset[str], target: T) -> _Route[T]:
-    constraints: list[tuple[str, str, str]] = []
-    defaults: dict[str, str] = {}
+    integers: set[str] = set()
     pattern = ""
-    for segment in filter(None, template.split("/")):
+    for segment in filter(None, _EMPTY.sub("", template).split("/")):
         optional = False
         piece = ""
         at = 0
-        for found in _PARAMETER.finditer(segment):
-            stars, name, limits, default, question = found.groups()
-            piece += re.escape(segment[at : found.start()])
+        for match in _PARAMETER.finditer(segment):
+            stars, name, integer, question = match.groups()
+            piece += re.escape(segment[at : match.start()])
             piece += f"(?P<{name}>.*)" if stars else f"(?P<{name}>[^/]+)"
-            optional = bool(stars or question or default)
-            if default:
-                defaults[name] = default[1:]
-            for limit in filter(None, limits.split(":")):
-                kind, _, argument = limit.rstrip(")").partition("(")
-                constraints.append((name, kind, argument))
-            at = found.end()
+            optional = bool(stars or question)
+            integers |= {name} if integer else set()
+            at = match.end()
         piece += re.escape(segment[at:])
         separator = "/" if pattern else ""
         pattern += f"(?:{separator}{piece})?" if optional else f"{separator}{piece}"
-    return _Route(re.compile(pattern, re.IGNORECASE), constraints, defaults, methods, target)
+    if set("{}") & set(_PARAMETER.sub("", _EMPTY.sub("", template))):
+        raise InvalidApp(f"this host does not support the route {template!r}")
+    return _Route(re.compile(pattern, re.IGNORECASE), frozenset(integers), methods, target)
 
 
 def _decoded(value: str) -> str:

@@ -1,4 +1,4 @@
-"""Settings as the host reads them: local.settings.json into the environment, host.json, and %NAME% in bindings."""
+"""Settings of the host: local.settings.json, host.json, and %NAME% in bindings."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _NAME = re.compile(r"%([^%]+)%")
 
 
 class InvalidApp(Exception):
-    """An app that the real host would refuse to start; the message says what is wrong."""
+    """The real host would refuse to start the app. The message has the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class HostSettings:
-    """What host.json and local.settings.json say, in the parts that this host honours."""
+    """The values of host.json and local.settings.json that this host uses."""
 
     route_prefix: str = "api"
     custom_headers: Mapping[str, str] = field(default_factory=dict)
@@ -29,7 +29,7 @@ class HostSettings:
 
 
 def load_settings(app_dir: Path, env: MutableMapping[str, str]) -> HostSettings:
-    """Fill `env` from local.settings.json (what is set already wins) and read host.json. Raise InvalidApp."""
+    """Add local.settings.json to `env`, without overriding it, and read host.json. Raise InvalidApp."""
     local = _read(app_dir / "local.settings.json")
     for name, value in local.get("Values", {}).items():
         if not isinstance(value, str):
@@ -40,23 +40,25 @@ def load_settings(app_dir: Path, env: MutableMapping[str, str]) -> HostSettings:
     if (override := env.get("AzureFunctionsJobHost__extensions__http__routePrefix")) is not None:
         http["routePrefix"] = override
     host = local.get("Host", {})
+    # On Azure the templates derive the platform's list from ALLOWED_ORIGINS.
+    listed = [*str(host.get("CORS", "")).split(","), *env.get("ALLOWED_ORIGINS", "").split(",")]
     return HostSettings(
         route_prefix=str(http.get("routePrefix", "api")).strip("/"),
         custom_headers=http.get("customHeaders", {}),
-        cors_origins=tuple(origin.strip() for origin in str(host.get("CORS", "")).split(",") if origin.strip()),
-        cors_credentials=bool(host.get("CORSCredentials", False)),
+        cors_origins=tuple(origin.strip() for origin in listed if origin.strip()),
+        cors_credentials=bool(host.get("CORSCredentials", False) or env.get("ALLOWED_ORIGINS")),
         max_body_bytes=int(env.get("FUNCTIONS_REQUEST_BODY_SIZE_LIMIT", MAX_BODY_BYTES)),
     )
 
 
 def resolve_names(text: str, env: Mapping[str, str]) -> str:
-    """Replace every %NAME% by the setting's value. Raise InvalidApp for one that is not set."""
+    """Replace every %NAME% by the setting's value. Raise InvalidApp if it is not set."""
 
-    def value_of(found: re.Match[str]) -> str:
+    def value_of(match: re.Match[str]) -> str:
         try:
-            return env[found[1]]
+            return env[match[1]]
         except KeyError:
-            raise InvalidApp(f"'%{found[1]}%' does not resolve to a value") from None
+            raise InvalidApp(f"'%{match[1]}%' does not resolve to a value") from None
 
     return _NAME.sub(value_of, text)
 

@@ -1,4 +1,4 @@
-"""Timers: past due, then run on startup, then the schedule; one run at a time."""
+"""Timers: run what is past due, then run on startup, then by schedule, one run at a time."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-from azure.functions.meta import Datum, get_binding_registry
+from azure.functions.meta import Datum
 
 from local.functions_host.indexing import IndexedFunction
-from local.functions_host.invoking import Invoker
+from local.functions_host.invoking import Invoker, Trigger, invoke_with_retries
 from local.functions_host.ncrontab import parse_schedule
 
 log = logging.getLogger("host")
@@ -24,7 +23,7 @@ def _now() -> datetime:
 
 
 class Timer:
-    """One timer function and its status, kept from one start of the host to the next."""
+    """One timer function, and its status file in the folder `state`, which survives a restart of the host."""
 
     def __init__(
         self, function: IndexedFunction, invoker: Invoker, state: Path, now: Callable[[], datetime] = _now
@@ -38,7 +37,7 @@ class Timer:
         self._running = asyncio.Lock()
 
     async def run(self) -> None:
-        """Run for ever, by the schedule."""
+        """Run forever by the schedule."""
         status = self._read_status()
         if status is not None and status["schedule"] == self._function.trigger["schedule"]:
             if self._now() > datetime.fromisoformat(status["next"]):
@@ -55,13 +54,13 @@ class Timer:
             await self.fire()
 
     async def fire(self, past_due: bool = False) -> None:
-        """Run now, after a run that is under way."""
+        """Run now. If a run is in progress, wait for it first."""
         async with self._running:
             began = self._now()
-            await self._invoker.invoke_with_retries(self._function, self._request(past_due))
+            await invoke_with_retries(self._invoker, self._function, self._trigger(past_due))
             self._write_status(began, self._schedule.next_after(self._now()))
 
-    def _request(self, past_due: bool) -> Any:
+    def _trigger(self, past_due: bool) -> Trigger:
         status = self._read_status()
         payload = {
             "Schedule": {"AdjustForDST": True},
@@ -70,8 +69,7 @@ class Timer:
             else {"Last": status["last"], "Next": status["next"], "LastUpdated": status["updated"]},
             "IsPastDue": past_due,
         }
-        converter = get_binding_registry().get("timerTrigger")
-        return converter.decode(Datum(json.dumps(payload), "json"), trigger_metadata={})
+        return Trigger(Datum(json.dumps(payload), "json"))
 
     def _read_status(self) -> dict[str, str] | None:
         if self._status_file is None or not self._status_file.is_file():
@@ -81,7 +79,7 @@ class Timer:
             datetime.fromisoformat(status["next"])
             return status
         except (ValueError, KeyError):
-            log.warning("the status of %s cannot be read and is begun anew", self._function.name)
+            log.warning("the status of %s is unreadable and is reset", self._function.name)
             return None
 
     def _write_status(self, last: datetime | None, next_at: datetime) -> None:
