@@ -1,7 +1,7 @@
-"""What `collect` costs: processor time per event, as ratios to a function that only awaits the same send.
+"""Benchmark `collect`: processor time per event, as ratios to a function that only awaits the same send.
 
-The functions run on the local host, so the numbers say nothing of Azure's own overhead; the ratios say what the
-collector adds to the send that nobody can avoid.
+The functions run on the local host, so the numbers do not include Azure's overhead. The ratios show what the collector
+adds to the unavoidable send.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ EVENT = {
 
 @dataclass
 class Case:
-    """One way to send, and what it cost in each round."""
+    """One way to send, with its cost in each round, in microseconds per event."""
 
     name: str
     host: FunctionsHost
@@ -56,7 +56,7 @@ class Case:
     cpu_us: list[float] = field(default_factory=list)
 
     async def run(self) -> None:
-        """One round: microseconds of the host's processor time per event."""
+        """Run one round, and append the host's processor time per event. Raise httpx.HTTPError."""
         before = cpu_seconds(self.host.pid)
         numbers = iter(range(self.requests))
         headers = {"X-Write-Key": "demo", "Content-Type": "application/json", "User-Agent": "Mozilla/5.0 Benchmark"}
@@ -72,7 +72,7 @@ class Case:
 
 
 async def measure(cases: Sequence[Case], rounds: int) -> None:
-    """Interleave the cases; the first round only warms up."""
+    """Run the cases in turns. The first round is a warm-up and not counted."""
     for number in range(rounds + 1):
         for case in cases:
             await case.run()
@@ -81,6 +81,7 @@ async def measure(cases: Sequence[Case], rounds: int) -> None:
 
 
 def main() -> int:
+    """Print the table of ratios."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.collect", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--requests", type=int, default=400, help="requests of one round")

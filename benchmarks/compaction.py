@@ -1,7 +1,7 @@
-"""What compaction costs, from captured Avro to committed Delta, as ratios to other ways and to its own floors.
+"""Benchmark compaction, from captured Avro to committed Delta, as ratios to other pipelines and to lower bounds.
 
-Each way runs in a process of its own, in turns with the others, over the same captured files. Then: many tiny files
-against few big ones, tables with more and more history, and the search for copies against Delta's MERGE.
+The pipelines run in separate processes, in turns, over the same captured files. Further parts compare many tiny files
+with few big ones, tables with growing history, and the search for copies with Delta's MERGE.
 """
 
 from __future__ import annotations
@@ -28,12 +28,13 @@ from azure.storage.blob import BlobServiceClient
 from deltalake import DeltaTable, write_deltalake
 
 from benchmarks.compaction_data import bodies, capture
-from benchmarks.processes import forget_peak, peak_mb, resident_bytes
+from benchmarks.processes import peak_mb, reset_peak, resident_bytes
+from clickstream.capture.body_columns import parse_events
 from clickstream.compacting.dedupe import MAX_FAR_DATES, Separated, separate
-from clickstream.compacting.parsing import parse_events
-from clickstream.lake.delta import EVENTS_TABLE, LakeTable
-from clickstream.lake.storage import StorageAccount, table_uri
 from clickstream.settings import Connection
+from clickstream.storage.account import StorageAccount, table_uri
+from clickstream.table.delta import Table
+from clickstream.table.specs import EVENTS_TABLE
 from local.azurite import Azurite
 from local.processes import free_port
 
@@ -47,27 +48,29 @@ OURS = {"plain": "ours, without enrichment", "compactor": "ours, all that a run 
 FILES = 4
 BATCH, COPIES = 60_000, 1_800
 HISTORY_ROWS = 5_000
-# Of so many events one has a clock that is off; days of history with which the search for its copies is measured.
+# One in FAR_EVERY events has a wrong clock. FAR_DAYS are the days of history in which its copies are searched.
 FAR_EVERY = 50
 FAR_DAYS = (MAX_FAR_DATES + 1, 100, 300)
 
 
 @dataclass
 class Costs:
-    """What runs of one way cost."""
+    """The measurements of all runs of one pipeline."""
 
     runs: list[dict[str, Any]] = field(default_factory=list)
 
     def of(self, name: str) -> float:
+        """The median of a measurement: seconds `wall` and `cpu`, or `peak_mb`."""
         return float(median(run[name] for run in self.runs))
 
     def stage(self, name: str) -> float:
+        """The median of a stage's CPU seconds."""
         return float(median(run["stages"][name][1] for run in self.runs))
 
 
 @dataclass
 class Bench:
-    """An Azurite, and what the children are told of it."""
+    """An Azurite, and the parameters of the child processes. `max_bytes` is the Avro of one commit."""
 
     service: BlobServiceClient
     connection_string: str
@@ -78,22 +81,23 @@ class Bench:
         return StorageAccount.from_connection(Connection("Lake", self.connection_string))
 
     def new_lake(self) -> str:
+        """Create an empty container for tables, and return its name."""
         name = f"lake{uuid4().hex[:10]}"
         self.service.create_container(name)
         return name
 
     def run(self, pipeline: str, container: str, lake: str | None = None) -> dict[str, Any]:
-        """Run one way in a process of its own."""
-        told = {"ACCOUNT": self.connection_string, "MAX_BYTES": str(self.max_bytes)}
+        """Run one pipeline in a separate process, and return its measurements. Raise CalledProcessError."""
+        environment = {"ACCOUNT": self.connection_string, "MAX_BYTES": str(self.max_bytes)}
         lakes = [lake or self.new_lake(), self.new_lake()]
         command = [sys.executable, "-m", "benchmarks.compaction_pipelines", pipeline, container, *lakes]
-        done = subprocess.run(command, env={**os.environ, **told}, stdout=subprocess.PIPE, check=True)
-        found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-        return found
+        process = subprocess.run(command, env={**os.environ, **environment}, stdout=subprocess.PIPE, check=True)
+        measurements: dict[str, Any] = json.loads(process.stdout.splitlines()[-1])
+        return measurements
 
 
 def compare(bench: Bench, rounds: int, size: int) -> None:
-    """The table of ways, the stages with their floors, memory."""
+    """Print the pipelines, the stages with their lower bounds, and peak memory."""
     costs = {name: Costs() for name in (*OURS, "floors", *OTHERS)}
     for _ in range(rounds):
         for name, cost in costs.items():
@@ -105,16 +109,16 @@ def compare(bench: Bench, rounds: int, size: int) -> None:
         wall, cpu = cost.of("wall") / ours.of("wall"), cost.of("cpu") / ours.of("cpu")
         print(f"  {title:<50} wall {wall:6.2f}   CPU {cpu:6.2f}   peak {cost.of('peak_mb'):6.0f} MB")
     floor = sum(costs["floors"].stage(name) for name in costs["floors"].runs[0]["stages"])
-    print("CPU seconds by stage, and the least that the libraries' own calls take")
+    print("CPU seconds by stage, and the lower bound of the libraries' own calls")
     for name in ours.runs[0]["stages"]:
         print(f"  {name:<50} {ours.stage(name):6.2f}   {costs['floors'].stage(name):6.2f}")
-    print(f"  {'all, and its ratio to the sum of floors':<50} {ours.of('cpu'):6.2f}   {ours.of('cpu') / floor:6.2f}")
+    print(f"  {'all, and its ratio to the sum of bounds':<50} {ours.of('cpu'):6.2f}   {ours.of('cpu') / floor:6.2f}")
     bound = 350 + 2 * min(bench.max_bytes, size) / 1e6
     print(f"peak memory {ours.of('peak_mb'):.0f} MB; 350 MB and twice the Avro of a commit are {bound:.0f} MB")
 
 
 def compare_sizes(bench: Bench) -> None:
-    """Bytes of our files against those that write_deltalake makes of the same sorted rows."""
+    """Print the size of our files as a ratio to those of write_deltalake for the same sorted rows."""
     lake = bench.new_lake()
     bench.run("compactor", "capture", lake)
     options = bench.account.delta_options()
@@ -130,7 +134,7 @@ def compare_sizes(bench: Bench) -> None:
 
 
 def compare_tiny(bench: Bench, events: Sequence[bytes], tiny: int) -> None:
-    """The same events in few files and in many."""
+    """Print the cost of the same events in many files as a ratio to few files."""
     few, many = "few", "many"
     capture(bench.service, few, 10, events)
     capture(bench.service, many, tiny, events)
@@ -140,7 +144,7 @@ def compare_tiny(bench: Bench, events: Sequence[bytes], tiny: int) -> None:
 
 
 def compare_history(bench: Bench, events: Sequence[bytes]) -> None:
-    """The same hour into tables with one, ten and a hundred days before it."""
+    """Print the cost of the same hour in tables with one, ten and a hundred days of history."""
     capture(bench.service, "hour", 4, events)
     template = typed(events[:HISTORY_ROWS])
     lakes = []
@@ -154,15 +158,15 @@ def compare_history(bench: Bench, events: Sequence[bytes]) -> None:
 
 
 def add_history(bench: Bench, lake: str, template: pa.Table, days: Iterable[int]) -> None:
-    """Rows as those of the template under so many earlier dates."""
+    """Append the rows of the template, moved back by each number of days."""
     history = pa.concat_tables([shifted(template, day) for day in days])
-    LakeTable.open_or_create(EVENTS_TABLE, bench.account, lake).append(history, {}, {})
-    # As maintenance does by and by; without it every run reads every commit's file.
+    Table.open_or_create(EVENTS_TABLE, bench.account, lake).append(history, {}, {})
+    # As maintenance does. Without a checkpoint every run would read the files of all commits.
     DeltaTable(table_uri(lake, "events"), storage_options=bench.account.delta_options()).create_checkpoint()
 
 
 def compare_far(bench: Bench, events: Sequence[bytes]) -> None:
-    """The search for copies where devices' clocks disagree by any number of days of a long history."""
+    """Print the cost of the search for copies with wrong clocks, by days of history."""
     template = typed(events[:HISTORY_ROWS])
     batch = typed(events).drop_columns(["id_reused"])
     occurred = batch["occurred_at"].cast(pa.int64()).to_numpy()
@@ -176,17 +180,16 @@ def compare_far(bench: Bench, events: Sequence[bytes]) -> None:
         costs.append(median(cpu_of(lambda: search_for_copies(bench, lake, batch)) for _ in range(5)))
     ratios = "   ".join(f"{cost / costs[0]:.2f}" for cost in costs)
     days = ", ".join(map(str, FAR_DAYS))
-    print(
-        f"search for copies where clocks are off by 0 to {FAR_DAYS[-1]} days, of {days} days of history, CPU: {ratios}"
-    )
+    print(f"search for copies with clocks wrong by 0 to {FAR_DAYS[-1]} days, {days} days of history, CPU: {ratios}")
 
 
 def search_for_copies(bench: Bench, lake: str, batch: pa.Table) -> Separated:
-    return separate(batch, "event_id", LakeTable.open_or_create(EVENTS_TABLE, bench.account, lake))
+    """Search the table of a lake for copies of the batch's events."""
+    return separate(batch, "event_id", Table.open_or_create(EVENTS_TABLE, bench.account, lake))
 
 
 def typed(events: Sequence[bytes]) -> pa.Table:
-    """Rows as they go into the table."""
+    """The bodies as rows of the table `events`."""
     rows = parse_events(pa.chunked_array([events], pa.binary())).events.drop_columns(["row"])
     rows = rows.append_column("event_date", rows["occurred_at"].cast(pa.date32()))
     for column in EVENTS_TABLE.schema:
@@ -200,6 +203,7 @@ def typed(events: Sequence[bytes]) -> pa.Table:
 
 
 def without_optional_text(rows: pa.Table) -> pa.Table:
+    """The rows with null in every nullable text column except the fingerprint."""
     for at, column in enumerate(EVENTS_TABLE.schema.field(name) for name in rows.column_names):
         if column.nullable and column.type == pa.string() and column.name != "fingerprint":
             rows = rows.set_column(at, column, pa.nulls(rows.num_rows, column.type))
@@ -207,7 +211,7 @@ def without_optional_text(rows: pa.Table) -> pa.Table:
 
 
 def shifted(rows: pa.Table, days: int) -> pa.Table:
-    """The same number of other events, so many days before."""
+    """Other events of the same shape, `days` earlier."""
     for name in ("occurred_at", "received_at", "created_at", "sent_at", "enqueued_at"):
         at = rows.schema.get_field_index(name)
         moved = pa.compute.subtract(rows[name], pa.scalar(timedelta(days), pa.duration("us")))
@@ -218,15 +222,16 @@ def shifted(rows: pa.Table, days: int) -> pa.Table:
 
 
 def fresh_ids(count: int, seed: int) -> pa.Array:
+    """Distinct event ids; the same ones for the same seed."""
     numbers = np.random.default_rng(seed).integers(0, 2**63, (count, 2))
     return pa.array([f"{high:016x}-{low:016x}-id" for high, low in numbers.tolist()])
 
 
 def compare_merge(bench: Bench, events: Sequence[bytes], rows: int) -> None:
-    """The search for copies of a batch in one partition, against MERGE of the same batch.
+    """Print the cost of the search for copies in one partition as a ratio to MERGE of the same batch.
 
-    Rows hold what every event has and no more: MERGE carries all columns, and of whole rows its memory has no room for
-    many millions. With those it would cost more, and the search would not.
+    The rows have mandatory columns only, because MERGE reads all columns and could not hold many millions of whole
+    rows. Whole rows would make MERGE slower, but not the search.
     """
     lake = bench.new_lake()
     template = without_optional_text(typed(events))
@@ -237,14 +242,14 @@ def compare_merge(bench: Bench, events: Sequence[bytes], rows: int) -> None:
         part = template.slice(0, min(template.num_rows, rows - written))
         at = part.schema.get_field_index("event_id")
         part = part.set_column(at, "event_id", fresh_ids(part.num_rows, 1000 + number))
-        LakeTable.open_or_create(EVENTS_TABLE, bench.account, lake).append(part, {}, {})
+        Table.open_or_create(EVENTS_TABLE, bench.account, lake).append(part, {}, {})
         written, number = written + part.num_rows, number + 1
     batch = template.slice(0, BATCH)
     at = batch.schema.get_field_index("event_id")
     copies = fresh_ids(part.num_rows, 1000 + number - 1).slice(0, COPIES)
     ids = pa.concat_arrays([copies, fresh_ids(batch.num_rows - len(copies), 999)])
     batch = batch.set_column(at, "event_id", ids)
-    table = LakeTable.open_or_create(EVENTS_TABLE, bench.account, lake)
+    table = Table.open_or_create(EVENTS_TABLE, bench.account, lake)
     without = batch.drop_columns(["id_reused"])
     ours, our_mb = costs_of(lambda: separate(without, "event_id", table))
     stored = DeltaTable(table_uri(lake, "events"), storage_options=bench.account.delta_options())
@@ -259,25 +264,28 @@ def compare_merge(bench: Bench, events: Sequence[bytes], rows: int) -> None:
 
 
 def cpu_of(work: Callable[[], object]) -> float:
-    """Seconds of processor time."""
+    """Seconds of processor time of one call."""
     started = time.process_time()
     work()
     return time.process_time() - started
 
 
 def costs_of(work: Callable[[], object]) -> tuple[float, float]:
-    """Seconds of processor time, and by how many MB the process grew at most."""
+    """Seconds of processor time of one call, and the peak growth of the process in MB."""
     before = resident_bytes(os.getpid()) / 1e6
-    forget_peak()
+    reset_peak()
     return cpu_of(work), peak_mb() - before
 
 
 def main() -> int:
+    """Print the selected parts."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.compaction", description=__doc__)
-    parser.add_argument("parts", nargs="*", default=PARTS, metavar="|".join(PARTS), help="what to measure; all of it")
+    parser.add_argument(
+        "parts", nargs="*", default=PARTS, metavar="|".join(PARTS), help="what to measure (default: all)"
+    )
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--events", type=int, default=190_000)
-    parser.add_argument("--tiny", type=int, default=4_000, help="how many tiny files")
+    parser.add_argument("--tiny", type=int, default=4_000, help="number of tiny files")
     parser.add_argument("--max-bytes", type=int, default=256 * 2**20, help="Avro of a commit")
     parser.add_argument("--merge-rows", type=int, default=1_000_000, help="rows of the partition")
     arguments = parser.parse_args()

@@ -1,4 +1,4 @@
-"""Events of the shapes that a shop's events have, captured as Capture writes them."""
+"""Events of a shop, and captured files of them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from uuid import UUID
 
 from azure.storage.blob import BlobServiceClient
 
-from clickstream.event import Event
+from clickstream.model.event import Event
 from local.event_hubs.avro import Record, write_file
 
 NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
@@ -19,10 +19,10 @@ WORDS = ("running", "information", "blue", "shoes", "women", "sale", "infant", "
 
 
 def event(number: int, random: Random) -> bytes:
-    """About 1.1 KB of body."""
+    """The body of one event, about 1.1 KB."""
     occurred_at = NOW - timedelta(seconds=random.uniform(0, 86_400))
     path = f"/catalogue/{random.choice('abcdefgh')}/article-{random.randrange(3000)}"
-    made = Event(
+    shop_event = Event(
         event_id=str(UUID(int=random.getrandbits(128))),
         site="shop",
         event_type="page_view" if number % 3 else "custom",
@@ -59,25 +59,25 @@ def event(number: int, random: Random) -> bytes:
         dialect="plain",
         fingerprint=f"{random.getrandbits(128):032x}",
     )
-    return made.to_json()
+    return shop_event.to_json()
 
 
 def bodies(count: int) -> Iterator[bytes]:
-    """Events, a fiftieth of them copies of the first ones."""
+    """Bodies of events. One in fifty is a copy of an early one."""
     random = Random(1)
     early: list[bytes] = []
     for number in range(count):
         if number % 50 == 49:
             yield random.choice(early)
             continue
-        made = event(number, random)
+        body = event(number, random)
         if len(early) < 5000:
-            early.append(made)
-        yield made
+            early.append(body)
+        yield body
 
 
 def capture(service: BlobServiceClient, container: str, files: int, events: Sequence[bytes]) -> int:
-    """Write the events into so many captured files of one partition. Returns their bytes."""
+    """Write the events to `files` captured files of one partition in a new container. Return their size in bytes."""
     client = service.create_container(container)
     sync = Random(2).randbytes(16)
     per_file = len(events) // files

@@ -1,7 +1,7 @@
-"""Ways from captured Avro to a Delta table, each run once in a process of its own: `WAY CONTAINER LAKE WARM_LAKE`.
+"""Run one pipeline from captured Avro to a Delta table: `PIPELINE CONTAINER LAKE WARM_LAKE`.
 
-Prints one line of JSON: seconds of wall and processor time, peak memory, rows, and what stages it has. All download by
-the same library, so that what is compared comes after.
+Prints one line of JSON: seconds of wall and processor time, peak memory in MB, rows, and seconds of stages. All
+pipelines download with the same library, so that the comparison is about the later steps.
 """
 
 from __future__ import annotations
@@ -27,28 +27,32 @@ from deltalake import DeltaTable, WriterProperties, write_deltalake
 
 from benchmarks.compaction_data import NOW
 from benchmarks.processes import peak_mb
+from clickstream.capture.decode import decode_files
+from clickstream.capture.marks import Marks
+from clickstream.capture.store import CaptureFiles
 from clickstream.compacting.compactor import Compactor
-from clickstream.compacting.decode import decode_files
 from clickstream.compacting.dedupe import separate
 from clickstream.compacting.memory import freed_memory_kept
-from clickstream.compacting.progress import HubState
 from clickstream.compacting.reading import read_events
-from clickstream.lake.capture_files import CaptureFiles
-from clickstream.lake.delta import EVENTS_TABLE, LakeTable
-from clickstream.lake.schema import BODY_COLUMNS, TIMESTAMP
-from clickstream.lake.storage import StorageAccount, table_uri
+from clickstream.erasing.late import LateEvents
+from clickstream.model.hub_state import HubState
+from clickstream.model.schema import BODY_COLUMNS, TIMESTAMP
 from clickstream.settings import Connection, Settings
+from clickstream.storage.account import StorageAccount, table_uri
+from clickstream.table.delta import Table
+from clickstream.table.specs import EVENTS_TABLE
 from clickstream.terminal import leave
 
 MOMENTS = tuple(column.name for column in BODY_COLUMNS if column.type == TIMESTAMP)
-# One stage, since files are read and decoded while those before are typed.
+# One stage, because files are read and decoded while earlier ones are typed.
 TYPING = "read, decode, type"
+MARKS = Marks(b"key of the benchmark")
 DOCUMENTS = ("properties", "context", "violations")
 SCHEMA = pa.schema([(column.name, column.type) for column in BODY_COLUMNS] + [("event_date", pa.date32())])
 
 
 class Stages:
-    """Seconds of each named part, all that were spent in it."""
+    """Seconds of wall and processor time by stage."""
 
     def __init__(self) -> None:
         self.wall: dict[str, float] = {}
@@ -56,6 +60,7 @@ class Stages:
 
     @contextmanager
     def part(self, name: str) -> Iterator[None]:
+        """Add the time of the block to a stage."""
         wall, cpu = time.perf_counter(), time.process_time()
         yield
         self.wall[name] = self.wall.get(name, 0) + time.perf_counter() - wall
@@ -63,20 +68,22 @@ class Stages:
 
 
 class NoHubs:
-    """Nobody to ask; completeness is not what is measured."""
+    """Hub states without partitions: completeness is not measured."""
 
     def ask(self, hub: str) -> HubState:
         return HubState(NOW, {})
 
 
 def download(account: StorageAccount, container: str) -> list[bytes]:
-    store = account.container(container)
+    """All blobs of a container, sorted by name."""
+    store = account.container(container).store
     paths = sorted(blob["path"] for blobs in obstore.list(store) for blob in blobs)
     with ThreadPoolExecutor(16) as pool:
         return list(pool.map(lambda path: bytes(obstore.get(store, path).bytes()), paths))
 
 
 def records(account: StorageAccount, container: str) -> Iterator[bytes]:
+    """The bodies of all captured events."""
     for data in download(account, container):
         for record in fastavro.reader(BytesIO(data)):
             assert isinstance(record, dict)
@@ -87,6 +94,7 @@ def records(account: StorageAccount, container: str) -> Iterator[bytes]:
 
 
 def settings(account_string: str, container: str, lake: str, max_bytes: int) -> Settings:
+    """The settings of a compactor."""
     return Settings.from_env(
         {
             "EventHubConnection": "none",
@@ -100,17 +108,18 @@ def settings(account_string: str, container: str, lake: str, max_bytes: int) -> 
 
 
 def compactor(account: StorageAccount, container: str, lake: str, stages: Stages) -> int:
-    """Everything the product does: plan, enrichment, books, progress."""
+    """The product's compactor with everything: plan, enrichment, counts, progress."""
     del stages
-    made = settings(os.environ["ACCOUNT"], container, lake, int(os.environ["MAX_BYTES"]))
-    report = Compactor(account, made, NoHubs(), lambda: NOW).run(NOW + timedelta(hours=1))
+    run_settings = settings(os.environ["ACCOUNT"], container, lake, int(os.environ["MAX_BYTES"]))
+    suppression = LateEvents.of(account, run_settings)
+    report = Compactor(account, run_settings, suppression, NoHubs(), lambda: NOW).run(NOW + timedelta(hours=1))
     return report.rows
 
 
 @freed_memory_kept()
 def plain(account: StorageAccount, container: str, lake: str, stages: Stages) -> int:
-    """The same steps without enrichment and books, in commits of MAX_BYTES, each step timed."""
-    files = CaptureFiles(account.container(container), account.container(lake))
+    """The same steps without enrichment and counts, in commits of MAX_BYTES, with the time of each step."""
+    files = CaptureFiles(account.container(container))
     waiting = sorted(files.list(""), key=lambda file: file.started_at)
     rows = 0
     while waiting:
@@ -118,25 +127,25 @@ def plain(account: StorageAccount, container: str, lake: str, stages: Stages) ->
         while count < len(waiting) and (not count or size + waiting[count].size_bytes <= int(os.environ["MAX_BYTES"])):
             size += waiting[count].size_bytes
             count += 1
-        taken, waiting = waiting[:count], waiting[count:]
-        table = LakeTable.open_or_create(EVENTS_TABLE, account, lake)
+        batch, waiting = waiting[:count], waiting[count:]
+        table = Table.open_or_create(EVENTS_TABLE, account, lake)
         with stages.part(TYPING):
-            made = read_events(files, files.fetch, taken).rows.events
+            events = read_events(files.fetch, batch, MARKS).rows.events
         with stages.part("dedupe"):
-            found = separate(made, "event_id", table)
-            made = found.rows
+            separated = separate(events, "event_id", table)
+            events = separated.rows
         for field in EVENTS_TABLE.schema:
-            if field.name not in made.column_names:
-                made = made.append_column(field, pa.nulls(made.num_rows, field.type))
+            if field.name not in events.column_names:
+                events = events.append_column(field, pa.nulls(events.num_rows, field.type))
         with stages.part("sort, write, commit"):
-            table.append(made, {}, {}, ~found.copy)
-        rows += found.new_count
-        del made, found  # before the next are read
+            table.append(events, {}, {}, ~separated.copy)
+        rows += separated.new_count
+        del events, separated  # frees memory before the next files are read
     return rows
 
 
 def floors(account: StorageAccount, container: str, lake: str, stages: Stages) -> int:
-    """What each step costs at least with the libraries at hand, with nothing checked."""
+    """The lower bound of each step: the same libraries, without any check."""
     with stages.part(TYPING):
         contents = download(account, container)
     with stages.part(TYPING):
@@ -171,7 +180,7 @@ def _row(value: dict[str, Any], dumps: Callable[[Any], str]) -> dict[str, Any]:
 
 
 def naive(account: StorageAccount, container: str, lake: str, stages: Stages) -> int:
-    """fastavro, json, from_pylist, write_deltalake as it comes; no copies dropped, nothing sorted."""
+    """fastavro, json, from_pylist and write_deltalake with defaults, without dedupe and sorting."""
     rows = [_row(json.loads(body), json.dumps) for body in records(account, container)]
     table = pa.Table.from_pylist(rows, schema=SCHEMA)
     options = account.delta_options()
@@ -183,7 +192,7 @@ def naive(account: StorageAccount, container: str, lake: str, stages: Stages) ->
 
 def structs(account: StorageAccount, container: str, lake: str, stages: Stages) -> int:
     """fastavro, msgspec, polars anti-join, write_deltalake with zstd 1."""
-    import msgspec  # here, so that others are not charged for their memory
+    import msgspec  # imported here, because it counts towards the memory of a pipeline
     import polars as pl
 
     kinds: Mapping[pa.DataType, Any] = {TIMESTAMP: datetime, pa.int64(): int, pa.bool_(): bool}
@@ -212,9 +221,9 @@ def structs(account: StorageAccount, container: str, lake: str, stages: Stages) 
     options = account.delta_options()
     uri = table_uri(lake, "events")
     DeltaTable.create(uri, SCHEMA, mode="ignore", partition_by=["event_date"], storage_options=options)
-    known = pl.from_arrow(DeltaTable(uri, storage_options=options).to_pyarrow_table(columns=["event_id"]))
-    assert isinstance(known, pl.DataFrame)
-    fresh = frame.join(known, on="event_id", how="anti").to_arrow().cast(SCHEMA)
+    stored = pl.from_arrow(DeltaTable(uri, storage_options=options).to_pyarrow_table(columns=["event_id"]))
+    assert isinstance(stored, pl.DataFrame)
+    fresh = frame.join(stored, on="event_id", how="anti").to_arrow().cast(SCHEMA)
     properties = WriterProperties(compression="ZSTD", compression_level=1)
     write_deltalake(uri, fresh, mode="append", storage_options=options, writer_properties=properties)
     return int(fresh.num_rows)
@@ -238,26 +247,27 @@ def merge(account: StorageAccount, container: str, lake: str, stages: Stages) ->
 
 
 PIPELINES: Mapping[str, Callable[[StorageAccount, str, str, Stages], int]] = {
-    made.__name__: made for made in (compactor, plain, floors, naive, structs, merge)
+    pipeline.__name__: pipeline for pipeline in (compactor, plain, floors, naive, structs, merge)
 }
 
 
 def main() -> int:
+    """Run a pipeline twice, and print the measurements of the second run."""
     name, container, lake, warm_lake = sys.argv[1:]
     account = StorageAccount.from_connection(Connection("Lake", os.environ["ACCOUNT"]))
-    # What libraries do once in a process is not what is compared.
+    # The first run pays what the libraries do once per process.
     PIPELINES[name](account, "warm", warm_lake, Stages())
     stages = Stages()
     wall, cpu = time.perf_counter(), time.process_time()
     rows = PIPELINES[name](account, container, lake, stages)
-    done = {
+    measurements = {
         "wall": time.perf_counter() - wall,
         "cpu": time.process_time() - cpu,
         "peak_mb": peak_mb(),
         "rows": rows,
         "stages": {part: (stages.wall[part], stages.cpu[part]) for part in stages.wall},
     }
-    print(json.dumps(done))
+    print(json.dumps(measurements))
     return 0
 
 

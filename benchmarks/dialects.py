@@ -1,6 +1,6 @@
-"""What each dialect costs: processor time per event from a request's body to the hub's message, nothing sent.
+"""Benchmark the dialects: processor time per event from the request's body to the hub's message, without the send.
 
-Ratios to the plain dialect with the same batch size, interleaved in one run; alone, and in batches of 50.
+Prints ratios to the plain dialect with the same batch size, measured in turns, for single events and batches of 50.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import orjson
 from benchmarks.collect import EVENT
 from clickstream.collecting.dialect import Dialect, Endpoint
 from clickstream.collecting.dialects import DIALECTS
-from clickstream.collecting.judging import Judge
+from clickstream.collecting.event_processor import EventProcessor
 from clickstream.collecting.request import Request
 from clickstream.settings import Settings
 from clickstream.sites.directory import Access
@@ -114,7 +114,7 @@ MATOMO = (
 
 
 def batches(count: int) -> Mapping[str, tuple[str, Any]]:
-    """By dialect: the function that takes it and the body of `count` events."""
+    """By dialect: the name of the function, and the body of `count` events."""
     return {
         "plain": ("collect", [EVENT] * count if count > 1 else EVENT),
         "snowplow": (
@@ -133,7 +133,7 @@ def batches(count: int) -> Mapping[str, tuple[str, Any]]:
 
 @dataclass
 class Case:
-    """One dialect with one size of batch, and microseconds per event in each round."""
+    """One dialect with one batch size, with the microseconds per event of each round."""
 
     name: str
     count: int
@@ -141,57 +141,59 @@ class Case:
     micros: list[float] = field(default_factory=list)
 
     def measure(self, repeats: int) -> None:
+        """Run `repeats` requests, and append the processor time per event."""
         began = time.process_time()
         events = sum(self.run() for _ in range(repeats))
         self.micros.append((time.process_time() - began) * 1e6 / events)
 
 
 def case(dialect: Dialect, endpoint: Endpoint, count: int, body: Any) -> Case:
-    """What the collector does between reading a request and sending its messages. Raise ValueError when it fails."""
+    """The work of the collector between reading a request and sending its messages. Raise ValueError if it fails."""
     site = parse_site(b"site: demo\nkeys: [{kind: public, key: demo}]", expected="demo")
     settings = Settings.from_env({"EventHubConnection": "-", "Lake": "-", "VISITOR_ID_KEY": "0123456789abcdef"})
-    access, judge = Access(site, KeyKind.PUBLIC), Judge.from_settings(settings, 1_000_000)
+    access, processor = Access(site, KeyKind.PUBLIC), EventProcessor.from_settings(settings, 1_000_000)
     request = Request(HEADERS, {}, orjson.dumps(body), RECEIVED, route={"call": "batch", "type": "track"})
 
     def run() -> int:
-        sender = judge.watcher.sender(request, "demo", SALT)
-        items = endpoint.split(request).items
-        for item in items:
-            outcome = judge.judge(item, dialect, access, sender, RECEIVED, lambda: "id")
+        sender = processor.context_reader.of_request(request, "demo", SALT)
+        reading = endpoint.split(request, 500)
+        for item in map(reading.complete, reading.elements):
+            outcome = processor.process(item, dialect, access, sender, RECEIVED, lambda: "id")
             if outcome.verdict.status != "accepted":
                 raise ValueError(f"{dialect.name}: {outcome.verdict.message}")
-        return len(items)
+        return len(reading.elements)
 
     return Case(dialect.name, count, run)
 
 
 def endpoint_of(dialect: Dialect, function: str) -> Endpoint:
-    """The named endpoint, or the dialect's first that takes a POST."""
+    """The endpoint of this function, or the first one with POST."""
     posts = [endpoint for endpoint in dialect.endpoints if "POST" in endpoint.methods]
     return next((endpoint for endpoint in posts if endpoint.function == function), posts[0])
 
 
 def main() -> int:
+    """Print the table of ratios."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.dialects", description=__doc__)
     parser.add_argument("--rounds", type=int, default=7)
     arguments = parser.parse_args()
     cases = []
     for count in (1, 50):
         for name, (function, body) in batches(count).items():
-            made = case(DIALECTS[name], endpoint_of(DIALECTS[name], function), count, body)
-            if made.run() == count:
-                cases.append(made)
+            new_case = case(DIALECTS[name], endpoint_of(DIALECTS[name], function), count, body)
+            if new_case.run() == count:
+                cases.append(new_case)
     for _ in range(arguments.rounds):
         for each in cases:
             each.measure(2_000 // each.count)
     base = {each.count: median(each.micros) for each in cases if each.name == "plain"}
     print("dialects: processor time per event from body to message; 1.0 is the plain dialect")
-    print(f"  {'':<12}{'alone':>10}{'in fifties':>14}")
+    print(f"  {'':<12}{'single':>10}{'batches of 50':>15}")
     for name in batches(1):
-        found = {each.count: median(each.micros) / base[each.count] for each in cases if each.name == name}
-        cells = [f"{found[count]:.2f}" if count in found else "-" for count in (1, 50)]
-        print(f"  {name:<12}{cells[0]:>10}{cells[1]:>14}")
-    print(f"  (plain here: {base[1]:.0f} us alone, {base[50]:.0f} us in fifties)")
+        ratios = {each.count: median(each.micros) / base[each.count] for each in cases if each.name == name}
+        cells = [f"{ratios[count]:.2f}" if count in ratios else "-" for count in (1, 50)]
+        print(f"  {name:<12}{cells[0]:>10}{cells[1]:>15}")
+    print(f"  (plain here: {base[1]:.0f} us single, {base[50]:.0f} us in batches of 50)")
     return 0
 
 

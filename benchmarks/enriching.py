@@ -1,7 +1,7 @@
-"""What enrichment costs: each step, as a ratio to the plain Parquet write of the same rows.
+"""Benchmark enrichment: each step, as a ratio to the plain Parquet write of the same rows.
 
-Steps that read user agents are counted twice: in a process that has seen none of them yet, and in one that has, as that
-of a timer has which runs every five minutes.
+Steps that parse user agents are measured twice: with empty caches, as in a new process, and with full ones, as in the
+process of a timer that runs every five minutes.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from netaddr import IPSet  # type: ignore[import-untyped]
 from clickstream.enriching.agents import describe, device
 from clickstream.enriching.places import Places
 from clickstream.enriching.steps import STEPS, Knowledge, enrich
-from clickstream.lake.schema import BODY_COLUMNS, arrow_schema
+from clickstream.model.schema import BODY_COLUMNS, arrow_schema
 
 START = datetime(2026, 3, 10, tzinfo=UTC)
 SYSTEMS = (
@@ -42,19 +42,19 @@ NETWORKS = 20_000
 
 
 def agents(random: Random) -> list[str]:
-    """As many different agents of people."""
-    made: set[str] = set()
-    while len(made) < AGENTS:
+    """AGENTS different user agents of browsers, sorted."""
+    distinct: set[str] = set()
+    while len(distinct) < AGENTS:
         system = random.choice(SYSTEMS).format(random.randrange(9, 16), random.randrange(10))
         version = f"{random.randrange(90, 150)}.0.{random.randrange(20)}.0"
-        made.add(f"Mozilla/5.0 ({system}) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{version} Safari/537.36")
-    return sorted(made)
+        distinct.add(f"Mozilla/5.0 ({system}) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{version} Safari/537.36")
+    return sorted(distinct)
 
 
 def events(count: int) -> pa.Table:
-    """Rows as compaction has them before enrichment, of the variety that a month of a large site has."""
+    """Rows before enrichment, as varied as a month of a large site."""
     random = Random(1)
-    known = agents(random)
+    user_agents = agents(random)
     hosts = ["www.google.com", "chatgpt.com", "m.facebook.com", *(f"blog{n}.example" for n in range(REFERRERS))]
     schema = arrow_schema(BODY_COLUMNS)
     columns: dict[str, list[Any]] = {field.name: [None] * count for field in schema}
@@ -78,7 +78,7 @@ def events(count: int) -> pa.Table:
             "utm_medium": random.choice(("cpc", "email", "referral")) if index % 7 == 0 else None,
             "utm_campaign": f"campaign-{random.randrange(60)}" if index % 7 == 0 else None,
             "click_id": f"gclid={random.getrandbits(64):x}" if index % 20 == 0 else None,
-            "user_agent": known[int(AGENTS * random.random() ** 3)],
+            "user_agent": user_agents[int(AGENTS * random.random() ** 3)],
             "language": random.choice(("en-GB", "de-DE", "fr", "pt-BR")),
             "screen_width": random.choice((390, 414, 768, 1280, 1920)),
             "ip": f"198.{random.randrange(NETWORKS) // 256}.{random.randrange(256)}.0",
@@ -93,7 +93,7 @@ def events(count: int) -> pa.Table:
 
 
 def database(folder: Path) -> Places:
-    """Networks of /16, each somewhere else."""
+    """A place database of /16 networks in different cities."""
     writer = MMDBWriter(database_type="Test-City", languages=["en"])
     for number in range(80):
         city = {"country": {"iso_code": "DE"}, "city": {"names": {"en": f"City {number}"}}}
@@ -104,19 +104,20 @@ def database(folder: Path) -> Places:
 
 
 def cpu_seconds(work: Callable[[], object]) -> float:
-    """What one call takes."""
-    begun = time.process_time()
+    """Seconds of processor time of one call."""
+    began = time.process_time()
     work()
-    return time.process_time() - begun
+    return time.process_time() - began
 
 
-def forget() -> None:
-    """As in a process that has seen no agent yet."""
+def clear_caches() -> None:
+    """Clear the caches of user agents, as in a new process."""
     describe.cache_clear()
     device.cache_clear()
 
 
 def main() -> int:
+    """Print the table of ratios."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.enriching", description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--events", type=int, default=200_000)
@@ -135,10 +136,10 @@ def main() -> int:
             note("plain Parquet write, zstd", partial(pq.write_table, rows, target, compression="zstd"))
             for step in STEPS:
                 if step.name in ("agent", "device"):
-                    forget()
+                    clear_caches()
                     note(f"{step.name}, agents unseen", partial(enrich, enriched, knowledge, [step]))
                 note(step.name, partial(enrich, enriched, knowledge, [step]))
-            forget()
+            clear_caches()
             note("all steps, agents unseen", partial(enrich, rows, knowledge))
             note("all steps", partial(enrich, rows, knowledge))
     floor = median(costs["plain Parquet write, zstd"])

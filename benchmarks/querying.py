@@ -1,8 +1,8 @@
-"""How long every canned report takes, over a table of many events, as a ratio to DuckDB over the same local files.
+"""Benchmark every canned report over a large table, as a ratio to DuckDB over the same local files.
 
-Cold: nothing is on the disk, no handle is open. Warm: the files are, and no answer is kept. Again: asked once more of
-an engine that keeps answers. The engine and plain DuckDB run in processes of their own, in turns. Then: a range of two
-days, which are read with the two before, in a table of four days and in one of forty.
+Cold: no file is on the disk, no handle is open. Warm: the files are on the disk, the cache of answers is off. Again: a
+repeated report, with the cache of answers. The engine and plain DuckDB run in separate processes, in turns. A second
+table compares a range of two days, which are read with the two days before, in tables of four and of forty days.
 """
 
 from __future__ import annotations
@@ -21,17 +21,19 @@ from typing import IO, Any, Self
 from azure.storage.blob import BlobServiceClient
 
 from benchmarks.querying_data import DAYS, NOW, SITE, build, days, download
-from clickstream.lake.storage import StorageAccount
 from clickstream.querying.reports.registry import REPORTS
 from clickstream.settings import Connection
+from clickstream.storage.account import StorageAccount
 from local.azurite import Azurite
 from local.processes import free_port
 
 WHOLE, RECENT = "whole", "recent"
 RECENT_DAYS = DAYS // 10
-# What a report cannot be asked without.
+# The mandatory parameters of reports.
 PARAMETERS: Mapping[str, Mapping[str, str]] = {
     "attribution": {"goal": "purchase"},
+    "audience_members": {"audience": "cart-abandoners"},
+    "audience_why": {"audience": "cart-abandoners", "person": "p7"},
     "funnel": {"funnel": "till"},
     "funnel_visits": {"funnel": "till", "step": "4"},
     "paths": {"page": "/"},
@@ -42,25 +44,27 @@ GROWTH = ("overview", "pages", "sources", "funnel", "paths")
 
 
 class Process:
-    """A child that answers one line with one line; see querying_process.py."""
+    """A child process that answers each line with one line; see querying_process.py."""
 
-    def __init__(self, role: str, told: Mapping[str, Any]) -> None:
+    def __init__(self, role: str, parameters: Mapping[str, Any]) -> None:
         self._child = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.querying_process", role, json.dumps(told)],
+            [sys.executable, "-m", "benchmarks.querying_process", role, json.dumps(parameters)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
         )
 
-    def ask(self, question: Mapping[str, Any]) -> dict[str, Any]:
+    def run(self, job: Mapping[str, Any]) -> dict[str, Any]:
+        """Send a job, and wait for its result."""
         lines, answers = self._pipes()
-        lines.write(json.dumps(question) + "\n")
+        lines.write(json.dumps(job) + "\n")
         lines.flush()
         answer: dict[str, Any] = json.loads(answers.readline())
         return answer
 
     @property
     def peak_mb(self) -> float:
+        """Peak memory of the process in MB."""
         status = Path(f"/proc/{self._child.pid}/status").read_text()
         return int(status.partition("VmHWM:")[2].split()[0]) / 1000
 
@@ -77,7 +81,7 @@ class Process:
 
 
 class Bench:
-    """Data in an Azurite that keeps it, and what the children are told."""
+    """Data in an Azurite with a persistent folder, and the parameters of the child processes."""
 
     def __init__(self, azurite: Azurite, folder: Path, events: int, memory_mb: int) -> None:
         self._azurite = azurite
@@ -87,63 +91,63 @@ class Bench:
         self.parquet = folder / "parquet"
 
     def prepare(self) -> None:
-        """Once: a table of all days and one of the last, and the files of the first as plain local Parquet."""
-        made = self._folder / "made"
-        if made.exists():
+        """Create, once, a table of all days, one of the last days, and local Parquet files of the first table."""
+        done = self._folder / "complete"
+        if done.exists():
             return
-        print(f"making {self._events} events in {self._folder} (once)", flush=True)
+        print(f"creating {self._events} events in {self._folder} (once)", flush=True)
         with BlobServiceClient.from_connection_string(self._azurite.connection_string) as client:
             for container in (WHOLE, RECENT):
                 client.create_container(container)
         account = StorageAccount.from_connection(Connection("Lake", self._azurite.connection_string))
         build(account, {WHOLE: days(), RECENT: days()[-RECENT_DAYS:]}, self._events)
         download(account, WHOLE, self.parquet)
-        made.touch()
+        done.touch()
 
     def engine(self, container: str, copies: str) -> Process:
-        """The product's engine over one of the tables, with its copies in this folder."""
-        told = {"connection": self._azurite.connection_string, "container": container, "copies": copies}
-        return Process("engine", {**told, "memory_mb": self._memory_mb})
+        """The product's engine over one of the tables, with its local files in the folder `copies`."""
+        parameters = {"connection": self._azurite.connection_string, "container": container, "copies": copies}
+        return Process("engine", {**parameters, "memory_mb": self._memory_mb})
 
     def plain(self) -> Process:
-        """DuckDB over the local files, of the same memory."""
+        """DuckDB over the local files, with the same memory limit."""
         return Process("plain", {"files": str(self.parquet), "memory_mb": self._memory_mb})
 
 
 def compare(bench: Bench, rounds: int, *, cold_too: bool) -> None:
-    """Every report, cold, warm, and against plain DuckDB; `again` is told by the cold runs, too."""
+    """Print every report cold, warm, and as a ratio to plain DuckDB. The cold runs also measure `again`."""
     range_ = f"{days()[0]},{days()[-1]}"
     print(f"{'report':<20} {'cold s':>8} {'warm s':>8} {'plain s':>8} {'ratio':>6} {'again s':>8} {'rows':>6}")
     with (
-        tempfile.TemporaryDirectory() as kept,
-        bench.engine(WHOLE, kept) as fresh,
-        bench.engine(WHOLE, kept) as warm,
+        tempfile.TemporaryDirectory() as shared,
+        bench.engine(WHOLE, shared) as fresh,
+        bench.engine(WHOLE, shared) as warm,
         bench.plain() as plain,
     ):
         ratios = []
         if not cold_too:
-            warm.ask(question("pages", range_))
+            warm.run(job("pages", range_))
         for name in REPORTS:
             if name in LEFT_OUT:
                 continue
-            asked = question(name, range_)
+            report = job(name, range_)
             with tempfile.TemporaryDirectory() as copies:
-                first = fresh.ask({**asked, "copies": copies}) if cold_too else warm.ask(asked)
+                first = fresh.run({**report, "copies": copies}) if cold_too else warm.run(report)
             if "failed" in first:
                 print(f"{name:<20} {first['failed']}")
                 continue
             statement = {key: first[key] for key in ("sql", "parameters")}
             if cold_too:
-                warm.ask(asked)
-                plain.ask(statement)
+                warm.run(report)
+                plain.run(statement)
             cold, again = (first["seconds"], first["again"]) if cold_too else (nan, nan)
-            # Of a first run that was warm nothing is lost.
+            # A warm first run counts too.
             ours: list[float] = [] if cold_too else [first["seconds"]]
             theirs: list[float] = []
             while len(theirs) < rounds:
                 if len(ours) == len(theirs):
-                    ours.append(warm.ask(asked)["seconds"])
-                theirs.append(plain.ask(statement)["seconds"])
+                    ours.append(warm.run(report)["seconds"])
+                theirs.append(plain.run(statement)["seconds"])
             ratios.append(median(ours) / median(theirs))
             print(
                 f"{name:<20} {cold:8.2f} {median(ours):8.2f} {median(theirs):8.2f} {ratios[-1]:6.2f} "
@@ -155,7 +159,7 @@ def compare(bench: Bench, rounds: int, *, cold_too: bool) -> None:
 
 
 def compare_history(bench: Bench, rounds: int) -> None:
-    """The same four days in a table of ten times as many."""
+    """Print the cost of the same four days in a table of forty as a ratio to a table of four."""
     range_ = f"{days()[-2]},{days()[-1]}"
     with (
         tempfile.TemporaryDirectory() as one,
@@ -165,19 +169,19 @@ def compare_history(bench: Bench, rounds: int) -> None:
     ):
         print(f"two days in a table of {DAYS} / in one of {RECENT_DAYS}, first and warm (overview looks back 30 days):")
         for process in (recent, whole):
-            process.ask(question("realtime", range_))
+            process.run(job("realtime", range_))
         for name in GROWTH:
-            asked = question(name, range_)
-            first = whole.ask(asked)["seconds"] / recent.ask(asked)["seconds"]
+            report = job(name, range_)
+            first = whole.run(report)["seconds"] / recent.run(report)["seconds"]
             short, long = [], []
             for _ in range(rounds):
-                short.append(recent.ask(asked)["seconds"])
-                long.append(whole.ask(asked)["seconds"])
+                short.append(recent.run(report)["seconds"])
+                long.append(whole.run(report)["seconds"])
             print(f"  {name:<18} {first:6.2f} {median(long) / median(short):6.2f}", flush=True)
 
 
-def question(name: str, range_: str) -> dict[str, Any]:
-    """A report as a caller asks for it."""
+def job(name: str, range_: str) -> dict[str, Any]:
+    """A report with its parameters, as a request has them."""
     parameters = {"site_id": SITE, "sql": "1", **PARAMETERS.get(name, {})}
     if "date_range" in REPORTS[name].takes:
         parameters["date_range"] = range_
@@ -187,9 +191,9 @@ def question(name: str, range_: str) -> dict[str, Any]:
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.querying", description=__doc__)
     parser.add_argument("--events", type=int, default=200_000)
-    parser.add_argument("--rounds", type=int, default=1, help="warm runs of each report, of which the median is told")
+    parser.add_argument("--rounds", type=int, default=1, help="warm runs of each report; the median is printed")
     parser.add_argument("--memory-mb", type=int, default=512, help="QUERY_MEMORY_MB")
-    parser.add_argument("--no-cold", action="store_true", help="leave out the cold runs, which are the longest")
+    parser.add_argument("--no-cold", action="store_true", help="skip the cold runs, which take longest")
     parser.add_argument("--folder", type=Path, default=Path.home() / ".cache" / "clickstream-benchmarks")
     chosen = parser.parse_args(arguments)
     folder = chosen.folder / f"events-{chosen.events}"

@@ -1,4 +1,4 @@
-"""Months of a shop's events, made by the day with whole columns at once and committed as compaction commits them."""
+"""Generate weeks of a shop's events, a day at a time by whole columns, and commit them as compaction does."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from clickstream.lake.delta import EVENTS_TABLE, LakeTable
-from clickstream.lake.storage import StorageAccount
+from clickstream.storage.account import StorageAccount
+from clickstream.table.delta import Table
+from clickstream.table.specs import EVENTS_TABLE
 
 SITE = "shop"
 DAYS = 40
-# The day after the last one; reports are asked at this moment.
+# The day after the last one, the current time of all reports.
 NOW = datetime(2026, 3, 11, tzinfo=UTC)
 EVENTS_PER_VISIT = 6
 PAGES, PRODUCTS, AGENTS, CITIES = 3000, 2000, 400, 300
@@ -47,27 +48,27 @@ Numbers = npt.NDArray[Any]
 
 
 def days() -> Sequence[date]:
-    """The days that events happen on, the first one first."""
+    """The days with events, in order."""
     return [(NOW - timedelta(days=DAYS - at)).date() for at in range(DAYS)]
 
 
 def build(account: StorageAccount, containers: Mapping[str, Sequence[date]], events: int) -> None:
-    """Write so many events, as many each day, and in every one of the containers those of its days."""
-    tables = {name: LakeTable.open_or_create(EVENTS_TABLE, account, name) for name in containers}
+    """Write `events` events, evenly over all days. Each container gets those of its days."""
+    tables = {name: Table.open_or_create(EVENTS_TABLE, account, name) for name in containers}
     for number, day in enumerate(days()):
         rows = events_of(day, events // DAYS, number)
         for name, its_days in containers.items():
             if day in its_days:
                 tables[name].append(rows, {"benchmark": number}, {})
-                tables[name] = LakeTable.open_or_create(EVENTS_TABLE, account, name)
+                tables[name] = Table.open_or_create(EVENTS_TABLE, account, name)
 
 
 def download(account: StorageAccount, container: str, folder: Path) -> None:
-    """The table's files as plain local Parquet, in folders by date."""
+    """Download the table's files as local Parquet, in folders by date."""
     import obstore
 
     shutil.rmtree(folder, ignore_errors=True)
-    store = account.container(container)
+    store = account.container(container).store
     for blobs in obstore.list(store, "events/"):
         for blob in (blob for blob in blobs if blob["path"].endswith(".zstd.parquet")):
             target = folder / blob["path"]
@@ -76,7 +77,7 @@ def download(account: StorageAccount, container: str, folder: Path) -> None:
 
 
 def events_of(day: date, count: int, seed: int) -> pa.Table:
-    """A day's events: visits of a few events each, some of them without a session's id, some by known persons."""
+    """The events of a day: visits of a few events, some without a session id, some with a user id."""
     random = np.random.default_rng(seed)
     visits = count // EVENTS_PER_VISIT
     sizes = np.minimum(random.geometric(1 / EVENTS_PER_VISIT, visits), 60)
@@ -109,7 +110,7 @@ def _table(
 
     occurred = pa.array(moments, pa.timestamp("us", "UTC"))
     later = pa.array(moments + 800_000, pa.timestamp("us", "UTC"))
-    # Visitors come back: few of them often, most of them rarely.
+    # A few visitors return often, most of them rarely.
     visitors = (random.pareto(1.1, visits) * 3000).astype(np.int64) % 400_000
     page = _pages(random, count, step)
     paths = [*STEPS, *(f"/catalogue/{'abcdefgh'[at % 8]}/article-{at}" for at in range(PAGES))]
@@ -203,7 +204,7 @@ def _column(value: pa.Array | pa.Scalar | None, type_: pa.DataType, count: int) 
 
 
 def _pages(random: np.random.Generator, count: int, step: Numbers) -> Numbers:
-    """Numbers of pages: many visits go the way to the till, one step of it or more."""
+    """Numbers of pages. Many visits follow the checkout funnel for one or more steps."""
     articles = len(STEPS) + (random.pareto(0.9, count) * 20).astype(np.int64) % PAGES
     on_the_way = (random.random(count) < 0.5) & (step < len(STEPS))
     return np.where(on_the_way, step, articles)

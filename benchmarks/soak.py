@@ -1,4 +1,4 @@
-"""Whether the functions' memory stays flat under load: `python -m benchmarks.soak --minutes 10`."""
+"""Measure whether the functions' memory is flat under load: `python -m benchmarks.soak --minutes 10`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MEGABYTE = 1_000_000
 
 
 async def load(base_url: str, until: float) -> int:
-    """Send one event a request until a moment of the monotonic clock. Returns how many were answered 200."""
+    """Send one event per request until a time of the monotonic clock. Return the number of answers 200."""
     body = orjson.dumps(EVENT)
     headers = {"X-Write-Key": "demo", "Content-Type": "application/json", "User-Agent": "Mozilla/5.0 Benchmark"}
     accepted = 0
@@ -40,23 +40,24 @@ async def load(base_url: str, until: float) -> int:
 
 
 async def watch(pid: int, until: float, every: float) -> list[tuple[float, float]]:
-    """Minutes since the start, and megabytes in use."""
+    """Sample memory every `every` seconds: minutes since the start, and megabytes."""
     began = time.monotonic()
-    found = []
+    samples = []
     while time.monotonic() < until:
-        found.append(((time.monotonic() - began) / 60, resident_bytes(pid) / MEGABYTE))
+        samples.append(((time.monotonic() - began) / 60, resident_bytes(pid) / MEGABYTE))
         await asyncio.sleep(every)
-    return found
+    return samples
 
 
 async def soak(base_url: str, pid: int, seconds: float) -> tuple[int, list[tuple[float, float]]]:
-    """Load and watch at once."""
+    """Run `load` and `watch` at once. Return the accepted events and the samples."""
     until = time.monotonic() + seconds
     accepted, samples = await asyncio.gather(load(base_url, until), watch(pid, until, max(seconds / 120, 1)))
     return accepted, samples
 
 
 def main() -> int:
+    """Print the range and the slope of the memory."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.soak", description=__doc__)
     parser.add_argument("--minutes", type=float, default=10)
     arguments = parser.parse_args()

@@ -1,8 +1,8 @@
-// Prints what the script costs a page that is loaded by a processor slowed down: while the page waits for it, and when
-// the page is idle, which is where the first page view is made. An empty script in its place is the baseline.
+// Prints the time that the script takes on a slowed processor: while the page waits for it, and when the page is idle,
+// which is when the script sends the first page view. The baseline is an empty script.
 //
-// The first script that looks at an element pays for what the browser prepares to show elements to scripts, which is
-// about as much as all of ours; so the page is loaded as it is, and with the lines of a tag manager before ours.
+// The first script that reads an element pays for the browser's preparation of elements for scripts, which takes about as
+// long as our whole script. So the page is measured alone, and with the snippet of a tag manager before our script.
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { launch } from "../local/browser/chromium.mjs";

@@ -1,4 +1,4 @@
-"""The baselines of the collector: a function that only sends, with one client for all, or a new one each time."""
+"""Baselines of the collector: functions that only send, with one client for all requests, or a new one for each."""
 
 import os
 
@@ -23,7 +23,7 @@ async def send(client: EventHubProducerClient, body: bytes) -> None:
 @app.function_name("bare")
 @app.route("bare", methods=["POST"])
 async def bare(req: func.HttpRequest) -> func.HttpResponse:
-    """Only awaits the send, by a client that lives as long as the process."""
+    """Only await the send, with a client that lives as long as the process."""
     if not clients:
         clients.append(make_client())
     await send(clients[0], req.get_body())
@@ -33,7 +33,7 @@ async def bare(req: func.HttpRequest) -> func.HttpResponse:
 @app.function_name("tutorial")
 @app.route("tutorial", methods=["POST"])
 async def tutorial(req: func.HttpRequest) -> func.HttpResponse:
-    """As tutorials show it: a producer made, used and closed for every request."""
+    """As in tutorials: create, use and close a producer for every request."""
     async with make_client() as client:
         await send(client, req.get_body())
     return func.HttpResponse("{}", mimetype="application/json")

@@ -1,0 +1,156 @@
+"""Benchmark people: processor time of reports about people as shares of the same reports about visitors, and of
+deriving the tables of people after a batch, with the history before it and with ten times that.
+
+`python -m benchmarks.people [--events 1000000] [--rounds 3]`. Rows are in memory, of one site, and the engine has one
+thread. One visitor in ten is a user, and some users share devices. All variants run in turns; figures are medians.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime
+from statistics import median
+
+import duckdb
+import pyarrow as pa
+
+from clickstream.deriving.people import Basis, people_of
+from clickstream.identity.edges import EVENT_COLUMNS as IDENTITY_COLUMNS
+from clickstream.identity.edges import combined, edges_of, without_known_uses
+from clickstream.identity.rules import Rules
+from clickstream.model.identity_tables import EDGE_SCHEMA
+from clickstream.model.schema import EVENT_COLUMNS, arrow_schema
+from clickstream.querying.period import Period
+from clickstream.querying.request import parse_query
+from clickstream.querying.scope import Matching, Sequence, SiteScope, Step
+from clickstream.querying.sequences.funnels import funnel_statement
+from clickstream.querying.sequences.streams import Slice
+from clickstream.querying.statement import Statement, compile_groups
+from clickstream.sites.funnels import Within
+
+BEGIN, END = datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 31, tzinfo=UTC)
+SITE, TODAY = SiteScope("shop", "UTC"), date(2026, 4, 1)
+PERIOD = Period(BEGIN, END)
+BATCH_EVENTS = 10_000
+# A tenth of the visitors log in; every 80th device of these is used by another user, too.
+_EVENTS = """
+SELECT 'e' || i AS event_id, 'shop' AS site, 'page_view' AS event_type, 'page_view' AS event_name, 'full' AS consent,
+    TIMESTAMPTZ '2026-03-01 00:00:00Z' + to_microseconds(CAST(hash(i, 1) % 2592000000000 AS BIGINT)) AS occurred_at,
+    md5(CAST(visitor AS VARCHAR)) AS anonymous_id, 'client' AS id_source, 'public' AS key_kind, FALSE AS is_bot,
+    CASE WHEN visitor % 10 = 0 AND hash(i, 2) % 3 = 0
+        THEN 'u' || (visitor // 15 + CASE WHEN visitor % 80 = 0 THEN hash(i, 3) % 2 ELSE 0 END) END AS user_id,
+    '/p' || hash(i, 4) % 500 AS page_path, 's' || visitor || '-' || hash(i, 5) % 3 AS session_id
+FROM (SELECT i, hash(i) % (CAST($events AS BIGINT) // 10) AS visitor FROM range(CAST($events AS BIGINT)) AS t(i))
+"""
+
+
+def events_of(count: int, batch: int = 0) -> pa.Table:
+    """So many rows of `events`, with the columns that reports and evidence read."""
+    with duckdb.connect(config={"threads": 1}) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        rows = connection.sql(_EVENTS, params={"events": count}).to_arrow_table()
+    schema = arrow_schema(EVENT_COLUMNS)
+    for field in schema:
+        if field.name not in rows.column_names:
+            values = rows["occurred_at"] if field.name == "received_at" else pa.nulls(rows.num_rows, field.type)
+            rows = rows.append_column(field.name, values)
+    return rows.select(schema.names).cast(pa.schema([field.with_nullable(True) for field in schema]))
+
+
+def query(metrics: list[str], **more: object) -> Statement:
+    """The statement of a query over the whole period."""
+    body = {"site_id": "shop", "metrics": metrics, "date_range": ["2026-03-01", "2026-03-30"], **more}
+    return compile_groups(parse_query(json.dumps(body).encode()), PERIOD, SITE)
+
+
+def funnel(within: Within) -> Statement:
+    """The statement of a funnel of two pages."""
+    steps = tuple(Step(page, Matching(page=page)) for page in ("/p1", "/p2"))
+    return funnel_statement(Sequence(steps, within=within), Slice(SITE, PERIOD))
+
+
+def by(dimension: str) -> tuple[Statement, Statement]:
+    """People and visitors of each group."""
+    people, visitors = (query([metric], dimensions=[dimension]) for metric in ("people", "visitors"))
+    return people, visitors
+
+
+REPORTS: Mapping[str, tuple[Statement, Statement]] = {
+    "people / visitors": (query(["people"]), query(["visitors"])),
+    "people, visits / visitors, visits": (query(["people", "visits"]), query(["visitors", "visits"])),
+    "people / visitors, by page": by("event:page"),
+    "people / visitors, by day": by("time:day"),
+    "funnel by person / by visitor": (funnel(Within.PERSON), funnel(Within.VISITOR)),
+}
+
+
+def seconds(work: Callable[..., object], *arguments: object) -> float:
+    """Processor time."""
+    began = time.process_time()
+    work(*arguments)
+    return time.process_time() - began
+
+
+def with_batch(edges: pa.Table, number: int) -> pa.Table:
+    """The rows as a commit of this number adds them."""
+    at = EDGE_SCHEMA.get_field_index("batch")
+    return edges.set_column(at, EDGE_SCHEMA.field(at), pa.repeat(pa.scalar(number, pa.int64()), edges.num_rows))
+
+
+def report_ratios(count: int, rounds: int) -> None:
+    """Print the share of each report about people."""
+    events = events_of(count)
+    edges = edges_of(events.select(IDENTITY_COLUMNS), {})
+    people = people_of(edges, Basis(Rules()), "shop", TODAY)
+    print(f"{count:,} events, {edges.num_rows:,} rows of evidence, {people.num_rows:,} of identities")
+    with duckdb.connect(config={"threads": 1}) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.register("rows", events)
+        connection.register("found", people)
+        connection.execute("CREATE TABLE events AS FROM rows")
+        connection.execute("CREATE TABLE identities AS FROM found")
+
+        def run(statement: Statement) -> object:
+            return connection.execute(statement.sql, dict(statement.parameters)).fetchall()
+
+        for name, pair in REPORTS.items():
+            taken = [[seconds(run, each) for each in pair] for _ in range(rounds)]
+            first, second = (median(times) for times in zip(*taken, strict=True))
+            print(f"{name:<40} {first / second:6.2f}   {first:.2f} s / {second:.2f} s")
+
+
+def maintenance_ratios(count: int, rounds: int) -> None:
+    """Print what a batch costs after a tenth of this history and after all of it."""
+    new = events_of(BATCH_EVENTS)
+    taken: dict[int, float] = {}
+    for size in (count // 10, count):
+        history = with_batch(edges_of(events_of(size).select(IDENTITY_COLUMNS), {}), 1)
+        people = people_of(history, Basis(Rules()), "shop", TODAY)
+
+        def maintain(history: pa.Table = history, people: pa.Table = people) -> None:
+            added = combined([edges_of(new.select(IDENTITY_COLUMNS), {})])
+            stored = pa.concat_tables([history, with_batch(without_known_uses(added, history), 2)])
+            people_of(stored, Basis(Rules()), "shop", TODAY, 1, people)
+
+        taken[size] = median(seconds(maintain) for _ in range(rounds))
+        print(f"a batch of {BATCH_EVENTS:,} events after {size:,} {'':<12} {taken[size]:.2f} s")
+    print(f"{'ten times the history':<40} {taken[count] / taken[count // 10]:6.2f}")
+
+
+def main() -> int:
+    """Returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.people", description=__doc__)
+    parser.add_argument("--events", type=int, default=1_000_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    arguments = parser.parse_args()
+    report_ratios(arguments.events, arguments.rounds)
+    maintenance_ratios(arguments.events, arguments.rounds)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
