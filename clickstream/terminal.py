@@ -1,4 +1,4 @@
-"""How commands speak to whoever waits for them, and how they end."""
+"""Progress lines and exit of commands."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import NoReturn
 
 
 def say(line: str) -> None:
-    """One line on the error stream: written over the last on a terminal, a line of its own elsewhere."""
+    """Write one line of progress to standard error; on a terminal it overwrites the previous one."""
     if sys.stderr.isatty():
         print(f"\r\x1b[K{line}", end="", file=sys.stderr, flush=True)
     else:
@@ -16,16 +16,16 @@ def say(line: str) -> None:
 
 
 def end_line() -> None:
-    """What is printed next stands below what was said."""
+    """End the line of progress on a terminal, so that later output starts below it."""
     if sys.stderr.isatty():
         print(file=sys.stderr)
 
 
 def leave(code: int) -> NoReturn:
-    """End the process now, with all that was printed.
+    """Flush the output and exit at once, without finalizing the interpreter.
 
-    A thread of the storage client or of Arrow that asks for Python's lock while the interpreter ends is ended by it,
-    which native code cannot bear: the process aborts, and what was done and told looks failed. Python 3.14 lets such
+    While it finalizes, the interpreter ends threads that wait for the GIL. If such a thread runs native code of the
+    storage client or of Arrow, the process aborts, and a successful command exits with an error. Python 3.14 lets such
     threads wait instead (https://docs.python.org/3.14/c-api/init.html#cautions-regarding-runtime-finalization).
     """
     sys.stdout.flush()

@@ -1,1 +1,1 @@
-"""Delivery: messages become durable, or the caller is told that they did not."""
+"""Delivery: makes messages durable, or raises Unavailable."""

@@ -1,4 +1,4 @@
-"""A circuit breaker: spares a peer that fails, and tries it again in growing intervals."""
+"""A circuit breaker: stops calls to a failing peer, and probes it at growing intervals."""
 
 from __future__ import annotations
 
@@ -10,15 +10,12 @@ State = Literal["closed", "open", "half_open"]
 FAILURES_TO_OPEN = 4
 FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 30.0
-# A probe that never tells its outcome, because its request was cancelled, does not keep the others out for ever.
+# If a probe has no outcome after this time, because its request was cancelled, the next caller is the probe.
 PROBE_SECONDS = 5.0
 
 
 class Breaker:
-    """Closed, it lets everything through; open, nothing; half open, one probe at a time.
-
-    `clock` is monotonic, in seconds.
-    """
+    """Closed, it admits every caller; open, none; half open, one probe at a time. `clock` is monotonic, in seconds."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -29,13 +26,13 @@ class Breaker:
 
     @property
     def state(self) -> State:
-        """What it does with the next one that asks."""
+        """Its state for the next caller."""
         if not self._pause_seconds:
             return "closed"
         return "open" if self._clock() < self._next_probe_at else "half_open"
 
     def admits(self) -> bool:
-        """Whether the caller may try now. A caller that is let through while half open is the probe."""
+        """Whether the caller may try now. A caller that is admitted while half open is the probe."""
         state = self.state
         if state == "half_open":
             self._probing = True
@@ -43,15 +40,16 @@ class Breaker:
         return state != "open"
 
     def succeeded(self) -> None:
-        """An attempt succeeded: the peer is well."""
+        """Note that an attempt succeeded. Closes the breaker."""
         self._failures = 0
         self._pause_seconds = 0.0
         self._probing = False
 
     def failed(self, *, hung: bool = False) -> None:
-        """An attempt failed. `hung` is one that used up its whole deadline: nobody else shall wait as long.
+        """Note that an attempt failed. Opens the breaker after FAILURES_TO_OPEN failures in a row.
 
-        While open, a failure of one that was let through before says nothing new; only a probe's makes the pause grow.
+        `hung` means that the attempt used its whole deadline. It opens the breaker at once, so that no other caller
+        waits as long. Once open, only the failure of a probe lengthens the pause.
         """
         self._failures += 1
         if self._pause_seconds:

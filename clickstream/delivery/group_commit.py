@@ -1,4 +1,4 @@
-"""Group commit: what concurrent requests want to send goes out together, and each waits for its own part alone.
+"""Group commit: sends items of concurrent requests together. Each request waits for its own items only.
 
 See docs/decisions/0005-natural-batching.md.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from itertools import islice
@@ -22,7 +23,7 @@ LONGEST_PAUSE_SECONDS = 0.4
 class NotTaken(Exception):
     """A transmission failed, and none of its items is known to be durable.
 
-    With `retry` the same items are tried again after a pause; without, all that wait are given up at once.
+    With `retry` the same items are sent again after a pause. Without, all waiting items are given up at once.
     """
 
     def __init__(self, *, retry: bool) -> None:
@@ -34,23 +35,26 @@ Transmit = Callable[[int, Sequence[Item]], Awaitable[int]]
 
 
 class GroupCommit(Generic[Item]):
-    """Lanes of items. A lane keeps its order, for it never has two transmissions at once.
+    """Lanes of items. A lane keeps its order, because it never has two transmissions at once.
 
     `transmit(lane, items)` returns how many of the items, counted from the first, are durable now: at least one. It
-    raises NotTaken when none is. It must end in time by itself. At most `at_once` transmissions run together.
+    raises NotTaken if none is. It must have a deadline of its own. At most `at_once` transmissions run together.
+    `clock` is the time of day in seconds. It decides about deadlines even if the event loop's timers are late: after
+    the loop was blocked, overdue items are not sent, and a late transmission does not count as in time.
     """
 
-    def __init__(self, transmit: Transmit[Item], *, at_once: int = 1) -> None:
+    def __init__(self, transmit: Transmit[Item], *, clock: Callable[[], float] = time.time, at_once: int = 1) -> None:
         self._transmit = transmit
+        self._clock = clock
         self._free = asyncio.Semaphore(at_once)
         self._lanes: dict[int, _Lane[Item]] = {}
 
     async def commit(self, lanes: Mapping[int, Sequence[Item]], seconds: float) -> Sequence[Item]:
-        """Return once every item is durable, or is given up after at most `seconds`. Returns those given up.
+        """Return once every item is durable, or is given up after at most `seconds`. Returns the items given up.
 
-        One that was given up may become durable all the same, when it was on its way.
+        An item that is given up during its transmission may become durable nevertheless.
         """
-        ticket: _Ticket[Item] = _Ticket(lanes)
+        ticket: _Ticket[Item] = _Ticket(lanes, self._clock() + seconds)
         for number, entries in ticket.lanes.items():
             lane = self._lanes.get(number)
             if lane is None:
@@ -61,13 +65,13 @@ class GroupCommit(Generic[Item]):
         deadline = asyncio.get_running_loop().call_later(seconds, ticket.settle)
         try:
             await ticket.settled
-        finally:  # cancelled or not, what still waits is not sent any more
+        finally:  # also if cancelled, so that items that still wait are not sent
             deadline.cancel()
             ticket.settle()
         return ticket.left()
 
     async def close(self) -> None:
-        """End every transmission; what waits is given up."""
+        """Cancel every transmission, and give up waiting items."""
         flushing = [lane.flushing for lane in self._lanes.values() if lane.flushing is not None]
         for task in flushing:
             task.cancel()
@@ -79,7 +83,7 @@ class GroupCommit(Generic[Item]):
         try:
             while lane.waiting:
                 async with self._free:
-                    entries = lane.take()
+                    entries = lane.take(self._clock())
                     try:
                         taken = await self._transmit(number, [entry.item for entry in entries]) if entries else 0
                     except NotTaken as failure:
@@ -91,8 +95,9 @@ class GroupCommit(Generic[Item]):
                         taken = 0
                     else:
                         failures = 0
+                    now = self._clock()
                     for entry in islice(entries, taken):
-                        entry.ticket.note_durable(entry)
+                        entry.ticket.note_durable(entry, now)
                     lane.put_back(entries[taken:])
                 if failures:
                     await asyncio.sleep(pause_seconds(failures))
@@ -106,7 +111,7 @@ class GroupCommit(Generic[Item]):
 
 
 def pause_seconds(failures: int) -> float:
-    """How long to wait after so many failures in a row: doubling, with jitter, that processes do not fall in step."""
+    """Seconds to wait after so many failures in a row: doubling, with jitter so that processes do not synchronise."""
     longest: float = min(FIRST_PAUSE_SECONDS * 2 ** (failures - 1), LONGEST_PAUSE_SECONDS)
     return longest * random.uniform(0.5, 1.0)
 
@@ -123,23 +128,30 @@ class _Entry(Generic[Item]):
 class _Ticket(Generic[Item]):
     """One caller's items, and whether it still waits for them."""
 
-    __slots__ = ("_open", "lanes", "settled")
+    __slots__ = ("_open", "_until", "lanes", "settled")
 
-    def __init__(self, lanes: Mapping[int, Sequence[Item]]) -> None:
+    def __init__(self, lanes: Mapping[int, Sequence[Item]], until: float) -> None:
+        self._until = until
         self.lanes = {number: [_Entry(item, self) for item in items] for number, items in lanes.items()}
         self._open = sum(len(entries) for entries in self.lanes.values())
         self.settled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if not self._open:
             self.settle()
 
-    def note_durable(self, entry: _Entry[Item]) -> None:
+    def waits(self, now: float) -> bool:
+        """Whether its caller still waits and the deadline is not over."""
+        return now <= self._until and not self.settled.done()
+
+    def note_durable(self, entry: _Entry[Item], now: float) -> None:
+        if now > self._until:
+            return
         entry.durable = True
         self._open -= 1
         if not self._open:
             self.settle()
 
     def settle(self) -> None:
-        """Let the caller go on."""
+        """Wake the caller."""
         if not self.settled.done():
             self.settled.set_result(None)
 
@@ -154,14 +166,14 @@ class _Lane(Generic[Item]):
         self.waiting: deque[_Entry[Item]] = deque()
         self.flushing: asyncio.Task[None] | None = None
 
-    def take(self) -> Sequence[_Entry[Item]]:
-        """The first that wait, but for those whose caller has gone on."""
-        found: list[_Entry[Item]] = []
-        while self.waiting and len(found) < MAX_ITEMS_AT_ONCE:
+    def take(self, now: float) -> Sequence[_Entry[Item]]:
+        """The first waiting entries, except those whose caller has given up."""
+        entries: list[_Entry[Item]] = []
+        while self.waiting and len(entries) < MAX_ITEMS_AT_ONCE:
             entry = self.waiting.popleft()
-            if not entry.ticket.settled.done():
-                found.append(entry)
-        return found
+            if entry.ticket.waits(now):
+                entries.append(entry)
+        return entries
 
     def put_back(self, entries: Sequence[_Entry[Item]]) -> None:
         self.waiting.extendleft(reversed(entries))

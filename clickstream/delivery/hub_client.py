@@ -1,4 +1,4 @@
-"""The SDK's client of one event hub: made in the background, thrown away when it fails."""
+"""Manages the SDK's client of one event hub: connects in the background, and replaces a client that fails."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from clickstream.delivery.message import Message
 from clickstream.errors import SettingsError
+from clickstream.model.message import Message
 from clickstream.settings import Connection
 
 if TYPE_CHECKING:
@@ -17,21 +17,21 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# Establishing a client takes several round trips, each of which the SDK polls for. No request waits as long.
+# Connecting takes several round trips, and the SDK polls for each. Requests have shorter deadlines.
 CONNECT_DEADLINE_SECONDS = 5.0
 CLOSE_DEADLINE_SECONDS = 0.5
 
 
 class HubClients:
-    """One client of one hub at a time, made by a task of its own whenever there is none.
+    """At most one client of one hub. A task of its own connects whenever there is none.
 
-    The SDK's client can hang for ever on a broker that accepts and never answers, so whoever uses it does so under a
-    deadline and discards it when that is over. A client that takes longer to make than a request can wait is there for
-    the next one.
+    The SDK's client can hang for ever if a broker accepts connections and never answers, so callers use it under a
+    deadline and discard it afterwards. If connecting takes longer than one request can wait, the next request gets the
+    client.
     """
 
     def __init__(self, connection: Connection, hub: str) -> None:
-        """Raise SettingsError when the connection string names no endpoint."""
+        """Raise SettingsError if the connection string names no endpoint."""
         if connection.connection_string is not None and "endpoint=sb://" not in connection.connection_string.lower():
             raise SettingsError([f"{connection.prefix} must be a connection string with Endpoint=sb://"])
         self._connection = connection
@@ -44,11 +44,11 @@ class HubClients:
 
     @property
     def lane_count(self) -> int:
-        """The hub's partitions; 0 before the first client was made."""
+        """The number of the hub's partitions; 0 before the first client has connected."""
         return len(self._lane_keys)
 
     async def client(self) -> HubClient:
-        """The client there is, or the one being made. Raise whatever the SDK raises when it cannot be made."""
+        """The client, once it has connected. Raise what the SDK raises if it cannot."""
         if self._client is not None:
             return self._client
         if self._connecting is None:
@@ -56,7 +56,7 @@ class HubClients:
         return await asyncio.shield(self._connecting)
 
     def discard(self, client: HubClient) -> None:
-        """Never use this client again."""
+        """Close this client in the background and never return it again."""
         if self._client is client:
             self._client = None
             log.warning("the client of event hub %s failed and is replaced", self._hub)
@@ -65,7 +65,7 @@ class HubClients:
         closing.add_done_callback(self._closing.discard)
 
     async def close(self) -> None:
-        """Close the client, and end what goes on in the background."""
+        """Close the client and end background tasks."""
         if self._connecting is not None:
             self._connecting.cancel()
             await asyncio.gather(self._connecting, return_exceptions=True)
@@ -92,7 +92,7 @@ class HubClients:
     def _producer(self) -> EventHubProducerClient:
         from azure.eventhub.aio import EventHubProducerClient
 
-        # Retries are made here, under one deadline; those of the SDK know neither backoff nor deadline for some errors.
+        # We retry under one deadline. The SDK's retries are off, because some have neither backoff nor deadline.
         options: dict[str, Any] = {"retry_total": 0, "retry_backoff_factor": 0.0}
         if self._connection.connection_string is not None:
             return EventHubProducerClient.from_connection_string(
@@ -107,16 +107,16 @@ class HubClients:
 
 
 class HubClient:
-    """The SDK's producer and the keys that reach its hub's partitions."""
+    """The SDK's producer, and one partition key for each of the hub's partitions."""
 
     def __init__(self, producer: EventHubProducerClient) -> None:
         self._producer = producer
         self._lane_keys: Sequence[str] = ()
 
     async def connect(self, known_lane_keys: Sequence[str]) -> Sequence[str]:
-        """Open the link, so that the first send is as quick as any. Returns a partition key per partition.
+        """Open the link, so that the first send is as quick as later ones. Returns one partition key per partition.
 
-        How many there are is asked only where it is not known yet.
+        Requests the number of partitions only if `known_lane_keys` is empty. Raise what the SDK raises.
         """
         if known_lane_keys:
             self._lane_keys = known_lane_keys
@@ -127,7 +127,10 @@ class HubClient:
         return self._lane_keys
 
     async def send(self, lane: int, messages: Sequence[Message]) -> int:
-        """Send as many of the messages as one batch holds. Returns how many; they are acknowledged."""
+        """Send the first messages, as many as fit in one batch. Returns how many, once they are acknowledged.
+
+        Raise what the SDK raises; ValueError if the first message is too large for a batch.
+        """
         from azure.eventhub import EventData
 
         batch = await self._producer.create_batch(partition_key=self._lane_keys[lane])
@@ -139,12 +142,12 @@ class HubClient:
             except ValueError:
                 if not len(batch):
                     raise
-                break  # full; the rest is the next batch's
+                break  # full; the next batch takes the others
         await self._producer.send_batch(batch)
         return len(batch)
 
     async def close(self) -> None:
-        with contextlib.suppress(Exception):  # it is being thrown away because it failed
+        with contextlib.suppress(Exception):  # its errors no longer matter
             async with asyncio.timeout(CLOSE_DEADLINE_SECONDS):
                 await self._producer.close()
 
@@ -153,19 +156,19 @@ class HubClient:
 
 
 def lane_keys(partition_count: int) -> Sequence[str]:
-    """One partition key per partition, each of which the service hashes to another one.
+    """One partition key per partition; the service hashes each to a different one.
 
-    Sending by key keeps all partitions on one link; the SDK opens a connection of its own for every partition id. Only
-    keys of a hash above zero are taken: of negative ones the SDKs for Python and .NET disagree where they lead.
+    Sending by key needs one link for all partitions; by partition id, the SDK opens a connection for each. Only keys
+    with a positive hash are used, because the SDKs for Python and .NET map negative hashes to different partitions.
     """
     from azure.eventhub._buffered_producer._partition_resolver import generate_hash_code
 
-    found: dict[int, str] = {}
+    keys: dict[int, str] = {}
     candidate = 0
-    while len(found) < partition_count:
+    while len(keys) < partition_count:
         key = f"lane-{candidate}"
         hash_code: int = generate_hash_code(key)
         if hash_code > 0:
-            found.setdefault(hash_code % partition_count, key)
+            keys.setdefault(hash_code % partition_count, key)
         candidate += 1
-    return [found[partition] for partition in range(partition_count)]
+    return [keys[partition] for partition in range(partition_count)]

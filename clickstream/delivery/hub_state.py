@@ -1,19 +1,27 @@
-"""Asks Event Hubs how far each partition is, for the compactor's "complete until"."""
+"""Queries Event Hubs for the last sequence number of each partition, for the compactor's "complete until"."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from clickstream.compacting.progress import HubState
 from clickstream.errors import Unavailable
+from clickstream.model.hub_state import HubState
 from clickstream.settings import Connection
 
 if TYPE_CHECKING:
     from azure.eventhub import EventHubProducerClient
 
 
+class NoHubs:
+    """States without Event Hubs: no partitions, because answered events are in the spill already."""
+
+    def ask(self, hub: str) -> HubState:
+        return HubState(datetime.fromtimestamp(0, UTC), {})
+
+
 class EventHubStates:
-    """A client per question: it is asked once a run, and the service closes idle connections."""
+    """Opens a client per query: there is one query per run, and the service closes idle connections."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

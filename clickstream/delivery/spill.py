@@ -1,4 +1,4 @@
-"""The spill: where messages go that the hub does not take. Requests share blobs as they share batches."""
+"""The spill: stores messages that the hub does not take. Requests share blobs as they share batches."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from clickstream.delivery.group_commit import GroupCommit, NotTaken
-from clickstream.delivery.message import Message
 from clickstream.errors import Unavailable
+from clickstream.model.message import Message
 
 log = logging.getLogger(__name__)
 
-# What one blob takes at most, of bodies, unless one alone is larger: more might not be written within the deadline.
+# Bytes of bodies in one blob at most, unless one body is larger. More might not be written within the deadline.
 MAX_BLOB_BYTES = 8_388_608
-# A failure says something of storage for as long; afterwards its reachability counts again.
+# After a failed write, the spill counts as unreachable for this time.
 REMEMBERED = timedelta(seconds=10)
 
 
 class SpillWriter(Protocol):
-    """Storage that keeps messages for the compactor."""
+    """Storage that holds messages until the compactor has read them."""
 
     async def write(self, hub: str, messages: Sequence[Message], at: datetime) -> str:
         """Store the messages as one new blob. Returns its path. Raise Unavailable."""
 
     async def check(self, hub: str) -> None:
-        """Return when storage can be reached. Raise Unavailable. Writes nothing."""
+        """Return if storage can be reached, else raise Unavailable. Writes nothing."""
 
 
 class Spill:
@@ -38,18 +38,24 @@ class Spill:
         self._hub = hub
         self._deadline_seconds = deadline_seconds
         self._now = now
-        self._group: GroupCommit[Message] = GroupCommit(self._write)
+        self._group: GroupCommit[Message] = GroupCommit(self._write, clock=lambda: now().timestamp())
         self.spilled_at: datetime | None = None
         self.failed_at: datetime | None = None
 
-    async def deliver(self, messages: Sequence[Message]) -> Sequence[Message]:
-        """Return once every message stands in a blob, or the deadline is over. Returns those that may not."""
+    async def deliver(self, messages: Sequence[Message], until: datetime | None = None) -> Sequence[Message]:
+        """Return once every message is in a blob or the deadline is over, at `until` at the latest.
+
+        Returns the messages that are not known to be in a blob.
+        """
         if not messages:
             return messages
-        return await self._group.commit({0: messages}, self._deadline_seconds)
+        seconds = self._deadline_seconds
+        if until is not None:
+            seconds = min(seconds, (until - self._now()).total_seconds())
+        return await self._group.commit({0: messages}, seconds)
 
     async def is_reachable(self) -> bool:
-        """Whether storage answers in time, and has refused nothing of late. Writes nothing."""
+        """Whether storage answers in time, and no write has failed for REMEMBERED. Writes nothing."""
         if self.failed_at is not None and self._now() - self.failed_at < REMEMBERED:
             return False
         try:
@@ -60,7 +66,7 @@ class Spill:
         return True
 
     async def close(self) -> None:
-        """End what goes on in the background."""
+        """End background tasks."""
         await self._group.close()
 
     async def _write(self, lane: int, messages: Sequence[Message]) -> int:
@@ -68,18 +74,17 @@ class Spill:
         messages = messages[: count_within(messages, MAX_BLOB_BYTES)]
         try:
             async with asyncio.timeout(self._deadline_seconds):
-                path = await self._files.write(self._hub, messages, now)
+                await self._files.write(self._hub, messages, now)
         except (Unavailable, TimeoutError) as error:
             self.failed_at = now
             log.warning("the spill of %s did not take %d events: %s", self._hub, len(messages), error or "no answer")
-            raise NotTaken(retry=True) from error  # while anybody still waits for it
-        log.warning("%d events of %s were spilled to %s", len(messages), self._hub, path)
+            raise NotTaken(retry=True) from error  # as long as a caller waits
         self.spilled_at, self.failed_at = now, None
         return len(messages)
 
 
 def count_within(messages: Sequence[Message], max_bytes: int) -> int:
-    """How many of the first messages have bodies of no more than `max_bytes` together; at least one."""
+    """How many of the first messages have bodies of at most `max_bytes` in total; at least one."""
     size = 0
     for count, message in enumerate(messages):
         size += len(message.body)

@@ -1,1 +1,1 @@
-"""Columns that follow from an event's own text: agent, source, place. Made at compaction; again when lists change."""
+"""Enrichment: columns derived from an event's own values (agent, source, place), at compaction and again on demand."""

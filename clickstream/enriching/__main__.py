@@ -11,7 +11,7 @@ from datetime import date
 from clickstream.enriching.rerunning import chosen_steps, rerun
 from clickstream.enriching.steps import STEPS
 from clickstream.errors import ClickstreamError
-from clickstream.lake.storage import StorageAccount
+from clickstream.services import Services
 from clickstream.settings import Settings
 from clickstream.terminal import leave
 
@@ -25,17 +25,17 @@ def main() -> int:
     """Returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m clickstream.enriching", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    again = commands.add_parser("rerun", help="enrich the rows of some dates again")
-    again.add_argument("--from", dest="first", type=date.fromisoformat, required=True, help="UTC date, the first")
-    again.add_argument("--to", dest="last", type=date.fromisoformat, required=True, help="UTC date, the last")
+    rerunning = commands.add_parser("rerun", help="enrich the rows of some dates again")
+    rerunning.add_argument("--from", dest="first", type=date.fromisoformat, required=True, help="UTC date, the first")
+    rerunning.add_argument("--to", dest="last", type=date.fromisoformat, required=True, help="UTC date, the last")
     names = ", ".join(step.name for step in STEPS)
-    again.add_argument("--steps", nargs="+", default=[], help=f"of {names}; without it all")
+    rerunning.add_argument("--steps", nargs="+", default=[], help=f"of {names}; without it all")
     arguments = parser.parse_args()
     try:
-        settings = Settings.from_env(os.environ)
-        done = rerun(
-            StorageAccount.from_connection(settings.lake),
-            (settings.lake_container, settings.config_container),
+        services = Services(Settings.from_env(os.environ))
+        total = rerun(
+            services.storage,
+            (services.settings.lake_container, services.settings.config_container),
             (arguments.first, arguments.last),
             chosen_steps(arguments.steps),
             say,
@@ -43,7 +43,7 @@ def main() -> int:
     except ClickstreamError as error:
         print(error.message, file=sys.stderr)
         return 1
-    for name, value in asdict(done).items():
+    for name, value in asdict(total).items():
         print(f"{name:<20} {value}")
     return 0
 

@@ -1,4 +1,4 @@
-"""Where a visit comes from: source, medium and channel of one arrival."""
+"""Classifies the traffic source of one arrival: source, medium and channel."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from clickstream.enriching.sources import Kind, SourceList
 from clickstream.sites.source_rules import SourceRule
 
 DIRECT, NONE, NOT_SET = "(direct)", "(none)", "(not set)"
-# Events of these types are arrivals even where they name no page's host.
+# Events of these types are arrivals even if they have no page host.
 VIEWS = frozenset({"page_view", "screen"})
-# The medium of a source that is known by its host, by kind; a host of any other kind refers.
+# The medium of a source known by its host, by the source's kind; for any other kind it is `referral`.
 MEDIUMS: Mapping[Kind, str] = {"search": "organic", "social": "social", "ai": "ai", "video": "video", "email": "email"}
 PAID_CHANNELS: Mapping[Kind | None, str] = {
     "search": "Paid Search",
@@ -31,23 +31,31 @@ CHANNELS: Mapping[Kind | None, str] = {
     "email": "Email",
     "affiliate": "Affiliates",
     "display": "Display",
+    "referral": "Referral",
 }
-# By the words of utm_medium, in this order; after the default channel group of Google Analytics
-# (https://support.google.com/analytics/answer/9756891). A medium in so many words counts before the kind of its source.
-_STATED: Sequence[tuple[re.Pattern[str], str]] = [
-    (re.compile(pattern), channel)
+# What other tools write if there was no campaign.
+_NO_SOURCE = frozenset({"(direct)", "direct"})
+_NO_MEDIUM = frozenset({"", "(none)", "none", "(not set)", "not set"})
+# Channels by the words of utm_medium, in this order, after the default channel group of Google Analytics
+# (https://support.google.com/analytics/answer/9756891). docs/enrichment.md lists where the order differs, and why.
+# DOTALL, because otherwise a text with many line ends takes quadratic time: each `shop` is tried with what follows it.
+_STATED_CHANNELS: Sequence[tuple[re.Pattern[str], str]] = [
+    (re.compile(pattern, re.DOTALL), channel)
     for pattern, channel in (
         (r"display|banner|expandable|interstitial|cpm", "Display"),
         (r"e[-_ ]?mail|newsletter", "Email"),
         (r"affiliates?", "Affiliates"),
         (r"sms", "SMS"),
         (r"audio|podcast", "Audio"),
-        (r".*push|.*notification.*", "Mobile Push Notifications"),
+        (r".*push|.*mobile.*|.*notification.*", "Mobile Push Notifications"),
     )
 ]
-_PAID = re.compile(r".*cp.*|ppc|retargeting|paid.*")
-_IMPLIED: Sequence[tuple[re.Pattern[str], str]] = [
-    (re.compile(pattern), channel)
+_PAID = re.compile(r".*cp.*|ppc|retargeting|paid.*", re.DOTALL)
+_SHOP = re.compile(r".*(?:(?:[^a-df-z]|^)shop|shopping).*", re.DOTALL)
+# Values of utm_source that determine the channel, as a medium would.
+_SOURCES_OF_CHANNELS: Mapping[str, str] = {"sms": "SMS", "firebase": "Mobile Push Notifications"}
+_IMPLIED_CHANNELS: Sequence[tuple[re.Pattern[str], str]] = [
+    (re.compile(pattern, re.DOTALL), channel)
     for pattern, channel in (
         (r"organic", "Organic Search"),
         (r"social|social[- ]network|social[- ]media|sm", "Organic Social"),
@@ -59,7 +67,7 @@ _IMPLIED: Sequence[tuple[re.Pattern[str], str]] = [
 
 
 class Rules(Protocol):
-    """What a site says of its own traffic; `clickstream.sites.document.Site` does."""
+    """A site's rules for its traffic; `clickstream.sites.document.Site` implements them."""
 
     @property
     def sources(self) -> Sequence[SourceRule]: ...
@@ -72,7 +80,7 @@ class Rules(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """What an event says of where it came from. `click_id` is the parameter's name alone; hosts are in lower case."""
+    """The fields of an event that show its origin. `click_id` is only the parameter's name; hosts are in lower case."""
 
     event_type: str | None = None
     page_host: str | None = None
@@ -84,16 +92,16 @@ class Arrival:
 
 
 class Traffic(NamedTuple):
-    """Source, medium and channel; all None of an event that is no arrival."""
+    """Source, medium and channel; all None for an event that is not an arrival."""
 
     source: str | None = None
     medium: str | None = None
     channel: str | None = None
 
 
-def traffic(arrival: Arrival, known: SourceList, rules: Rules | None) -> Traffic:
-    """By the site's rules, else by what the address states, else by the referrer."""
-    by_lists = _by_lists(arrival, known, rules)
+def traffic(arrival: Arrival, lists: SourceList, rules: Rules | None) -> Traffic:
+    """Classify an arrival: by the site's rules, else by the URL's campaign parameters, else by the referrer."""
+    by_lists = _by_lists(arrival, lists, rules)
     parts = {
         "host": arrival.referrer_host,
         "utm_source": arrival.utm_source,
@@ -101,29 +109,32 @@ def traffic(arrival: Arrival, known: SourceList, rules: Rules | None) -> Traffic
         "utm_campaign": arrival.utm_campaign,
         "click_id": arrival.click_id,
     }
-    said: dict[str, str] = {}
+    labels: dict[str, str] = {}
     for rule in rules.sources if rules is not None else ():
         if rule.when.hold(parts):
-            said = {**rule.model_dump(exclude={"when"}, exclude_none=True), **said}
-    return by_lists._replace(**said) if said else by_lists
+            labels = {**rule.model_dump(exclude={"when"}, exclude_none=True), **labels}
+    return by_lists._replace(**labels) if labels else by_lists
 
 
-def _by_lists(arrival: Arrival, known: SourceList, rules: Rules | None) -> Traffic:
-    click = known.click_ids.get(arrival.click_id or "")
+def _by_lists(arrival: Arrival, lists: SourceList, rules: Rules | None) -> Traffic:
+    click = lists.click_ids.get(arrival.click_id or "")
+    if click is None and _says_direct(arrival):
+        return Traffic(DIRECT, NONE, "Direct")
     referrer = None if _is_internal(arrival, rules) else arrival.referrer_host
     if arrival.utm_source or arrival.utm_medium or click is not None:
         name = arrival.utm_source or (click.source if click is not None else None)
-        found = known.of_name(name) if name else known.of_host(referrer or "")
-        source = found.name if found is not None else (name or referrer or NOT_SET).strip().lower()
-        kind = found.kind if found is not None else None
-        stated = (arrival.utm_medium or (click.medium if click is not None else None) or "").strip().lower()
-        medium = stated or (MEDIUMS.get(kind, NOT_SET) if kind is not None else NOT_SET)
-        return Traffic(source, medium, channel(kind, stated))
+        known_source = lists.of_name(name) if name else lists.of_host(referrer or "")
+        source = known_source.name if known_source is not None else (name or referrer or NOT_SET).strip().lower()
+        kind = known_source.kind if known_source is not None else None
+        medium_of_campaign = (arrival.utm_medium or (click.medium if click is not None else None) or "").strip().lower()
+        medium = medium_of_campaign or (MEDIUMS.get(kind, NOT_SET) if kind is not None else NOT_SET)
+        campaign = (arrival.utm_campaign or "").strip().lower()
+        return Traffic(source, medium, channel(kind, medium_of_campaign, campaign, source.lower()))
     if referrer:
-        found = known.of_host(referrer)
-        if found is None:
+        known_source = lists.of_host(referrer)
+        if known_source is None:
             return Traffic(referrer.removeprefix("www."), "referral", "Referral")
-        return Traffic(found.name, MEDIUMS.get(found.kind, "referral"), CHANNELS[found.kind])
+        return Traffic(known_source.name, MEDIUMS.get(known_source.kind, "referral"), CHANNELS[known_source.kind])
     if arrival.referrer_host:
         return Traffic(arrival.referrer_host, "internal", "Internal")
     if arrival.page_host or arrival.event_type in VIEWS:
@@ -131,16 +142,30 @@ def _by_lists(arrival: Arrival, known: SourceList, rules: Rules | None) -> Traff
     return Traffic()
 
 
-def channel(kind: Kind | None, medium: str) -> str:
-    """The channel of a campaign: by its stated medium, in lower case and maybe empty, and its source's kind."""
-    if _PAID.fullmatch(medium) and (kind in PAID_CHANNELS or not _STATED[0][0].fullmatch(medium)):
+def _says_direct(arrival: Arrival) -> bool:
+    source, medium = ((part or "").strip().lower() for part in (arrival.utm_source, arrival.utm_medium))
+    return source in _NO_SOURCE and medium in _NO_MEDIUM
+
+
+def channel(kind: Kind | None, medium: str, campaign: str = "", source: str = "") -> str:
+    """The channel of a campaign, by its source's kind and its parameters, which are in lower case and may be empty."""
+    if "cross-network" in campaign:
+        return "Cross-network"
+    shop = _SHOP.fullmatch(campaign) is not None
+    if shop and _PAID.fullmatch(medium):
+        return "Paid Shopping"
+    if _PAID.fullmatch(medium) and (kind in PAID_CHANNELS or not _STATED_CHANNELS[0][0].fullmatch(medium)):
         return PAID_CHANNELS.get(kind, "Paid Other")
-    for pattern, name in _STATED:
+    for pattern, name in _STATED_CHANNELS:
         if pattern.fullmatch(medium):
             return name
+    if source in _SOURCES_OF_CHANNELS:
+        return _SOURCES_OF_CHANNELS[source]
+    if shop:
+        return "Organic Shopping"
     if kind is not None:
         return CHANNELS[kind]
-    for pattern, name in _IMPLIED:
+    for pattern, name in _IMPLIED_CHANNELS:
         if pattern.fullmatch(medium):
             return name
     return "Unassigned"

@@ -1,6 +1,6 @@
-"""Which user agents are bots, by two public lists (`crawlerdetect`, `crawler-user-agents`).
+"""Bot detection by two public lists (`crawlerdetect`, `crawler-user-agents`) and their exceptions.
 
-The lists' own engines take seconds for some agents of 8,000 letters, which anybody may send. This one does not.
+The lists' own engines take seconds for some agents of 8,000 letters, which anybody may send. This one is linear.
 """
 
 from __future__ import annotations
@@ -12,11 +12,13 @@ from importlib.metadata import version
 
 from ua_parser_rs import DeviceExtractor
 
-# Characters of an agent that are looked at.
+from clickstream.enriching.agent_lists import NO_RULES, AgentRules, browsers_version, without_browser_words
+
+# Only this many characters of an agent are examined.
 LOOKED_AT = 1024
-# The engine that looks for all patterns at once knows no look-around; patterns that need it are few.
+# The engine that searches for all patterns at once does not support look-around; few patterns need it.
 _LOOKAROUND = re.compile(r"\(\?(?:[=!]|<[=!])")
-# Libraries that servers send events with, for visitors of theirs; both lists take some of them for bots.
+# Libraries with which servers send events for their visitors; both lists classify some of them as bots.
 _LIBRARY = re.compile(
     r"(?:python-(?:requests|urllib3|httpx)|python-urllib|aiohttp|node|node-fetch|undici|axios|got|okhttp|go-http-client"
     r"|java|apache-httpclient|ruby|faraday|guzzlehttp|dart|analytics|snowplow|posthog|rudder|segment|jitsu)\b",
@@ -25,30 +27,33 @@ _LIBRARY = re.compile(
 
 
 def list_version() -> str:
-    """Versions of the lists."""
-    return "+".join(version(name) for name in ("crawlerdetect", "crawler-user-agents"))
+    """The versions of the lists and of their exceptions."""
+    return "+".join((*(version(name) for name in ("crawlerdetect", "crawler-user-agents")), browsers_version()))
 
 
-def sent_by_bot(agent: str, names_tracker: bool) -> bool:
-    """Whether a bot sent an event with this agent.
+def sent_by_bot(agent: str, names_tracker: bool, rules: AgentRules = NO_RULES) -> bool:
+    """Whether a bot sent an event with this agent: by the operator's rules, else by the lists.
 
-    A library for HTTP is none where the event names a tracker: so do servers send that speak for their visitors.
+    An HTTP library is not a bot if the event names a tracker, because servers send events on behalf of their visitors.
     """
+    verdict = rules.verdict(agent)
+    if verdict is not None:
+        return verdict
     return not (names_tracker and _LIBRARY.match(agent)) and is_bot(agent)
 
 
 def is_bot(agent: str) -> bool:
     """Whether the agent names itself a crawler, a headless browser or a library."""
-    text = agent[:LOOKED_AT]
-    if _named().found_in(text):
+    text = without_browser_words(agent[:LOOKED_AT])
+    if _crawler_names().match(text):
         return True
-    # `crawlerdetect` looks for its patterns in what is left when the words of ordinary browsers are taken away.
-    rest = _ordinary().sub("", text.strip())
-    return bool(rest) and _general().found_in(rest)
+    # `crawlerdetect` searches for its patterns in the agent without the words of ordinary browsers.
+    rest = _browser_words().sub("", text.strip())
+    return bool(rest) and _crawler_words().match(rest)
 
 
 class _Patterns:
-    """Looks for any of many patterns in one pass, in linear time."""
+    """Searches for any of many patterns in one pass, in linear time."""
 
     def __init__(self, patterns: Sequence[str], *, ignore_case: bool) -> None:
         plain = [pattern for pattern in patterns if not _LOOKAROUND.search(pattern)]
@@ -58,26 +63,26 @@ class _Patterns:
         )
         self._few = [re.compile(pattern, flags) for pattern in patterns if _LOOKAROUND.search(pattern)]
 
-    def found_in(self, text: str) -> bool:
+    def match(self, text: str) -> bool:
         return self._many.extract(text) is not None or any(pattern.search(text) for pattern in self._few)
 
 
 @lru_cache(maxsize=1)
-def _named() -> _Patterns:
+def _crawler_names() -> _Patterns:
     from crawleruseragents import CRAWLER_USER_AGENTS_DATA
 
     return _Patterns([crawler["pattern"] for crawler in CRAWLER_USER_AGENTS_DATA], ignore_case=False)
 
 
 @lru_cache(maxsize=1)
-def _general() -> _Patterns:
+def _crawler_words() -> _Patterns:
     from crawlerdetect.providers.crawlers import data
 
     return _Patterns(data, ignore_case=True)
 
 
 @lru_cache(maxsize=1)
-def _ordinary() -> re.Pattern[str]:
+def _browser_words() -> re.Pattern[str]:
     from crawlerdetect.providers.exclusions import data
 
     return re.compile("|".join(data), re.IGNORECASE)

@@ -1,4 +1,4 @@
-"""Distinct values of columns, so that work is done once for each of them and not once per row."""
+"""Distinct values of columns, so that work is done once per value and not once per row."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ import pyarrow.compute as pc
 
 @dataclass(frozen=True, slots=True)
 class Distinct:
-    """`rows` holds every combination of values once; `of_row` says for each original row which one is its own."""
+    """`rows` has every combination of values once; `of_row` is, for each original row, the index of its combination."""
 
     rows: pa.Table
     of_row: pa.Array
 
 
 def distinct(table: pa.Table, columns: Sequence[str]) -> Distinct:
-    """The combinations of values that these columns, at least one, hold; null is a value like others."""
+    """The distinct combinations of values in these columns (at least one); null counts as a value."""
     first, *others = (_encoded(table[name]) for name in columns)
     codes, values = first.indices, [first.dictionary]
     for encoded in others:
         count = pa.scalar(len(encoded.dictionary), pa.int64())
-        # Codes number what occurs, so a product never exceeds the square of the count of rows.
+        # Codes only number values that occur, so a product never exceeds the square of the number of rows.
         pairs = pc.add(pc.multiply(codes.cast(pa.int64()), count), encoded.indices.cast(pa.int64())).dictionary_encode()
         left = pc.divide(pairs.dictionary, count) if len(pairs) else pairs.dictionary
         right = pc.subtract(pairs.dictionary, pc.multiply(left, count))

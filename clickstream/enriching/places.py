@@ -1,4 +1,4 @@
-"""Country, region and city of an address, by the MaxMind database that the operator supplies."""
+"""Looks up country, region and city of an address in the MaxMind database that the operator supplies."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ NOWHERE = Place()
 
 
 class Places:
-    """Looks networks up. Opens the file for as long as it lives."""
+    """Looks networks up. Keeps the file open."""
 
     def __init__(self, database: Path) -> None:
-        """Raise Unusable for a file that is no such database, OSError for none at all."""
+        """Raise Unusable if the file is not a MaxMind database, OSError if there is none."""
         try:
             self._reader = maxminddb.open_database(database)
         except (maxminddb.InvalidDatabaseError, ValueError) as error:
@@ -34,28 +34,28 @@ class Places:
 
     @property
     def version(self) -> str:
-        """The database's kind and when it was made, in seconds since 1970."""
+        """The database's type and build time, in seconds since 1970: `type@seconds`."""
         metadata = self._reader.metadata()
         return f"{metadata.database_type}@{metadata.build_epoch}"
 
     def of(self, address: str) -> Place:
-        """The place of an address, or of a network by its first address; empty where nothing is known."""
+        """The place of an address, or of a network by its first address; NOWHERE if it is unknown."""
         try:
-            found: Any = self._reader.get(address)
+            entry: Any = self._reader.get(address)
         except (ValueError, maxminddb.InvalidDatabaseError):  # no address, or a damaged entry
             return NOWHERE
-        if not isinstance(found, Mapping):
+        if not isinstance(entry, Mapping):
             return NOWHERE
-        country = _text(found, "country", "iso_code")
-        regions = found.get("subdivisions")
+        country = _text(entry, "country", "iso_code")
+        regions = entry.get("subdivisions")
         region = _text(regions[0], "iso_code") if isinstance(regions, list) and regions else None
         whole = f"{country}-{region}" if country and region else None
-        return Place(country, whole, _text(found, "city", "names", "en"))
+        return Place(country, whole, _text(entry, "city", "names", "en"))
 
 
-def _text(found: Any, *path: str) -> str | None:
+def _text(value: Any, *path: str) -> str | None:
     for step in path:
-        if not isinstance(found, Mapping):
+        if not isinstance(value, Mapping):
             return None
-        found = found.get(step)
-    return found if isinstance(found, str) and found else None
+        value = value.get(step)
+    return value if isinstance(value, str) and value else None

@@ -1,4 +1,4 @@
-"""The list of known sources: which name and kind a host, a `utm_source` or a click id stands for."""
+"""The list of known sources: name and kind by host, by `utm_source` and by click id."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
 from importlib.resources import files
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from clickstream.enriching.unusable import Unusable
-from clickstream.sites.problems import told
+from clickstream.enriching.yaml_lists import read_list
 
-Kind = Literal["search", "ai", "social", "video", "shopping", "email", "affiliate", "display"]
+Kind = Literal["search", "ai", "social", "video", "shopping", "email", "affiliate", "display", "referral"]
 LONGEST_HOST = 253  # characters, RFC 1035 (2.3.4)
-# Of the domains of countries, those under which names stand one level deeper.
+# Second-level labels of country domains under which names are registered one level deeper (`example.co.uk`).
 SECOND_LEVEL = frozenset({"co", "com", "org", "net", "edu", "gov", "ne", "or"})
+# First labels that are ignored: `www.google.com` is `google.com`.
+SAME_HOST = frozenset({"www", "www2", "m", "mobile"})
 
 
 class _Strict(BaseModel):
@@ -30,23 +30,27 @@ ListedHost = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]+(\.[a-z0-9_-
 
 
 class Source(_Strict):
-    """One service that people come from."""
+    """One service that visitors come from.
+
+    `hosts` match with every host below them. `sites` match exactly, for companies with other services on other hosts.
+    """
 
     name: Text
     kind: Kind
     hosts: tuple[ListedHost, ...] = ()
+    sites: tuple[ListedHost, ...] = ()
     names: tuple[Text, ...] = ()
 
 
 class ClickId(_Strict):
-    """What the presence of an advertiser's click id says."""
+    """The source and medium that the presence of an advertiser's click id implies."""
 
     source: Text
     medium: Text | None = None
 
 
 class Document(_Strict):
-    """One list, as it is written."""
+    """The form of one list's document."""
 
     version: Text
     sources: tuple[Source, ...] = ()
@@ -55,64 +59,61 @@ class Document(_Strict):
 
 @dataclass(frozen=True, slots=True)
 class SourceList:
-    """Looks sources up by host and by name. `version` tells two lists apart."""
+    """Looks sources up by host and by name. `version` differs between different lists."""
 
     version: str
     click_ids: Mapping[str, ClickId]
     _by_host: Mapping[str, Source]
+    _by_site: Mapping[str, Source]
     _by_name: Mapping[str, Source]
 
     def of_host(self, host: str) -> Source | None:
-        """The source that a host, in lower case, belongs to: by its longest known ending."""
+        """The source of a host, in lower case: by an exact match, else by the longest known domain above it."""
         if len(host) > LONGEST_HOST:
             return None
+        labels = host.strip(".").split(".")
+        own = labels[1:] if labels[0] in SAME_HOST else labels
+        for name in (".".join(own), *_of_any_country(own)):
+            if name in self._by_site:
+                return self._by_site[name]
         for ending in _endings(host):
-            found = self._by_host.get(ending)
-            if found is not None:
-                return found
+            source = self._by_host.get(ending)
+            if source is not None:
+                return source
         return None
 
     def of_name(self, name: str) -> Source | None:
-        """The source that a `utm_source` names, as one of its names or as a host of it."""
+        """The source that a `utm_source` names, by one of its names or by one of its hosts."""
         plain = name.strip().lower()
         return self._by_name.get(plain) or (self.of_host(plain) if "." in plain else None)
 
 
 def read_sources(operators: bytes | None = None) -> SourceList:
-    """The packaged list, under the operator's own where there is one: its entries win.
+    """The packaged list merged with the operator's own, if there is one, whose entries take precedence.
 
-    Raise Unusable with every problem of the operator's.
+    Raise Unusable with every problem of the operator's list.
     """
-    documents = [packaged()] if operators is None else [packaged(), _parse(operators)]
+    documents = [packaged()] if operators is None else [packaged(), read_list(operators, Document)]
     sources = [source for document in documents for source in document.sources]
+    named = {host: source for source in sources for host in (*source.hosts, *source.sites)}
     digest = "" if operators is None else f"+{blake2b(operators, digest_size=4).hexdigest()}"
     return SourceList(
         f"{documents[0].version}{digest}",
         {name: click for document in documents for name, click in document.click_ids.items()},
         {host: source for source in sources for host in source.hosts},
+        {host: named[host] for source in sources for host in source.sites},
         {name.lower(): source for source in sources for name in (*source.names, source.name)},
     )
 
 
 @lru_cache(maxsize=1)
 def packaged() -> Document:
-    """The list that comes with the product."""
-    return _parse((files("clickstream.enriching") / "data" / "sources.yaml").read_bytes())
-
-
-def _parse(text: bytes) -> Document:
-    try:
-        document: Any = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise Unusable([f"not YAML: {' '.join(str(error).split())}"]) from None
-    try:
-        return Document.model_validate(document)
-    except ValidationError as error:
-        raise Unusable(told(error)) from None
+    """The list that is part of the product."""
+    return read_list((files("clickstream.enriching") / "data" / "sources.yaml").read_bytes(), Document)
 
 
 def _endings(host: str) -> Iterator[str]:
-    """The host and the domains it lies under, longest first; each also under any country's domain."""
+    """The host and the domains above it, longest first; each also with `*` for a country's domain."""
     labels = host.strip(".").split(".")
     for start in range(len(labels)):
         rest = labels[start:]
@@ -121,6 +122,8 @@ def _endings(host: str) -> Iterator[str]:
 
 
 def _of_any_country(labels: list[str]) -> Iterable[str]:
+    """The host with `*` for `com` or a country's domain; empty for any other (`google.cloud` is not `google.*`)."""
     if len(labels) > 2 and labels[-2] in SECOND_LEVEL and len(labels[-1]) == 2:
         return [".".join([*labels[:-2], "*"])]
-    return [".".join([*labels[:-1], "*"])] if len(labels) > 1 else []
+    national = len(labels) > 1 and (len(labels[-1]) == 2 or labels[-1] == "com")
+    return [".".join([*labels[:-1], "*"])] if national else []

@@ -1,4 +1,4 @@
-"""The steps of enrichment, in order: each makes named columns from named columns, by lists that have versions."""
+"""The steps of enrichment, in order. Each derives named columns from named columns, with lists that have versions."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ import orjson
 import pyarrow as pa
 
 from clickstream.enriching import agents
+from clickstream.enriching.agent_lists import NO_RULES, AgentRules
 from clickstream.enriching.arrivals import Arrival, Rules, traffic
 from clickstream.enriching.bots import LOOKED_AT
 from clickstream.enriching.distinct import distinct
 from clickstream.enriching.places import NOWHERE, Places
 from clickstream.enriching.sources import SourceList, read_sources
-from clickstream.lake.schema import DERIVED_COLUMNS, VERSION_COLUMN
+from clickstream.model.schema import DERIVED_COLUMNS, VERSION_COLUMN
 
-# Lower bounds of widths in pixels, widest first: those that style sheets commonly break at.
+# Lower bounds of widths in pixels, widest first: common breakpoints of style sheets.
 SCREEN_CLASSES = ((1200, "xl"), (992, "lg"), (768, "md"), (576, "sm"), (1, "xs"))
 _PRIMARY_LANGUAGE = re.compile(r"([A-Za-z]{2,3})(?:[-_].*)?", re.DOTALL)
 _TYPES = {column.name: column.type for column in DERIVED_COLUMNS}
@@ -30,9 +31,10 @@ Values = tuple[Any, ...]
 
 @dataclass(frozen=True, slots=True)
 class Knowledge:
-    """What steps look things up in. `sites` is by name; of a site that is not in it no rule is known."""
+    """The lists that steps look values up in. `sites` has the rules by site; a site without rules may be missing."""
 
     sources: SourceList = field(default_factory=read_sources)
+    agents: AgentRules = NO_RULES
     sites: Mapping[str, Rules] = field(default_factory=dict)
     places: Places | None = None
 
@@ -45,9 +47,9 @@ def _no_list(knowledge: Knowledge, site: str) -> str:
 class Step:
     """One group of derived columns.
 
-    `make` turns one combination of the values that the step `reads` into those that it `makes`; it is called once for
-    each combination and looks at nothing but its arguments. `version` counts changes of this code; `lists` tells the
-    versions of what is looked up in, which may be a site's own.
+    `make` maps one combination of the values that the step `reads` to those that it `makes`. It is called once per
+    combination and depends only on its arguments. `version` counts changes of this code; `lists` returns the versions
+    of the lists that it uses, which may be a site's own.
     """
 
     name: str
@@ -58,20 +60,24 @@ class Step:
     lists: Callable[[Knowledge, str], str] = _no_list
 
     def version_for(self, knowledge: Knowledge, site: str) -> str:
-        """By which code and which lists a site's rows are enriched."""
+        """The version of code and lists for a site's rows: `version` or `version/lists`."""
         lists = self.lists(knowledge, site)
         return f"{self.version}/{lists}" if lists else str(self.version)
 
 
 def _agent(values: Values, knowledge: Knowledge) -> Values:
     (agent,) = values
-    told = agents.describe(agent[:LOOKED_AT]) if agent else agents.Agent()
-    return told.browser, told.browser_version, told.os, told.os_version
+    parsed = agents.describe(agent[:LOOKED_AT]) if agent else agents.Agent()
+    return parsed.browser, parsed.browser_version, parsed.os, parsed.os_version
 
 
 def _device(values: Values, knowledge: Knowledge) -> Values:
     agent, tracker = values
-    return agents.device(agent[:LOOKED_AT], tracker is not None) if agent else (None, False)
+    return agents.device(agent[:LOOKED_AT], tracker is not None, knowledge.agents) if agent else (None, False)
+
+
+def _device_lists(knowledge: Knowledge, site: str) -> str:
+    return "+".join(filter(None, (agents.devices_version(), knowledge.agents.digest)))
 
 
 def _click(values: Values, knowledge: Knowledge) -> Values:
@@ -88,8 +94,8 @@ def _source_lists(knowledge: Knowledge, site: str) -> str:
     rules = knowledge.sites.get(site)
     if rules is None or not (rules.sources or rules.internal_hosts):
         return knowledge.sources.version
-    stated = [[rule.model_dump(mode="json") for rule in rules.sources], rules.internal_hosts]
-    return f"{knowledge.sources.version}+{blake2b(orjson.dumps(stated), digest_size=4).hexdigest()}"
+    site_rules = [[rule.model_dump(mode="json") for rule in rules.sources], rules.internal_hosts]
+    return f"{knowledge.sources.version}+{blake2b(orjson.dumps(site_rules), digest_size=4).hexdigest()}"
 
 
 def _place(values: Values, knowledge: Knowledge) -> Values:
@@ -124,16 +130,16 @@ STEPS: tuple[Step, ...] = (
     ),
     Step(
         "device",
-        1,
+        2,
         ("user_agent", "tracker"),
         ("device_class", "is_bot"),
         _device,
-        lambda knowledge, site: agents.devices_version(),
+        _device_lists,
     ),
     Step("click", 1, ("click_id",), ("click_id_kind",), _click),
     Step(
         "source",
-        1,
+        2,
         (
             "site",
             "event_type",
@@ -155,16 +161,14 @@ STEPS: tuple[Step, ...] = (
 
 
 def enrich(rows: pa.Table, knowledge: Knowledge, steps: Iterable[Step] = STEPS) -> pa.Table:
-    """The rows with the columns that these steps make, put in place of those that are there.
+    """The rows with the columns that these steps make, which replace existing ones.
 
-    Derived columns that no step made, now or before, are null.
-
-    `enrichment_version` tells by what: `step:version/lists` for each step, those before it that are not asked for
-    as they were.
+    Derived columns that no step has made, now or before, are null. `enrichment_version` is `step:version/lists` for
+    each step; steps that are not among these keep their previous entry.
     """
     steps = tuple(steps)
     for step in steps:
-        rows = _made(rows, step.reads, step.makes, partial(_make, step, knowledge))
+        rows = _with_columns(rows, step.reads, step.makes, partial(_make, step, knowledge))
     for name, kind in _TYPES.items():
         if name not in rows.column_names:
             rows = rows.append_column(name, pa.nulls(rows.num_rows, kind))
@@ -173,7 +177,7 @@ def enrich(rows: pa.Table, knowledge: Knowledge, steps: Iterable[Step] = STEPS) 
         site, before = values
         return (current_version(before, site, knowledge, steps),)
 
-    return _made(rows, ("site", VERSION_COLUMN), (VERSION_COLUMN,), version)
+    return _with_columns(rows, ("site", VERSION_COLUMN), (VERSION_COLUMN,), version)
 
 
 def _make(step: Step, knowledge: Knowledge, values: Values) -> Values:
@@ -181,17 +185,21 @@ def _make(step: Step, knowledge: Knowledge, values: Values) -> Values:
 
 
 def current_version(before: str | None, site: str, knowledge: Knowledge, steps: Iterable[Step]) -> str:
-    """The text of `enrichment_version`, once these steps were done on a site's rows that had the text `before`."""
-    known = dict(token.split(":", 1) for token in (before or "").split() if ":" in token)
-    known.update({step.name: step.version_for(knowledge, site) for step in steps})
-    return " ".join(f"{step.name}:{known[step.name]}" for step in STEPS if step.name in known)
+    """The `enrichment_version` of a site's rows after these steps, if it was `before`."""
+    versions = dict(token.split(":", 1) for token in (before or "").split() if ":" in token)
+    versions.update({step.name: step.version_for(knowledge, site) for step in steps})
+    return " ".join(f"{step.name}:{versions[step.name]}" for step in STEPS if step.name in versions)
 
 
-def _made(rows: pa.Table, reads: tuple[str, ...], makes: tuple[str, ...], make: Callable[[Values], Values]) -> pa.Table:
-    found = distinct(rows, reads)
-    made = [make(values) for values in zip(*(column.to_pylist() for column in found.rows.columns), strict=True)]
+def _with_columns(
+    rows: pa.Table, reads: tuple[str, ...], makes: tuple[str, ...], make: Callable[[Values], Values]
+) -> pa.Table:
+    combinations = distinct(rows, reads)
+    results = [
+        make(values) for values in zip(*(column.to_pylist() for column in combinations.rows.columns), strict=True)
+    ]
     for index, name in enumerate(makes):
-        values = pa.array([values[index] for values in made], _TYPES[name]).take(found.of_row)
+        values = pa.array([values[index] for values in results], _TYPES[name]).take(combinations.of_row)
         at = rows.schema.get_field_index(name)
         rows = rows.append_column(name, values) if at < 0 else rows.set_column(at, name, values)
     return rows

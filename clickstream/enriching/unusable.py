@@ -1,4 +1,4 @@
-"""What an operator supplied and cannot be used."""
+"""The error for an operator's file that cannot be used."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 
 class Unusable(Exception):
-    """A list or a database that is not in the form it should have. `problems` lists everything that is wrong."""
+    """A list or a database has an invalid form. `problems` lists everything that is wrong."""
 
     def __init__(self, problems: Sequence[str]) -> None:
         super().__init__("; ".join(problems))

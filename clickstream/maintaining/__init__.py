@@ -1,1 +1,1 @@
-"""Keeps the tables and the containers beside them in order, on a timer of its own."""
+"""Maintenance: deletes expired rows and files, merges files, checkpoints and vacuums, on a timer of its own."""

@@ -6,17 +6,12 @@ import argparse
 import os
 import sys
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from clickstream.errors import ClickstreamError
-from clickstream.lake.storage import StorageAccount
-from clickstream.maintaining.maintainer import Maintainer
+from clickstream.services import Services, now
 from clickstream.settings import Settings
 from clickstream.terminal import end_line, leave, say
-
-
-def now() -> datetime:
-    return datetime.now(UTC)
 
 
 def main() -> int:
@@ -25,9 +20,8 @@ def main() -> int:
     parser.add_argument("--minutes", type=int, default=24 * 60, help="begin nothing after so many")
     arguments = parser.parse_args()
     try:
-        settings = Settings.from_env(os.environ)
-        account = StorageAccount.from_connection(settings.lake)
-        report = Maintainer(account, settings, now, say).run(now() + timedelta(minutes=arguments.minutes))
+        services = Services(Settings.from_env(os.environ), say)
+        report = services.maintainer.run(now() + timedelta(minutes=arguments.minutes))
     except ClickstreamError as error:
         print(error.message, file=sys.stderr)
         return 1

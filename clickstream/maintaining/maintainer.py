@@ -1,9 +1,9 @@
-"""The maintainer: what keeps the tables fast and the containers small, step by step, until its time is up.
+"""The maintainer: keeps the tables fast and the containers small, step by step, until its time is over.
 
-Every step leaves the tables whole, so a run may end anywhere. Beside a compactor no step waits and none is waited for:
-a merge and an append both come through, whichever is first; a deletion of rows that comes between a compactor's look
-and its commit makes that one look again. Of two that rewrite files (a merge, a deletion, a replay, an erasure) one
-comes through, and the maintainer leaves what it lost to its next run.
+Every step leaves the tables consistent, so a run may end at any step. Steps and compactors do not wait for each other.
+A merge and an append both succeed, in either order. If rows are deleted after a compactor opened the table and before
+its commit, that commit fails and the compactor retries. Of two concurrent rewrites of files (a merge, a deletion, a
+replay, an erasure) one succeeds; if the maintainer's fails, its next run does the work.
 """
 
 from __future__ import annotations
@@ -13,26 +13,41 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
-from clickstream.compacting.compactor import read_watermark
+from clickstream.capture.retention import captured_before
+from clickstream.capture.store import CaptureFiles
 from clickstream.errors import Conflict
-from clickstream.lake.capture_files import CaptureFiles
-from clickstream.lake.captured import captured_before, delete_captured
-from clickstream.lake.delta import EVENTS_TABLE, FAILED_TABLE, PIPELINE_TABLE, LakeTable, TableSpec
-from clickstream.lake.maintenance import MaintainedTable
-from clickstream.lake.site_documents import EditableBlobSiteDocuments
-from clickstream.lake.storage import StorageAccount
-from clickstream.maintaining.planning import Cleaned, expired, files_to_merge
+from clickstream.maintaining.planning import expired, files_to_merge
 from clickstream.maintaining.retention import retention_days
 from clickstream.settings import Settings
+from clickstream.storage.account import StorageAccount
+from clickstream.storage.answered_files import FOLDER
+from clickstream.storage.emptied_folders import delete_emptied_folders
+from clickstream.storage.site_documents import EditableBlobSiteDocuments
+from clickstream.table.data_files import Cleaned
+from clickstream.table.delta import Table
+from clickstream.table.maintenance import checkpoint, delete_expired, merge, note_cleaned, read_cleaned
+from clickstream.table.specs import (
+    ALL_TABLES,
+    EVENTS_TABLE,
+    FAILED_TABLE,
+    IDENTITIES_TABLE,
+    IDENTITY_EDGES_TABLE,
+    TableSpec,
+)
+from clickstream.table.watermarks import read_watermark
 
 log = logging.getLogger(__name__)
 CHECKPOINT_AFTER_COMMITS = 20
-TABLES = (EVENTS_TABLE, FAILED_TABLE, PIPELINE_TABLE)
+# Folders younger than this stay, so that a collector whose clock is off by less still writes into an existing folder.
+SPILL_IS_WRITTEN = timedelta(days=1)
+EXPIRING_TABLES = (EVENTS_TABLE, FAILED_TABLE, IDENTITY_EDGES_TABLE)
+# Each site's rows of `identities` are replaced as one file.
+MERGED_TABLES = tuple(spec for spec in ALL_TABLES if spec is not IDENTITIES_TABLE)
 
 
 @dataclass(slots=True)
 class TableReport:
-    """What one run did to one table. Of `merged_files` files became `written_files`, of `written_bytes`."""
+    """Counts of one run for one table. `written_files`, of `written_bytes` in total, replaced `merged_files`."""
 
     expired_rows: int = 0
     merged_files: int = 0
@@ -45,7 +60,7 @@ class TableReport:
 
 @dataclass(slots=True)
 class Report:
-    """What one run did; `finished` is false where its time was up before its work was done."""
+    """The results of one run. `finished` is False if work is left because the time was over."""
 
     tables: dict[str, TableReport] = field(default_factory=dict)
     capture_files: int = 0
@@ -54,7 +69,7 @@ class Report:
 
 
 class Maintainer:
-    """Keeps both tables and the captured files in order. `say` is told of each step, for a person who waits."""
+    """Maintains the tables and the containers. `say` gets a line of progress for each step."""
 
     def __init__(
         self,
@@ -69,21 +84,22 @@ class Maintainer:
         self._say = say
 
     def run(self, deadline: datetime) -> Report:
-        """Do what is due; begin nothing after `deadline`, which leaves the rest to the next run.
+        """Do all maintenance that is due. Begins nothing after `deadline`; the next run does the rest.
 
-        Raise Unavailable when storage fails; what was done until then stays.
+        Raise Unavailable if storage fails; what is done by then stays.
         """
         report = Report()
-        # A merge can take all the time there is, so it comes last.
+        # Merges come last because they can use all the time.
         self._delete_captured(report, deadline)
+        self._delete_folders_of_the_spill()
         documents = EditableBlobSiteDocuments(self._account.container(self._settings.config_container))
         kept_from = {
             site: self._now().date() - timedelta(days=days) for site, days in retention_days(documents).items()
         }
         for step, tables in (
-            (self._delete_expired, (EVENTS_TABLE, FAILED_TABLE)),
-            (self._clean_up, TABLES),
-            (self._merge, TABLES),
+            (self._delete_expired, EXPIRING_TABLES),
+            (self._clean_up, ALL_TABLES),
+            (self._merge, MERGED_TABLES),
         ):
             for spec in tables:
                 done = report.tables.setdefault(spec.name, TableReport())
@@ -94,22 +110,23 @@ class Maintainer:
                     log.info("left to the next run: %s", conflict.message)
         return report
 
-    def _open(self, spec: TableSpec) -> MaintainedTable | None:
-        return MaintainedTable.open(spec, self._account, self._settings.lake_container)
+    def _open(self, spec: TableSpec) -> Table | None:
+        return Table.open(spec, self._account, self._settings.lake_container)
 
     # --- captured files ----------------------------------------------------------------------------------------------
 
     def _delete_captured(self, report: Report, deadline: datetime) -> None:
-        """Delete old captured files whose events are committed, but the last of each partition: it shows the partition.
+        """Delete old captured files whose events are committed, except the last of each partition.
 
-        A file of the hub of events is committed to `events` after its failures were to `failed_events`.
+        The last file stays because partitions are listed by their files. Events are committed after the failures of
+        the same file, so the watermark in `events` covers both.
         """
         capture = self._account.container(self._settings.capture_container)
-        sources = CaptureFiles(capture, self._account.container(self._settings.lake_container))
+        sources = CaptureFiles(capture)
         old = self._now() - timedelta(days=self._settings.capture_retention_days)
         hubs = {self._settings.event_hub_name: EVENTS_TABLE, self._settings.failed_event_hub_name: FAILED_TABLE}
         for hub, spec in hubs.items():
-            table = LakeTable.open_or_create(spec, self._account, self._settings.lake_container)
+            table = Table.open_or_create(spec, self._account, self._settings.lake_container)
             for source in sources.sources(hub):
                 committed = read_watermark(table, source).file_started_at
                 if committed is None:
@@ -118,10 +135,19 @@ class Maintainer:
                     if self._now() >= deadline:
                         report.finished = False
                         return
-                    delete_captured(capture, files)
+                    capture.delete_all([file.path for file in files])
+                    delete_emptied_folders(capture, source.prefix, min(old, committed), [file.path for file in files])
                     report.capture_files += len(files)
                     report.capture_bytes += sum(file.size_bytes for file in files)
                     self._say(f"{source.prefix}: {report.capture_files} captured files deleted in all")
+                # Also folders of hours that were not over yet when their last file was deleted.
+                delete_emptied_folders(capture, source.prefix, min(old, committed))
+
+    def _delete_folders_of_the_spill(self) -> None:
+        """Delete empty folders in the spill's container. `compact` deletes their blobs."""
+        spill = self._account.container(self._settings.spill_container)
+        for root in (self._settings.event_hub_name, self._settings.failed_event_hub_name, FOLDER):
+            delete_emptied_folders(spill, root, self._now() - SPILL_IS_WRITTEN)
 
     # --- one table; each step returns whether it did all that was due ------------------------------------------------
 
@@ -132,12 +158,12 @@ class Maintainer:
         if table is None or not kept_from:
             return True
         began_at = self._now()
-        cleaned = table.cleaned(kept_from)
+        cleaned = read_cleaned(table, kept_from)
         due = expired(table.files(), kept_from, cleaned)
         for number, each in enumerate(due, 1):
             if self._now() >= deadline:
                 return False
-            done.expired_rows += table.delete(each)
+            done.expired_rows += delete_expired(table, each)
             self._say(f"{spec.name}: day {number} of {len(due)} looked at, {done.expired_rows} expired rows deleted")
         late = {site for each in due for site in each.sites}
         marks = {
@@ -146,7 +172,7 @@ class Maintainer:
             if site in late or site not in cleaned or cleaned[site].until < first
         }
         if marks:
-            table.note_cleaned(marks)
+            note_cleaned(table, marks)
         return True
 
     def _clean_up(self, spec: TableSpec, kept_from: Mapping[str, date], done: TableReport, deadline: datetime) -> bool:
@@ -155,7 +181,7 @@ class Maintainer:
             return True
         if self._now() >= deadline:
             return False
-        done.checkpointed = table.checkpoint(CHECKPOINT_AFTER_COMMITS)
+        done.checkpointed = checkpoint(table, CHECKPOINT_AFTER_COMMITS)
         done.vacuumed_files = table.vacuum(timedelta(days=self._settings.vacuum_retention_days))
         self._say(f"{spec.name}: {done.vacuumed_files} files of old versions deleted")
         return True
@@ -167,7 +193,7 @@ class Maintainer:
                 return True
             if self._now() >= deadline:
                 return False
-            size = table.merge(files)
+            size = merge(table, files)
             done.merged_files += len(files)
             done.written_files += 1
             done.written_bytes += size

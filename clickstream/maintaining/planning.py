@@ -1,47 +1,30 @@
-"""What is to be done, told from the list of a table's files alone."""
+"""Plans merges and deletions from the list of a table's files alone."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
+
+from clickstream.table.data_files import Cleaned, DataFile, Expired
 
 TARGET_BYTES = 134_217_728
 SMALL_BYTES = TARGET_BYTES // 2
-# So many small files make it worth to read a day again while events still come for it.
+# So many small files are worth merging on a day for which events still arrive.
 MANY_FILES = 12
 MAX_FILES = 1_000
-# `occurred_at` is clamped to seven days before the receipt; after one more no file of the day is expected.
+# `occurred_at` is clamped to seven days before receipt. One day later no new file of the date is expected.
 SETTLED_AFTER = timedelta(days=8)
-# Clocks of machines that write files differ by less.
+# The clocks of machines that write files differ by less.
 CLOCK_SLACK = timedelta(hours=1)
-
-
-@dataclass(frozen=True, slots=True)
-class DataFile:
-    """One Parquet file of a table. The sites are bounds, which may be wide; None where the file tells none."""
-
-    path: str
-    day: date
-    size_bytes: int
-    written_at: datetime
-    first_site: str | None = None
-    last_site: str | None = None
-
-    def may_hold(self, site: str) -> bool:
-        """Whether rows of the site can be in it."""
-        return not (self.first_site is not None and site < self.first_site) and not (
-            self.last_site is not None and site > self.last_site
-        )
 
 
 def files_to_merge(files: Sequence[DataFile], today: date) -> Iterator[Sequence[DataFile]]:
     """Groups of small files, each of one day and of about TARGET_BYTES at most, to become one file each.
 
-    The day with the most files comes first; of each day there is one group. A settled day is left with no two small
-    files that fit together. Of any other day nothing is read before MANY_FILES are there, and a file larger than all
-    before it together is left out, so that a row is read again a few times and not with each new file.
+    The day with the most files comes first; each day has at most one group. Groups of a settled day continue until no
+    two small files fit together. Any other day has a group only from MANY_FILES on, and a file larger than all smaller
+    ones together is left out, so that each row is rewritten a few times and not with each new file.
     """
     small: defaultdict[date, list[DataFile]] = defaultdict(list)
     for file in files:
@@ -65,29 +48,13 @@ def _group(ascending: Sequence[DataFile], settled: bool) -> Sequence[DataFile]:
     return group if len(group) >= (2 if settled else MANY_FILES) else ()
 
 
-@dataclass(frozen=True, slots=True)
-class Cleaned:
-    """Of a site no row of a day before `until` was left in files written before `at`."""
-
-    until: date
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Expired:
-    """Files of one day, and the sites whose rows are to be deleted from them."""
-
-    day: date
-    sites: frozenset[str]
-    files: Sequence[DataFile]
-
-
 def expired(
     files: Sequence[DataFile], kept_from: Mapping[str, date], cleaned: Mapping[str, Cleaned]
 ) -> Sequence[Expired]:
-    """What has to be looked at so that of each site only days from `kept_from` on are left, oldest day first.
+    """The files to search for expired rows, and their sites, oldest day first.
 
-    Files that were looked at before are not looked at again, so the cost does not grow with history.
+    `kept_from` is the first date whose rows stay, by site. `cleaned` is the progress of earlier runs, by site: files
+    that they searched are not searched again, so the cost does not grow with history.
     """
     by_day: defaultdict[date, list[DataFile]] = defaultdict(list)
     sites: defaultdict[date, set[str]] = defaultdict(set)

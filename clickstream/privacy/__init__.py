@@ -1,1 +1,1 @@
-"""What may be stored of a visitor: consent, ids, and what is taken out of every text before it is kept."""
+"""What may be stored about a visitor: consent, ids, and redaction of every text before it is stored."""

@@ -1,4 +1,4 @@
-"""From the many signals of consent to one word that is stored with every event: denied, anonymous or full."""
+"""Maps the signals of consent to the one word that is stored with every event: denied, anonymous or full."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from clickstream.event import CONSENTS, Consent
+from clickstream.model.event import CONSENTS, Consent
 from clickstream.privacy.consent_strings import (
     MEASURE_CONTENT,
     STORE_ON_DEVICE,
@@ -16,6 +16,11 @@ from clickstream.privacy.consent_strings import (
     read_tc_string,
 )
 
+# Events that report a choice, which is in their consent: of the tracking script, and of Segment's consent wrapper.
+CHOICES = frozenset({"consent", "Segment Consent Preference Updated"})
+# Events that always mean consent, whatever their properties: PostHog's `opt_in_capturing`, and of
+# Snowplow's `trackConsentGranted`.
+GRANTS = frozenset({"$opt_in", "consent_granted"})
 STRICTNESS: tuple[Consent, ...] = ("denied", "anonymous", "full")
 ADVERTISING_SIGNALS = ("ad_storage", "ad_user_data", "ad_personalization")
 CATEGORIES = {
@@ -29,7 +34,7 @@ _FALSE = ("", "0", "false", "no")
 
 
 class ConsentPolicy(Protocol):
-    """A site's choices. `gpc` and `dnt` are denied, anonymous, or anything else to ignore the signal."""
+    """A site's settings. `gpc` and `dnt` are denied, anonymous, or anything else to ignore the signal."""
 
     @property
     def unknown_consent(self) -> Consent: ...
@@ -41,13 +46,13 @@ class ConsentPolicy(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Signals:
-    """What a request and an event say of consent; None where nothing is said.
+    """The consent signals of a request and an event; None for a signal that was not sent.
 
-    `google` holds those of Google's consent types that were stated, each granted or not. `gdpr` is whether the GDPR
-    is said to apply. `sp_anonymous` is Snowplow's server anonymisation.
+    `google` maps each of Google's consent types that was sent to whether it is granted. `gdpr` is the signal that the
+    GDPR applies. `sp_anonymous` is Snowplow's server anonymisation.
     """
 
-    stated: Consent | None = None
+    client_consent: Consent | None = None
     gpc: bool = False
     dnt: bool = False
     sp_anonymous: bool = False
@@ -60,10 +65,10 @@ class Signals:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What may be kept. `reasons` names the signals that asked for no more than `consent`, in the order of `decide`.
+    """What may be stored. `reasons` names the signals that allow no more than `consent`, in the order of `decide`.
 
-    `advertising` is False for who opted out of the sale of data or of advertising: such events stay out of audiences
-    and of exports to advertisers, whatever `consent` is.
+    `advertising` is False if the visitor opted out of the sale of data or of advertising: such events stay out of
+    audiences and of exports to advertisers, whatever `consent` is.
     """
 
     consent: Consent
@@ -72,55 +77,55 @@ class Decision:
 
 
 def read_signals(
-    headers: Mapping[str, str], stated: Consent | None = None, event_signals: Mapping[str, Any] | None = None
+    headers: Mapping[str, str], client_consent: Consent | None = None, event_signals: Mapping[str, Any] | None = None
 ) -> Signals:
-    """The signals of a request's headers (names in lower case) and of one event.
+    """The signals of a request's headers (names in lower case) and of one event; `client_consent` is its own word.
 
     `event_signals` are, by the names trackers use: `gcs`, `analytics_storage`, `ad_storage`, `ad_user_data`,
     `ad_personalization`, `gdpr`, `gdpr_consent`, `gpp`, `us_privacy`, `gpc`, `dnt`, `anonymous`, and `consent`: one of
     our words, or Segment's object with `categoryPreferences`. Others are ignored.
     """
-    told = _preferences(event_signals) | {
+    values = _preferences(event_signals) | {
         name: text for name, value in (event_signals or {}).items() if (text := _text(value)) is not None
     }
-    own = told.get("consent", "").lower()
+    event_consent = values.get("consent", "").lower()
     return Signals(
-        stated=stated or (own if own in CONSENTS else None),  # type: ignore[arg-type]
-        gpc=headers.get("sec-gpc", "").strip() == "1" or told.get("gpc", "").lower() in _TRUE,
-        dnt=headers.get("dnt", "").strip() == "1" or told.get("dnt", "").lower() in _TRUE,
-        sp_anonymous="sp-anonymous" in headers or told.get("anonymous", "").lower() in _TRUE,
-        google=_google(told),
-        gdpr=told["gdpr"].lower() not in _FALSE if "gdpr" in told else None,
-        tc_string=told.get("gdpr_consent") or None,
-        gpp_string=told.get("gpp") or None,
-        us_privacy=told.get("us_privacy") or None,
+        client_consent=client_consent or (event_consent if event_consent in CONSENTS else None),  # type: ignore[arg-type]
+        gpc=headers.get("sec-gpc", "").strip() == "1" or values.get("gpc", "").lower() in _TRUE,
+        dnt=headers.get("dnt", "").strip() == "1" or values.get("dnt", "").lower() in _TRUE,
+        sp_anonymous="sp-anonymous" in headers or values.get("anonymous", "").lower() in _TRUE,
+        google=_google(values),
+        gdpr=values["gdpr"].lower() not in _FALSE if "gdpr" in values else None,
+        tc_string=values.get("gdpr_consent") or None,
+        gpp_string=values.get("gpp") or None,
+        us_privacy=values.get("us_privacy") or None,
     )
 
 
 def decide(signals: Signals, policy: ConsentPolicy) -> Decision:
-    """The strictest of what the signals ask for. Who states no consent has the site's `unknown_consent`.
+    """The strictest level of all signals. If no signal states a consent, the site's `unknown_consent` counts.
 
-    A string of consent that cannot be read denies. An opt-out is no consent: it bounds what else was stated.
+    A consent string that cannot be read denies. An opt-out states no consent: it only limits the level.
     """
     statements = _statements(signals)
     bounds = dict(_bounds(signals, policy))
-    asked = {**(statements or {"unknown": policy.unknown_consent}), **bounds}
-    consent = min(asked.values(), key=STRICTNESS.index)
-    reasons = tuple(name for name, level in asked.items() if level == consent)
+    levels = {**(statements or {"unknown": policy.unknown_consent}), **bounds}
+    consent = min(levels.values(), key=STRICTNESS.index)
+    reasons = tuple(name for name, level in levels.items() if level == consent)
     return Decision(consent, reasons, advertising=not bounds and all(map(signals.google.get, _advertising(signals))))
 
 
 def _statements(signals: Signals) -> dict[str, Consent]:
-    found: dict[str, Consent] = {}
-    if signals.stated is not None:
-        found["stated"] = signals.stated
+    statements: dict[str, Consent] = {}
+    if signals.client_consent is not None:
+        statements["stated"] = signals.client_consent
     if "analytics_storage" in signals.google:
-        found["google"] = "full" if signals.google["analytics_storage"] else "denied"
+        statements["google"] = "full" if signals.google["analytics_storage"] else "denied"
     if signals.gdpr is not False and (signals.gdpr or signals.tc_string is not None):
-        found["tcf"] = _of_tc_string(signals.tc_string)
+        statements["tcf"] = _of_tc_string(signals.tc_string)
     if signals.gpp_string is not None and (of_gpp := _of_gpp_string(signals.gpp_string)) is not None:
-        found["gpp"] = of_gpp
-    return found
+        statements["gpp"] = of_gpp
+    return statements
 
 
 def _bounds(signals: Signals, policy: ConsentPolicy) -> list[tuple[str, Consent]]:
@@ -173,21 +178,21 @@ def _sale_is_opted_out(text: str | None) -> bool:
         return True
 
 
-def _google(told: Mapping[str, str]) -> dict[str, bool]:
-    """Google's consent mode. `gcs` is `G1` and a digit each for ad_storage and analytics_storage; 1 grants."""
-    gcs = told.get("gcs", "")
-    found: dict[str, bool] = {}
+def _google(values: Mapping[str, str]) -> dict[str, bool]:
+    """Google's consent mode. `gcs` is `G1`, then one digit each for ad_storage and analytics_storage; 1 grants."""
+    gcs = values.get("gcs", "")
+    consents: dict[str, bool] = {}
     if gcs[:2].upper() == "G1" and len(gcs) == 4:
         pairs = zip(("ad_storage", "analytics_storage"), gcs[2:], strict=True)
-        found = {name: digit == "1" for name, digit in pairs if digit != "-"}
+        consents = {name: digit == "1" for name, digit in pairs if digit != "-"}
     for name in ("analytics_storage", *ADVERTISING_SIGNALS):
-        if name in told:
-            found[name] = found.get(name, True) and told[name].lower() in _TRUE
-    return found
+        if name in values:
+            consents[name] = consents.get(name, True) and values[name].lower() in _TRUE
+    return consents
 
 
 def _preferences(event_signals: Mapping[str, Any] | None) -> dict[str, str]:
-    """Segment's categories, whose names a site chooses; the usual ones say what Google's types say."""
+    """Segment's categories, whose names a site chooses, mapped to Google's types; only the usual names are known."""
     consent = (event_signals or {}).get("consent")
     preferences = consent.get("categoryPreferences") if isinstance(consent, Mapping) else None
     if not isinstance(preferences, Mapping):

@@ -1,4 +1,6 @@
-"""What is kept of an event under each consent: of who denied nothing identifying, though the visit still counts."""
+"""Data minimisation: the fields of an event that each consent allows. Without consent nothing identifying is stored,
+but the page view still counts.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +10,16 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from clickstream.event import Consent
+from clickstream.model.event import Consent
 
-# Of who denied: what happened, when, on which page, from which site. Whatever is not named here is dropped.
+# If consent is denied: what happened, when, on which page, from which site. Every other field is dropped.
 KEPT_OF_DENIED = frozenset(
     {
         "event_id",
         "site",
         "event_type",
         "event_name",
+        "interactive",
         "received_at",
         "occurred_at",
         "clock_clamped",
@@ -30,18 +33,24 @@ KEPT_OF_DENIED = frozenset(
         "utm_campaign",
         "violations",
         "dialect",
+        "id_source",
+        "key_kind",
+        "stream",
         "tracker",
     }
 )
-# Of who agreed to anonymous measuring: all but what tells a person or a device again. What trackers say of the
-# circumstances holds ids of many names, so none of it is kept; what the site says, its properties, is.
+# If consent is anonymous: dropped is what recognises a person or a device. Trackers' context holds ids of many names,
+# so all of it is dropped. The site's own properties are stored.
 DROPPED_OF_ANONYMOUS = frozenset(
-    {"anonymous_id", "user_id", "previous_id", "group_id", "session_id", "session_index", "click_id", "context"}
+    {
+        *("anonymous_id", "user_id", "user_verified", "previous_id", "group_id", "session_id", "session_index"),
+        *("click_id", "context"),
+    }
 )
-# Events that are about a person: their properties are that person's traits.
+# Events about a person, whose properties are that person's traits.
 ABOUT_PERSONS = frozenset({"identify", "group", "alias"})
 
-# Names of ids in the originals of all dialects, without case and marks (`$device_id` is `deviceid`).
+# Names of ids in the originals of all dialects, in lower case and without marks (`$device_id` is `deviceid`).
 ID_NAMES = frozenset(
     {
         *("anonymousid", "userid", "previousid", "groupid", "distinctid", "anondistinctid", "deviceid", "clientid"),
@@ -49,32 +58,35 @@ ID_NAMES = frozenset(
         *("tnuid", "fp", "id", "cid", "visitorid", "advertisingid", "sessionindex", "sessionnumber", "clickid"),
     }
 )
-# Documents about a device or a person as a whole.
+# Members that describe a device or a person as a whole.
 ABOUT_DEVICES = frozenset({"co", "cx", "device", "traits", "userproperties", "set", "setonce", "cvar", "cookies"})
 MAX_DEPTH = 64
+MAX_NAME = 200
 
 
 def minimised(fields: Mapping[str, Any], consent: Consent, visitor_id: str | None) -> dict[str, Any]:
-    """The canonical fields that may be kept, with the consent itself.
+    """The canonical fields that may be stored, and the consent itself.
 
-    `visitor_id` is the id that changes daily and needs nothing of the device; it stands in where consent is anonymous.
+    `visitor_id` changes daily and needs no data stored on the device; it replaces `anonymous_id` if consent is
+    anonymous.
     """
     if consent == "full":
         return {**fields, "consent": consent}
     if consent == "anonymous":
-        kept = {name: value for name, value in fields.items() if name not in DROPPED_OF_ANONYMOUS}
+        stored = {name: value for name, value in fields.items() if name not in DROPPED_OF_ANONYMOUS}
         if fields["event_type"] in ABOUT_PERSONS:
-            kept["properties"] = {}
-        return {**kept, "anonymous_id": visitor_id, "consent": consent}
-    kept = {name: value for name, value in fields.items() if name in KEPT_OF_DENIED}
+            stored["properties"] = {}
+        id_source = "none" if visitor_id is None else "day"
+        return {**stored, "anonymous_id": visitor_id, "id_source": id_source, "consent": consent}
+    stored = {name: value for name, value in fields.items() if name in KEPT_OF_DENIED}
     for name in ("page_url", "referrer"):
-        if kept.get(name):
-            kept[name] = _without_query(kept[name], path=name == "page_url")
-    return {**kept, "consent": consent}
+        if stored.get(name):
+            stored[name] = _without_query(stored[name], path=name == "page_url")
+    return {**stored, "id_source": "none", "consent": consent}
 
 
 def _without_query(url: str, *, path: bool) -> str | None:
-    """Scheme, host and, if asked for, path; nothing of an address that has no host."""
+    """Scheme, host and, with `path`, the path. None for a URL without a host, unless it is a path and wanted."""
     parts = urlsplit(url)
     if not parts.netloc:
         return parts.path if path and url.startswith("/") else None
@@ -82,9 +94,10 @@ def _without_query(url: str, *, path: bool) -> str | None:
 
 
 def without_ids(value: Any, visitor_id: str | None, depth: int = 0) -> Any:
-    """An original of any dialect whose ids are `visitor_id`, or gone, and that tells nothing of device and person.
+    """An original of any dialect with each id replaced by `visitor_id`, or removed if that is None.
 
-    Texts that are JSON documents are looked into. What is nested too deep is gone.
+    Removes descriptions of device and person, and members nested too deep or with too long a name. Texts that are JSON
+    documents are treated in the same way.
     """
     if depth > MAX_DEPTH:
         return None
@@ -98,12 +111,14 @@ def without_ids(value: Any, visitor_id: str | None, depth: int = 0) -> Any:
         return orjson.dumps(without_ids(document, visitor_id, depth + 1)).decode()
     if not isinstance(value, dict):
         return value
-    left: dict[str, Any] = {}
+    cleaned: dict[str, Any] = {}
     for name, item in value.items():
+        if len(name) > MAX_NAME:
+            continue
         plain = "".join(filter(str.isalnum, name)).lower()
         if plain in ID_NAMES:
             if visitor_id is not None:
-                left[name] = visitor_id
+                cleaned[name] = visitor_id
         elif plain not in ABOUT_DEVICES:
-            left[name] = without_ids(item, visitor_id, depth + 1)
-    return left
+            cleaned[name] = without_ids(item, visitor_id, depth + 1)
+    return cleaned

@@ -1,4 +1,4 @@
-"""Pseudonyms of known persons: keyed hashes that the operator alone can make, with the key's version in each."""
+"""Pseudonyms of known persons: keyed hashes that only the operator can compute, with the key's version in each."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import re
 from dataclasses import dataclass, field
 from hashlib import sha256
 
-from clickstream.privacy.patterns import matches, replaced
+from clickstream.privacy.patterns import matches
+from clickstream.privacy.steps import Steps
 
 DERIVED_VERSION = 0
 MIN_SECRET = 16
@@ -19,7 +20,7 @@ _LABEL = b"clickstream/pseudonym/v1"
 
 @dataclass(frozen=True, slots=True)
 class PseudonymKey:
-    """One key. Destroying it leaves its pseudonyms without a way back to anybody."""
+    """One key. Once it is destroyed, its pseudonyms can no longer be traced to a person."""
 
     version: int
     secret: bytes = field(repr=False)
@@ -27,22 +28,22 @@ class PseudonymKey:
 
 @dataclass(frozen=True, slots=True)
 class PseudonymKeys:
-    """The keys in force, newest first: the first makes pseudonyms, the others still find older ones."""
+    """The keys in force, newest first. The first computes new pseudonyms, the others still find older ones."""
 
     keys: tuple[PseudonymKey, ...]
 
     @classmethod
     def parse(cls, text: str, visitor_id_key: str) -> PseudonymKeys:
-        """Read `2:secret two,1:secret one`. Raise ValueError that says what is wrong and shows no secret.
+        """Read `2:secret two,1:secret one`. Raise ValueError, whose message shows no secret.
 
-        Last comes a key of version 0 that is derived from `visitor_id_key`, so that an empty text will do.
+        The last key has version 0 and is derived from `visitor_id_key`, so an empty text is valid.
         """
         derived = hmac.new(visitor_id_key.encode(), _LABEL + b"/derived", sha256).digest()
         return cls((*parse_keys(text), PseudonymKey(DERIVED_VERSION, derived)))
 
     @property
     def versions(self) -> frozenset[int]:
-        """The versions that are known."""
+        """The versions of all keys."""
         return frozenset(key.version for key in self.keys)
 
 
@@ -50,12 +51,12 @@ def parse_keys(text: str) -> tuple[PseudonymKey, ...]:
     """Read `2:secret two,1:secret one`; nothing for an empty text. Raise ValueError as `PseudonymKeys.parse`."""
     keys: list[PseudonymKey] = []
     for number, entry in enumerate(filter(None, map(str.strip, text.split(","))), start=1):
-        found = _ENTRY.fullmatch(entry)
-        if found is None:
+        match = _ENTRY.fullmatch(entry)
+        if match is None:
             raise ValueError(
                 f"must be version:secret pairs with commas between, versions from 1; entry {number} is not"
             )
-        version, secret = int(found[1]), found[2].strip()
+        version, secret = int(match[1]), match[2].strip()
         if len(secret) < MIN_SECRET:
             raise ValueError(
                 f"must have secrets of at least {MIN_SECRET} characters; that of version {version} is short"
@@ -69,41 +70,41 @@ def parse_keys(text: str) -> tuple[PseudonymKey, ...]:
 def pseudonym(user_id: str, keys: PseudonymKeys) -> str:
     """`p{version}_` and 128 bits in hex: HMAC-SHA-256 of the id under the newest key.
 
-    An id that is a pseudonym of a known version already stays as it is, so a replayed event changes nothing. A client
-    that sends such a text states somebody's pseudonym, as it might state somebody's id: neither proves anything, and
-    to make the pseudonym of a given person it would need the key.
+    An id that already is a pseudonym of a known version stays as it is, so replaying an event changes nothing. A client
+    may send somebody's pseudonym, as it may send somebody's id: neither proves anything, and to compute the pseudonym
+    of a given person it would need the key.
     """
     if is_pseudonym(user_id, keys):
         return user_id
-    return _made(user_id, keys.keys[0])
+    return _keyed_hash(user_id, keys.keys[0])
 
 
 def all_pseudonyms(user_id: str, keys: PseudonymKeys) -> tuple[str, ...]:
-    """What the person is called under each key, newest first: for joins, exports and erasure after a rotation."""
-    return (user_id,) if is_pseudonym(user_id, keys) else tuple(_made(user_id, key) for key in keys.keys)
+    """The person's pseudonym under each key, newest first: for joins, exports and erasure after a key rotation."""
+    return (user_id,) if is_pseudonym(user_id, keys) else tuple(_keyed_hash(user_id, key) for key in keys.keys)
 
 
 def is_pseudonym(text: str, keys: PseudonymKeys) -> bool:
-    """Whether the text has the form of a pseudonym of a version that is known."""
-    found = _PSEUDONYM.fullmatch(text)
-    return found is not None and int(found[1]) in keys.versions
+    """Whether the text has the form of a pseudonym of a known key version."""
+    match = _PSEUDONYM.fullmatch(text)
+    return match is not None and int(match[1]) in keys.versions
 
 
 def storable_id(user_id: str, keys: PseudonymKeys, *, keep: bool) -> str:
-    """The id as it may be stored: as it is if the site keeps ids, else its pseudonym.
+    """The id as it may be stored: unchanged if the site keeps ids, else its pseudonym.
 
-    What holds an e-mail address, a credential or an IP address is pseudonymised always.
+    An id that holds an e-mail address, a credential or an IP address is always pseudonymised.
     """
-    return user_id if keep and not matches(user_id) else pseudonym(user_id, keys)
+    return user_id if keep and not matches(user_id, Steps(len(user_id))) else pseudonym(user_id, keys)
 
 
 def normalized(user_id: str) -> str:
-    """What is hashed: without space around it, and an e-mail address in lower case. Other ids may differ by case."""
+    """The text that is hashed: stripped, and an e-mail address in lower case. Other ids may differ by case."""
     text = user_id.strip()
-    return text.lower() if "@" in text and replaced(text) != text else text
+    return text.lower() if "@" in text and matches(text, Steps(len(text))) else text
 
 
-def _made(user_id: str, key: PseudonymKey) -> str:
+def _keyed_hash(user_id: str, key: PseudonymKey) -> str:
     content = normalized(user_id).encode("utf-8", "surrogatepass")
     digest = hmac.new(key.secret, _LABEL + b"\0" + content, sha256).hexdigest()
     return f"p{key.version}_{digest[:32]}"

@@ -1,8 +1,8 @@
-"""Ids of visitors who bring none: keyed hashes that hold for one day, since the day's salt is destroyed after.
+"""Ids for visitors without one: keyed hashes with a salt of one day, which is destroyed afterwards.
 
-A salt is 32 random bytes. The first process of a UTC day makes it, all others take that one. It is used on its day and
-destroyed 48 hours after the day's start; from then on nobody, the operator neither, can find an id's visitor by trying
-addresses, nor tell whether two days' ids are one visitor's.
+A salt is 32 random bytes. The first process of a UTC day creates it, all others read that one. It is used on its day
+and destroyed 48 hours after the day's start. From then on nobody, not even the operator, can find an id's visitor by
+trying addresses, or find out whether two days' ids are the same visitor's.
 """
 
 from __future__ import annotations
@@ -33,19 +33,19 @@ _LABEL = b"clickstream/visitor/v1"
 
 
 class SaltStore(Protocol):
-    """Where salts are kept: outside the lake, so that no copy of the lake holds one."""
+    """Stores salts outside the lake, so that no copy of the lake holds one."""
 
     async def read(self, name: str) -> bytes | None:
-        """The salt of this name, None where there is none. Raise Unavailable."""
+        """The salt of this name; None if there is none. Raise Unavailable."""
 
     async def create(self, name: str, salt: bytes) -> bool:
-        """Store it unless there is one of this name already; whether it was stored. Raise Unavailable."""
+        """Store the salt unless there is one of this name. Returns whether it was stored. Raise Unavailable."""
 
     async def names(self) -> Sequence[str]:
         """The names of all salts. Raise Unavailable."""
 
     async def delete(self, name: str) -> None:
-        """Destroy it; nothing happens where there is none. Raise Unavailable."""
+        """Destroy the salt; nothing happens if there is none. Raise Unavailable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class _Salt:
 
 
 class DailySalts:
-    """The salt in force, loaded once a day and process."""
+    """The salt in force, loaded once per day and process."""
 
     def __init__(
         self, store: SaltStore, now: Callable[[], datetime], monotonic: Callable[[], float] = time.monotonic
@@ -72,10 +72,10 @@ class DailySalts:
         self.missing_count = 0
 
     async def current(self) -> bytes | None:
-        """The day's salt; while it cannot be had, an older one of less than 48 hours; else None, which is counted.
+        """The day's salt. While it cannot be loaded, an older one of less than 48 hours; else None, which is counted.
 
-        With an older salt at hand one request waits a second at most, the others not at all. Without any, each waits
-        up to three seconds. After a failure the store is left alone for five. Never raises.
+        If there is an older salt, one request waits a second at most, and the others do not wait. Without any, each
+        waits up to three seconds. After a failure there is no retry for five seconds. Never raises.
         """
         if self._held is None or not self._is_of_today(self._held):
             await self._wait_for_load()
@@ -87,9 +87,9 @@ class DailySalts:
         return self._held.value
 
     async def destroy_expired(self) -> int:
-        """Destroy every salt whose 48 hours are over, and forget the one held if it is such. How many were destroyed.
+        """Destroy every salt whose 48 hours are over, also the one in memory. Returns how many were destroyed.
 
-        Raise Unavailable; what was destroyed until then is.
+        Raise Unavailable; salts that were destroyed before stay so.
         """
         now = self._now()
         if self._held is not None and self._held.expires_at() <= now:
@@ -100,7 +100,7 @@ class DailySalts:
         return len(expired)
 
     def _is_of_today(self, salt: _Salt) -> bool:
-        # A clock that is set back over midnight has not brought yesterday back.
+        # A clock that was set back over midnight does not make yesterday's salt valid.
         return timedelta(0) <= salt.day - self._now().astimezone(UTC).date() <= timedelta(days=1)
 
     async def _wait_for_load(self) -> None:
@@ -135,9 +135,9 @@ class DailySalts:
 
 
 def visitor_id(salt: bytes, key: bytes, site: str, address: str, agent: str) -> str:
-    """128 bits in hex, the same for one site, address and agent as long as the salt and the operator's key are.
+    """128 bits in hex. The same site, address and agent give the same id under the same salt and operator's key.
 
-    Each part goes in with its length before it, so that no two visitors' parts can run together alike.
+    Each part is hashed with its length before it, so that different parts cannot concatenate to the same bytes.
     """
     content = b"".join(
         len(part).to_bytes(4, "big") + part

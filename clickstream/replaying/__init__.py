@@ -1,1 +1,1 @@
-"""Replaying: failed events are judged again by the rules now in force, and those that pass become events."""
+"""Replaying: processes failed events again by the rules now in force; those that pass become events."""

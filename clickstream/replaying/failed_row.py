@@ -1,4 +1,4 @@
-"""A failed event as a replay looks at it."""
+"""The fields of a failed event that a replay needs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from clickstream.replaying.request import Place
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailedRow:
-    """What a replay needs of a failed event; fields are columns of the table. `seen` is a JSON document."""
+    """A failed event; the fields are columns of the table. `seen` is a JSON document."""
 
     failed_event_id: str
     received_at: datetime
@@ -24,10 +24,11 @@ class FailedRow:
     seen: str | None
     payload: bytes
     payload_truncated: bool
+    stream: str | None = None
 
     @property
     def place(self) -> Place:
-        """Its place in the order of replays."""
+        """The row's place in the order of replays: the time of receipt, then the id."""
         return self.received_at, self.failed_event_id
 
 

@@ -1,27 +1,18 @@
-"""What callers may ask of a replay, checked at the border: every problem at once, each with its place."""
+"""The request for a replay, validated at the border with every problem reported at once."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import (
-    AfterValidator,
-    AwareDatetime,
-    BaseModel,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    ValidationError,
-    field_validator,
-)
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
-from clickstream.errors import InvalidRequest, RequestTooLarge
-from clickstream.sites.problems import pointer
+from clickstream.problems import parse_body
 
 MAX_BODY_BYTES = 262_144
 MAX_IDS = 1000
 MAX_LIMIT = 10_000
+INVALID = "invalid_replay"
 
 
 def _in_utc(moment: datetime) -> datetime:
@@ -40,27 +31,29 @@ class _Strict(BaseModel):
 
 
 class Filters(_Strict):
-    """Which failed events are meant: those for which all that is said here holds."""
+    """Selects the failed events that meet all conditions given here."""
 
     failed_event_ids: Annotated[tuple[Text, ...], Field(min_length=1, max_length=MAX_IDS)] | None = None
     failure_class: Text | None = None
     pointer: Annotated[str, StringConstraints(max_length=2000)] | None = Field(
-        default=None, description="Exactly this JSON pointer; the empty one is that of a whole event."
+        default=None, description="Exactly this JSON pointer; the empty one is that of the whole event."
     )
-    event_name: Text | None = Field(default=None, description="As the rules now in force read it from the original.")
+    event_name: Text | None = Field(
+        default=None, description="Name of the event, read from the original by the rules now in force."
+    )
     dialect: Text | None = None
     received_from: Moment | None = None
-    received_to: Moment | None = Field(default=None, description="Not itself included.")
+    received_to: Moment | None = Field(default=None, description="The end of the period, excluded.")
     message_contains: Text | None = None
 
 
 class ReplayRequest(_Strict):
-    """Judge a site's failed events again, the oldest first."""
+    """Process a site's failed events again, the oldest first."""
 
     site_id: str
     filters: Filters = Filters()
     limit: Annotated[int, Field(ge=1, le=MAX_LIMIT, strict=True)] = 1000
-    after: Text | None = Field(default=None, description="`next` of the answer before, to go on behind it.")
+    after: Text | None = Field(default=None, description="`next` of the previous answer, to continue after it.")
     dry_run: Annotated[bool, Field(strict=True)] = False
 
     @field_validator("after")
@@ -72,7 +65,7 @@ class ReplayRequest(_Strict):
 
     @property
     def place(self) -> Place | None:
-        """Where the replay before came to its end."""
+        """The place where the previous replay ended; None for the first."""
         return None if self.after is None else read_place(self.after)
 
 
@@ -81,12 +74,12 @@ Place = tuple[datetime, str]
 
 
 def write_place(place: Place) -> str:
-    """The place as `next` tells it."""
+    """The place as the text of `next`."""
     return f"{place[0].isoformat()} {place[1]}"
 
 
 def read_place(text: str) -> Place:
-    """The place that `write_place` told. Raise ValueError."""
+    """The inverse of `write_place`. Raise ValueError."""
     moment, _, failed_event_id = text.partition(" ")
     try:
         received_at = datetime.fromisoformat(moment)
@@ -99,16 +92,4 @@ def read_place(text: str) -> Place:
 
 def parse_replay(body: bytes) -> ReplayRequest:
     """Read the body of `POST /api/replay`. Raise InvalidRequest with every problem, RequestTooLarge."""
-    if len(body) > MAX_BODY_BYTES:
-        raise RequestTooLarge(f"the body has more than {MAX_BODY_BYTES} bytes")
-    try:
-        return ReplayRequest.model_validate_json(body)
-    except ValidationError as error:
-        raise refusal(error) from None
-
-
-def refusal(error: ValidationError) -> InvalidRequest:
-    """All problems in one sentence; the pointer is that of the first."""
-    found = error.errors(include_url=False, include_context=False, include_input=False)
-    told = [f"{pointer(problem['loc']) or '/'}: {problem['msg'].removeprefix('Value error, ')}" for problem in found]
-    return InvalidRequest("; ".join(told), code="invalid_replay", pointer=pointer(found[0]["loc"]))
+    return parse_body(body, ReplayRequest, MAX_BODY_BYTES, INVALID)

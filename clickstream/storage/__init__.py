@@ -1,0 +1,1 @@
+"""The storage account: access to blobs, and the small documents stored there."""

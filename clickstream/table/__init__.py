@@ -1,0 +1,1 @@
+"""The Delta tables: opens, reads, appends, rewrites and maintains them."""
