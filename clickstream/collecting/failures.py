@@ -1,116 +1,115 @@
-"""What is kept of an event that failed: enough to repair it, nothing that privacy forbids."""
+"""Failed events: they store enough to repair an event, and nothing that privacy forbids."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from datetime import datetime
+from dataclasses import asdict
 from typing import Any, cast
 
+from clickstream.collecting.client_context import ClientContext
 from clickstream.collecting.dialect import KEY_NAMES
-from clickstream.collecting.pipeline import Seen
+from clickstream.collecting.pipeline import Envelope
+from clickstream.collecting.privacy_filter import decision_on
 from clickstream.collecting.request import parse_address, truncated
-from clickstream.delivery.message import Message
 from clickstream.errors import InvalidRequest
-from clickstream.event import CONSENTS, SCHEMA_VERSION, Consent, FailedEvent
+from clickstream.model.event import CONSENTS, SCHEMA_VERSION, Consent, FailedEvent
+from clickstream.model.message import Message
 from clickstream.privacy.minimising import without_ids
-from clickstream.privacy.redaction import redact_bytes, redact_json, redact_text
-from clickstream.sites.directory import Access
+from clickstream.privacy.redaction import Redactor
+from clickstream.privacy.steps import Steps
 from clickstream.sites.privacy import Privacy, StoreIp
 
 MAX_PAYLOAD_KEPT_BYTES = 32_768
-# What is longer is cut before it is redacted, with room for what would be cut in two.
+# A longer payload is cut before redaction. The margin keeps a secret at the cut whole, so that redaction recognises it.
 LONGEST_BYTES = MAX_PAYLOAD_KEPT_BYTES + 1_024
+# Factor for the redaction steps of bytes that are no document, because all of them are searched as one text.
+STEPS_IF_UNREADABLE = 24
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """One event that failed, and how it came."""
-
-    problem: InvalidRequest
-    original: object
-    access: Access
-    dialect: str
-    received_at: datetime
-    failed_event_id: str
-
-
-def failed_event(failure: Failure, seen: Seen, consent: Consent) -> FailedEvent:
-    """The failed event. Of who denied consent only the failure is kept, which cannot be repaired then."""
-    problem, site = failure.problem, failure.access.site
-    payload = b"" if consent == "denied" else kept(failure.original, seen, consent, site.privacy)
-    return FailedEvent(
-        failed_event_id=failure.failed_event_id,
-        site=site.site,
-        received_at=failure.received_at,
+def failed_event(envelope: Envelope, problem: InvalidRequest) -> tuple[FailedEvent, Consent]:
+    """The failed event, and the consent by which it is stored. If that is denied, the payload is discarded, so the
+    event cannot be repaired.
+    """
+    access, client = envelope.access, envelope.client
+    site, privacy = access.site.site, access.site.privacy
+    decision = envelope.decision or decision_on(client.signals, _plain_consent(envelope.original), {}, privacy)
+    original = _without_sender(envelope.original, client, decision.consent)
+    text = original if isinstance(original, bytes) else _dumped(original)
+    unreadable = isinstance(original, bytes) or len(text) > LONGEST_BYTES
+    text = text[:LONGEST_BYTES]
+    rules = frozenset(privacy.keep_properties), frozenset(privacy.redact_parameters)
+    redactor = Redactor(Steps(len(text) * (STEPS_IF_UNREADABLE if unreadable else 1)), *rules)
+    # The reason has a budget of its own, so that it stays readable however many steps the payload took.
+    reason = Redactor(Steps(len(problem.pointer or "") + len(problem.message)), *rules)
+    payload = redactor.bytes(text) if unreadable else _dumped(redactor.json(original))
+    failed = FailedEvent(
+        failed_event_id=envelope.new_id(),
+        site=site,
+        received_at=envelope.received_at,
         stage="collect",
         failure_class=problem.code,
-        pointer=redact_text(problem.pointer or ""),
-        message=redact_text(problem.message),
-        dialect=failure.dialect,
-        key_kind=failure.access.kind.value,
-        seen=_seen(seen, consent, site.privacy),
+        pointer=reason.text(problem.pointer or ""),
+        message=reason.text(problem.message),
+        dialect=envelope.dialect.name,
+        key_kind=access.kind.value,
+        stream=access.stream,
+        seen=_context(client, decision.consent, privacy),
         payload=payload[:MAX_PAYLOAD_KEPT_BYTES],
-        payload_truncated=len(payload) > MAX_PAYLOAD_KEPT_BYTES or consent == "denied",
+        payload_truncated=len(payload) > MAX_PAYLOAD_KEPT_BYTES or decision.consent == "denied",
     )
+    return failed, decision.consent
 
 
-def stated_consent(original: object) -> Consent | None:
-    """The consent that an original states plainly, for one that cannot be read any further."""
-    stated = original.get("consent") if isinstance(original, dict) else None
-    return cast(Consent, stated) if isinstance(stated, str) and stated in CONSENTS else None
+def _plain_consent(original: object) -> Consent | None:
+    """The member `consent` of an original that cannot be read; None if it is missing or none of our words."""
+    consent = original.get("consent") if isinstance(original, dict) else None
+    return cast(Consent, consent) if isinstance(consent, str) and consent in CONSENTS else None
 
 
-def kept(original: object, seen: Seen, consent: Consent, privacy: Privacy) -> bytes:
-    """The original without its write key, its addresses cut, its secrets redacted.
+def _without_sender(original: object, client: ClientContext, consent: Consent) -> object:
+    """The original without its write key and with a truncated address; empty bytes if its content is unknown.
 
-    Without full consent its ids are the visitor's id of the day, or gone.
+    Without full consent its ids are replaced by the visitor's id of the day, or removed. If consent was denied, the
+    result is empty.
     """
-    extra, exempt = frozenset(privacy.redact_parameters), frozenset(privacy.keep_properties)
-    if isinstance(original, bytes):
-        # Nobody can tell ids in what nobody can read.
-        return redact_bytes(original[:LONGEST_BYTES], extra) if consent == "full" else b""
+    if consent == "denied" or (isinstance(original, bytes) and consent != "full"):
+        return b""
     if isinstance(original, dict):
         original = _without_key(original)
-    if consent != "full":
-        original = without_ids(original, seen.visitor_id)
-    try:
-        text = _dumped(original)
-    except RecursionError:
-        text = b""  # redaction cuts what is nested too deep
-    if len(text) > LONGEST_BYTES:
-        return redact_bytes(text[:LONGEST_BYTES], extra)
-    return _dumped(redact_json(original, exempt, extra))
+    return original if consent == "full" else without_ids(original, client.visitor_id)
 
 
 def failed_message(failed: FailedEvent) -> Message:
-    """The message that carries it."""
+    """The message for the hub of failed events."""
     properties = {"failure_class": failed.failure_class, "schema_version": SCHEMA_VERSION}
     if failed.site:
         properties["site"] = failed.site
     return Message(failed.to_json(), failed.failed_event_id, properties)
 
 
-def _seen(seen: Seen, consent: Consent, privacy: Privacy) -> Mapping[str, Any]:
+def _context(client: ClientContext, consent: Consent, privacy: Privacy) -> Mapping[str, Any]:
     if consent == "denied":
-        return {"signals": dict(seen.signals)} if seen.signals else {}
-    told = {name: value for name, value in asdict(seen).items() if value}
+        return {"signals": dict(client.signals)} if client.signals else {}
+    fields = {name: value for name, value in asdict(client).items() if value}
     if consent == "anonymous":
-        told.pop("network_user_id", None)
+        fields.pop("network_user_id", None)
     if privacy.store_ip is StoreIp.NONE:
-        told.pop("ip", None)
-    return told
+        fields.pop("ip", None)
+    return fields
 
 
 def _without_key(original: Mapping[str, Any]) -> dict[str, Any]:
-    kept = {name: value for name, value in original.items() if name not in KEY_NAMES}
-    if "ip" in kept:
-        address = parse_address(str(kept["ip"]))
-        kept["ip"] = truncated(address) if address else None
-    return kept
+    members = {name: value for name, value in original.items() if name not in KEY_NAMES}
+    if "ip" in members:
+        address = parse_address(str(members["ip"]))
+        members["ip"] = truncated(address) if address else None
+    return members
 
 
 def _dumped(value: object) -> bytes:
-    # The standard library writes what strict JSON forbids too; a failed event may hold just that.
-    return json.dumps(value, separators=(",", ":")).encode()
+    # The standard library also writes values that strict JSON forbids; a failed event may hold such a value.
+    try:
+        return json.dumps(value, separators=(",", ":")).encode()
+    except RecursionError:
+        return b""  # nested too deep; redaction would remove it

@@ -1,69 +1,164 @@
-"""From what a client states and what the server saw to the canonical event: the steps, in order."""
+"""The pipeline: every step from an original to the message of its event, with the reasons for which each step may fail.
+
+A step sets attributes of the envelope. It raises InvalidRequest, whose `code` is one of the step's reasons and becomes
+the failure class of the failed event.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from functools import cached_property
+from typing import Any, NamedTuple
 
-from clickstream.collecting import clocks, pages
+from clickstream.collecting import client_event, clocks, pages
+from clickstream.collecting.client_context import ClientContext, ContextReader
 from clickstream.collecting.client_event import ClientEvent
+from clickstream.collecting.commerce import REVENUE, describe_order
+from clickstream.collecting.dialect import Dialect
+from clickstream.collecting.interaction import is_interactive
+from clickstream.collecting.privacy_filter import apply_privacy, decision_on
+from clickstream.collecting.tolerance import LeftOut, read_tolerantly
 from clickstream.errors import InvalidRequest
+from clickstream.model.event import Event
+from clickstream.privacy.consent import Decision
+from clickstream.privacy.nobody import pseudonyms_of_nobody
+from clickstream.privacy.pseudonyms import PseudonymKeys
 from clickstream.sites.directory import Access
 from clickstream.sites.document import KeyKind
-from clickstream.sites.judging import Definitions
 
 NAMES_OF_TYPES = {"pageview": "page_view", "$pageview": "page_view"}
 TYPES = frozenset({"page_view", "page_ping", "identify", "group", "alias", "screen"})
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """What the server saw of who sent a request, already made harmless: `ip` is cut, `visitor_id` a keyed hash.
+@dataclass(frozen=True)
+class Rules:
+    """The operator's rules for the events of all sites. Safe to share between threads."""
 
-    `signals` are the headers that speak of consent.
+    context_reader: ContextReader
+    pseudonym_keys: PseudonymKeys
+    max_message_bytes: int
+
+    @cached_property
+    def pseudonyms_of_nobody(self) -> frozenset[str]:
+        """Pseudonyms that placeholder ids got if a client took them for ids."""
+        return pseudonyms_of_nobody(self.pseudonym_keys)
+
+
+@dataclass(slots=True)
+class Envelope:
+    """What is known of an event. The first fields come with the request; each of the others is set by a step.
+
+    `sender` is the device that sent the request. It is None for requests of servers: then `client` becomes the device
+    that the event names, with an id derived from the day's `salt`.
     """
 
-    visitor_id: str | None = None
-    ip: str | None = None
-    user_agent: str | None = None
-    language: str | None = None
-    network_user_id: str | None = None
-    signals: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Envelope:
-    """One client event with all that the steps may look at."""
-
-    event: ClientEvent
-    seen: Seen
-    received_at: datetime
+    original: object
+    problem: InvalidRequest | None
+    dialect: Dialect
     access: Access
-    dialect: str
+    sender: ClientContext | None
+    received_at: datetime
     new_id: Callable[[], str]
+    salt: bytes | None
+    rules: Rules
+    client: ClientContext
+    is_import: bool
+    """Whether it is history, whose clocks are used unchanged."""
+    left_out: LeftOut = field(default_factory=LeftOut)
+    decision: Decision | None = None
+    """What may be stored; None until the event's consent is known."""
+    read: Mapping[str, Any] = field(init=False)
+    """The original's members as the dialect reads them."""
+    event: ClientEvent = field(init=False)
+    fields: dict[str, Any] = field(init=False)
+    """The fields of the canonical event."""
+    stored: Event = field(init=False)
+    body: bytes = field(init=False)
+    """The body of the hub's message."""
 
 
-Step = Callable[[Envelope], Mapping[str, Any]]
+class Step(NamedTuple):
+    """One step, and the codes of the errors that it raises."""
+
+    run: Callable[[Envelope], None]
+    reasons: tuple[str, ...] = ()
 
 
-def name_it(envelope: Envelope) -> Mapping[str, Any]:
-    """Id, type and name; a name that is one of the types is the type."""
+def open_original(envelope: Envelope) -> None:
+    """Require an object that the dialect could separate from its request."""
+    if (problem := envelope.problem) is not None:
+        raise problem
+    if not isinstance(envelope.original, dict):
+        kind = "null" if envelope.original is None else type(envelope.original).__name__
+        raise InvalidRequest(f"an event is an object, not {kind}", code="schema_violation", pointer="")
+
+
+def read_original(envelope: Envelope) -> None:
+    """Read the original by its dialect, without the invalid values that the event does not need."""
+    assert isinstance(envelope.original, dict)
+    read, strict = envelope.dialect.read, envelope.is_import
+    envelope.read = read_tolerantly(read, envelope.original, envelope.left_out, strict_clocks=strict)
+
+
+def validate_fields(envelope: Envelope) -> None:
+    """Validate the fields, cut what is over a limit, and leave out placeholder ids."""
+    envelope.event = client_event.check(
+        envelope.read,
+        envelope.left_out,
+        strict_clocks=envelope.is_import,
+        pseudonyms=envelope.rules.pseudonyms_of_nobody,
+    )
+
+
+def find_client(envelope: Envelope) -> None:
+    """For an event that a server sends, the context of the device that the event names."""
+    if envelope.sender is None:
+        reader, site = envelope.rules.context_reader, envelope.access.site.site
+        envelope.client = reader.of_device(envelope.event, site, envelope.salt)
+
+
+def decide_consent(envelope: Envelope) -> None:
+    """What may be stored, by the signals of request and event and by the site's rules."""
+    event = envelope.event
+    envelope.decision = decision_on(
+        envelope.client.signals, event.consent, event.consent_signals, envelope.access.site.privacy
+    )
+
+
+def set_source(envelope: Envelope) -> None:
+    """Site, protocol, and the key's kind and stream."""
+    access = envelope.access
+    envelope.fields = {
+        "site": access.site.site,
+        "dialect": envelope.dialect.name,
+        "key_kind": access.kind.value,
+        "stream": access.stream,
+    }
+
+
+def set_name(envelope: Envelope) -> None:
+    """Id, type, name and whether the event is an interaction. A name that is one of the types sets a missing type."""
     event = envelope.event
     name = NAMES_OF_TYPES.get(event.name, event.name)
     kind = event.type or (name if name in TYPES else "custom")
-    return {"event_id": event.event_id or envelope.new_id(), "event_type": kind, "event_name": name}
+    envelope.fields |= {
+        "event_id": event.event_id or envelope.new_id(),
+        "event_type": kind,
+        "event_name": name,
+        "interactive": is_interactive(kind, name, event.properties, event.interactive),
+    }
 
 
-def set_clocks(envelope: Envelope) -> Mapping[str, Any]:
-    """The four clocks. An import key states history, so its `created_at` is taken as it is."""
+def set_clocks(envelope: Envelope) -> None:
+    """The four clocks. An import sends history, so its `created_at` is used unchanged."""
     event, received_at = envelope.event, envelope.received_at
-    if envelope.access.kind is KeyKind.IMPORT and event.created_at is not None:
+    if envelope.is_import and event.created_at is not None:
         occurred_at, clamped = event.created_at, False
     else:
         occurred_at, clamped = clocks.occurred(received_at, event.sent_at, event.created_at)
-    return {
+    envelope.fields |= {
         "created_at": event.created_at,
         "sent_at": event.sent_at,
         "received_at": received_at,
@@ -72,12 +167,12 @@ def set_clocks(envelope: Envelope) -> Mapping[str, Any]:
     }
 
 
-def describe_device(envelope: Envelope) -> Mapping[str, Any]:
-    """Agent, language and screen."""
-    event, seen = envelope.event, envelope.seen
-    return {
-        "user_agent": seen.user_agent,
-        "language": event.language or seen.language,
+def describe_device(envelope: Envelope) -> None:
+    """User agent, language and screen."""
+    event, client = envelope.event, envelope.client
+    envelope.fields |= {
+        "user_agent": client.user_agent,
+        "language": event.language or client.language,
         "screen_width": event.screen_width,
         "screen_height": event.screen_height,
         "viewport_width": event.viewport_width,
@@ -86,42 +181,53 @@ def describe_device(envelope: Envelope) -> Mapping[str, Any]:
     }
 
 
-def identify(envelope: Envelope) -> Mapping[str, Any]:
-    """Who it was."""
-    event, seen = envelope.event, envelope.seen
-    return {
-        "anonymous_id": event.anonymous_id or seen.network_user_id or seen.visitor_id,
+def identify(envelope: Envelope) -> None:
+    """Ids of person, device and session, the source of the device's id, and whether a secret key verifies the user."""
+    event, client = envelope.event, envelope.client
+    anonymous_id, id_source = _device_id(event, client)
+    envelope.fields |= {
+        "anonymous_id": anonymous_id,
+        "id_source": id_source,
         "user_id": event.user_id,
+        "user_verified": None if event.user_id is None else envelope.access.kind is not KeyKind.PUBLIC,
         "previous_id": event.previous_id,
         "group_id": event.group_id,
         "session_id": event.session_id,
         "session_index": event.session_index,
-        "ip": seen.ip,
+        "ip": client.ip,
     }
 
 
-def describe_page(envelope: Envelope) -> Mapping[str, Any]:
-    """Page, referrer and campaign. What the page's query says of the campaign goes before what the client says."""
+def _device_id(event: ClientEvent, client: ClientContext) -> tuple[str | None, str]:
+    if event.anonymous_id is not None:
+        return event.anonymous_id, "client"
+    if client.network_user_id is not None:
+        return client.network_user_id, "cookie"
+    return client.visitor_id, "none" if client.visitor_id is None else "day"
+
+
+def describe_page(envelope: Envelope) -> None:
+    """Page, referrer and campaign. Parameters in the page's URL take precedence over those that the client sent."""
     event = envelope.event
-    found: dict[str, Any] = {"page_title": event.page_title}
-    found |= {name: stated for name in pages.UTM if (stated := getattr(event, name))}
+    fields: dict[str, Any] = {"page_title": event.page_title}
+    fields |= {name: value for name in pages.UTM if (value := getattr(event, name))}
     if event.page_url:
-        page = pages.parse_address(event.page_url)
-        found |= {"page_url": page.url, "page_host": page.host, "page_path": page.path, "page_query": page.query}
-        found |= pages.campaign(page.query)
+        page = pages.parse_address(event.page_url, envelope.access.site.page_fragments)
+        fields |= {"page_url": page.url, "page_host": page.host, "page_path": page.path, "page_query": page.query}
+        fields |= pages.campaign(page)
     if event.referrer:
         referrer = pages.parse_address(event.referrer)
-        found |= {"referrer": referrer.url, "referrer_host": referrer.host}
-    return found
+        fields |= {"referrer": referrer.url, "referrer_host": referrer.host}
+    envelope.fields |= fields
 
 
-def keep_the_rest(envelope: Envelope) -> Mapping[str, Any]:
-    """What the site and the tracker said freely."""
-    event, network_user_id = envelope.event, envelope.seen.network_user_id
+def copy_the_rest(envelope: Envelope) -> None:
+    """Properties of the site, context of the tracker, and the definition's version."""
+    event, network_user_id = envelope.event, envelope.client.network_user_id
     context = event.context
     if network_user_id is not None:
         context = {"network_user_id": network_user_id, **context}
-    return {
+    envelope.fields |= {
         "properties": event.properties,
         "context": context,
         "tracker": event.tracker,
@@ -129,26 +235,69 @@ def keep_the_rest(envelope: Envelope) -> Mapping[str, Any]:
     }
 
 
-STEPS: tuple[Step, ...] = (name_it, set_clocks, describe_device, identify, describe_page, keep_the_rest)
+def add_order(envelope: Envelope) -> None:
+    """Id, currency and normalised amount of an order."""
+    envelope.fields |= describe_order(envelope.event, envelope.fields["event_name"])
 
 
-def described(envelope: Envelope) -> dict[str, Any]:
-    """The canonical event's fields, before privacy. Raise InvalidRequest (definition_violation) where it is blocked."""
-    site = envelope.access.site
-    fields: dict[str, Any] = {"site": site.site, "dialect": envelope.dialect}
-    for step in STEPS:
-        fields |= step(envelope)
-    fields |= hold_to_definition(fields, site.definitions, envelope.event.schema_version)
-    return fields
-
-
-def hold_to_definition(fields: Mapping[str, Any], definitions: Definitions, version: str | None) -> Mapping[str, Any]:
-    """The violations that the event carries, none where it has none. Raise InvalidRequest where they block it."""
-    judgement = definitions.check(fields["event_type"], fields["event_name"], fields["properties"], version)
-    if not judgement.violations:
-        return {}
-    if judgement.block:
-        first, more = judgement.violations[0], len(judgement.violations) - 1
+def check_definition(envelope: Envelope) -> None:
+    """The field `violations`, if the event breaks its definition and that does not block it."""
+    fields, event = envelope.fields, envelope.event
+    # A definition describes properties as the site sends them, so `revenue` in them is validated before normalisation.
+    properties = event.properties if REVENUE in event.properties else fields["properties"]
+    definitions = envelope.access.site.definitions
+    validation = definitions.check(fields["event_type"], fields["event_name"], properties, event.schema_version)
+    if not validation.violations:
+        return
+    if validation.block:
+        first, more = validation.violations[0], len(validation.violations) - 1
         message = f"{first.message} (and {more} more)" if more else first.message
         raise InvalidRequest(message, code="definition_violation", pointer=first.pointer)
-    return {"violations": [violation.to_dict() for violation in judgement.violations]}
+    fields["violations"] = [violation.to_dict() for violation in validation.violations]
+
+
+def filter_by_privacy(envelope: Envelope) -> None:
+    """The event as it may be stored, and its body: minimised by consent, pseudonymised, redacted, fingerprinted."""
+    assert envelope.decision is not None
+    envelope.stored, envelope.body = apply_privacy(
+        envelope.fields,
+        envelope.decision,
+        envelope.access.site.privacy,
+        envelope.client.visitor_id,
+        envelope.rules.pseudonym_keys,
+    )
+
+
+def fit_message(envelope: Envelope) -> None:
+    """Describe an event again, without its largest parts, if it is larger than a message may be."""
+    most = envelope.rules.max_message_bytes
+    if (excess := len(envelope.body) - most) > 0:
+        envelope.event = client_event.lighter(envelope.event, excess, envelope.left_out)
+        for run, _ in DESCRIPTION:
+            run(envelope)
+    if (size := len(envelope.body)) > most:
+        message = f"an event has at most {most} bytes, this one {size}"
+        raise InvalidRequest(message, code="size_violation", pointer="")
+
+
+DESCRIPTION = (
+    Step(set_source),
+    Step(set_name),
+    Step(set_clocks),
+    Step(describe_device),
+    Step(identify),
+    Step(describe_page),
+    Step(copy_the_rest),
+    Step(add_order),
+    Step(check_definition, ("definition_violation",)),
+    Step(filter_by_privacy),
+)
+PIPELINE = (
+    Step(open_original, ("bad_encoding", "payload_format", "schema_violation", "size_violation")),
+    Step(read_original, ("schema_violation",)),
+    Step(validate_fields, ("schema_violation",)),
+    Step(find_client),
+    Step(decide_consent),
+    *DESCRIPTION,
+    Step(fit_message, ("size_violation", "definition_violation")),
+)

@@ -1,4 +1,4 @@
-"""What the server saw of one request, before anything in it is believed."""
+"""One request as the server received it, and readers of its key and its client's address."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from datetime import datetime
 from ipaddress import IPv6Address, ip_address, ip_network
 
 KEY_PARAMETERS = ("write_key", "writeKey", "writekey")
+MAX_ORIGIN = 300  # a host has at most 253 characters
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request. Header names are lower case; a parameter given twice has its last value.
+    """One request. Header names are in lower case; a repeated parameter has its last value.
 
-    `route` holds the values of the route template's names.
+    `route` maps the names in the route template to their values.
     """
 
     headers: Mapping[str, str]
@@ -27,9 +28,9 @@ class Request:
 
 
 def write_key(request: Request) -> str | None:
-    """The write key where every dialect may state it: header X-Write-Key, the user of Basic, or a parameter.
+    """The write key in the places that all dialects share: header X-Write-Key, the user of Basic, or a parameter.
 
-    Jitsu's clients insist on a key of the form `key:secret`; as with Basic, what follows the colon says nothing here.
+    Jitsu's clients require keys of the form `key:secret`; as with Basic, the part after the colon is ignored.
     """
     if key := request.headers.get("x-write-key", "").partition(":")[0]:
         return key
@@ -43,16 +44,16 @@ def write_key(request: Request) -> str | None:
 
 
 def wants_verdicts(request: Request) -> bool:
-    """Whether the caller asked what became of each event."""
-    asked = request.parameters.get("verdict", "0") not in ("0", "false")
-    return asked or "return=representation" in request.headers.get("prefer", "")
+    """Whether the caller wants a verdict for each event: the parameter `verdict`, or Prefer: return=representation."""
+    by_parameter = request.parameters.get("verdict", "0") not in ("0", "false")
+    return by_parameter or "return=representation" in request.headers.get("prefer", "")
 
 
 def client_address(headers: Mapping[str, str], trusted_hops: int) -> str | None:
-    """The address that our own outermost proxy saw, as text; None where it is missing or no address.
+    """The client's address as our own outermost proxy saw it; None if it is missing or invalid.
 
-    Each proxy appends what it saw to X-Forwarded-For, so only the `trusted_hops` right-most entries were written by
-    ours; what stands left of them is the client's own claim. App Service writes `address:port`.
+    Each proxy appends its client's address to X-Forwarded-For, so our proxies wrote only the `trusted_hops` right-most
+    entries; the client can forge all others. App Service writes `address:port`.
     """
     hops = [hop.strip() for hop in headers.get("x-forwarded-for", "").split(",") if hop.strip()]
     if not trusted_hops or len(hops) < trusted_hops:
@@ -77,6 +78,6 @@ def parse_address(text: str) -> str | None:
 
 
 def truncated(address: str) -> str:
-    """The address's network: /24 of IPv4, /48 of IPv6, written as its first address."""
+    """The first address of the address's network: /24 of IPv4, /48 of IPv6."""
     prefix = 48 if ":" in address else 24
     return str(ip_network(f"{address}/{prefix}", strict=False).network_address)

@@ -1,4 +1,4 @@
-"""The collector's own cookie with the visitor's id, where a site wants one: set only with full consent."""
+"""The collector's own cookie with the visitor's id, for sites that want one. It is set only with full consent."""
 
 from __future__ import annotations
 
@@ -15,25 +15,27 @@ from clickstream.sites.document import KeyKind
 
 @dataclass(frozen=True, slots=True)
 class VisitorCookie:
-    """The cookie of one request. `network_user_id` is the id it holds, or one made for it."""
+    """The cookie for one request. `value` is that of the request's cookie if it has one (`held`), else a new one."""
 
     cookie: Cookie
-    network_user_id: str
+    value: UUID
     held: bool
     secure: bool
 
     def header_for(self, verdicts: Sequence[Verdict]) -> str | None:
-        """The Set-Cookie header's value: renewed while consent is full, expired when it is not, else nothing."""
+        """The Set-Cookie header's value: it renews the cookie if any event has full consent, else deletes one that the
+        request had. None otherwise.
+        """
         if any(verdict.consent == "full" for verdict in verdicts):
-            return self.cookie.setting(UUID(self.network_user_id), secure=self.secure)
+            return self.cookie.setting(self.value, secure=self.secure)
         return self.cookie.expiring(secure=self.secure) if self.held else None
 
 
 def visitor_cookie(request: Request, access: Access, new_id: Callable[[], str]) -> VisitorCookie | None:
-    """The cookie of a request, None where the site sets none or the sender is no browser of a visitor."""
+    """The cookie for a request; None if the site sets no cookies, or the key is secret, so the sender is no browser."""
     if not access.site.privacy.cookie or access.kind is not KeyKind.PUBLIC:
         return None
     same_site = request.headers.get("sec-fetch-site") in ("same-origin", "same-site", "none")
     cookie = OWN_SITE if same_site else OTHER_SITES
     held = cookie.read(request.headers)
-    return VisitorCookie(cookie, str(held or new_id()), held is not None, is_secure(request.headers))
+    return VisitorCookie(cookie, held or UUID(new_id()), held is not None, is_secure(request.headers))

@@ -1,4 +1,4 @@
-"""What Google's published rules find wrong in a Measurement Protocol request, in the form of its validation server.
+"""Validates a Measurement Protocol request by Google's published rules, with messages as of its validation server.
 
 https://developers.google.com/analytics/devguides/collection/protocol/ga4/reference (limits, reserved names),
 https://developers.google.com/analytics/devguides/collection/protocol/ga4/validating-events (messages and codes).
@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
+from itertools import chain, islice
 from typing import Any
 
+from clickstream.collecting.field_readers import EPOCH, number
 from clickstream.collecting.json_values import parse_json
-from clickstream.collecting.stated import EPOCH, number
 from clickstream.errors import InvalidRequest
 
 MAX_BODY_BYTES = 130_000
@@ -25,83 +26,43 @@ MAX_USER_PROPERTIES = 25
 MAX_USER_PROPERTY_NAME = 24
 MAX_USER_PROPERTY_VALUE = 36
 MAX_ITEMS = 200
+MAX_MESSAGES = 200
 OLDEST = timedelta(hours=72)
 CONSENT_TYPES = ("ad_user_data", "ad_personalization")
 CONSENTS = ("GRANTED", "DENIED")
 KNOWN_FIELDS = frozenset(
     {
-        "client_id",
-        "app_instance_id",
-        "user_id",
-        "timestamp_micros",
-        "user_properties",
-        "user_data",
-        "user_location",
-        "consent",
-        "device",
-        "ip_override",
-        "user_agent",
-        "non_personalized_ads",
-        "validation_behavior",
-        "events",
+        *("client_id", "app_instance_id", "user_id", "timestamp_micros", "user_properties", "user_data"),
+        *("user_location", "consent", "device", "ip_override", "user_agent", "non_personalized_ads"),
+        *("validation_behavior", "events"),
     }
 )
 RESERVED_EVENTS = frozenset(
     {
-        "ad_activeview",
-        "ad_click",
-        "ad_exposure",
-        "ad_query",
-        "ad_reward",
-        "adunit_exposure",
-        "app_background",
-        "app_clear_data",
-        "app_exception",
-        "app_install",
-        "app_remove",
-        "app_store_refund",
-        "app_store_subscription_cancel",
-        "app_store_subscription_convert",
-        "app_store_subscription_renew",
-        "app_update",
-        "app_upgrade",
-        "dynamic_link_app_open",
-        "dynamic_link_app_update",
-        "dynamic_link_first_open",
-        "error",
-        "first_open",
-        "first_visit",
-        "in_app_purchase",
-        "notification_dismiss",
-        "notification_foreground",
-        "notification_open",
-        "notification_receive",
-        "notification_send",
-        "os_update",
-        "screen_view",
-        "session_start",
-        "user_engagement",
+        *("ad_activeview", "ad_click", "ad_exposure", "ad_query", "ad_reward", "adunit_exposure"),
+        *("app_background", "app_clear_data", "app_exception", "app_install", "app_remove", "app_store_refund"),
+        *("app_store_subscription_cancel", "app_store_subscription_convert", "app_store_subscription_renew"),
+        *("app_update", "app_upgrade", "dynamic_link_app_open", "dynamic_link_app_update"),
+        *("dynamic_link_first_open", "error", "first_open", "first_visit", "in_app_purchase"),
+        *("notification_dismiss", "notification_foreground", "notification_open", "notification_receive"),
+        *("notification_send", "os_update", "screen_view", "session_start", "user_engagement"),
     }
 )
 RESERVED_PARAMETERS = frozenset({"firebase_conversion"})
 RESERVED_USER_PROPERTIES = frozenset(
     {
-        "first_open_time",
-        "first_visit_time",
-        "last_deep_link_referrer",
-        "user_id",
-        "first_open_after_install",
+        *("first_open_time", "first_visit_time", "last_deep_link_referrer", "user_id"),
+        *("first_open_after_install",),
     }
 )
 RESERVED_EVENT_PREFIXES = ("firebase_", "ga_", "google_", "gtag.")
-RESERVED_PARAMETER_PREFIXES = RESERVED_EVENT_PREFIXES
 RESERVED_USER_PROPERTY_PREFIXES = ("firebase_", "ga_", "google_")
 
 Message = dict[str, str]
 
 
 def parse_request(body: bytes) -> tuple[Mapping[str, Any] | None, list[Message]]:
-    """The request's object, or the one message that there is none."""
+    """The request's JSON object and no message, or None and one message."""
     try:
         parsed = parse_json(body)
     except InvalidRequest as problem:
@@ -114,14 +75,15 @@ def parse_request(body: bytes) -> tuple[Mapping[str, Any] | None, list[Message]]
 def validation_messages(
     request: Mapping[str, Any], size_bytes: int, parameters: Mapping[str, str], now: datetime
 ) -> list[Message]:
-    """Every fault of a request; none means that Google Analytics would take all of it."""
-    return [
-        *_check_request(request, size_bytes, parameters),
-        *_check_moment(request.get("timestamp_micros"), "timestamp_micros", now),
-        *_check_consent(request.get("consent")),
-        *_check_user_properties(request.get("user_properties")),
-        *_check_events(request.get("events"), now),
-    ]
+    """The first MAX_MESSAGES faults of a request; without any, Google Analytics would accept all of it."""
+    faults = chain(
+        _check_request(request, size_bytes, parameters),
+        _check_moment(request.get("timestamp_micros"), "timestamp_micros", now),
+        _check_consent(request.get("consent")),
+        _check_user_properties(request.get("user_properties")),
+        _check_events(request.get("events"), now),
+    )
+    return list(islice(faults, MAX_MESSAGES))
 
 
 def _check_request(request: Mapping[str, Any], size_bytes: int, parameters: Mapping[str, str]) -> Iterator[Message]:
@@ -133,10 +95,10 @@ def _check_request(request: Mapping[str, Any], size_bytes: int, parameters: Mapp
     if not app and not parameters.get("measurement_id"):
         yield _message("measurement_id", "One of measurement_id or firebase_app_id is required.", "VALUE_REQUIRED")
     device = "app_instance_id" if app else "client_id"
-    stated = request.get(device)
-    if stated is None or stated == "":
+    device_id = request.get(device)
+    if device_id is None or device_id == "":
         yield _message(device, f"Measurement requires {device}.", "VALUE_REQUIRED")
-    elif not isinstance(stated, str):
+    elif not isinstance(device_id, str):
         yield _message(device, f"{device} must be a string.")
     if not isinstance(request.get("user_id", ""), str):
         yield _message("user_id", "user_id must be a string.")
@@ -168,17 +130,17 @@ def _check_consent(consent: object) -> Iterator[Message]:
             yield _message(f"consent.{name}", f"{name} must be GRANTED or DENIED.")
 
 
-def _check_user_properties(stated: object) -> Iterator[Message]:
-    if stated is None:
+def _check_user_properties(properties: object) -> Iterator[Message]:
+    if properties is None:
         return
-    if not isinstance(stated, dict):
+    if not isinstance(properties, dict):
         yield _message("user_properties", "user_properties must be an object.")
         return
-    if len(stated) > MAX_USER_PROPERTIES:
+    if len(properties) > MAX_USER_PROPERTIES:
         yield _message(
             "user_properties", f"At most {MAX_USER_PROPERTIES} user properties are allowed.", "EXCEEDED_MAX_ENTITIES"
         )
-    for name, value in stated.items():
+    for name, value in properties.items():
         path = f"user_properties.{name[:MAX_NAME]}"
         yield from _check_name(
             name,
@@ -218,18 +180,18 @@ def _check_event(event: Mapping[str, Any], path: str, now: datetime) -> Iterator
         what = f"Event at index: {at} has invalid name"
         yield from _check_name(event["name"], "events", what, MAX_NAME, RESERVED_EVENTS, RESERVED_EVENT_PREFIXES)
     yield from _check_moment(event.get("timestamp_micros"), f"{path}.timestamp_micros", now)
-    stated = event.get("params", {})
-    if not isinstance(stated, dict):
+    parameters = event.get("params", {})
+    if not isinstance(parameters, dict):
         yield _message(f"{path}.params", "params must be an object.")
         return
-    if len(stated) > MAX_PARAMETERS:
+    if len(parameters) > MAX_PARAMETERS:
         yield _message(
             f"{path}.params", f"At most {MAX_PARAMETERS} parameters are allowed per event.", "EXCEEDED_MAX_ENTITIES"
         )
-    for name, value in stated.items():
+    for name, value in parameters.items():
         where = f"{path}.params.{name[:MAX_NAME]}"
         yield from _check_name(
-            name, where, "Invalid parameter name", MAX_NAME, RESERVED_PARAMETERS, RESERVED_PARAMETER_PREFIXES
+            name, where, "Invalid parameter name", MAX_NAME, RESERVED_PARAMETERS, RESERVED_EVENT_PREFIXES
         )
         if name == "items":
             yield from _check_items(value, where)
@@ -251,16 +213,16 @@ def _check_items(items: object, path: str) -> Iterator[Message]:
 def _check_name(
     name: object, path: str, what: str, longest: int, reserved: frozenset[str], prefixes: tuple[str, ...]
 ) -> Iterator[Message]:
-    told = f"{what} [{str(name)[: 2 * MAX_NAME]}]."
+    subject = f"{what} [{str(name)[: 2 * MAX_NAME]}]."
     if not isinstance(name, str) or not name[:1].isalpha():
-        yield _message(path, f"{told} Names must start with an alphabetic character.", "NAME_INVALID")
+        yield _message(path, f"{subject} Names must start with an alphabetic character.", "NAME_INVALID")
         return
     if name in reserved or name.startswith(prefixes):
-        yield _message(path, f"{told} The name is reserved.", "NAME_RESERVED")
+        yield _message(path, f"{subject} The name is reserved.", "NAME_RESERVED")
     elif not name.replace("_", "a").isalnum():
-        yield _message(path, f"{told} Names have alphanumeric characters and underscores only.", "NAME_INVALID")
+        yield _message(path, f"{subject} Names have alphanumeric characters and underscores only.", "NAME_INVALID")
     if len(name) > longest:
-        yield _message(path, f"{told} Names have at most {longest} characters.", "NAME_INVALID")
+        yield _message(path, f"{subject} Names have at most {longest} characters.", "NAME_INVALID")
 
 
 def _check_value(value: object, path: str, longest: int) -> Iterator[Message]:

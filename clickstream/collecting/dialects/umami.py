@@ -6,20 +6,33 @@ https://umami.is/docs/api/sending-stats, the tracker's source and the server's `
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote
 
 import orjson
 
-from clickstream.collecting.dialect import Answer, Dialect, Endpoint, Reading, Verdict
-from clickstream.collecting.json_values import parse_json
+from clickstream.collecting.body_keys import members
+from clickstream.collecting.dialect import Answer, Dialect, Endpoint, Item, Reading, Verdict, answering, up_to
+from clickstream.collecting.field_readers import (
+    epoch,
+    event_name,
+    first_text,
+    identity,
+    keyed_item,
+    mapping,
+    size,
+    text,
+    violation,
+)
+from clickstream.collecting.json_values import MAX_STRING, parse_body
 from clickstream.collecting.request import Request
-from clickstream.collecting.stated import epoch, event_name, identity, keyed_items, mapping, size, text, violation
 from clickstream.errors import InvalidRequest
 
-# Type -> the name of an event that has none.
+# Type -> the default name of its events.
 NAMES = {"event": "page_view", "identify": "identify", "performance": "performance", "error": "error"}
+# Types that the browser sends by itself: measurements and errors.
+BY_THEMSELVES = frozenset({"performance", "error"})
 KEYS = ("website", "pixel", "link")
 COLUMNS = frozenset(
     {
@@ -40,54 +53,61 @@ COLUMNS = frozenset(
         "ip",
     }
 )
+MAX_ENCODED_TITLE = 12 * MAX_STRING  # percent-encoded, a character has at most four bytes of three characters each
 MEASURES = frozenset({"lcp", "inp", "cls", "fcp", "ttfb"})
-# Trackers up to version 2 pass what is encoded already through encodeURI.
+# Trackers up to version 2 encode addresses twice, with encodeURI.
 ENCODED_TWICE = re.compile("%25(?=[0-9A-Fa-f]{2})")
-# Umami's own token spares its server a look-up and holds a visit together by what the client sends back. There is
-# nothing to look up here, and a visit is counted from the visitor's events, so there is no token and no id to tell.
+# Umami's token saves its server a look-up, and the client sends it back to continue a visit. Here nothing is looked up,
+# and visits are computed from events, so token and ids are empty.
 SESSION = {"cache": "", "sessionId": "", "visitId": ""}
 
 
-def split(request: Request) -> Reading:
+def body_keys(request: Request) -> Iterator[str]:
+    """Candidates for the key."""
+    return members(request.body, *KEYS)
+
+
+def split(request: Request, limit: int) -> Reading:
     """The one event of a request."""
-    return _reading(request, [_parsed(request)])
+    return _reading(request, [parse_body(request.body)])
 
 
-def split_batch(request: Request) -> Reading:
+def split_batch(request: Request, limit: int) -> Reading:
     """The events of an array."""
-    body = _parsed(request)
+    body = parse_body(request.body)
     if not isinstance(body, list):
         raise InvalidRequest("a batch is an array", code="payload_format", pointer="")
     if not body:
         raise InvalidRequest("the batch holds no event", code="empty", pointer="")
-    return _reading(request, body)
-
-
-def _parsed(request: Request) -> object:
-    if not request.body.strip():
-        raise InvalidRequest("the body is empty", code="empty", pointer="")
-    return parse_json(request.body)
+    return _reading(request, up_to(limit, body))
 
 
 def _reading(request: Request, events: Sequence[object]) -> Reading:
-    taken = [_original(event, request.headers.get("origin")) for event in events]
-    key = next((key for _, key in taken if key is not None), None)
-    return Reading(keyed_items(taken, key), key)
+    key = next((key for event in events if (key := _key(event)) is not None), None)
+    origin = request.headers.get("origin")
+
+    def complete(event: object) -> Item:
+        return keyed_item(_original(event, origin), _key(event), key)
+
+    return Reading(events, key, complete)
 
 
-def _original(event: object, origin: str | None) -> tuple[object, str | None]:
-    """The payload with the event's type, and with the page's origin, for the payload has neither scheme nor port."""
+def _key(event: object) -> str | None:
+    payload = event.get("payload") if isinstance(event, dict) else None
+    return first_text(map(payload.get, KEYS)) if isinstance(payload, dict) else None
+
+
+def _original(event: object, origin: str | None) -> object:
+    """The payload with the event's type and the page's origin, because the payload has neither scheme nor port."""
     if not isinstance(event, dict) or not isinstance(event.get("payload"), dict):
-        return event, None
+        return event
     payload = event["payload"]
-    stated = (payload.get(name) for name in KEYS)
-    key = next((key for key in stated if isinstance(key, str) and key), None)
     original = {name: value for name, value in payload.items() if name not in KEYS}
     if "type" in event:
         original["type"] = event["type"]
     if origin is not None:
         original["origin"] = origin
-    return original, key
+    return original
 
 
 def read(original: Mapping[str, Any]) -> dict[str, Any]:
@@ -109,11 +129,12 @@ def read(original: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "name": name,
         "type": event_type,
+        "interactive": False if kind in BY_THEMSELVES else None,
         "created_at": epoch(original.get("timestamp"), 1, "/timestamp"),
         "anonymous_id": identity(original.get("vid"), "/vid"),
         "user_id": identity(original.get("id"), "/id"),
         "page_url": _address(text(original.get("url")), original),
-        "page_title": unquote(title) if (title := text(original.get("title"))) else None,
+        "page_title": _title(text(original.get("title"))),
         "referrer": _address(referrer, original),
         "language": text(original.get("language")),
         "screen_width": width,
@@ -133,14 +154,19 @@ def read(original: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _title(title: str | None) -> str | None:
+    """The decoded title. One of more than MAX_ENCODED_TITLE characters stays encoded, and is cut later."""
+    return title if title is None or len(title) > MAX_ENCODED_TITLE else unquote(title)
+
+
 def _data(original: Mapping[str, Any]) -> Mapping[str, Any]:
     data = original.get("data")
-    # Umami itself keeps numbers, texts and arrays under the name of their position.
+    # Arrays become one property; Umami itself names each element by its position.
     return {"data": data} if isinstance(data, list) else mapping(data, "/data")
 
 
 def _address(address: str | None, original: Mapping[str, Any]) -> str | None:
-    """A whole address out of a path and the host that the event names, read as Umami reads it."""
+    """The full address from a path and the event's host, as Umami computes it."""
     if address is None:
         return None
     if "%25" in address:
@@ -153,27 +179,30 @@ def _address(address: str | None, original: Mapping[str, Any]) -> str | None:
     return f"https://{hostname}{address}" if hostname else address
 
 
-def succeed(request: Request, verdicts: Sequence[Verdict]) -> Answer:
-    """The names that Umami answers with, and nothing for a client to send back."""
-    return Answer(orjson.dumps(SESSION))
-
-
 def succeed_batch(request: Request, verdicts: Sequence[Verdict]) -> Answer:
-    """How many were taken; those that failed, by their position."""
+    """The number of accepted events, and the failed ones by their position."""
     failed = [
         {"index": index, "response": {"code": verdict.code, "message": verdict.message}}
         for index, verdict in enumerate(verdicts)
         if verdict.status == "failed"
     ]
-    told = {"size": len(verdicts), "processed": len(verdicts) - len(failed), "errors": len(failed), "details": failed}
-    return Answer(orjson.dumps({**told, "cache": SESSION["cache"]}))
+    counts = {
+        "size": len(verdicts),
+        "processed": len(verdicts) - len(failed),
+        "errors": len(failed),
+        "details": failed,
+    }
+    return Answer(orjson.dumps({**counts, "cache": SESSION["cache"]}))
 
+
+# Umami's answer with empty values, so that the client has no token to send back.
+succeed = answering(orjson.dumps(SESSION))
 
 DIALECT = Dialect(
     name="umami",
     read=read,
     endpoints=(
-        Endpoint("collect_umami", "api/send", split, respond=succeed),
-        Endpoint("collect_umami_batch", "api/batch", split_batch, respond=succeed_batch),
+        Endpoint("collect_umami", "api/send", split, body_keys=body_keys, respond=succeed),
+        Endpoint("collect_umami_batch", "api/batch", split_batch, body_keys=body_keys, respond=succeed_batch),
     ),
 )

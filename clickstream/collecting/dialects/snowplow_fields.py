@@ -1,22 +1,26 @@
-"""What the codes of Snowplow's tracker protocol say: an original to the fields of ClientEvent.
+"""Reads the codes of Snowplow's tracker protocol into the fields of a client event.
 
 Codes and their types: https://docs.snowplow.io/docs/events/going-deeper/event-parameters/ and the trackers' sources.
-Every value is a text on the wire; numbers are taken where a tracker sends them.
+All values are texts on the wire; numbers are accepted because some trackers send them.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import lru_cache
 from math import isfinite
 from typing import Any, NamedTuple
 
+from clickstream.collecting.client_event import MAX_NAME
 from clickstream.collecting.dialect import KEY_NAMES
-from clickstream.errors import InvalidRequest
+from clickstream.collecting.dialects.snowplow_orders import ORDERS, read_order
+from clickstream.collecting.field_readers import EPOCH, YEAR_2200_SECONDS, out_of_shape, violation
+from clickstream.errors import InvalidRequest, Without
+from clickstream.privacy.nobody import somebody
 
-ANONYMOUS = "SP-Anonymous"  # no code: the request's header, kept in the original so that a replay knows of it
+ANONYMOUS = "SP-Anonymous"  # no code: the request's header, stored in the original for replays
 PACKED = {"ue_px": "ue_pr", "cx": "co"}  # base64 -> the same as JSON
 EVENTS: Mapping[str, tuple[str, str]] = {
     "pv": ("page_view", "page_view"),
@@ -26,11 +30,22 @@ EVENTS: Mapping[str, tuple[str, str]] = {
     "tr": ("custom", "transaction"),
     "ti": ("custom", "transaction_item"),
 }
+VENDOR = "com.snowplowanalytics"
 SNOWPLOW = ("com.snowplowanalytics.snowplow", "com.snowplowanalytics.mobile")
-NIL = "00000000-0000-0000-0000-000000000000"  # a tracker's and a collector's word for an id that is withheld
-MAX_NAME = 200
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-YEAR_2200_MS = 7_258_118_400_000
+# Self-describing events of Snowplow's own that trackers and their plugins send without an act of the visitor's:
+# https://docs.snowplow.io/docs/events/ootb-data/
+BY_THEMSELVES = frozenset(
+    {
+        *("web_vitals", "performance_timing", "application_error", "diagnostic_error", "timing", "user_timing"),
+        *("consent_preferences", "consent_granted", "consent_withdrawn", "cmp_visible"),
+        *("application_install", "application_background", "screen_end", "ad_impression", "preference_change"),
+        *("create_element", "expose_element", "obscure_element", "destroy_element"),
+        *("ping_event", "percent_progress_event", "buffer_start_event", "buffer_end_event", "quality_change_event"),
+        *("end_event", "error_event", "ad_start_event", "ad_quartile_event", "ad_complete_event"),
+        *("ad_break_start_event", "ad_break_end_event"),
+    }
+)
+NIL = "00000000-0000-0000-0000-000000000000"  # trackers and collectors send it in place of a withheld id
 VERSION = re.compile(r"-(?=[0-9])")
 MAX_SCHEMA = 500
 
@@ -48,13 +63,13 @@ def _moment(value: object) -> datetime:
         milliseconds = float(_text(value))
     except (ValueError, OverflowError):
         raise ValueError("must be milliseconds since 1970") from None
-    if not 0 <= milliseconds < YEAR_2200_MS:
+    if not 0 <= milliseconds < 1000 * YEAR_2200_SECONDS:
         raise ValueError("must be milliseconds since 1970, before the year 2200")
     return EPOCH + timedelta(milliseconds=milliseconds)
 
 
 def _number(value: object) -> object:
-    """The number that the text is; what is none stays as it was said."""
+    """The number in the text; any other value unchanged."""
     if not isinstance(value, str):
         return value
     try:
@@ -92,7 +107,10 @@ def _flag(value: object) -> bool:
 
 
 class Place(NamedTuple):
-    """Where a code's value goes: 0 fields of ClientEvent, 1 context, 2 properties; None: read elsewhere."""
+    """The target of a code's value: 0 fields of ClientEvent, 1 context, 2 properties; None if it is read elsewhere.
+
+    `convert` raises ValueError for a value that it cannot read.
+    """
 
     target: int | None
     name: str = ""
@@ -175,7 +193,7 @@ def _places() -> dict[str, Place]:
 
 
 PLACES = _places()
-# Of the entity client_session; what it says of user, session and index are fields of their own.
+# Members of the entity client_session -> context. Its user, session and index are fields.
 SESSION = {
     "previousSessionId": "previous_session_id",
     "eventIndex": "session_event_index",
@@ -186,13 +204,14 @@ SESSION = {
 
 
 def read(original: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The fields of one event. A code that the protocol does not know is a property."""
+    """The fields of one event. An unknown code becomes a property. Raise InvalidRequest with a pointer into it."""
     kind = original.get("e")
     if not isinstance(kind, str) or kind not in EVENTS:
-        raise _violation("the event's type must be one of pv, pp, se, ue, tr, ti", "/e")
+        raise violation("the event's type must be one of pv, pp, se, ue, tr, ti", "/e")
     for packed in PACKED:
         if original.get(packed):
-            raise _violation("is no JSON in base64", f"/{packed}")
+            problem = violation if packed == "ue_px" else out_of_shape
+            raise problem("is no JSON in base64", f"/{packed}")
     fields: dict[str, Any] = {}
     context: dict[str, Any] = {}
     properties: dict[str, Any] = {}
@@ -207,7 +226,7 @@ def read(original: Mapping[str, Any]) -> Mapping[str, Any]:
         target, name, convert = place
         if target is None:
             continue
-        if convert is _text and type(value) is str:  # nearly all of them, so without a call
+        if convert is _text and type(value) is str:  # the fast path, for nearly all values
             targets[target][name] = value
         else:
             targets[target][name] = _converted(convert, value, code)
@@ -225,11 +244,12 @@ def read(original: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**fields, "context": context, "properties": properties}
 
 
-def iglu(schema: object, pointer: str) -> tuple[str, str, str]:
+def iglu(schema: object, pointer: str, without: Without | None = None) -> tuple[str, str, str]:
     """Vendor, name and version of `iglu:vendor/name/format/version`. Raise InvalidRequest."""
     parts = _iglu_parts(schema) if isinstance(schema, str) and len(schema) <= MAX_SCHEMA else None
     if parts is None:
-        raise _violation("a schema is iglu:vendor/name/format/version", pointer)
+        message = "a schema is iglu:vendor/name/format/version"
+        raise InvalidRequest(message, code="schema_violation", pointer=pointer, without=without)
     return parts
 
 
@@ -243,7 +263,7 @@ def _converted(convert: Callable[[object], object], value: object, code: str) ->
     try:
         return convert(value)
     except ValueError as error:
-        raise _violation(str(error), f"/{code}") from None
+        raise out_of_shape(str(error), f"/{code}", is_clock=convert is _moment) from None
 
 
 def _read_sizes(original: Mapping[str, Any], fields: dict[str, Any], context: dict[str, Any]) -> None:
@@ -253,7 +273,7 @@ def _read_sizes(original: Mapping[str, Any], fields: dict[str, Any], context: di
 
 
 def _read_true_time(original: Mapping[str, Any], fields: dict[str, Any], context: dict[str, Any]) -> None:
-    """A true time is believed as it is, so it takes the place of both clocks of the device."""
+    """A true timestamp is trusted, so it replaces both clocks of the device."""
     if not (value := original.get("ttm")):
         return
     if "created_at" in fields:
@@ -271,16 +291,18 @@ def _read_network_user(original: Mapping[str, Any], context: dict[str, Any]) -> 
 
 
 def _read_entities(original: Mapping[str, Any], fields: dict[str, Any], context: dict[str, Any]) -> None:
-    """Page view and session become fields, all others stay as they were sent."""
+    """Page view and session become fields; all other entities stay unchanged in the context."""
     if not (contexts := original.get("co")):
         return
     if not isinstance(contexts, dict) or not isinstance(contexts.get("data"), list):
-        raise _violation("contexts are JSON with a schema and an array as data", "/co")
+        raise out_of_shape("contexts are JSON with a schema and an array as data", "/co")
     entities = []
     for index, entity in enumerate(contexts["data"]):
+        if entity is None:
+            continue
         if not isinstance(entity, dict):
-            raise _violation("an entity is an object with schema and data", f"/co/data/{index}")
-        vendor, name, _ = iglu(entity.get("schema"), f"/co/data/{index}/schema")
+            raise out_of_shape("an entity is an object with schema and data", f"/co/data/{index}")
+        vendor, name, _ = iglu(entity.get("schema"), f"/co/data/{index}/schema", Without(f"/co/data/{index}"))
         data = entity.get("data")
         if vendor == SNOWPLOW[0] and name == "web_page" and isinstance(data, dict):
             context["page_view_id"] = data.get("id")
@@ -296,35 +318,35 @@ def _read_session(session: Mapping[str, Any], fields: dict[str, Any], context: d
     fields.setdefault("session_id", session.get("sessionId"))
     fields.setdefault("session_index", session.get("sessionIndex"))
     if session.get("userId") != NIL:
-        fields.setdefault("anonymous_id", session.get("userId"))
+        fields["anonymous_id"] = somebody(fields.get("anonymous_id"), session.get("userId"))
     context |= {name: value for key, name in SESSION.items() if (value := session.get(key)) is not None}
 
 
 def _action(properties: Mapping[str, Any]) -> str:
     name = str(properties.get("action", "")).strip()
     if not name:
-        raise _violation("a structured event needs an action", "/se_ac")
+        raise violation("a structured event needs an action", "/se_ac")
     return name[:MAX_NAME].rstrip()
 
 
 def _read_self_describing(
     original: Mapping[str, Any], fields: dict[str, Any], context: dict[str, Any]
 ) -> Mapping[str, Any]:
-    """Name and version into their places; return the properties."""
+    """Set name, version and type of a self-describing event. Return its properties. Raise InvalidRequest."""
     outer = original.get("ue_pr")
     event = outer.get("data") if isinstance(outer, dict) else None
     if not isinstance(event, dict):
-        raise _violation("a self-describing event is JSON with schema and data in data", "/ue_pr")
+        raise violation("a self-describing event is JSON with schema and data in data", "/ue_pr")
     vendor, name, version = iglu(event.get("schema"), "/ue_pr/data/schema")
     data = event.get("data")
     if not isinstance(data, dict):
-        raise _violation("the data of an event is an object", "/ue_pr/data/data")
+        raise violation("the data of an event is an object", "/ue_pr/data/data")
     if name == "screen_view" and vendor in SNOWPLOW:
         fields["type"] = name = "screen"
     fields["name"], fields["schema_version"] = name, version
+    if name in BY_THEMSELVES and vendor.startswith(VENDOR):
+        fields["interactive"] = False
+    elif vendor in ORDERS and context.get("entities"):
+        fields |= read_order(vendor, data, context["entities"])
     context["schema"] = event["schema"]
     return data
-
-
-def _violation(message: str, pointer: str) -> InvalidRequest:
-    return InvalidRequest(message, code="schema_violation", pointer=pointer)

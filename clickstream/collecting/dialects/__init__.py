@@ -1,11 +1,11 @@
-"""Every dialect that is spoken here."""
+"""All dialects, by name."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from clickstream.collecting import ga4, jitsu, matomo, plain, plausible, posthog, segment, snowplow, umami
 from clickstream.collecting.dialect import Dialect
+from clickstream.collecting.dialects import ga4, jitsu, matomo, plain, plausible, posthog, segment, snowplow, umami
 
 DIALECTS: Mapping[str, Dialect] = {
     dialect.name: dialect

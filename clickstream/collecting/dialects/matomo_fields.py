@@ -1,4 +1,7 @@
-"""The parameters of Matomo's Tracking API, read into the fields of a client event."""
+"""Reads the parameters of Matomo's Tracking API into the fields of a client event.
+
+https://developer.matomo.org/api-reference/tracking-api
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,11 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from clickstream.collecting.field_readers import epoch, event_name, identity, moment, number, size, text
 from clickstream.collecting.json_values import parse_json
-from clickstream.collecting.stated import epoch, event_name, identity, moment, number, size, text
+from clickstream.collecting.pages import parameters
 from clickstream.errors import InvalidRequest
+from clickstream.privacy.nobody import somebody
 
 Fields = dict[str, Any]
 
@@ -41,11 +46,16 @@ PROPERTIES = {
     "_pks": "product_sku",
 }
 NUMBERS = frozenset({"e_v", "search_count", "revenue", "ec_st", "ec_tx", "ec_sh", "ec_dt", "_pkp"})
+# Names of events without an act of the visitor: content that comes into view, and crashes.
+BY_THEMSELVES = frozenset({"content_impression", "crash"})
 ITEM = ("sku", "name", "category", "price", "quantity")
-# What has a column, and what says of the request only.
+# Parameters with the campaign, in addition to those in the page's address.
+CAMPAIGN_PARAMETERS = {"_rcn": "utm_campaign", "_rck": "utm_term"}
+# Parameters that have a column, or concern the request only.
 NOT_CONTEXT = frozenset(
     {
         *PROPERTIES,
+        *CAMPAIGN_PARAMETERS,
         "action_name",
         "url",
         "urlref",
@@ -74,23 +84,44 @@ NOT_CONTEXT = frozenset(
         "s",
     }
 )
-# Texts of JSON in the context.
+# Parameters whose text is JSON -> their names in the context.
 PACKED = {"_cvar": "visit_variables", "uadata": "client_hints"}
-NAMED = {"pv_id": "page_view_id", "_rcn": "campaign_name", "_rck": "campaign_keyword"}
+NAMED = {"pv_id": "page_view_id"}
+# Matomo's campaign parameters in a page's address, in its order of precedence
+# (https://matomo.org/faq/reports/what-is-campaign-tracking-and-why-it-is-important/).
+CAMPAIGN_FIELDS = {
+    "utm_campaign": ("campaign", "cpn"),
+    "utm_term": ("keyword", "kwd"),
+    "utm_source": ("source",),
+    "utm_medium": ("medium",),
+    "utm_content": ("content",),
+}
+CAMPAIGN = {
+    f"{prefix}_{name}": field
+    for field, names in CAMPAIGN_FIELDS.items()
+    for prefix in ("mtm", "matomo", "pk", "piwik")
+    for name in names
+}
 
 
 def read(original: Mapping[str, Any]) -> Fields:
     """The fields of one event. Raise InvalidRequest (schema_violation) with a pointer into it."""
     kind, name = _kind(original)
+    properties = _properties(original)
+    if name == "cart_update" and "revenue" in properties:
+        properties["cart_total"] = properties.pop("revenue")
     width, height = size(original.get("res"))
     index = number(original.get("_idvc"))
+    page_url = text(original.get("url"))
     return {
         "name": name,
         "type": kind,
-        "anonymous_id": identity(original.get("cid"), "/cid") or identity(original.get("_id"), "/_id"),
+        "interactive": False if name in BY_THEMSELVES else None,
+        "anonymous_id": somebody(identity(original.get("cid"), "/cid"), identity(original.get("_id"), "/_id")),
         "user_id": identity(original.get("uid"), "/uid"),
         "session_index": int(index) if index is not None and 1 <= index < 2**31 else None,
-        "page_url": text(original.get("url")),
+        "page_url": page_url,
+        **_campaign(original, page_url),
         "page_title": text(original.get("action_name")),
         "referrer": text(original.get("urlref")),
         "language": text(original.get("lang")),
@@ -99,14 +130,23 @@ def read(original: Mapping[str, Any]) -> Fields:
         "user_agent": text(original.get("ua")),
         "ip": text(original.get("ip")),
         "tracker": "matomo",
-        "properties": _properties(original),
+        "properties": properties,
         "context": _context(original),
         **_clocks(original),
     }
 
 
+def _campaign(original: Mapping[str, Any], page_url: str | None) -> Fields:
+    """The fields `utm_*` from Matomo's parameters: those in the page's address, else `_rcn` and `_rck`."""
+    fields = parameters(page_url, CAMPAIGN) if page_url else {}
+    for parameter, name in CAMPAIGN_PARAMETERS.items():
+        if parameter in original and (value := text(original[parameter])):
+            fields.setdefault(name, value)
+    return fields
+
+
 def _kind(original: Mapping[str, Any]) -> tuple[str, str]:
-    """Type and name of the event, looked for in Matomo's order."""
+    """Type and name of the event, decided in Matomo's order."""
     if original.get("ping") in ("1", 1):
         return "page_ping", "page_ping"
     goal = original.get("idgoal")
@@ -121,16 +161,18 @@ def _kind(original: Mapping[str, Any]) -> tuple[str, str]:
     for parameter, name in (("download", "download"), ("link", "outlink"), ("search", "site_search")):
         if original.get(parameter):
             return "custom", name
+    if original.get("ca") in ("1", 1) and original.get("cra"):
+        return "custom", "crash"
     if original.get("ca") in ("1", 1):
         return "custom", "custom_action"
     return "page_view", "page_view"
 
 
 def _clocks(original: Mapping[str, Any]) -> Fields:
-    """`cdt` is the moment itself, `cdo` how many seconds before the request it was. Else the moment of the request."""
-    stated = original.get("cdt")
-    if stated is not None and stated != "":
-        created_at = epoch(stated, 1, "/cdt") if number(stated) is not None else moment(stated, "/cdt")
+    """The clocks: `cdt` is the moment itself, `cdo` its age in seconds at the request. None without either."""
+    absolute = original.get("cdt")
+    if absolute is not None and absolute != "":
+        created_at = epoch(absolute, 1, "/cdt") if number(absolute) is not None else moment(absolute, "/cdt")
         return {"created_at": created_at}
     age = number(original.get("cdo"))
     received_at: datetime | None = moment(original.get("received_at"), "/received_at")
@@ -147,8 +189,8 @@ def _properties(original: Mapping[str, Any]) -> Fields:
         if parameter == "ec_items":
             properties["items"] = _items(_unpacked(value))
         elif parameter in PROPERTIES:
-            stated = number(value) if parameter in NUMBERS else None
-            properties[PROPERTIES[parameter]] = value if stated is None else stated
+            converted = number(value) if parameter in NUMBERS else None
+            properties[PROPERTIES[parameter]] = value if converted is None else converted
         elif parameter.startswith("dimension"):
             properties[parameter] = value
         elif parameter == "cvar":
@@ -170,7 +212,7 @@ def _context(original: Mapping[str, Any]) -> Fields:
 
 
 def _unpacked(value: object) -> object:
-    """The JSON that a text is; what is none stays as it was."""
+    """The JSON value of a text; any other value unchanged."""
     if not isinstance(value, str):
         return value
     try:
@@ -187,7 +229,7 @@ def _items(items: object) -> object:
 
 
 def _variables(variables: object) -> object:
-    """Names and values out of `{"1": ["name", "value"]}`."""
+    """Names and values from `{"1": ["name", "value"]}`; entries of another form unchanged."""
     if not isinstance(variables, dict):
         return variables
     named: Fields = {}

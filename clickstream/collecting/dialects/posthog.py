@@ -1,34 +1,45 @@
-"""The dialect of PostHog's clients: batches and single events as JSON, form or base64, and what they fetch to start.
+"""The dialect of PostHog's clients: batches and single events as JSON, form or base64, and their configuration.
 
 https://posthog.com/docs/api/capture, PostHog's `rust/capture` and the clients' sources.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
 
 import orjson
 
+from clickstream.collecting.body_keys import members
 from clickstream.collecting.decoding import decode_base64, form_fields
-from clickstream.collecting.dialect import Answer, Dialect, Endpoint, Page, Reading, Verdict
+from clickstream.collecting.dialect import Answer, Dialect, Endpoint, Item, Page, Reading, answering, up_to
+from clickstream.collecting.dialects.posthog_event import PROFILE, read
+from clickstream.collecting.field_readers import first_text, keyed_item
 from clickstream.collecting.json_values import parse_json
-from clickstream.collecting.posthog_event import PROFILE, read
 from clickstream.collecting.request import Request
-from clickstream.collecting.stated import keyed_items
 from clickstream.errors import ClickstreamError, InvalidRequest, TooManyRequests
 
 KEYS = ("api_key", "token", "$token")
-# posthog-js drops what is refused with 429 and sends again what is refused with 503.
+KEY_PARAMETERS = ("api_key", "token")
+# posthog-js drops events refused with 429, and retries those refused with 503.
+succeed = answering(b'{"status":1}')
 STATUSES: Mapping[type[ClickstreamError], int] = {TooManyRequests: HTTPStatus.SERVICE_UNAVAILABLE}
-# What a batch says of all its events; each gets a copy.
+# Fields of a batch that apply to all its events; each gets a copy.
 SHARED = ("sent_at",)
 
 
-def split(request: Request) -> Reading:
-    """The events of a body, or of the parameter `data`. Raise InvalidRequest (empty, payload_format, bad_encoding)."""
-    body = parse_payload(request)
+def body_keys(request: Request) -> Iterator[str]:
+    """Candidates for the key, in each form of the JSON. Raise InvalidRequest as `json_of`."""
+    return members(json_of(request), *KEYS)
+
+
+def split(request: Request, limit: int) -> Reading:
+    """The events of a body, or of the parameter `data`.
+
+    Raise InvalidRequest (empty, payload_format, bad_encoding), RequestTooLarge.
+    """
+    body = parse_json(json_of(request))
     shared: Mapping[str, Any] = {}
     events: object = body
     if isinstance(body, dict):
@@ -38,13 +49,21 @@ def split(request: Request) -> Reading:
         raise InvalidRequest("a batch is an array of events", code="payload_format", pointer="/batch")
     if not events:
         raise InvalidRequest("the batch holds no event", code="empty", pointer="/batch")
-    parameters = {"api_key": request.parameters.get("api_key"), "token": request.parameters.get("token")}
-    key = next(_keys([shared, parameters, *events]), None)
-    return Reading(keyed_items([_original(event, shared, request) for event in events], key), key)
+    events = up_to(limit, events)
+    parameters = {name: request.parameters.get(name) for name in KEY_PARAMETERS}
+    key = first_text(_key(place) for place in [shared, parameters, *events] if isinstance(place, dict))
+
+    def complete(event: object) -> Item:
+        return keyed_item(*_original(event, shared, request), key)
+
+    return Reading(events, key, complete)
 
 
-def parse_payload(request: Request) -> object:
-    """The JSON of a request: its body or a form's field `data`, as it is or as base64, whatever the request says."""
+def json_of(request: Request) -> bytes:
+    """The JSON of a request: its body or a form's field `data`, plain or base64. Detected by content, not by headers.
+
+    Raise InvalidRequest (empty, bad_encoding).
+    """
     payload = request.body.strip()
     if not payload:
         payload = request.parameters.get("data", "").encode("utf-8", "surrogatepass")
@@ -54,30 +73,25 @@ def parse_payload(request: Request) -> object:
         raise InvalidRequest("the request holds no event", code="empty", pointer="")
     if payload[:1] not in (b"{", b"["):
         payload = decode_base64(payload.decode("ascii", "replace"))
-    return parse_json(payload)
-
-
-def succeed(request: Request, verdicts: Sequence[Verdict]) -> Answer:
-    """What every PostHog client counts as success."""
-    return Answer(b'{"status":1}')
+    return payload
 
 
 def ignore(request: Request) -> Answer:
-    """Session recordings: taken and thrown away, for a client that is refused them sends them again."""
+    """Accept and discard session recordings, because clients retry recordings that are refused."""
     return Answer(b'{"status":1}')
 
 
 def config(request: Request) -> Answer:
-    """What posthog-js fetches before it starts: nothing is to be loaded, recorded or asked for. Alike for all keys."""
+    """The configuration that posthog-js fetches at its start: nothing to load or record. The same for all keys."""
     return Answer(orjson.dumps(_config(request)))
 
 
 def config_script(request: Request) -> Answer:
-    """The same as a script, which is what posthog-js tries first."""
+    """The same configuration as a script, which posthog-js fetches first."""
     token = request.route.get("token", "")
-    told = {token: {"config": _config(request), "siteApps": []}}
-    # A script is text to a browser: nothing in a token may end it or open another.
-    written = orjson.dumps(told).replace(b"<", b"\\u003c")
+    configs = {token: {"config": _config(request), "siteApps": []}}
+    # `<` is escaped, so that no token can end the script or open another.
+    written = orjson.dumps(configs).replace(b"<", b"\\u003c")
     return Answer(b"window._POSTHOG_REMOTE_CONFIG = " + written + b";", "application/javascript")
 
 
@@ -93,7 +107,7 @@ def flags(request: Request) -> Answer:
 
 
 def _config(request: Request) -> dict[str, Any]:
-    # Surveys are not named at all: posthog-js loads their script though they are said to be none.
+    # Surveys are not listed, because posthog-js loads their script even if they are disabled.
     return {
         "token": request.route.get("token", ""),
         "supportedCompression": ["gzip", "gzip-js", "base64"],
@@ -109,28 +123,20 @@ def _config(request: Request) -> dict[str, Any]:
     }
 
 
-def _keys(places: Sequence[object]) -> Iterator[str]:
-    """The keys that these objects state, on top or in their properties."""
-    for place in places:
-        if isinstance(place, dict):
-            stated = _stated_key(place)
-            if stated is not None:
-                yield stated
-
-
-def _stated_key(place: Mapping[str, Any]) -> str | None:
+def _key(place: Mapping[str, Any]) -> str | None:
+    """The key of an object, at the top or in its properties."""
     properties = place.get("properties")
-    found = [place.get(name) for name in KEYS]
+    values = [place.get(name) for name in KEYS]
     if isinstance(properties, dict):
-        found.append(properties.get("token"))
-    return next((key for key in found if isinstance(key, str) and key), None)
+        values.append(properties.get("token"))
+    return first_text(values)
 
 
 def _original(event: object, shared: Mapping[str, Any], request: Request) -> tuple[object, str | None]:
-    """One event, complete without its neighbours and without its key; and the key that it states."""
+    """One event, complete without its neighbours and without its key; and its key, None if it has none."""
     if not isinstance(event, dict):
         return event, None
-    key = _stated_key(event)
+    key = _key(event)
     original = {name: value for name, value in event.items() if name not in KEYS}
     properties = original.get("properties")
     if isinstance(properties, dict):
@@ -149,7 +155,7 @@ def _original(event: object, shared: Mapping[str, Any], request: Request) -> tup
 
 
 def _endpoint(function: str, route: str, methods: tuple[str, ...] = ("POST", "GET")) -> Endpoint:
-    return Endpoint(function, route, split, methods=methods, respond=succeed, statuses=STATUSES)
+    return Endpoint(function, route, split, KEY_PARAMETERS, body_keys, methods, respond=succeed, statuses=STATUSES)
 
 
 DIALECT = Dialect(

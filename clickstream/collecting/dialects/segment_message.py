@@ -1,4 +1,7 @@
-"""Messages of Segment's form, read into the fields of a client event. Jitsu's clients send them too."""
+"""Reads messages of Segment's form, which Jitsu's clients send too, into the fields of a client event.
+
+https://segment.com/docs/connections/spec/common
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,13 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from clickstream.collecting.client_event import MAX_NAME, MAX_PIXELS
 from clickstream.collecting.dialect import KEY_NAMES
-from clickstream.errors import InvalidRequest
+from clickstream.collecting.field_readers import out_of_shape, violation
+from clickstream.collecting.tolerance import long_id
+from clickstream.privacy.nobody import somebody
 
-# Of `context.campaign`; the campaign itself is called its name there.
+# Members of `context.campaign`. The campaign itself is called `name` there.
 CAMPAIGN_NAMES = frozenset({"source", "medium", "name", "term", "content"})
 CAMPAIGN = {"name": "campaign"}
 EVENT_TYPES = {
@@ -20,39 +26,30 @@ EVENT_TYPES = {
     "group": "group",
     "alias": "alias",
 }
-# Calls that tell traits; all others tell properties.
+# Calls with traits; all others have properties.
 ABOUT_SOMEBODY = frozenset({"identify", "group"})
+# Events without an act of the person: https://segment.com/docs/connections/spec/mobile and /spec/b2b, and those of the
+# consent wrapper https://segment.com/docs/privacy/consent-management.
+BY_THEMSELVES = frozenset(
+    {
+        *("Application Installed", "Application Updated", "Application Backgrounded", "Application Crashed"),
+        *("Application Uninstalled", "Install Attributed", "Push Notification Received"),
+        *("Push Notification Bounced", "Segment Consent Preference Updated", "Segment Consent Preference"),
+        *("Email Delivered", "Email Bounced", "Experiment Viewed", "Promotion Viewed"),
+    }
+)
 VIEWS = frozenset({"page", "screen"})
 
-# What has a column, and what is said of destinations and of delivery; anything else on top is context.
+# Members that have a column, or concern destinations and delivery; other members at the top go to the context.
 NOT_CONTEXT = frozenset(
     {
-        "type",
-        "event",
-        "name",
-        "category",
-        "userId",
-        "anonymousId",
-        "previousId",
-        "groupId",
-        "messageId",
-        "timestamp",
-        "originalTimestamp",
-        "sentAt",
-        "receivedAt",
-        "context",
-        "properties",
-        "traits",
-        "integrations",
-        "_metadata",
-        "ip",
-        "request_ip",
+        *("type", "event", "name", "category", "userId", "anonymousId", "previousId", "groupId", "messageId"),
+        *("timestamp", "originalTimestamp", "sentAt", "receivedAt", "context", "properties", "traits"),
+        *("integrations", "_metadata", "ip", "request_ip"),
         *KEY_NAMES,
     }
 )
-MAX_ID = 200
-ID_NUMBERS = 10**MAX_ID
-MAX_PIXELS = 100_000
+ID_NUMBERS: int = 10**MAX_NAME
 MILLISECONDS_FROM = 10**11  # as seconds, the year 5138
 NO_REFERRER = "$direct"
 
@@ -63,21 +60,23 @@ def read_message(original: Mapping[str, Any]) -> dict[str, Any]:
     event_type = EVENT_TYPES.get(kind) if isinstance(kind, str) else None
     if event_type is None:
         raise violation(f"type is one of {', '.join(EVENT_TYPES)}", "/type")
+    name = _event_name(original) if kind == "track" else event_type
     context = _object(original, "context")
-    for name, value in original.items():
-        if name not in NOT_CONTEXT:
-            context.setdefault(name, value)
-    properties = _said(str(kind), original, context)
+    for key, value in original.items():
+        if key not in NOT_CONTEXT:
+            context.setdefault(key, value)
+    properties = _properties(str(kind), original, context)
     fields: dict[str, Any] = {
-        "name": _event_name(original) if kind == "track" else event_type,
+        "name": name,
         "type": event_type,
+        "interactive": False if name in BY_THEMSELVES else None,
         "event_id": _id(original, "messageId"),
         "created_at": _moment(original, "originalTimestamp") or _moment(original, "timestamp"),
         "sent_at": _moment(original, "sentAt"),
         "anonymous_id": _id(original, "anonymousId"),
         "user_id": _id(original, "userId"),
         "previous_id": _id(original, "previousId"),
-        "group_id": _id(original, "groupId") or _taken_id(context, "groupId"),
+        "group_id": somebody(_id(original, "groupId"), _taken_id(context, "groupId")),
         "session_id": _taken_id(context, "sessionId"),
         "ip": original["ip"] if isinstance(original.get("ip"), str) else None,
         "consent_signals": {name: context[name] for name in ("consent", "consentManagement") if context.get(name)},
@@ -92,34 +91,29 @@ def read_message(original: Mapping[str, Any]) -> dict[str, Any]:
     return fields
 
 
-def violation(message: str, pointer: str) -> InvalidRequest:
-    """An event that cannot be read, and where."""
-    return InvalidRequest(message, code="schema_violation", pointer=pointer)
+def _properties(kind: str, original: Mapping[str, Any], context: dict[str, Any]) -> dict[str, Any]:
+    """The site's data in the call: traits of the person or group, properties of other calls. The other one is context.
 
-
-def _said(kind: str, original: Mapping[str, Any], context: dict[str, Any]) -> dict[str, Any]:
-    """What the site says by the call: properties, or traits of the person or group. The other one is context.
-
-    RudderStack's clients tell a person's traits in the context.
+    RudderStack's clients send a person's traits in the context.
     """
     properties, traits = _object(original, "properties"), _object(original, "traits")
     if kind in ABOUT_SOMEBODY:
-        said, other, place = traits, properties, "properties"
-        if kind == "identify" and isinstance(known := context.get("traits"), dict) and said in ({}, known):
-            said = dict(context.pop("traits"))
+        main, other, place = traits, properties, "properties"
+        if kind == "identify" and isinstance(known := context.get("traits"), dict) and main in ({}, known):
+            main = dict(context.pop("traits"))
     else:
-        said, other, place = properties, traits, "traits"
+        main, other, place = properties, traits, "traits"
     if other:
         context.setdefault(place, other)
     if kind in VIEWS:
         for name in ("name", "category"):
             if original.get(name) and isinstance(original[name], str):
-                said.setdefault(name, original[name])
-    return said
+                main.setdefault(name, original[name])
+    return main
 
 
 def _device(context: dict[str, Any]) -> dict[str, Any]:
-    """What has a column is taken out of the context."""
+    """The fields of device and tracker, which are removed from the context."""
     fields: dict[str, Any] = {}
     for name, field in (("userAgent", "user_agent"), ("locale", "language")):
         if isinstance(context.get(name), str):
@@ -131,7 +125,7 @@ def _device(context: dict[str, Any]) -> dict[str, Any]:
     if isinstance(library, dict) and isinstance(library.get("name"), str):
         version = library.get("version")
         fields["tracker"] = f"{library['name']}/{version}" if isinstance(version, str) else library["name"]
-        _keep_the_rest(context, "library", library, {"name", "version"})
+        _replace_with_rest(context, "library", library, {"name", "version"})
     screen = context.get("screen")
     if isinstance(screen, dict):
         sizes = {
@@ -142,36 +136,36 @@ def _device(context: dict[str, Any]) -> dict[str, Any]:
         }
         taken = {name for name in sizes if _is_pixels(screen.get(name))}
         fields |= {sizes[name]: screen[name] for name in taken}
-        _keep_the_rest(context, "screen", screen, taken)
+        _replace_with_rest(context, "screen", screen, taken)
     return fields
 
 
 def _campaign(context: Mapping[str, Any]) -> dict[str, Any]:
-    """The campaign as the client tells it, which counts where the page's address tells none."""
-    stated = context.get("campaign")
-    if not isinstance(stated, dict):
+    """The campaign that the client sent; parameters in the page's address take precedence."""
+    campaign = context.get("campaign")
+    if not isinstance(campaign, dict):
         return {}
     return {
         f"utm_{CAMPAIGN.get(name, name)}": text
-        for name, text in stated.items()
+        for name, text in campaign.items()
         if name in CAMPAIGN_NAMES and isinstance(text, str)
     }
 
 
 def _page(properties: dict[str, Any], context: dict[str, Any]) -> dict[str, Any]:
-    """The page: what a page call says of it goes before what the library saw. What has a column is said only there."""
-    stated = context.get("page")
-    page: dict[str, Any] = stated if isinstance(stated, dict) else {}
+    """The page's fields, removed from properties and context. The properties of a page call take precedence."""
+    in_context = context.get("page")
+    page: dict[str, Any] = in_context if isinstance(in_context, dict) else {}
 
-    def told(name: str) -> str | None:
+    def first_text(name: str) -> str | None:
         for place in (properties, page):
             if (text := place.get(name)) and isinstance(text, str):
                 return text
         return None
 
-    url, path, search = told("url"), told("path"), told("search")
+    url, path, search = first_text("url"), first_text("path"), first_text("search")
     whole = _whole_url(url, path, search)
-    title, referrer = told("title"), told("referrer")
+    title, referrer = first_text("title"), first_text("referrer")
     derived = {
         "url": url,
         "tab_url": url,
@@ -184,7 +178,7 @@ def _page(properties: dict[str, Any], context: dict[str, Any]) -> dict[str, Any]
     for place in (properties, page):
         gone = {name for name, value in derived.items() if name in place and place[name] in ("", value)}
         if place is page and gone:
-            _keep_the_rest(context, "page", page, gone)
+            _replace_with_rest(context, "page", page, gone)
         elif gone:
             for name in gone:
                 del properties[name]
@@ -194,14 +188,14 @@ def _page(properties: dict[str, Any], context: dict[str, Any]) -> dict[str, Any]
 
 
 def _whole_url(url: str | None, path: str | None, search: str | None) -> str | None:
-    """The address with its query, which some clients tell apart, and where campaigns are read from."""
+    """The address with its query, which some clients send separately, and which may have campaign parameters."""
     address = url or path
     if address and search and "?" not in address:
         return f"{address}{search if search.startswith('?') else f'?{search}'}"
     return address
 
 
-def _keep_the_rest(context: dict[str, Any], name: str, value: Mapping[str, Any], taken: set[str]) -> None:
+def _replace_with_rest(context: dict[str, Any], name: str, value: Mapping[str, Any], taken: set[str]) -> None:
     rest = {key: item for key, item in value.items() if key not in taken}
     if rest:
         context[name] = rest
@@ -210,19 +204,22 @@ def _keep_the_rest(context: dict[str, Any], name: str, value: Mapping[str, Any],
 
 
 def _object(original: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """A copy, for parts of it are taken out."""
+    """A copy of the member, for changes; empty if it is missing. Raise InvalidRequest if it is no object."""
     value = original.get(name)
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise violation(f"{name} is an object", f"/{name}")
+        raise out_of_shape(f"{name} is an object", f"/{name}")
     return dict(value)
 
 
 def _event_name(original: Mapping[str, Any]) -> str:
     name = original.get("event")
-    if not isinstance(name, str) or not name.strip() or len(name) > MAX_ID:
-        raise violation(f"a track call names its event in at most {MAX_ID} characters", "/event")
+    message = f"a track call names its event in at most {MAX_NAME} characters"
+    if not isinstance(name, str) or not name.strip():
+        raise violation(message, "/event")
+    if len(name) > MAX_NAME:
+        raise out_of_shape(message, "/event", name.strip()[:MAX_NAME])
     return name
 
 
@@ -231,7 +228,8 @@ def _id(original: Mapping[str, Any], name: str) -> str | None:
     if value is None or value == "":
         return None
     if not _is_id(value):
-        raise violation(f"{name} is a text of at most {MAX_ID} characters", f"/{name}")
+        instead = long_id(value) if isinstance(value, str) else None
+        raise out_of_shape(f"{name} is a text of at most {MAX_NAME} characters", f"/{name}", instead)
     return str(value)
 
 
@@ -242,8 +240,8 @@ def _taken_id(context: dict[str, Any], name: str) -> str | None:
 
 def _is_id(value: object) -> bool:
     if isinstance(value, int):
-        return not isinstance(value, bool) and -ID_NUMBERS < value < ID_NUMBERS
-    return isinstance(value, str) and len(value) <= MAX_ID
+        return -ID_NUMBERS < value < ID_NUMBERS
+    return isinstance(value, str) and len(value) <= MAX_NAME
 
 
 def _is_pixels(value: object) -> bool:
@@ -251,7 +249,10 @@ def _is_pixels(value: object) -> bool:
 
 
 def _moment(original: Mapping[str, Any], name: str) -> datetime | None:
-    """A moment told as ISO 8601, or as a number of seconds or milliseconds since 1970."""
+    """A moment in ISO 8601, or as a number of seconds or milliseconds since 1970; None if it is missing.
+
+    Raise InvalidRequest for any other value.
+    """
     value = original.get(name)
     if value is None or value == "":
         return None
@@ -262,4 +263,4 @@ def _moment(original: Mapping[str, Any], name: str) -> datetime | None:
             return datetime.fromtimestamp(value / 1000 if value >= MILLISECONDS_FROM else value, UTC)
     except (ValueError, OverflowError, OSError):
         pass
-    raise violation(f"{name} is a moment in ISO 8601", f"/{name}")
+    raise out_of_shape(f"{name} is a moment in ISO 8601", f"/{name}", is_clock=True)
