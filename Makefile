@@ -17,16 +17,43 @@ demo: install  ## send traffic through the whole chain and print the reports; LO
 	@$(if $(LOG),,local/chromium.sh || true)
 	@$(BIN)/python -m local.demo $(if $(LOG),--log '$(LOG)' --host '$(HOST)')
 
-# Those that look at the clock come last, by themselves.
+# Those that look at the clock come last, by themselves. Hundreds of processes start, which would each compile every
+# module where the environment forbids to keep the compiled ones.
+test: export PYTHONDONTWRITEBYTECODE =
 test: check install-tests  ## run every test
 	@$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder -m 'not alone'
-	@$(BIN)/pytest -m alone
+	@$(BIN)/pytest -m alone tests/e2e
+	@$(MAKE) --no-print-directory test-runtime
 
-check: install  ## format, lint, types and layers, in seconds
+# Azure runs the functions by a library that exists for Python 3.13 alone. Where there is one, it runs them here, too.
+MICROSOFT := $(VENV)/microsoft
+# A python3.13 on the PATH may be a shim that runs none, so each is asked.
+RUNTIME_PYTHON ?= $(firstword $(shell for python in python3.13 $(HOME)/.pyenv/versions/3.13.*/bin/python3.13; do \
+	$$python -c 'import sys; print(sys.executable)' 2>/dev/null; done))
+.PHONY: test-runtime
+test-runtime:  ## run the host's tests and the main job on Microsoft's runtime, where there is a Python 3.13
+ifneq ($(RUNTIME_PYTHON),)
+	@$(MAKE) --no-print-directory $(MICROSOFT)/installed install
+	@FUNCTIONS_HOST_RUNTIME=microsoft $(MICROSOFT)/bin/pytest tests/unit/functions_host tests/e2e/contract tests/e2e/test_main_job.py
+else
+	@echo "not run: the tests on Microsoft's runtime, for there is no python3.13; RUNTIME_PYTHON= names one"
+endif
+
+$(MICROSOFT)/installed: requirements-dev.txt $(VENV)/installed
+	@echo "installing Python packages for $(RUNTIME_PYTHON) (once)"
+	@$(RUNTIME_PYTHON) -m venv $(MICROSOFT)
+	@$(MICROSOFT)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@
+
+check: install  ## format, lint, types, layers and language, in seconds
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
-	@$(BIN)/pytest -q tests/unit/test_layers.py
+	@$(BIN)/pytest -q tests/unit/test_layers.py tests/unit/test_plain_english.py
+
+.PHONY: linters
+linters: install  ## run checkov and azure-functions-doctor over what is deployed
+	@$(BIN)/python -m tests.infra.linters
 
 format: install  ## rewrite the code in the project's format
 	@$(BIN)/ruff format .
@@ -35,9 +62,14 @@ format: install  ## rewrite the code in the project's format
 bench: install-tests  ## print the ratios against the named baselines
 	@$(BIN)/python -m benchmarks.dialects
 	@$(BIN)/python -m benchmarks.collect
+	@$(BIN)/python -m benchmarks.observing
 	@$(BIN)/python -m benchmarks.enriching
 	@$(BIN)/python -m benchmarks.compaction
+	@$(BIN)/python -m benchmarks.exporting
 	@$(BIN)/python -m benchmarks.querying
+	@$(BIN)/python -m benchmarks.first_screen --events 200000
+	@$(BIN)/python -m benchmarks.people
+	@$(BIN)/python -m benchmarks.emulator
 	@$(BIN)/python -m benchmarks.tracker
 
 # What is installed is remembered by stamps, so a second run starts at once.
@@ -57,8 +89,16 @@ local/node_modules/installed: local/package-lock.json
 	@touch $@
 
 .PHONY: install-tests
-install-tests: install tests/integration/event_hubs/node/node_modules/installed tests/trackers/node_modules/installed tracker/node_modules/installed dashboard/node_modules/installed
+install-tests: install $(VENV)/lists/installed tests/integration/event_hubs/node/node_modules/installed tests/trackers/node_modules/installed tracker/node_modules/installed dashboard/node_modules/installed
 	@local/chromium.sh
+
+# The wheel that is installed leaves its cases out; the source of the same version, by the same lock, has them.
+$(VENV)/lists/installed: requirements.txt
+	@echo "fetching a public list of real browsers (once)"
+	@mkdir -p $(VENV)/lists && sed -n '/^crawlerdetect==/,/# via/p' requirements.txt >$(VENV)/lists/requirements.txt
+	@$(BIN)/pip download --quiet --disable-pip-version-check --no-deps --no-binary :all: --require-hashes -r $(VENV)/lists/requirements.txt -d $(VENV)/lists
+	@tar xzf $(VENV)/lists/crawlerdetect-*.tar.gz -C $(VENV)/lists --strip-components=4 --wildcards '*/fixtures/user_agent/*.txt'
+	@touch $@
 
 tests/integration/event_hubs/node/node_modules/installed: tests/integration/event_hubs/node/package-lock.json
 	@echo "installing the second Event Hubs client (once)"

@@ -11,14 +11,17 @@ import azure.functions as func
 
 from clickstream.collecting.collector import Collected
 from clickstream.collecting.dialect import Endpoint, Verdict
-from clickstream.collecting.request import Request, wants_verdicts
-from clickstream.errors import ClickstreamError
+from clickstream.collecting.request import MAX_ORIGIN, Request, wants_verdicts
+from clickstream.errors import ClickstreamError, LengthRequired
+from clickstream.services import TALLY
 from clickstream.sites.directory import SiteDirectory
-from functions._http import json_answer, problem
+from clickstream.sites.preflights import advice
+from clickstream.tally import Tally
+from functions._http import STATUS, json_answer, problem
+from functions._tally_log import log_tally
 
-MAX_ORIGIN = 300
-# What trackers are known to send beyond the simple headers; the cache spares one request per event.
-# Those from X-Retry-Count on come with what is sent again, which a page could otherwise never do.
+# Headers that trackers send beyond the simple ones. The preflight cache saves one request per event. Those from
+# X-Retry-Count on come with retries, which would fail without them.
 ALLOWED_HEADERS = (
     "Content-Type, Authorization, X-Write-Key, Prefer, SP-Anonymous, AnonymousId, SentAt, X-Umami-Cache, X-IP-Policy, "
     "X-Enable-Debug, X-Retry-Count, Rsa-Recovered, Rsa-Retry-Attempt, Rsa-Since-Last-Attempt, Rsa-Since-First-Attempt, "
@@ -28,7 +31,7 @@ PREFLIGHT_SECONDS = 3600
 
 
 def cors(request: Request) -> Mapping[str, str]:
-    """Headers that let the page which asked read the answer, cookies included. An origin that is none gets none."""
+    """Headers that let the requesting page read the answer, with cookies. An invalid Origin header gets none."""
     origin = request.headers.get("origin", "")
     if not origin or len(origin) > MAX_ORIGIN or not origin.isprintable() or not origin.isascii():
         return {"Vary": "Origin"}
@@ -41,11 +44,12 @@ def cors(request: Request) -> Mapping[str, str]:
 
 
 async def preflight(request: Request, methods: Sequence[str], sites: SiteDirectory) -> func.HttpResponse:
-    """204; with what is allowed where any site takes events from the origin, for a preflight carries no key.
+    """204, with the allowed methods and headers if any site accepts events from the origin: a preflight has no key.
 
-    On plans whose platform answers preflights itself this is never asked.
+    Not called on plans whose platform answers preflights itself.
     """
-    if not await sites.allows_origin(request.headers.get("origin", "")):
+    origin = request.headers.get("origin", "")
+    if len(origin) > MAX_ORIGIN or not await sites.allows_origin(origin):
         return func.HttpResponse(status_code=HTTPStatus.NO_CONTENT, headers={"Vary": "Origin"})
     allowed = {
         "Access-Control-Allow-Methods": ", ".join([*methods, "OPTIONS"]),
@@ -55,37 +59,64 @@ async def preflight(request: Request, methods: Sequence[str], sites: SiteDirecto
     return func.HttpResponse(status_code=HTTPStatus.NO_CONTENT, headers={**cors(request), **allowed})
 
 
-def refusal(request: Request, error: ClickstreamError, endpoint: Endpoint | None = None) -> func.HttpResponse:
-    """The error as its endpoint's clients need it. A refused origin learns no more than that."""
+def refusal(
+    request: Request, error: ClickstreamError, endpoint: Endpoint | None = None, tally: Tally = TALLY
+) -> func.HttpResponse:
+    """The error's answer with the endpoint's status code; counts it. A refused origin gets no CORS headers."""
+    lost = isinstance(error, LengthRequired) or STATUS[type(error)] >= HTTPStatus.INTERNAL_SERVER_ERROR
     headers = {} if error.code == "origin_not_allowed" else cors(request)
-    return problem(error, headers, endpoint.statuses.get(type(error)) if endpoint else None)
+    answer = problem(error, headers, endpoint.statuses.get(type(error)) if endpoint else None)
+    tally.refused(answer.status_code, error.code, error.message, lost=lost)
+    log_tally(tally)
+    return answer
 
 
-def answer_of(request: Request, endpoint: Endpoint, collected: Collected) -> func.HttpResponse:
-    """200 when at least one event was accepted; 400 when all failed, for sending them again cannot help.
+def count(collected: Collected, unlisted: str | None, tally: Tally = TALLY) -> None:
+    """Count a request whose events are durable, and log what is due.
+
+    `unlisted` is the request's origin if the platform refuses its preflights.
+    """
+    verdicts = collected.verdicts
+    failed = [verdict.code or "" for verdict in verdicts if verdict.status == "failed"]
+    tally.answered(len(verdicts), failed, collected.delivery.spilled, has_salt=collected.has_salt)
+    if unlisted is not None:
+        tally.unlisted(collected.site, unlisted, advice(unlisted))
+    log_tally(tally)
+
+
+def answer_of(request: Request, collected: Collected, unlisted: str | None = None) -> func.HttpResponse:
+    """200 if at least one event was accepted; 400 if all failed, because a retry cannot help.
 
     Either way all are stored, the failed ones as failed events.
     """
-    headers = {**cors(request), "X-Collector-Path": "spill" if collected.delivery.spilled else "hub"}
+    headers = {**cors(request), **_path(collected)}
     if collected.set_cookie is not None:
         headers["Set-Cookie"] = collected.set_cookie
     if wants_verdicts(request):
         status = HTTPStatus.BAD_REQUEST if _all_failed(collected) else HTTPStatus.OK
-        return json_answer(_told(collected.verdicts), status, headers)
+        warning = {} if unlisted is None else {"warning": advice(unlisted)}
+        return json_answer({**_verdicts_body(collected.verdicts), **warning}, status, headers)
     if _all_failed(collected):
-        return json_answer(_told(collected.verdicts, each=False), HTTPStatus.BAD_REQUEST, headers)
-    answer = endpoint.respond(request, collected.verdicts)
+        return json_answer(_verdicts_body(collected.verdicts, each=False), HTTPStatus.BAD_REQUEST, headers)
+    answer = collected.respond(collected.verdicts)
     return func.HttpResponse(
         answer.body, status_code=answer.status, mimetype=answer.media_type, headers={**headers, **answer.headers}
     )
+
+
+def _path(collected: Collected) -> Mapping[str, str]:
+    """The header with the path of the events, hub or spill; none if there were no events."""
+    if collected.delivery.spilled:
+        return {"X-Collector-Path": "spill"}
+    return {"X-Collector-Path": "hub"} if collected.delivery.acknowledged else {}
 
 
 def _all_failed(collected: Collected) -> bool:
     return bool(collected.verdicts) and len(collected.failed) == len(collected.verdicts)
 
 
-def _told(verdicts: Sequence[Verdict], each: bool = True) -> Mapping[str, Any]:
-    """The verdicts as JSON. Where all failed, with `code` and `message` of the first: some clients need them."""
+def _verdicts_body(verdicts: Sequence[Verdict], each: bool = True) -> Mapping[str, Any]:
+    """The verdicts as JSON. If all failed, with `code` and `message` of the first, because some clients need them."""
     failed = [verdict for verdict in verdicts if verdict.status == "failed"]
     body: dict[str, Any] = {"status": "ok", "accepted": len(verdicts) - len(failed), "failed": len(failed)}
     if failed and len(failed) == len(verdicts):

@@ -1,4 +1,4 @@
-"""Files beside the code, packed where the browser unpacks them."""
+"""Static files of the package, compressed for browsers that accept it."""
 
 from __future__ import annotations
 
@@ -10,27 +10,37 @@ from pathlib import Path
 
 import azure.functions as func
 
+from functions._http import accepts_gzip, has_already
+
 STATIC = Path(__file__).parent / "static"
+# Nothing from other hosts, and nothing inline.
+POLICY = (
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    "connect-src 'self'",
+    "img-src 'self' data:",
+    "base-uri 'none'",
+)
 
 
 def static_file(
     req: func.HttpRequest, path: Path, mimetype: str, caching: str, headers: Mapping[str, str] | None = None
 ) -> func.HttpResponse:
-    """The file, or the one beside it whose name ends in `.gz`; 304 to who has it already."""
-    packed = "gzip" in req.headers.get("Accept-Encoding", "")
+    """The file, or its compressed copy with the ending `.gz`; 304 if the browser has it already."""
+    packed = accepts_gzip(req)
     body = read(path.with_name(f"{path.name}.gz") if packed else path)
-    told = {
+    sent = {
         "Cache-Control": caching,
         "ETag": f'"{sha256(body).hexdigest()[:16]}"',
         "Vary": "Accept-Encoding",
-        "X-Content-Type-Options": "nosniff",
         **(headers or {}),
     }
-    if told["ETag"] in req.headers.get("If-None-Match", ""):
-        return func.HttpResponse(status_code=HTTPStatus.NOT_MODIFIED, headers=told)
+    if has_already(req, sent["ETag"]):
+        return func.HttpResponse(status_code=HTTPStatus.NOT_MODIFIED, headers=sent)
     if packed:
-        told["Content-Encoding"] = "gzip"
-    return func.HttpResponse(body, mimetype=mimetype, headers=told)
+        sent["Content-Encoding"] = "gzip"
+    return func.HttpResponse(body, mimetype=mimetype, headers=sent)
 
 
 @lru_cache(maxsize=32)

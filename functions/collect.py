@@ -1,8 +1,6 @@
-"""`collect`: where trackers send events, a function for every endpoint of every dialect."""
+"""`collect`: the endpoints for trackers, one function for every endpoint of every dialect."""
 
 from __future__ import annotations
-
-from collections.abc import Awaitable, Callable
 
 import azure.functions as func
 
@@ -10,15 +8,18 @@ from clickstream.collecting.dialect import Dialect, Endpoint, Page
 from clickstream.collecting.dialects import DIALECTS
 from clickstream.collecting.request import Request
 from clickstream.errors import ClickstreamError
-from functions._collecting import answer_of, cors, preflight, refusal
-from functions._services import now, services
+from clickstream.services import now, services
+from functions._collecting import answer_of, cors, count, preflight, refusal
+from functions._http import Handler, answers_problems
 
 bp = func.Blueprint()
-Handler = Callable[[func.HttpRequest], Awaitable[func.HttpResponse]]
+# Chromium never ends a request whose answer is `no-store` if its body is not read, and no tracker reads it: the timing
+# is never reported, and trackers that wait for it stop sending. Dialects set Cache-Control where an answer needs it.
+NO_CACHING = None
 
 
 def parse_request(req: func.HttpRequest) -> Request:
-    """The host's request in the core's terms."""
+    """The host's request as the core's `Request`."""
     return Request(
         headers={name.lower(): value for name, value in req.headers.items()},
         parameters=dict(req.params),
@@ -38,11 +39,13 @@ def collecting(dialect: Dialect, endpoint: Endpoint) -> Handler:
             if request.method == "OPTIONS":
                 return await preflight(request, endpoint.methods, services().sites)
             collected = await services().collector.collect(request, dialect, endpoint)
+            unlisted = services().preflights.unlisted_origin(collected.site, request.headers)
         except ClickstreamError as error:
             return refusal(request, error, endpoint)
-        return answer_of(request, endpoint, collected)
+        count(collected, unlisted)
+        return answer_of(request, collected, unlisted)
 
-    return collect
+    return answers_problems(caching=NO_CACHING)(collect)
 
 
 def serving(page: Page) -> Handler:
@@ -59,12 +62,12 @@ def serving(page: Page) -> Handler:
         headers = {**cors(request), **answer.headers}
         return func.HttpResponse(answer.body, status_code=answer.status, mimetype=answer.media_type, headers=headers)
 
-    return serve
+    return answers_problems(caching=NO_CACHING)(serve)
 
 
 def register(function: str, route: str, methods: tuple[str, ...], handler: Handler) -> None:
     """Add one function to the blueprint."""
-    # The platform's own names of methods are an enumeration; HEAD and OPTIONS reach the app only when they are named.
+    # The platform passes HEAD and OPTIONS to the app only if they are listed.
     trigger = bp.route(route, methods=[*methods, "OPTIONS"], auth_level=func.AuthLevel.ANONYMOUS)
     bp.function_name(function)(trigger(handler))
 

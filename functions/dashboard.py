@@ -1,4 +1,4 @@
-"""The dashboard: its page, the page of a share link, their assets, and what a read key opens."""
+"""The dashboard: its page, the page of share links, their assets, and the sites that a read key opens."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 import azure.functions as func
 
 from clickstream.errors import NotFound
-from functions._http import answers_problems, bearer_key, json_answer
-from functions._services import services
-from functions._static import STATIC, static_file
+from clickstream.services import services
+from clickstream.sites.document import KeyKind
+from functions._access import tried
+from functions._http import answers_problems, json_answer
+from functions._static import POLICY, STATIC, static_file
 
 if TYPE_CHECKING:
     from clickstream.sites.directory import Access
@@ -20,27 +22,18 @@ bp = func.Blueprint()
 FOLDER = STATIC / "dashboard"
 ASSET = re.compile(r"dashboard-[A-Z0-9]+\.(?P<kind>js|css)")
 MEDIA_TYPES = {"js": "text/javascript", "css": "text/css"}
-# The name of an asset changes with its content, the page's never.
+# An asset's name changes with its content; the page's name never does.
 ASSET_CACHING = "public, max-age=31536000, immutable"
 PAGE_CACHING = "no-cache"
-# Nothing of another host, nothing inline, and no text is ever taken for markup.
-POLICY = (
-    "default-src 'none'",
-    "script-src 'self'",
-    "style-src 'self'",
-    "connect-src 'self'",
-    "img-src 'self' data:",
-    "base-uri 'none'",
-    "form-action 'none'",
-    "require-trusted-types-for 'script'",
-    "trusted-types 'none'",
-)
+# No text is parsed as markup.
+PAGE_POLICY = (*POLICY, "form-action 'none'", "require-trusted-types-for 'script'", "trusted-types 'none'")
 
 
 @bp.function_name("dashboard")
 @bp.route("dashboard", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+@answers_problems()
 async def dashboard(req: func.HttpRequest) -> func.HttpResponse:
-    """The page; it asks for a read key itself."""
+    """The page, which asks the user for a read key."""
     return _page(req, ())
 
 
@@ -48,7 +41,7 @@ async def dashboard(req: func.HttpRequest) -> func.HttpResponse:
 @bp.route("share/{site}", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 @answers_problems()
 async def share(req: func.HttpRequest) -> func.HttpResponse:
-    """The same page for a link whose fragment is a key, which pages of the site's `embed_origins` may frame."""
+    """The same page for share links, whose fragment is a key. Pages of the site's `embed_origins` may frame it."""
     return _page(req, await services().sites.framed_by(req.route_params["site"]))
 
 
@@ -57,39 +50,53 @@ async def share(req: func.HttpRequest) -> func.HttpResponse:
 @answers_problems()
 async def dashboard_asset(req: func.HttpRequest) -> func.HttpResponse:
     """A script or a style sheet of the page."""
-    found = ASSET.fullmatch(req.route_params["file"])
-    if found is None or not (path := FOLDER / found[0]).is_file():
+    asset = ASSET.fullmatch(req.route_params["file"])
+    if asset is None or not (path := FOLDER / asset[0]).is_file():
         raise NotFound("the dashboard has no such file")
-    return static_file(req, path, MEDIA_TYPES[found["kind"]], ASSET_CACHING)
+    return static_file(req, path, MEDIA_TYPES[asset["kind"]], ASSET_CACHING)
 
 
 @bp.function_name("sites")
 @bp.route("api/sites", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 @answers_problems()
 async def sites(req: func.HttpRequest) -> func.HttpResponse:
-    """The sites that a read key opens, and what is defined in each to ask by."""
-    opened = await services().sites.opened(bearer_key(req))
-    return json_answer({"sites": [_described(access) for access in opened]}, headers={"Cache-Control": "no-store"})
+    """The sites that a read key opens, each with its goals, funnels and segments."""
+    opened = await tried(req, services().sites.opened)
+    return json_answer({"sites": [_described(access) for access in opened]})
 
 
 def _described(access: Access) -> dict[str, Any]:
-    site = access.site
-    return {
+    from clickstream.querying.goals import scope_of
+
+    site, scope = access.site, scope_of(access)
+    sharing = scope.sharing
+    described: dict[str, Any] = {
         "site": site.site,
         "key_kind": access.kind,
         "time_zone": site.time_zone,
-        "goals": [{"name": goal.name, "revenue": goal.revenue} for goal in site.goals],
-        "funnels": [funnel.name for funnel in site.funnels],
-        "segments": [segment.name for segment in site.segments],
+        "goals": [
+            {"name": goal.name, "revenue": goal.revenue if sharing is None or sharing.revenue else None}
+            for goal in scope.goals.values()
+        ],
+        "funnels": list(scope.funnels),
+        "segments": list(scope.segments),
     }
+    if access.kind is KeyKind.READ:
+        described["setup"] = {
+            "public_keys": [key.key for key in site.keys if key.kind is KeyKind.PUBLIC and not key.is_digest],
+            "origins": site.origins,
+            "unknown_consent": site.privacy.unknown_consent,
+        }
+    if sharing is not None:
+        described |= {"smallest_group": sharing.smallest_group, "shared_properties": sorted(sharing.properties)}
+    return described
 
 
 def _page(req: func.HttpRequest, embed_origins: Iterable[str]) -> func.HttpResponse:
     ancestors = " ".join(embed_origins) or "'none'"
     headers = {
-        "Content-Security-Policy": "; ".join((*POLICY, f"frame-ancestors {ancestors}")),
+        "Content-Security-Policy": "; ".join((*PAGE_POLICY, f"frame-ancestors {ancestors}")),
         "Cross-Origin-Opener-Policy": "same-origin",
         "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
-        "Referrer-Policy": "no-referrer",
     }
     return static_file(req, FOLDER / "page.html", "text/html", PAGE_CACHING, headers)

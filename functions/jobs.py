@@ -1,18 +1,23 @@
-"""Jobs that change what is stored, for who holds an admin key of the site."""
+"""Jobs on stored data, for an admin key of the site: replay, erasure, export of a person, edits of identities."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
 
 import azure.functions as func
 
+from clickstream.services import services
 from functions._access import authorized
 from functions._http import answers_problems, json_answer
-from functions._services import services
+from functions._tally_log import log_tally
 
 bp = func.Blueprint()
+Result = TypeVar("Result")
 
-# Held in memory at once, with what it is made of.
+# The export and its source rows are in memory at once.
 MAX_EXPORT_BYTES = 33_554_432
 
 
@@ -20,31 +25,59 @@ MAX_EXPORT_BYTES = 33_554_432
 @bp.route("api/replay", methods=["POST"], auth_level=func.AuthLevel.ANONYMOUS)
 @answers_problems()
 async def replay(req: func.HttpRequest) -> func.HttpResponse:
-    """Failed events, judged again by the rules now in force."""
+    """Replay failed events by the rules now in force."""
     from clickstream.replaying.request import parse_replay
 
     request, site = await authorized(req, parse_replay, services().sites.admin)
-    return json_answer(await services().replayer.replay(request, site))
+    answer = await services().replayer.replay(request, site)
+    log_tally()  # the messages that the hub refused
+    return json_answer(answer)
 
 
 @bp.function_name("erase")
 @bp.route("api/erase", methods=["POST"], auth_level=func.AuthLevel.ANONYMOUS)
 @answers_problems()
 async def erase(req: func.HttpRequest) -> func.HttpResponse:
-    """A person's events removed from every copy; the receipt."""
+    """Remove a person's events from every copy. Answers with the receipt."""
     from clickstream.erasing.request import parse_erasure
 
     request, _ = await authorized(req, parse_erasure, services().sites.admin)
-    return json_answer(await asyncio.to_thread(services().eraser.erase, request))
+    return json_answer(await _in_thread(partial(services().eraser.erase, request)))
 
 
 @bp.function_name("export_person")
 @bp.route("api/export-person", methods=["POST"], auth_level=func.AuthLevel.ANONYMOUS)
 @answers_problems()
 async def export_person(req: func.HttpRequest) -> func.HttpResponse:
-    """Everything that is stored about a person."""
+    """Export everything that is stored about a person."""
     from clickstream.erasing.request import parse_export
 
     request, _ = await authorized(req, parse_export, services().sites.admin)
-    lines = await asyncio.to_thread(services().exporter.document, request, MAX_EXPORT_BYTES)
+    lines = await _in_thread(partial(services().exporter.document, request, MAX_EXPORT_BYTES))
     return func.HttpResponse(lines, mimetype="application/x-ndjson")
+
+
+@bp.function_name("edit_identities")
+@bp.route("api/identities", methods=["POST"], auth_level=func.AuthLevel.ANONYMOUS)
+@answers_problems()
+async def edit_identities(req: func.HttpRequest) -> func.HttpResponse:
+    """Record which ids are one person, or say what that would change."""
+    from clickstream.deriving.edit_request import parse_edit
+
+    request, _ = await authorized(req, parse_edit, services().sites.admin)
+    return json_answer(await _in_thread(partial(services().editor.edit, request)))
+
+
+@bp.function_name("identity_edits")
+@bp.route("api/identities/edits", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+@answers_problems()
+async def identity_edits(req: func.HttpRequest) -> func.HttpResponse:
+    """The log of a site's edits."""
+    from clickstream.deriving.edit_request import parse_edits
+
+    request, _ = await authorized(req, lambda _: parse_edits(req.params), services().sites.admin)
+    return json_answer({"edits": await _in_thread(partial(services().editor.lines, request.site_id))})
+
+
+async def _in_thread(work: Callable[[], Result]) -> Result:
+    return await asyncio.get_running_loop().run_in_executor(services().job_threads, work)

@@ -1,31 +1,30 @@
-"""`maintain`: small files merged, rows past their site's limit deleted, what nobody needs any more removed."""
+"""`maintain`: merges small files, deletes rows past their site's retention, and removes unreferenced files."""
 
 from __future__ import annotations
 
-import asyncio
-import json
 import logging
-import os
 from dataclasses import asdict
 from datetime import timedelta
 
 import azure.functions as func
 
+from clickstream.lines import MAINTAINED
+from clickstream.services import services
 from clickstream.settings import DEFAULT_MAINTAIN_SCHEDULE
-from functions._services import now, services
+from functions._threads import run_until, schedule
 
 bp = func.Blueprint()
 log = logging.getLogger(__name__)
 
-# A consumption plan ends a run after ten minutes; what is left then is the next run's.
+# A consumption plan ends a run after ten minutes; the next run continues.
 RUN_FOR = timedelta(minutes=7)
-# A binding knows no defaults: the host refuses a function with a name that is not set.
-SCHEDULE = "%MAINTAIN_SCHEDULE%" if os.environ.get("MAINTAIN_SCHEDULE") else DEFAULT_MAINTAIN_SCHEDULE
+SCHEDULE = schedule("MAINTAIN_SCHEDULE", DEFAULT_MAINTAIN_SCHEDULE)
 
 
 @bp.function_name("maintain")
-@bp.timer_trigger("timer", SCHEDULE, run_on_startup=False, use_monitor=False)
-async def maintain(timer: func.TimerRequest) -> None:
-    """Do what is due, in a thread: the loop stays free for requests."""
-    report = await asyncio.to_thread(services().maintainer.run, now() + RUN_FOR)
-    log.info("maintained: %s", json.dumps(asdict(report)))
+@bp.timer_trigger("timer", SCHEDULE, run_on_startup=False)
+async def maintain(timer: func.TimerRequest, context: func.Context) -> None:
+    """Do the maintenance that is due."""
+    shared = services()
+    report = await run_until(context, shared.maintenance_thread, shared.maintainer.run, RUN_FOR)
+    log.info(MAINTAINED.text(asdict(report)))
