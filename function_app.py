@@ -1,11 +1,12 @@
-"""The function app: every blueprint, registered. No logic here."""
+"""The function app: the blueprints of its role, registered. No logic here."""
+
+import os
+from importlib import import_module
 
 import azure.functions as func
 
-from functions import collect, compact, dashboard, health, jobs, maintain, query, reports, salts, site
+from functions._roles import modules
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
-for blueprint in (
-    collect.bp, compact.bp, dashboard.bp, health.bp, jobs.bp, maintain.bp, query.bp, reports.bp, salts.bp, site.bp
-):  # fmt: skip
-    app.register_functions(blueprint)
+for name in modules(os.environ.get("ROLE", "").strip()):
+    app.register_functions(import_module(f"functions.{name}").bp)

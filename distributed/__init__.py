@@ -1,4 +1,4 @@
-"""The hand-over to a distributed engine, through Spark Connect: a backlog too big for one instance, and reports.
+"""Hands work to a distributed engine through Spark Connect: a backlog too big for one instance, and reports.
 
 Never deployed with the functions. See docs/distributed.md.
 """

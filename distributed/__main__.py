@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from clickstream.errors import ClickstreamError, InvalidRequest
-from clickstream.lake.storage import StorageAccount
 from clickstream.querying.request import parse_query
 from clickstream.settings import Settings
+from clickstream.storage.account import StorageAccount
 from clickstream.terminal import leave
 from distributed.backlog import Backlog
 from distributed.reports import answer
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def engine() -> Iterator[SparkSession]:
-    """A session on the engine that SPARK_REMOTE names. Raise InvalidRequest where it names none."""
+    """A session on the engine at SPARK_REMOTE. Raise InvalidRequest if it is not set."""
     from pyspark.sql import SparkSession
 
     remote = os.environ.get("SPARK_REMOTE")
@@ -40,7 +40,7 @@ def engine() -> Iterator[SparkSession]:
 
 
 def compact(settings: Settings, arguments: argparse.Namespace) -> None:
-    """Take in all that waits, and print what was done."""
+    """Compact all waiting captured files, and print the counts."""
     account = StorageAccount.from_connection(settings.lake)
     backlog = Backlog(account, settings, lambda: datetime.now(UTC), lambda line: print(line, file=sys.stderr))
     with engine() as spark:
@@ -53,21 +53,21 @@ def report(settings: Settings, arguments: argparse.Namespace) -> None:
     """Print the answer to one query."""
     request = parse_query(arguments.query.encode())
     with engine() as spark:
-        found = answer(spark, settings.lake_container, request, arguments.time_zone, datetime.now(UTC))
-    print(json.dumps(found, indent=None if arguments.compact else 2))
+        document = answer(spark, settings.lake_container, request, arguments.time_zone, datetime.now(UTC))
+    print(json.dumps(document, indent=None if arguments.compact else 2))
 
 
 def main() -> int:
     """Returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m distributed", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    compacting = commands.add_parser("compact", help="take a backlog of captured files into the tables")
-    compacting.add_argument("--commit-gb", type=int, default=100, help="captured gigabytes in one commit, about")
-    compacting.add_argument("--task-mb", type=int, default=128, help="captured megabytes in one task, about")
+    compacting = commands.add_parser("compact", help="compact a backlog of captured files into the tables")
+    compacting.add_argument("--commit-gb", type=int, default=100, help="captured gigabytes per commit, approximately")
+    compacting.add_argument("--task-mb", type=int, default=128, help="captured megabytes per task, approximately")
     reporting = commands.add_parser("report", help="answer a query in the form of POST /api/query")
     reporting.add_argument("query")
-    reporting.add_argument("--time-zone", default="UTC", help="the site's")
-    reporting.add_argument("--compact", action="store_true", help="on one line")
+    reporting.add_argument("--time-zone", default="UTC", help="the site's time zone")
+    reporting.add_argument("--compact", action="store_true", help="print the answer on one line")
     arguments = parser.parse_args()
     try:
         {"compact": compact, "report": report}[arguments.command](Settings.from_env(os.environ), arguments)

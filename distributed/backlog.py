@@ -1,8 +1,8 @@
-"""A backlog of captured files too big for one instance: planned and committed here, worked off by the engine.
+"""Compacts a backlog of captured files too big for one instance: planned and committed here, processed by the engine.
 
-The engine's workers read the files, drop copies and write the table's files; none of these is part of the table before
-one commit names all of them, beside the watermarks of the captured files that they were made of. So a crash at any
-moment leaves what a compactor's crash leaves (see `clickstream.compacting.compactor`).
+The engine's workers read the files, drop copies and write the table's files. None of these is part of the table before
+one commit adds all of them, together with the watermarks of the captured files. So a crash at any moment leaves the
+same state as a compactor's crash (see `clickstream.compacting.compactor`).
 """
 
 from __future__ import annotations
@@ -10,24 +10,26 @@ from __future__ import annotations
 import json
 import math
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
-from clickstream.compacting.chunk import Gap
-from clickstream.compacting.compactor import read_watermark, versions
-from clickstream.compacting.counting import HourCounts
-from clickstream.compacting.files import CaptureFile, HubPartition, Watermark, plan, prefixes_to_list
+from deltalake.transaction import AddAction
+
+from clickstream.capture.chunk import FileNumbers, gaps
+from clickstream.capture.names import CaptureFile, HubPartition, Watermark, plan, prefixes_to_list
+from clickstream.capture.store import CaptureFiles
+from clickstream.compacting.ledger import Ledger
 from clickstream.compacting.report import Counts
-from clickstream.lake.capture_files import CaptureFiles
-from clickstream.lake.delta import EVENTS_TABLE, FAILED_TABLE, TableSpec
-from clickstream.lake.pipeline_hours import HOURS, added_up, hours_to_json
-from clickstream.lake.prepared import PreparedTable
-from clickstream.lake.storage import StorageAccount
-from clickstream.pipeline_hour import PipelineHour
+from clickstream.model.pipeline_hour import hours_from_json, hours_to_json
 from clickstream.settings import Settings
-from distributed.stages import TOLD, Job, ddl, keeping, kept_schema, read_schema, reading, writing
+from clickstream.storage.account import StorageAccount
+from clickstream.table.delta import Table
+from clickstream.table.pipeline_hours import added_up
+from clickstream.table.specs import EVENTS_TABLE, FAILED_TABLE, TableSpec
+from clickstream.table.watermarks import read_watermark, versions
+from distributed.stages import SUMMARY, Job, ddl, keeping, kept_schema, read_schema, reading, writing
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -41,23 +43,23 @@ NAMES = (
     "salt_container",
     "lake_container",
 )
-# Captured bytes whose rows one worker holds and sorts at once; as a file they are a tenth of it.
+# Captured bytes whose rows one worker holds and sorts at once; the file written has about a tenth of them.
 BYTES_PER_FILE = 1_000_000_000
 
 
-# Of what stages tell, what is counted.
+# The members of the stages' summaries that are added to the report.
 COUNTED = ("captured", "rows", "failed", "duplicates", "erased", "unsearched", "quarantined")
 
 
 @dataclass(slots=True)
 class Report(Counts):
-    """What was handed over and came back."""
+    """The counts of all commits of one run."""
 
     commits: int = 0
 
 
 class Backlog:
-    """Plans, hands over, commits. `say` is told of each step."""
+    """Plans tasks, runs them on the engine, and commits the result. `say` gets a line for each step."""
 
     def __init__(
         self, account: StorageAccount, settings: Settings, now: Callable[[], datetime], say: Callable[[str], None]
@@ -66,15 +68,13 @@ class Backlog:
         self._settings = settings
         self._now = now
         self._say = say
-        self._files = CaptureFiles(
-            account.container(settings.capture_container), account.container(settings.lake_container)
-        )
+        self._files = CaptureFiles(account.container(settings.capture_container))
 
     def run(self, spark: SparkSession, commit_bytes: int, task_bytes: int) -> Report:
-        """Take in all captured files of events that wait, about `commit_bytes` with each commit.
+        """Compact all waiting captured files of events, about `commit_bytes` per commit.
 
-        Raise Conflict when a compactor committed meanwhile (nothing of the last commit is in the table then),
-        Unavailable, and what the engine raises. What was committed before stays.
+        Raise Conflict if a compactor committed meanwhile (then the last commit added nothing), Unavailable, and the
+        engine's errors. Earlier commits stay.
         """
         report = Report()
         spark.conf.set("spark.sql.session.timeZone", "UTC")
@@ -88,8 +88,8 @@ class Backlog:
                 return report
             self._hand_over(spark, table, tasks, marks, report)
 
-    def _open(self, spec: TableSpec) -> PreparedTable:
-        return PreparedTable.open_or_create(spec, self._account, self._settings.lake_container)
+    def _open(self, spec: TableSpec) -> Table:
+        return Table.open_or_create(spec, self._account, self._settings.lake_container)
 
     def _plan(
         self, marks: Mapping[HubPartition, Watermark], commit_bytes: int, task_bytes: int
@@ -112,7 +112,7 @@ class Backlog:
     def _hand_over(
         self,
         spark: SparkSession,
-        table: PreparedTable,
+        table: Table,
         tasks: Sequence[Sequence[CaptureFile]],
         marks: Mapping[HubPartition, Watermark],
         report: Report,
@@ -126,44 +126,53 @@ class Backlog:
             {name.upper(): getattr(self._settings, name) for name in NAMES},
             tasks,
             frozenset(file.path for file in files if failed_marks[file.source].covers(file)),
+            dict(marks),
             _files_of_day(files),
         )
-        told = _run(spark, job)
-        numbers = {path: each for one in told for path, each in one.get("numbers", {}).items()}
-        gaps = _gaps(files, numbers, marks)
-        own = HourCounts(self._settings.event_hub_name)
-        own.add_gaps(gaps, files[0].started_at)
-        hours = [PipelineHour(**{**row, "hour": _moment(row["hour"])}) for one in told for row in one.get(HOURS, ())]
-        failed_files = [file for one in told for file in one.get("failed_files", ())]
+        summaries = _run(spark, job)
+        numbers = {
+            path: FileNumbers(**numbers_of_file)
+            for summary in summaries
+            for path, numbers_of_file in summary.get("numbers", {}).items()
+        }
+        ledger = Ledger(self._settings.event_hub_name)
+        ledger.add_files(files)
+        ledger.add_gaps(gaps(files, numbers, marks), files[0].started_at)
+        hours = [hour for summary in summaries for hour in hours_from_json(summary)]
+        failed_files = [file for summary in summaries for file in summary.get("failed_files", ())]
         if failed_files:
-            failed_table.commit(failed_files, versions(_reached(files, numbers, failed_marks)), {})
-        table.commit(
-            [file for one in told for file in one.get("files", ())],
+            failed_table.commit_batch(_added(failed_files), versions(_reached(files, numbers, failed_marks)), {})
+        table.commit_batch(
+            _added(file for summary in summaries for file in summary.get("files", ())),
             versions(_reached(files, numbers, marks)),
-            hours_to_json(added_up([*hours, *own.hours()])),
+            hours_to_json(added_up([*hours, *ledger.hours()])),
         )
-        for one in told:
-            report.add(Counts(**{name: one[name] for name in COUNTED if name in one}))
-        report.add(Counts(files=len(files), bytes=size, gaps=list(gaps)))
+        for summary in summaries:
+            report.add(Counts(**{name: summary[name] for name in COUNTED if name in summary}))
+        report.add(ledger.counts())
         report.commits += 1
         self._say(f"committed: {report.captured} events captured, {report.rows} rows in all")
 
 
 def _run(spark: SparkSession, job: Job) -> Sequence[Mapping[str, Any]]:
-    """All that the stages tell."""
-    found = (
+    """Run the stages on the engine, and return all their summaries."""
+    summaries = (
         spark.range(0, len(job.tasks), 1, len(job.tasks))
         .mapInArrow(reading(job), ddl(read_schema()))
         .repartition(len(job.tasks), "event_id")
         .mapInArrow(keeping(job), ddl(kept_schema()))
         .repartition(sum(job.files_of_day.values()), "part")
-        .mapInArrow(writing(job), ddl(TOLD))
+        .mapInArrow(writing(job), ddl(SUMMARY))
     )
-    return [json.loads(row.told) for row in found.collect()]
+    return [json.loads(row.summary) for row in summaries.collect()]
+
+
+def _added(files: Iterable[Mapping[str, Any]]) -> Sequence[AddAction]:
+    return [AddAction(**file) for file in files]
 
 
 def _files_of_day(files: Sequence[CaptureFile]) -> Mapping[date, int]:
-    """How many files the rows of a day become: about as many events occurred on a day as were captured."""
+    """The number of files for the rows of each day, assuming that events occurred on the day of their capture."""
     sizes: defaultdict[date, int] = defaultdict(int)
     for file in files:
         sizes[file.started_at.date()] += file.size_bytes
@@ -171,36 +180,14 @@ def _files_of_day(files: Sequence[CaptureFile]) -> Mapping[date, int]:
 
 
 def _reached(
-    files: Sequence[CaptureFile], numbers: Mapping[str, Any], before: Mapping[HubPartition, Watermark]
+    files: Sequence[CaptureFile], numbers: Mapping[str, FileNumbers], before: Mapping[HubPartition, Watermark]
 ) -> Mapping[HubPartition, Watermark]:
-    """Where each partition stands once these files, in order, are committed: never before where it stood."""
+    """The watermark of each partition after committing these files in order; it never moves back."""
     after = {file.source: before[file.source] for file in files}
     for file in files:
         if after[file.source].covers(file):
             continue
-        told = numbers.get(file.path)
-        reached = after[file.source].sequence_number if told is None else told["last"]
+        own = numbers.get(file.path)
+        reached = after[file.source].sequence_number if own is None else own.last
         after[file.source] = Watermark(file.started_at, reached)
     return after
-
-
-def _gaps(
-    files: Sequence[CaptureFile], numbers: Mapping[str, Any], before: Mapping[HubPartition, Watermark]
-) -> Sequence[Gap]:
-    """Holes in the sequence numbers. Numbers that start over are no hole: the hub was made anew."""
-    last = {source: mark.sequence_number for source, mark in before.items() if mark.file_started_at is not None}
-    found: list[Gap] = []
-    for file in files:
-        told = numbers.get(file.path)
-        if told is None:
-            continue
-        previous = last.get(file.source, told["first"])
-        if told["first"] > previous + 1:
-            found.append(Gap(file.source, previous, told["first"]))
-        found += [Gap(file.source, after, before_) for after, before_ in told["holes"]]
-        last[file.source] = told["last"]
-    return found
-
-
-def _moment(text: str) -> datetime:
-    return datetime.fromisoformat(text).astimezone(UTC)

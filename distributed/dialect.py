@@ -1,4 +1,4 @@
-"""SQL of the reports, which is DuckDB's, in the dialect of Spark."""
+"""Translates the SQL of reports from DuckDB's dialect to Spark's."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from sqlglot import exp, parse_one
 
 Value = str | int
-# Functions of DuckDB and of Spark that are alike but for their names.
+# Functions of DuckDB and Spark that differ only in their names.
 NAMES = {"row": "struct", "epoch_us": "unix_micros", "hash": "xxhash64"}
 
 
 def to_spark(sql: str, parameters: Mapping[str, Value]) -> str:
-    """The statement for a session whose time zone is UTC, with the parameters' values in place of their `$names`.
+    """The statement for a session whose time zone is UTC, with the parameters' values instead of their `$names`.
 
-    Raise sqlglot.errors.ParseError for what is no SQL, KeyError for a name without a value.
+    Raise sqlglot.errors.ParseError for invalid SQL, KeyError for a name without a value.
     """
 
     def bound(node: exp.Expr) -> exp.Expr:
@@ -26,21 +26,25 @@ def to_spark(sql: str, parameters: Mapping[str, Value]) -> str:
             return exp.paren(exp.paren(sunday_is_1 + 5) % 7 + 1)
         return node
 
-    def spoken(node: exp.Expr) -> exp.Expr:
+    def translated(node: exp.Expr) -> exp.Expr:
+        # `transform` does not visit the replacement of a node, so translate the node's arguments first.
         if isinstance(node, exp.Anonymous) and node.name.lower() == "timezone":
-            zone, moment = node.expressions
+            zone, moment = (expression.transform(translated) for expression in node.expressions)
             return exp.Anonymous(this="from_utc_timestamp", expressions=[moment, zone])
         if isinstance(node, exp.Anonymous) and node.name.lower() in NAMES:
-            return exp.Anonymous(this=NAMES[node.name.lower()], expressions=node.expressions)
+            return exp.Anonymous(
+                this=NAMES[node.name.lower()],
+                expressions=[expression.transform(translated) for expression in node.expressions],
+            )
         if isinstance(node, exp.CTE):
             node.set("materialized", None)
         return node
 
-    tree = parse_one(sql, read="duckdb").transform(bound).transform(from_monday).transform(spoken)
+    tree = parse_one(sql, read="duckdb").transform(bound).transform(from_monday).transform(translated)
     for select in tree.find_all(exp.Select):
         group = select.args.get("group")
         if group is not None and group.args.get("all"):
-            # Sail takes `ALL` for a column's name.
+            # Sail parses `ALL` as a column's name.
             keys = [n for n, column in enumerate(select.expressions, 1) if column.find(exp.AggFunc) is None]
             select.set("group", exp.Group(expressions=[exp.convert(n) for n in keys]))
     return tree.sql("spark", pretty=True)

@@ -1,4 +1,4 @@
-"""A report of `POST /api/query`, answered by the engine from the same table with the same SQL."""
+"""Answers a query of `POST /api/query` on the engine, from the same table with the same SQL."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from clickstream.errors import InvalidRequest
-from clickstream.lake.storage import table_uri
-from clickstream.querying.dimensions import Kind
+from clickstream.filters.dimensions import Kind
+from clickstream.querying.conditions import need_people, need_visits
+from clickstream.querying.metrics import Need
 from clickstream.querying.period import resolve
 from clickstream.querying.request import QueryRequest
 from clickstream.querying.scope import SiteScope
 from clickstream.querying.statement import compile_groups, compile_page
+from clickstream.storage.account import table_uri
 from distributed.dialect import to_spark
 
 if TYPE_CHECKING:
@@ -24,11 +26,17 @@ MAX_ROWS = 10_000
 def answer(
     spark: SparkSession, lake_container: str, request: QueryRequest, time_zone: str, now: datetime
 ) -> dict[str, Any]:
-    """`results` as the functions answer them, and the `sql` that the engine ran.
+    """`results` in the form of the functions' answer, and the `sql` that the engine ran.
 
-    Raise what the engine raises, and InvalidRequest for a period that is none, or `all` (name the days), for
-    comparisons, and for goals and segments, since no site's document is read.
+    Raise the engine's errors, and InvalidRequest for an invalid period or `all` (name the days), for comparisons, for
+    revenue, visits and people, whose SQL only DuckDB can run, and for goals and segments: no site's document is read.
     """
+    if any(Need.REVENUE in metric.needs for metric in request.metrics) or any(d.of_money for d in request.dimensions):
+        raise InvalidRequest("/metrics: revenue is answered by the functions alone")
+    if _looks_at_visits(request):
+        raise InvalidRequest("/metrics: visits are answered by the functions alone; ask for visitors or events")
+    if _looks_at_people(request):
+        raise InvalidRequest("/metrics: people are answered by the functions alone; ask for visitors")
     if request.include.comparisons is not None:
         raise InvalidRequest("/include/comparisons: ask for each period by itself")
     if request.date_range == "all":
@@ -60,8 +68,20 @@ def answer(
     }
 
 
+def _looks_at_visits(request: QueryRequest) -> bool:
+    of_metrics = any(metric.needs & {Need.VISIT, Need.VIEW, Need.HISTORY} for metric in request.metrics)
+    of_dimensions = any(dimension.of_visits for dimension in request.dimensions)
+    return of_metrics or of_dimensions or need_visits(request.filters, SiteScope(request.site_id, "UTC"))
+
+
+def _looks_at_people(request: QueryRequest) -> bool:
+    of_metrics = any(Need.PERSON in metric.needs for metric in request.metrics)
+    of_dimensions = any(dimension.of_people for dimension in request.dimensions)
+    return of_metrics or of_dimensions or need_people(request.filters, SiteScope(request.site_id, "UTC"))
+
+
 def _label(value: date | datetime, zone: ZoneInfo) -> str:
-    """A date as it is; a moment by the clock of the zone, with its offset."""
+    """A date in ISO form; a moment in ISO form in the zone, with its offset."""
     if not isinstance(value, datetime):
         return value.isoformat()
     moment = value if value.tzinfo else value.replace(tzinfo=UTC)

@@ -13,13 +13,26 @@ from hypothesis import HealthCheck, settings
 from local.azurite import Azurite
 from local.processes import free_port
 from local.stack import Stack
-from tests.e2e.journey import stack_settings
+from tests.e2e.journey import open_stack
+from tests.target import TARGET, Target
 
+ALONE = Path(__file__).parent / "e2e"
 # Machines are shared and slow at times; how long an example takes says nothing of what it shows.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")
 # Nor is a busy machine a hub or a spill that fails. Tests of those that do set the deadlines back.
 os.environ |= {"SEND_DEADLINE_MS": "10000", "SPILL_DEADLINE_MS": "10000"}
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name packed bodies alike: they hold the second of their packing, and all processes must collect one name."""
+    return f"{argname}-gzip" if isinstance(val, bytes) and val.startswith(b"\x1f\x8b") else None
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Refuse the mark `alone` outside the folder in which `make test` looks for it."""
+    if item.get_closest_marker("alone") and not item.path.is_relative_to(ALONE):
+        raise pytest.UsageError(f"{item.nodeid} is marked alone, which only tests in {ALONE} may be")
 
 
 @pytest.fixture(scope="session")
@@ -31,10 +44,22 @@ def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A whole running stack, shared by the tests of a session."""
-    with Stack(stack_settings(tmp_path_factory.mktemp("stack"))) as running:
+def pages_port() -> int:
+    """The port on which the browser's driver serves the tests' pages."""
+    return free_port()
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory, pages_port: int) -> Iterator[Stack]:
+    """A whole running stack, shared by the tests of a session; or the app that they are run against."""
+    with open_stack(tmp_path_factory.mktemp("stack"), pages_port) as running:
         yield running
+
+
+@pytest.fixture
+def target() -> Target | None:
+    """The app that the tests are run against; None where they have stacks of their own."""
+    return TARGET
 
 
 @pytest.fixture

@@ -10,6 +10,6 @@ from tests.browser.visiting import Visitors
 
 
 @pytest.fixture(scope="session")
-def visitors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Visitors]:
-    with Visitors(tmp_path_factory.mktemp("visitors") / "driver.log") as running:
+def visitors(tmp_path_factory: pytest.TempPathFactory, pages_port: int) -> Iterator[Visitors]:
+    with Visitors(tmp_path_factory.mktemp("visitors") / "driver.log", pages_port) as running:
         yield running

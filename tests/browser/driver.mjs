@@ -1,9 +1,10 @@
 // Makes visits in one headless Chromium, several at a time. Each line on stdin is one as JSON: a function of a file in
 // visits/, and the collector it is for. Each line on stdout is its outcome.
 import { createServer } from "node:http";
-import { DEVICE, launch, serveLines, within } from "../../local/browser/chromium.mjs";
+import { DEVICE, SHELL, launch, serveLines, within } from "../../local/browser/chromium.mjs";
 
-const VISIT_MS = 120_000;
+// Only a bound for visits that hang: on a busy machine an honest one may take minutes.
+const VISIT_MS = 900_000;
 // A page that was left sends its beacons afterwards.
 const AFTERWARDS_MS = 1000;
 // On a page: all that it told has been acknowledged, where it keeps what it tells on the device until then.
@@ -19,19 +20,23 @@ const server = createServer((request, response) => {
   const type = pathname.endsWith(".js") ? "text/javascript" : "text/html";
   response.writeHead(status, { "content-type": `${type}; charset=utf-8`, ...headers }).end(body);
 });
-await new Promise((listening) => server.listen(0, "127.0.0.1", listening));
+await new Promise((listening) => server.listen(Number(process.env.PAGES_PORT), "127.0.0.1", listening));
 const { port } = server.address();
 
 // Every name is this machine, so that a visit can have sites and subdomains, and nothing leaves it.
-const browser = await launch("MAP * 127.0.0.1", { ignoreDefaultArgs: ["--disable-back-forward-cache"] });
+const HOSTS = "MAP * 127.0.0.1";
+const browser = await launch(HOSTS, { ignoreDefaultArgs: ["--disable-back-forward-cache"] });
+let shell;
 
 /** What a visit works with. */
 class Surroundings {
   constructor(name, collector) {
     this.name = name;
     this.collector = collector;
+    this.browser = browser;
     this.contexts = [];
     this.errors = [];
+    this.acknowledged = new WeakMap();
     this.tag = "";
     // Whether pages have the tag; else they bring what they need themselves.
     this.served = true;
@@ -63,9 +68,14 @@ class Surroundings {
     return `http://${host}:${port}/${this.name}${path}`;
   }
 
+  /** Go on in the headless shell. */
+  async useShell() {
+    this.browser = await (shell ??= launch(HOSTS, SHELL));
+  }
+
   /** A profile of its own: nothing is left from another visit. */
   async context(options = {}) {
-    const context = await browser.newContext({ ...DEVICE, ...options });
+    const context = await this.browser.newContext({ ...DEVICE, ...options });
     this.contexts.push(context);
     return context;
   }
@@ -76,11 +86,28 @@ class Surroundings {
   }
 
   async tab(context, path, options) {
-    const page = await context.newPage();
-    page.on("pageerror", (error) => this.errors.push(String(error.stack ?? error)));
+    const page = await this.page(context);
     await page.goto(path.startsWith("http") ? path : this.url(path), options);
     await this.begun(page);
     return page;
+  }
+
+  /** An empty page whose errors are recorded and whose acknowledged events are counted. */
+  async page(context) {
+    const page = await context.newPage();
+    page.on("pageerror", (error) => this.errors.push(String(error.stack ?? error)));
+    this.acknowledged.set(page, 0);
+    page.on("response", (response) => {
+      if (!response.ok() || !response.url().includes("/api/events")) return;
+      const events = JSON.parse(response.request().postData() ?? "[]").length;
+      this.acknowledged.set(page, this.acknowledged.get(page) + events);
+    });
+    return page;
+  }
+
+  /** Wait until the collector has acknowledged `events` of this page; where nothing is kept on the device, no page knows. */
+  async delivered(page, events) {
+    while (this.acknowledged.get(page) < events) await new Promise((later) => setTimeout(later, 20));
   }
 
   /** Go on by address, as a click on a link of the page does. */
@@ -123,4 +150,5 @@ async function run({ id, visit, collector, given }) {
 }
 
 await serveLines(browser, run, { atOnce: true });
+await (await shell)?.close();
 server.close();

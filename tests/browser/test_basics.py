@@ -57,7 +57,6 @@ def test_a_visit_has_one_visitor_one_session_and_numbers_without_a_gap(visits: M
     assert len({row["anonymous_id"] for row in rows}) == len({row["session_id"] for row in rows}) == 1
     assert {row["session_index"] for row in rows} == {1}
     assert sorted(row["context"]["sequence"] for row in rows) == list(range(1, len(rows) + 1))
-    assert {row["context"]["new_visitor"] for row in rows} == {True}
     sources = [row["context"]["source"] for row in rows]
     assert all((source["utm_source"], source["gclid"]) == ("mail", "abc") for source in sources)
 

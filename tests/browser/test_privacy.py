@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import httpx
 import pytest
 
 from local.stack import Stack
 from tests.browser.visiting import Outcome, Visit, Visitors, add_rows
+from tests.e2e.journey import READ
 
 pytestmark = pytest.mark.e2e
-PRIVACY = ("asked", "denied", "withdrawn", "out", "gpc", "unheeded", "dnt")
+PRIVACY = ("asked", "denied", "withdrawn", "out", "gpc", "unheeded", "dnt", "agreed", "agreedAfterDenial", "wavering")
 IDENTITY = ("returning", "tabs", "subdomains", "linked")
 
 
@@ -38,6 +40,47 @@ def test_a_visit_goes_on_when_the_visitor_agrees(visits: Mapping[str, Outcome]) 
     assert (consent["utm_source"], consent["utm_campaign"], agreed["utm_source"]) == ("mail", "spring", None)
     assert following["context"]["source"] == {"utm_source": "mail", "utm_campaign": "spring"}
     assert [row["context"]["sequence"] for row in visit.rows if row["consent"] == "full"][:2] == [1, 2]
+
+
+@pytest.mark.parametrize(("name", "before"), [("agreed", "anonymous"), ("agreedAfterDenial", "denied")])
+def test_who_agrees_on_the_landing_page_says_which_view_was_theirs(
+    visits: Mapping[str, Outcome], name: str, before: str
+) -> None:
+    visit = visits[name]
+    assert visit.told == [["cs-consent"] if before == "denied" else [], ""]
+    landing, agreed, second = visit.told_rows()
+    assert visit.names() == ["page_view", "consent", "page_view"]
+    assert [row["consent"] for row in visit.told_rows()] == [before, "full", "full"]
+    assert (landing["session_id"], landing["session_index"]) == (None, None)
+    assert agreed["properties"] == {"page_view_id": landing["event_id"]}
+    assert agreed["previous_id"] not in (None, agreed["anonymous_id"])
+    # Of who denied nothing is stored by which a view could be found, but for the page's own.
+    assert landing["anonymous_id"] == (agreed["previous_id"] if before == "anonymous" else None)
+    assert (second["anonymous_id"], second["session_id"]) == (agreed["anonymous_id"], agreed["session_id"])
+    assert (second["session_index"], second["previous_id"]) == (1, None)
+
+
+@pytest.mark.parametrize("name", ["agreed", "agreedAfterDenial"])
+def test_who_agrees_on_the_landing_page_is_one_visitor_in_one_visit(
+    visits: Mapping[str, Outcome], client: httpx.Client, name: str
+) -> None:
+    asked = {
+        "site_id": "demo",
+        "metrics": ["visitors", "visits", "pageviews", "bounce_rate"],
+        "date_range": "all",
+        "filters": [["contains", "event:page", [f"{visits[name].prefix}/"]]],
+    }
+    answer = client.post("/api/query", json=asked, headers=READ)
+    assert [row["metrics"] for row in answer.json()["results"]] == [[1, 1, 2, 0]], answer.text
+
+
+def test_consent_that_is_taken_back_joins_no_visitors(visits: Mapping[str, Outcome]) -> None:
+    [view] = visits["wavering"].of("page_view")
+    # Both are of one moment.
+    first, second = sorted(visits["wavering"].of("consent"), key=lambda row: row["properties"]["page_view_id"] is None)
+    assert first["properties"] == {"page_view_id": view["event_id"]}
+    assert (second["properties"], second["previous_id"]) == ({"page_view_id": None}, None)
+    assert first["anonymous_id"] != second["anonymous_id"] and first["session_id"] != second["session_id"]
 
 
 @pytest.mark.parametrize(("name", "consent"), [("denied", "denied"), ("gpc", "anonymous"), ("dnt", "denied")])
@@ -79,7 +122,6 @@ def test_who_opted_out_is_not_measured_whatever_a_banner_says(visits: Mapping[st
 def test_a_later_visit_is_the_same_visitors_and_keeps_the_campaign(visits: Mapping[str, Outcome]) -> None:
     rows = visits["returning"].told_rows()
     assert [row["session_index"] for row in rows] == [1, 1, 2, 2]
-    assert [row["context"]["new_visitor"] for row in rows] == [True, True, False, False]
     assert len({row["anonymous_id"] for row in rows}) == 1 and len({row["session_id"] for row in rows}) == 2
     assert (rows[2]["utm_source"], rows[2]["referrer"]) == (None, None)
     assert {row["context"]["source"]["utm_source"] for row in rows} == {"mail"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import httpx
@@ -16,9 +17,11 @@ BUDGET_BYTES = 3072
 
 def test_the_script_that_is_deployed_is_what_its_source_builds(tmp_path: Path) -> None:
     subprocess.run(["node", "build.mjs", str(tmp_path)], cwd=ROOT / "tracker", check=True)
-    built = (tmp_path / "t.js").read_bytes()
-    assert (STATIC / "t.js").read_bytes() == built, "make tracker"
-    assert gzip.decompress((STATIC / "t.js.gz").read_bytes()) == built, "make tracker"
+    for name in ("t.js", "t.debug.js"):
+        built = (tmp_path / name).read_bytes()
+        assert (STATIC / name).read_bytes() == gzip.decompress((STATIC / f"{name}.gz").read_bytes()) == built, (
+            "make tracker"
+        )
 
 
 def test_it_is_small(capsys: pytest.CaptureFixture[str]) -> None:
@@ -33,6 +36,37 @@ def test_the_module_can_be_imported_where_there_is_no_page() -> None:
     code = "import('./dist/index.js').then(({ tracker }) => { tracker.track('rendered'); console.log('fine'); })"
     done = subprocess.run(["node", "-e", code], cwd=ROOT / "tracker", capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("fine\n", "")
+
+
+TYPED = """
+import { start, tracker, type Settings } from "clickstream-tracker";
+import type {} from "clickstream-tracker/window";
+const settings: Settings = { site: "key", consent: "denied" };
+start(settings);
+tracker.track("signup", { plan: "pro" });
+(window.clickstream = window.clickstream || []).push(["consent", "full"]);
+// @ts-expect-error there is no such level
+window.clickstream.push(["consent", "half"]);
+"""
+
+
+def test_the_package_is_installed_and_has_its_types(tmp_path: Path) -> None:
+    tracker = ROOT / "tracker"
+    packed = run(["npm", "pack", "--silent", "--pack-destination", str(tmp_path)], tracker).split()[-1]
+    (tmp_path / "package.json").write_text('{"private": true, "type": "module"}')
+    (tmp_path / "page.ts").write_text(TYPED)
+    run(["npm", "install", "--silent", "--offline", "--no-audit", "--no-fund", f"./{packed}"], tmp_path)
+    typescript = str(tracker / "node_modules" / ".bin" / "tsc")
+    options = ["--strict", "--noEmit", "--module", "esnext", "--moduleResolution", "bundler", "--target", "es2022"]
+    run([typescript, *options, "page.ts"], tmp_path)
+    code = "import { tracker } from 'clickstream-tracker'; console.log(typeof tracker.track)"
+    assert run(["node", "--input-type=module", "-e", code], tmp_path) == "function\n"
+
+
+def run(command: Sequence[str], folder: Path) -> str:
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 def test_its_types_hold() -> None:

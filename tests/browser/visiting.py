@@ -70,8 +70,8 @@ class Outcome:
 class Visitors:
     """One Chromium in which visits are made, several at a time."""
 
-    def __init__(self, log: Path) -> None:
-        self._driver = Driver(FOLDER / "driver.mjs", log)
+    def __init__(self, log: Path, pages_port: int = 0) -> None:
+        self._driver = Driver(FOLDER / "driver.mjs", log, pages_port)
 
     def __enter__(self) -> Self:
         return self
@@ -112,7 +112,7 @@ class Visitors:
 
 def add_rows(stack: Stack, outcomes: Mapping[str, Outcome]) -> None:
     """Give every outcome the rows of its pages."""
-    with httpx.Client(base_url=stack.base_url, timeout=60) as client:
+    with httpx.Client(base_url=stack.base_url, timeout=180) as client:
         found = landed(stack, client, "tracker = 't-1'", order="created_at, event_id")
     read = [
         {**row, "properties": json.loads(row["properties"]), "context": json.loads(row["context"])} for row in found

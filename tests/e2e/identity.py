@@ -87,7 +87,7 @@ class TokenService:
                 self.wfile.write(text)
 
             def log_message(self, *_: object) -> None:
-                """Nothing is said."""
+                """Log nothing."""
 
         return Handler
 

@@ -1,4 +1,4 @@
-"""What trackers send, with something planted in one field after the other that must never be stored; and the search."""
+"""Requests of trackers with a text planted in each field in turn that must never be stored, and the search for it."""
 
 from __future__ import annotations
 
@@ -14,16 +14,14 @@ from urllib.parse import parse_qsl
 import pyarrow.parquet as pq
 
 from clickstream.privacy.names import is_agent, is_version
-from tests.unit.collecting import test_ga4, test_jitsu, test_matomo, test_plausible, test_posthog, test_segment
-from tests.unit.collecting import test_snowplow as snowplow
-from tests.unit.collecting import test_umami as umami
+from tests.support.samples import ga4, jitsu, matomo, plausible, posthog, segment, snowplow, umami
 
 # What was planted, in every writing that comes out of decoding once; networks, which end in 0 or in ::, may stay.
 TRACES = re.compile(
     rb"198\.18\.\d{1,3}\.[1-9]\d{0,2}|2001:db8:cafe:[0-9a-f]+::1234|plant\.example|plant%2e|s0wn-?\w+", re.IGNORECASE
 )
 BASE64 = re.compile(rb"[A-Za-z0-9+/]{32,}")
-# A page's host is a server's name or address, and stays as the page told it.
+# A page's host is a server's name or address, and stays as the page sent it.
 HOSTS = frozenset({"hostname"})
 # Ids of events: one id twice would be one event.
 EVENT_IDS = frozenset({"event_id", "eid", "messageId", "uuid", "event_uuid"})
@@ -95,7 +93,7 @@ def plants(number: int, *, with_ipv4: bool = True) -> Iterator[str]:
 
 
 def leaves(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
-    """The paths of all that is neither object nor array."""
+    """The paths of all values except objects and arrays."""
     if isinstance(value, Mapping):
         for name, item in value.items():
             yield from leaves(item, (*path, name))
@@ -132,13 +130,12 @@ def _snowplow_body(value: Mapping[str, Any]) -> bytes:
 
 
 def letters() -> list[Letter]:
-    """What each dialect's clients send, with as many fields as they have."""
+    """Requests of each dialect's clients, with all their fields."""
     view = dict(parse_qsl(snowplow.BROWSER_GET))
     contexts = {"schema": snowplow.CONTEXTS, "data": [snowplow.SESSION, snowplow.PRODUCT]}
     order = {"schema": snowplow.UNSTRUCT, "data": snowplow.ORDER}
     structured = {"e": "se", "se_ca": "shop", "se_ac": "add", "se_la": "A1", "se_pr": "blue", "se_va": "9.5"}
     key = {"write_key": "demo"}
-    segment = "/v1/track"
     message = {"type": "track", "event": "Bought", "properties": {"sku": "A1"}, "messageId": "m", "userId": "ada"}
     return [
         Letter("POST", "/api/events", key, PLAIN),
@@ -148,22 +145,22 @@ def letters() -> list[Letter]:
         Letter("POST", "/com.snowplowanalytics.snowplow/tp2", {}, {**view, "cx": contexts}, _snowplow_body),
         Letter("POST", "/com.snowplowanalytics.snowplow/tp2", {}, {**view, "e": "ue", "ue_px": order}, _snowplow_body),
         Letter("POST", "/com.snowplowanalytics.snowplow/tp2", {}, {**view, **structured}, _snowplow_body),
-        Letter("POST", "/v1/page", key, test_segment.BROWSER_PAGE),
-        Letter("POST", "/v1/identify", key, test_segment.RUDDER_IDENTIFY),
-        Letter("POST", segment, key, message),
+        Letter("POST", "/v1/page", key, segment.BROWSER_PAGE),
+        Letter("POST", "/v1/identify", key, segment.RUDDER_IDENTIFY),
+        Letter("POST", "/v1/track", key, message),
         Letter("GET", "/pixel/v1/track", {"writeKey": "demo", "event": "Opened", "anonymousId": "a", "messageId": "m"}),
-        Letter("POST", "/api/s/page", key, test_jitsu.PAGE),
-        Letter("POST", "/e/", key, test_posthog.PAGEVIEW),
-        Letter("POST", "/e/", key, test_posthog.PAGEVIEW, lambda value: b64encode(json.dumps(value).encode())),
-        Letter("POST", "/mp/collect", {"api_secret": "demo-server", "measurement_id": "G-1"}, test_ga4.REQUEST),
-        Letter("POST", "/api/event", key, test_plausible.PAGEVIEW),
+        Letter("POST", "/api/s/page", key, jitsu.PAGE),
+        Letter("POST", "/e/", key, posthog.PAGEVIEW),
+        Letter("POST", "/e/", key, posthog.PAGEVIEW, lambda value: b64encode(json.dumps(value).encode())),
+        Letter("POST", "/mp/collect", {"api_secret": "demo-server", "measurement_id": "G-1"}, ga4.REQUEST),
+        Letter("POST", "/api/event", key, plausible.PAGEVIEW),
         Letter("POST", "/api/send", key, {"type": "event", "payload": umami.PAGEVIEW}),
-        Letter("GET", "/matomo.php", test_matomo.PAGEVIEW),
+        Letter("GET", "/matomo.php", matomo.PAGEVIEW),
     ]
 
 
 def traces(data: bytes) -> set[bytes]:
-    """What of the planted stands in these bytes: as it is, or in base64."""
+    """The planted texts in these bytes, plain or in base64."""
     found = set(TRACES.findall(data))
     for run in BASE64.findall(data.translate(bytes.maketrans(b"-_", b"+/"))):
         found.update(TRACES.findall(b64decode(run[: len(run) // 4 * 4])))
@@ -171,7 +168,7 @@ def traces(data: bytes) -> set[bytes]:
 
 
 def traces_of_file(data: bytes) -> set[bytes]:
-    """Those of a file's bytes, of what they mean where it is Parquet, too."""
+    """The planted texts in a file's bytes; in Parquet also in its decoded values."""
     found = traces(data)
     if data.startswith(b"PAR1"):
         for column in pq.read_table(BytesIO(data)).columns:

@@ -19,7 +19,7 @@ from local.functions_host.process import FunctionsHost
 from local.stack import Stack
 from tests.e2e.journey import stack_settings
 
-pytestmark = [pytest.mark.e2e, pytest.mark.alone]
+pytestmark = pytest.mark.e2e
 LIMIT = 4_194_304
 KEY = {"X-Write-Key": "shop-public"}
 GOOD = b'{"name": "a"}'
@@ -57,7 +57,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 @pytest.fixture
 def client(guarded: Stack) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=guarded.base_url, timeout=60) as client:
+    with httpx.Client(base_url=guarded.base_url, timeout=180) as client:
         yield client
 
 
@@ -75,7 +75,7 @@ def status(client: httpx.Client, body: bytes, path: str = "/api/events", **heade
 
 def raw(stack: Stack, request: bytes) -> bytes:
     """What the host answers to these bytes, whatever they are."""
-    with socket.create_connection(("127.0.0.1", stack.settings.port), timeout=20) as wire:
+    with socket.create_connection(("127.0.0.1", stack.settings.port), timeout=180) as wire:
         wire.sendall(request)
         wire.shutdown(socket.SHUT_WR)
         answer = b""
@@ -85,7 +85,7 @@ def raw(stack: Stack, request: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("path", POSTS)
-def test_case_1_a_body_at_the_limit_is_read_and_one_byte_more_is_refused(client: httpx.Client, path: str) -> None:
+def test_a_body_at_the_limit_is_read_and_one_byte_more_is_refused(client: httpx.Client, path: str) -> None:
     assert client.post(path, content=GOOD.ljust(LIMIT), headers=KEY).status_code != 413
     refused = client.post(path, content=GOOD.ljust(LIMIT + 1), headers=KEY)
     assert (refused.status_code, refused.json()["code"]) in [(413, "too_large"), (400, "too_large")]
@@ -95,14 +95,14 @@ def test_case_1_a_body_at_the_limit_is_read_and_one_byte_more_is_refused(client:
 @pytest.mark.parametrize(
     "length", [b"Content-Length: 5", b"Content-Length: 5000", b"Content-Length: -1", b"Content-Length: x", b""]
 )
-def test_case_2_a_content_length_that_lies_harms_nobody(guarded: Stack, client: httpx.Client, length: bytes) -> None:
+def test_a_content_length_that_lies_harms_nobody(guarded: Stack, client: httpx.Client, length: bytes) -> None:
     head = b"POST /api/events HTTP/1.1\r\nHost: localhost\r\nX-Write-Key: shop-public\r\nConnection: close\r\n"
     answer = raw(guarded, head + length + b"\r\n\r\n" + GOOD)
     assert not answer.startswith((b"HTTP/1.1 2", b"HTTP/1.1 5"))
     assert status(client, GOOD) == (200, None)
 
 
-def test_case_3_a_gzip_bomb_is_refused_in_bounded_memory(client: httpx.Client, host: FunctionsHost) -> None:
+def test_a_gzip_bomb_is_refused_in_bounded_memory(client: httpx.Client, host: FunctionsHost) -> None:
     bomb = gzip.compress(b" " * 100_000_000)
     before = resident_bytes(host.pid)
     for _ in range(5):
@@ -113,25 +113,25 @@ def test_case_3_a_gzip_bomb_is_refused_in_bounded_memory(client: httpx.Client, h
 @pytest.mark.parametrize(
     ("body", "encoding", "expected"),
     [
-        (gzip.compress(gzip.compress(GOOD)), "gzip", (400, "payload_format")),  # case 4
-        (gzip.compress(GOOD)[:-4], "gzip", (400, "bad_encoding")),  # case 5
+        (gzip.compress(gzip.compress(GOOD)), "gzip", (400, "payload_format")),
+        (gzip.compress(GOOD)[:-4], "gzip", (400, "bad_encoding")),
         (b"\x1f\x8b" + b"x" * 50, "gzip", (400, "bad_encoding")),
         (GOOD, "gzip", (400, "bad_encoding")),
         (gzip.compress(GOOD), "", (200, None)),
-        (gzip.compress(b'[{"name": "a"},') + gzip.compress(b'{"name": "b"}]'), "gzip", (200, None)),  # case 6
+        (gzip.compress(b'[{"name": "a"},') + gzip.compress(b'{"name": "b"}]'), "gzip", (200, None)),
         (gzip.compress(GOOD) + b"trailing", "gzip", (400, "bad_encoding")),
-        (GOOD, "br", (415, "unsupported_encoding")),  # case 7
+        (GOOD, "br", (415, "unsupported_encoding")),
         (GOOD, "zstd", (415, "unsupported_encoding")),
         (gzip.compress(GOOD), "gzip, gzip", (415, "unsupported_encoding")),
     ],
 )
-def test_cases_4_to_7_what_is_packed_is_unpacked_whole_or_refused(
+def test_a_compressed_body_is_read_whole_or_refused(
     client: httpx.Client, body: bytes, encoding: str, expected: tuple[int, str | None]
 ) -> None:
     assert status(client, body, **({"Content_Encoding": encoding} if encoding else {})) == expected
 
 
-def test_case_17_a_batch_of_500_is_taken_with_its_bad_event_told_and_501_are_refused(client: httpx.Client) -> None:
+def test_a_batch_of_500_is_accepted_except_its_bad_event_and_501_are_refused(client: httpx.Client) -> None:
     batch = [{"name": "a", "event_id": str(number)} for number in range(499)] + [{"name": 5}]
     told = client.post("/api/events?verdict=1", json=batch, headers=KEY).json()
     assert (told["accepted"], told["failed"]) == (499, 1)
@@ -139,7 +139,7 @@ def test_case_17_a_batch_of_500_is_taken_with_its_bad_event_told_and_501_are_ref
     assert status(client, json.dumps([*batch, {"name": "a"}]).encode()) == (413, "too_large")
 
 
-def test_cases_18_and_19_an_event_over_the_hubs_limit_fails_alone_and_a_batch_over_it_is_split(
+def test_an_event_over_the_hubs_limit_loses_its_largest_part_and_a_batch_over_it_is_split(
     client: httpx.Client, guarded: Stack
 ) -> None:
     text = "x" * 8_000
@@ -147,16 +147,16 @@ def test_cases_18_and_19_an_event_over_the_hubs_limit_fails_alone_and_a_batch_ov
     huge = {"name": "huge", "properties": {f"p{number}": text for number in range(135)}}
     big = {"name": "big", "properties": {f"p{number}": text for number in range(120)}}
     told = client.post("/api/events?verdict=1", json=[big, huge, big, big], headers=KEY).json()
-    assert [(found["status"], found.get("code")) for found in told["events"]] == [
-        ("accepted", None),
-        ("failed", "size_violation"),
-        ("accepted", None),
-        ("accepted", None),
+    assert [(found["status"], bool(found.get("left_out"))) for found in told["events"]] == [
+        ("accepted", False),
+        ("accepted", True),
+        ("accepted", False),
+        ("accepted", False),
     ]
-    assert guarded.event_hubs.stored("events") - before == 3
+    assert guarded.event_hubs.stored("events") - before == 4
 
 
-def test_case_20_keys_that_open_nothing_are_told_alike(client: httpx.Client, guarded: Stack) -> None:
+def test_all_unknown_keys_get_the_same_answer(client: httpx.Client, guarded: Stack) -> None:
     told = set()
     for key in ("unknown", "shop-publik", "", "demo", "x" * 5_000, "%00"):
         answer = client.post("/api/events", content=GOOD, headers={"X-Write-Key": key})
@@ -165,7 +165,7 @@ def test_case_20_keys_that_open_nothing_are_told_alike(client: httpx.Client, gua
     assert told.pop()[0] == 401
 
 
-def test_case_21_a_key_over_its_rate_is_told_when_to_come_back_and_others_go_on(client: httpx.Client) -> None:
+def test_a_key_over_its_rate_gets_retry_after_and_others_continue(client: httpx.Client) -> None:
     statuses = []
     for _ in range(80):
         answer = client.post("/api/events", content=GOOD, headers={"X-Write-Key": "slow-public"})
@@ -176,9 +176,9 @@ def test_case_21_a_key_over_its_rate_is_told_when_to_come_back_and_others_go_on(
     assert status(client, GOOD) == (200, None)
 
 
-def test_case_23_slow_senders_do_not_hold_up_others(guarded: Stack, client: httpx.Client) -> None:
+def test_slow_senders_do_not_hold_up_others(guarded: Stack, client: httpx.Client) -> None:
     head = b"POST /api/events HTTP/1.1\r\nHost: localhost\r\nX-Write-Key: shop-public\r\nContent-Length: 1000\r\n\r\n"
-    slow = [socket.create_connection(("127.0.0.1", guarded.settings.port), timeout=20) for _ in range(30)]
+    slow = [socket.create_connection(("127.0.0.1", guarded.settings.port), timeout=180) for _ in range(30)]
     try:
         for wire in slow:
             wire.sendall(head + b"{")
@@ -203,13 +203,13 @@ def test_case_23_slow_senders_do_not_hold_up_others(guarded: Stack, client: http
         ("DELETE", "/api/pixel.gif", 404),
     ],
 )
-def test_case_24_methods_are_answered_as_described(client: httpx.Client, method: str, path: str, expected: int) -> None:
+def test_methods_are_answered_as_described(client: httpx.Client, method: str, path: str, expected: int) -> None:
     answer = client.request(method, path)
     assert (answer.status_code, answer.content) == (expected, b"")
 
 
 @pytest.mark.parametrize("origin", ["https://good.example", "https://www.shop.example", "https://slow.example"])
-def test_case_25_a_preflight_from_an_origin_that_some_site_lists_is_allowed_with_credentials(
+def test_a_preflight_from_an_origin_that_some_site_lists_is_allowed_with_credentials(
     client: httpx.Client, origin: str
 ) -> None:
     asked = {"Origin": origin, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "x-write-key"}
@@ -229,7 +229,7 @@ def test_case_25_a_preflight_from_an_origin_that_some_site_lists_is_allowed_with
         "https://shop.example.evil",
     ],
 )
-def test_case_25_an_origin_that_no_site_lists_is_allowed_nothing(client: httpx.Client, origin: str) -> None:
+def test_an_origin_that_no_site_lists_is_allowed_nothing(client: httpx.Client, origin: str) -> None:
     answer = client.options("/api/events", headers={"Origin": origin, "Access-Control-Request-Method": "POST"})
     assert answer.status_code == 204
     refused = client.post("/api/events", content=GOOD, headers={**KEY, "Origin": origin})
@@ -238,13 +238,13 @@ def test_case_25_an_origin_that_no_site_lists_is_allowed_nothing(client: httpx.C
         assert not [name for name in told.headers if name.startswith("access-control-allow")]
 
 
-def test_case_25_an_origin_of_another_site_is_refused_by_this_one(client: httpx.Client) -> None:
+def test_an_origin_of_another_site_is_refused_by_this_one(client: httpx.Client) -> None:
     answer = client.post("/api/events", content=GOOD, headers={**KEY, "Origin": "https://slow.example"})
     assert answer.status_code == 403
 
 
 @pytest.mark.parametrize("origin", [b"x" * 8_000, b"https://good.example\x0bX-Injected: 1", b"\xff\xfe"])
-def test_case_26_an_origin_that_is_none_is_never_echoed(guarded: Stack, client: httpx.Client, origin: bytes) -> None:
+def test_an_invalid_origin_is_never_echoed(guarded: Stack, client: httpx.Client, origin: bytes) -> None:
     head = b"POST /api/events HTTP/1.1\r\nHost: localhost\r\nX-Write-Key: shop-public\r\nConnection: close\r\n"
     answer = raw(guarded, head + b"Origin: " + origin + b"\r\nContent-Length: %d\r\n\r\n" % len(GOOD) + GOOD)
     assert origin not in answer
@@ -253,7 +253,7 @@ def test_case_26_an_origin_that_is_none_is_never_echoed(guarded: Stack, client: 
     assert status(client, GOOD) == (200, None)
 
 
-def test_case_50_requests_in_flight_when_the_process_is_asked_to_stop_are_answered_or_not_taken(
+def test_requests_in_flight_when_the_process_stops_are_answered_or_not_stored(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     with Stack(stack_settings(tmp_path_factory.mktemp("stopped"))) as stack:
@@ -261,7 +261,7 @@ def test_case_50_requests_in_flight_when_the_process_is_asked_to_stop_are_answer
         started = threading.Event()
 
         def send(worker: int) -> None:
-            with httpx.Client(base_url=stack.base_url, timeout=20) as client:
+            with httpx.Client(base_url=stack.base_url, timeout=180) as client:
                 for number in range(100_000):
                     event = {"name": "a", "event_id": f"{worker}-{number}"}
                     try:

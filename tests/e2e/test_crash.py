@@ -19,13 +19,13 @@ import pytest
 from deltalake import DeltaTable
 
 from clickstream.compacting.totals import read_totals
-from clickstream.lake.storage import StorageAccount, table_uri
 from clickstream.settings import Connection
+from clickstream.storage.account import StorageAccount, table_uri
 from local.functions_host.process import FunctionsHost
 from local.stack import ROOT, Stack
 from tests.e2e.journey import compact_everything, stack_settings
 
-pytestmark = [pytest.mark.e2e, pytest.mark.alone]
+pytestmark = pytest.mark.e2e
 
 SEED = 20260310
 # One way to end a worker after the other; the last ones are asked to end, as a platform that scales in does.
@@ -72,11 +72,13 @@ class Clients:
         # A connection for each request, so that all workers are reached, also new ones.
         try:
             answer = httpx.post(
-                f"{self.base_url}/api/events", content=body, headers={"X-Write-Key": "demo-server"}, timeout=10
+                f"{self.base_url}/api/events", content=body, headers={"X-Write-Key": "demo-server"}, timeout=60
             )
         except httpx.HTTPError:
             self.unanswered += 1
             return False
+        # The host answers 500 for a worker that ended.
+        self.unanswered += answer.status_code != httpx.codes.OK
         return answer.status_code == httpx.codes.OK
 
 
@@ -114,7 +116,7 @@ def wait_until(holds: Callable[[], bool], seconds: float, what: str) -> None:
         time.sleep(0.005)
 
 
-def test_case_49_after_20_kills_at_random_moments_every_200_is_in_the_table_exactly_once(tmp_path: Path) -> None:
+def test_after_20_kills_at_random_moments_every_200_is_in_the_table_exactly_once(tmp_path: Path) -> None:
     chance = random.Random(SEED)
     settings = stack_settings(tmp_path)
     with Stack(settings) as stack:
@@ -129,10 +131,10 @@ def test_case_49_after_20_kills_at_random_moments_every_200_is_in_the_table_exac
         clients.start()
         try:
             for end in ENDS:
-                wait_until(lambda: len(serving_workers(host, hub_port)) >= 2, 60, "no two workers served")
+                wait_until(lambda: len(serving_workers(host, hub_port)) >= 2, 300, "no two workers served")
                 more = len(clients.accepted) + chance.randint(1, 20)
-                wait_until(lambda more=more: len(clients.accepted) >= more, 60, "nothing was accepted")  # type: ignore[misc]
-                wait_until(partial(end_one, host, hub_port, end, chance), 60, "no worker served")
+                wait_until(lambda more=more: len(clients.accepted) >= more, 300, "nothing was accepted")  # type: ignore[misc]
+                wait_until(partial(end_one, host, hub_port, end, chance), 300, "no worker served")
         finally:
             clients.finish()
         assert clients.unanswered > 0, "no request was hit"
@@ -144,7 +146,6 @@ def test_case_49_after_20_kills_at_random_moments_every_200_is_in_the_table_exac
         assert len(found) == len(set(found)), "none twice"
         assert set(found) == sent, "none lost"
         totals = read_totals(account, "lake")
-        # A kill may leave a part of a request, which told of all its events and was answered nothing.
-        cut = totals.received - totals.acknowledged - totals.spilled
-        assert 0 <= cut <= clients.unanswered * BATCH
-        assert (totals.difference - cut, totals.rows) == (0, len(sent)), totals
+        # A process that is killed loses the counts of its last seconds, and no event.
+        assert (totals.difference, totals.rows) == (0, len(sent)), totals
+        assert totals.answered <= (len(clients.accepted) + clients.unanswered) * BATCH, totals

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
+import pty
+import re
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import httpx
 import pytest
 
 from local.demo.__main__ import BROWSER_VISITS
@@ -16,19 +21,73 @@ from local.stack import ROOT
 pytestmark = pytest.mark.e2e
 
 
-def test_the_demo_ends_with_the_visits_of_a_real_browser_in_its_reports(tmp_path: Path) -> None:
+ADDS_UP = "sent = answered = acknowledged + spilled = rows + failed + duplicates: yes"
+
+
+def environment(folder: Path, **settings: str) -> dict[str, str]:
+    """Free ports, and a folder of its own."""
     ports = ("PORT", "AZURITE_BLOB_PORT", "AZURITE_QUEUE_PORT", "EVENT_HUBS_PORT")
-    env = {
-        **os.environ,
-        **{name: str(free_port()) for name in ports},
-        "STATE_DIR": str(tmp_path),
-        "CAPTURE_WINDOW_SECONDS": "1",
-    }
-    command = [sys.executable, "-m", "local.demo"]
+    free = {name: str(free_port()) for name in ports}
+    return {**os.environ, **free, "STATE_DIR": str(folder), "CAPTURE_WINDOW_SECONDS": "1", **settings}
+
+
+def run_demo(folder: Path, *arguments: str, **settings: str) -> str:
+    """Run it to its end. Returns what it printed."""
+    env = environment(folder, **settings)
+    command = [sys.executable, "-m", "local.demo", *arguments]
     done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=900, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "sent = received = captured = rows + failed + duplicates: yes" in done.stdout
-    rows = [line.split() for line in done.stdout.partition("What told the events")[2].splitlines()]
-    [(visitors, page_views, events)] = [tuple(map(int, row[1:])) for row in rows if row[:1] == ["t-1"]]
+    return done.stdout
+
+
+def small_log(folder: Path) -> Path:
+    """Sixty page views."""
+    line = '198.51.100.{0} - - [10/Mar/2026:12:{0:02}:00 +0000] "GET /page/{0} HTTP/1.1" 200 512 "-" "Mozilla/5.0"'
+    log = folder / "access.log"
+    log.write_text("".join(f"{line.format(number)}\n" for number in range(60)))
+    return log
+
+
+def test_who_starts_the_demo_at_a_terminal_can_look_at_the_dashboard_until_they_end_it(tmp_path: Path) -> None:
+    terminal, stdin = pty.openpty()
+    command = [sys.executable, "-m", "local.demo", "--log", str(small_log(tmp_path))]
+    log = tmp_path / "demo.log"
+    with log.open("wb") as output:
+        demo = subprocess.Popen(
+            command, cwd=ROOT, env=environment(tmp_path / "state"), stdin=stdin, stdout=output, stderr=subprocess.STDOUT
+        )
+    try:
+        deadline = time.monotonic() + 300
+        while (found := re.search(r"^ready (http://\S+)$", log.read_text(), re.MULTILINE)) is None:
+            assert demo.poll() is None and time.monotonic() < deadline, log.read_text()
+            time.sleep(0.2)
+        assert ADDS_UP in log.read_text()
+        assert f"{found[1]}/dashboard#key=demo-read" in log.read_text()
+        assert httpx.get(f"{found[1]}/dashboard").status_code == httpx.codes.OK
+        start = httpx.get(found[1]).text
+        assert all(f'href="{link}"' in start for link in ("/dashboard#key=demo-read", "/demo", "/openapi.json"))
+        assert max(map(len, log.read_text().partition("The stack keeps running")[0].splitlines())) <= 100
+        demo.send_signal(signal.SIGINT)
+        assert demo.wait(60) == 0
+    finally:
+        demo.kill()
+        demo.wait()
+        os.close(terminal)
+        os.close(stdin)
+
+
+def test_the_demo_ends_with_the_visits_of_a_real_browser_in_its_reports(tmp_path: Path) -> None:
+    printed = run_demo(tmp_path)
+    assert ADDS_UP in printed
+    rows = [line.split() for line in printed.partition("Events by tracker")[2].splitlines()]
+    [(visitors, page_views, events, bots)] = [tuple(map(int, row[1:])) for row in rows if row[:1] == ["t-1"]]
     assert visitors == BROWSER_VISITS
     assert events > page_views > 2 * visitors
+    assert bots == 0
+
+
+def test_the_demo_says_that_all_arrived_when_the_hub_is_too_slow_and_events_are_spilled(tmp_path: Path) -> None:
+    printed = run_demo(tmp_path / "state", "--log", str(small_log(tmp_path)), SEND_DEADLINE_MS="50")
+    assert ADDS_UP in printed
+    lines = printed.partition("Reconciliation of this run")[2].splitlines()
+    assert ["sent", "60"] in map(str.split, lines)

@@ -12,11 +12,10 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from azure.storage.blob import BlobServiceClient
 
 from local.stack import ROOT, Stack
+from tests.e2e.erasing import ask, found_in
 from tests.e2e.journey import compact_everything, select
-from tests.integration.erasing.world import content
 
 pytestmark = pytest.mark.e2e
 
@@ -26,26 +25,7 @@ def send(client: httpx.Client, *events: dict[str, Any]) -> None:
     assert answer.status_code == 200, answer.text
 
 
-def ask(client: httpx.Client, route: str, user: str, key: str = "demo-admin") -> httpx.Response:
-    asked = {"site_id": "demo", "user_ids": [user]}
-    return client.post(f"/api/{route}", json=asked, headers={"Authorization": f"Bearer {key}"})
-
-
-def found_in(stack: Stack, text: str) -> list[str]:
-    """Every blob of the account that holds a text."""
-    with BlobServiceClient.from_connection_string(stack.azurite.connection_string) as service:
-        containers = [service.get_container_client(container.name) for container in service.list_containers()]
-        return [
-            f"{container.container_name}/{name}"
-            for container in containers
-            for name in container.list_blob_names()
-            if text in content(name, container.download_blob(name).readall())
-        ]
-
-
-def test_case_58_a_person_is_handed_over_then_erased_everywhere(
-    stack: Stack, client: httpx.Client, tmp_path: Path
-) -> None:
+def test_a_person_is_handed_over_then_erased_everywhere(stack: Stack, client: httpx.Client, tmp_path: Path) -> None:
     person, other = f"canary-{uuid4().hex}", f"other-{uuid4().hex}"
     for user in (person, other):
         send(client, {"name": "sale", "user_id": user, "properties": {"note": user}}, {"name": "page_view"})

@@ -1,33 +1,56 @@
-"""The core's ports kept in memory: real code, for tests where the network is not the point."""
+"""The core's ports in memory: real code, for tests that are not about the network."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import orjson
 
-from clickstream.delivery.message import Delivery, Message
 from clickstream.errors import Unavailable
+from clickstream.model.message import Delivery, Message
 
 
 @dataclass
 class MemorySink:
-    """Keeps messages; refuses them while `down`."""
+    """Stores messages. Refuses all while `down`; if `durable` is a number, those of a call beyond it."""
 
     max_message_bytes: int = 1_000_000
     down: bool = False
+    durable: int | None = None
     messages: list[Message] = field(default_factory=list)
 
-    async def send(self, messages: Sequence[Message]) -> Delivery:
+    async def send(self, messages: Sequence[Message], until: datetime | None = None) -> Delivery:
         if self.down and messages:
             raise Unavailable("down")
+        if self.durable is not None and len(messages) > self.durable:
+            self.messages.extend(messages[: self.durable])
+            raise Unavailable("full", durable=self.durable)
         self.messages.extend(messages)
         return Delivery(acknowledged=len(messages))
 
     def bodies(self) -> list[dict[str, Any]]:
         return [orjson.loads(message.body) for message in self.messages]
+
+
+@dataclass
+class MemoryCounts:
+    """Stores the counts of answered events, by site and time of receipt."""
+
+    counted: list[tuple[str, datetime, int, int]] = field(default_factory=list)
+    not_answered: list[tuple[str, datetime, int, int]] = field(default_factory=list)
+
+    def answered(self, site: str, received_at: datetime, accepted: int, failed: int) -> None:
+        self.counted.append((site, received_at, accepted, failed))
+
+    def total(self, site: str) -> int:
+        """Events of a site that were answered, accepted or failed."""
+        return sum(accepted + failed for of_site, _, accepted, failed in self.counted if of_site == site)
+
+    def refused(self, site: str, received_at: datetime, durable: int, unresolved: int) -> None:
+        self.not_answered.append((site, received_at, durable, unresolved))
 
 
 @dataclass

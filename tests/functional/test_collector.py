@@ -4,82 +4,25 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
-from itertools import count
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clickstream.collecting import plain
-from clickstream.collecting.collector import Collector
+from clickstream.collecting.dialects import plain
 from clickstream.collecting.request import Request
 from clickstream.errors import InvalidRequest, RequestTooLarge, Unauthorized, Unavailable
-from clickstream.privacy.salts import DailySalts
-from clickstream.settings import Settings
-from clickstream.sites.directory import SiteDirectory
-from tests.functional.memory import Clock, MemoryDocuments, MemorySalts, MemorySink
-
-RECEIVED = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
-SITE = b"""
-site: shop
-keys:
-- {kind: public, key: public-key}
-- {kind: server, key: server-key}
-- {kind: import, key: import-key}
-"""
-SETTINGS = Settings.from_env(
-    {
-        "EventHubConnection": "x",
-        "Lake": "x",
-        "VISITOR_ID_KEY": "0123456789abcdef",
-        "MAX_REQUEST_BYTES": "65536",
-        "MAX_EVENTS_PER_REQUEST": "10",
-    }
-)
-HEADERS = {
-    "x-write-key": "public-key",
-    "x-forwarded-for": "198.51.100.77:443",
-    "user-agent": "Firefox",
-    "accept-language": "de-CH,de;q=0.9",
-}
-
-
-@dataclass
-class Bench:
-    """A collector and what it sent."""
-
-    events: MemorySink = field(default_factory=MemorySink)
-    failed: MemorySink = field(default_factory=MemorySink)
-    max_request_bytes: int = 65_536
-    site: bytes = SITE
-    salt_store: MemorySalts = field(default_factory=MemorySalts)
-
-    def __post_init__(self) -> None:
-        numbers = count(1)
-        self.salts = DailySalts(self.salt_store, lambda: RECEIVED)
-        sites = SiteDirectory(MemoryDocuments({"sites/shop.yaml": self.site}), 30, Clock())
-        settings = replace(SETTINGS, max_request_bytes=self.max_request_bytes)
-        self.collector = Collector(settings, sites, self.salts, self.events, self.failed, lambda: f"id-{next(numbers)}")
-
-    async def collect(
-        self, body: Any, received_at: datetime = RECEIVED, **headers: str
-    ) -> list[tuple[str, str | None, str | None]]:
-        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        request = Request({**HEADERS, **named}, {}, raw, received_at)
-        collected = await self.collector.collect(request, plain.DIALECT, plain.DIALECT.endpoints[0])
-        return [(v.status, v.code, v.pointer) for v in collected.verdicts]
+from clickstream.model.pipeline_hour import floored
+from clickstream.settings import HOLDING
+from tests.functional.memory import MemorySink
+from tests.support.bench import ACCEPTED, HEADERS, RECEIVED, Bench
 
 
 @pytest.fixture
 def bench() -> Bench:
     return Bench()
-
-
-ACCEPTED = ("accepted", None, None)
 
 
 async def test_one_event_becomes_the_canonical_row(bench: Bench) -> None:
@@ -97,7 +40,7 @@ async def test_one_event_becomes_the_canonical_row(bench: Bench) -> None:
     }
     assert await bench.collect(event) == [ACCEPTED]
     (body,) = bench.events.bodies()
-    assert len(body.pop("fingerprint")) == 32
+    assert len(body.pop("fingerprint")) == 48
     assert body == {
         "event_id": "e1",
         "site": "shop",
@@ -112,6 +55,11 @@ async def test_one_event_becomes_the_canonical_row(bench: Bench) -> None:
         "advertising": True,
         "anonymous_id": "a1",
         "user_id": "42",
+        "user_verified": False,
+        "id_source": "client",
+        "key_kind": "public",
+        "stream": "default",
+        "interactive": True,
         "page_url": "https://shop.example/cart?utm_source=news",
         "page_host": "shop.example",
         "page_path": "/cart",
@@ -125,8 +73,6 @@ async def test_one_event_becomes_the_canonical_row(bench: Bench) -> None:
         "properties": {"order_value": 12.5, "colour": "red"},
         "context": {},
         "dialect": "plain",
-        "request_accepted": 1,
-        "request_failed": 0,
     }
     (message,) = bench.events.messages
     assert message.key == "a1"
@@ -177,24 +123,68 @@ async def test_bad_events_fail_alone_with_their_place_and_their_neighbours_land(
         ("failed", "schema_violation", "/user_id"),
         ("failed", "schema_violation", "/name"),
         ("failed", "schema_violation", ""),
-        ("failed", "schema_violation", "/screen_width"),
-        ("failed", "schema_violation", "/properties/deep" + "/0" * 15),
+        ACCEPTED,
+        ACCEPTED,
         ("failed", "schema_violation", "/name"),
         ACCEPTED,
     ]
-    assert [event["event_name"] for event in bench.events.bodies()] == ["good", "fine"]
-    assert len(bench.failed.messages) == 7
-    assert json.loads(b64decode(bench.failed.bodies()[4]["payload"])) == {"name": "x", "screen_width": "wide"}
+    good, wide, deep, fine = bench.events.bodies()
+    assert [event["event_name"] for event in (good, fine)] == ["good", "fine"]
+    assert [[entry["pointer"] for entry in event["context"]["left_out"]] for event in (wide, deep)] == [
+        ["/screen_width"],
+        ["/properties/deep" + "/0" * 15],
+    ]
+    assert len(bench.failed.messages) == 5
+    assert json.loads(b64decode(bench.failed.bodies()[2]["payload"])) == {"name": 7}
 
 
 @given(st.lists(st.booleans(), min_size=1, max_size=10))
-async def test_the_first_message_of_a_request_tells_how_many_were_accepted_and_failed(goods: list[bool]) -> None:
+async def test_what_a_request_is_answered_is_counted_once_it_is_durable(goods: list[bool]) -> None:
     bench = Bench()
     await bench.collect([{"name": "a"} if good else {"no": "name"} for good in goods])
-    events, failed = bench.events.bodies(), bench.failed.bodies()
-    told = [(body.get("request_accepted"), body.get("request_failed")) for body in events + failed]
-    assert (len(events), len(failed)) == (sum(goods), len(goods) - sum(goods)) == told[0]
-    assert set(told[1:]) <= {(None, None)}
+    assert (len(bench.events.messages), len(bench.failed.messages)) == (sum(goods), len(goods) - sum(goods))
+    assert bench.counts.counted == [("shop", RECEIVED, sum(goods), len(goods) - sum(goods))]
+    assert bench.counts.not_answered == []
+
+
+@pytest.mark.parametrize(
+    ("events", "failed", "expected"),
+    [
+        (MemorySink(durable=3), MemorySink(), (3, 1)),
+        (MemorySink(durable=0), MemorySink(), (0, 4)),
+        (MemorySink(), MemorySink(durable=1), (5, 1)),
+        (MemorySink(down=True), MemorySink(), (0, 4)),
+    ],
+    ids=["events in part", "none", "failed events in part", "nobody knows"],
+)
+async def test_of_a_refused_request_what_is_durable_and_what_nobody_knows_of_is_counted(
+    events: MemorySink, failed: MemorySink, expected: tuple[int, int]
+) -> None:
+    bench = Bench(events=events, failed=failed)
+    with pytest.raises(Unavailable):
+        await bench.collect([*[{"name": "a"}] * 4, {"no": "name"}, {"no": "name"}])
+    assert (bench.counts.counted, bench.counts.not_answered) == ([], [("shop", RECEIVED, *expected)])
+
+
+@pytest.mark.parametrize("name", ["request_accepted", "request_failed", "request_id", "unanswered", "captured"])
+async def test_a_stranger_that_writes_the_names_of_the_books_writes_properties(bench: Bench, name: str) -> None:
+    assert await bench.collect({"name": "a", name: 1_000_000, "context": {name: 7}}) == [ACCEPTED]
+    (body,) = bench.events.bodies()
+    assert (body["properties"], name in body) == ({name: 1_000_000}, False)
+    assert bench.counts.counted == [("shop", RECEIVED, 1, 0)]
+
+
+@pytest.mark.parametrize("before_the_hour", [0, 1, 4, 5, 1_000])
+async def test_events_of_one_request_have_moments_of_their_own_in_one_hour_and_keep_their_order(
+    bench: Bench, before_the_hour: int
+) -> None:
+    """Else a message that a client says twice in a request would look like one that was delivered twice."""
+    received_at = RECEIVED - timedelta(microseconds=before_the_hour)
+    await bench.collect([{"name": "a", "event_id": "1"}] * 5, received_at)
+    moments = [datetime.fromisoformat(body["received_at"]) for body in bench.events.bodies()]
+    assert moments == sorted(set(moments)) and len(moments) == 5
+    assert {floored(moment) for moment in moments} == {floored(received_at)}
+    assert abs(moments[0] - received_at) < timedelta(microseconds=5)
 
 
 async def test_a_bad_line_fails_alone(bench: Bench) -> None:
@@ -230,15 +220,25 @@ async def test_an_empty_body_is_refused_and_nothing_is_stored(bench: Bench, body
 
 async def test_limits_are_told_apart_from_events(bench: Bench) -> None:
     assert len(await bench.collect([{"name": "a"}] * 10)) == 10
-    with pytest.raises(RequestTooLarge, match="at most 10 events, not 11"):
+    with pytest.raises(RequestTooLarge, match="at most 10 events, and this one has more"):
         await bench.collect([{"name": "a"}] * 11)
     with pytest.raises(RequestTooLarge, match="at most 65536 bytes, not 65537"):
         await bench.collect(b" " * 65_537)
 
 
-async def test_an_event_over_the_hubs_limit_fails_alone() -> None:
+async def test_an_event_over_the_hubs_limit_loses_its_largest_parts_and_names_them() -> None:
+    bench = Bench(events=MemorySink(max_message_bytes=40_000))
+    parts = {"small": 1, "big": ["x" * 8_000] * 6, "less": ["y" * 8_000] * 2}
+    assert await bench.collect({"name": "a", "properties": parts, "context": {"kept": True}}) == [ACCEPTED]
+    (event,) = bench.events.bodies()
+    assert event["properties"] == {"small": 1, "less": parts["less"]}
+    assert event["context"]["kept"] is True
+    assert [entry["pointer"] for entry in event["context"]["left_out"]] == ["/properties/big"]
+
+
+async def test_an_event_over_the_hubs_limit_by_what_it_needs_fails_alone() -> None:
     bench = Bench(events=MemorySink(max_message_bytes=2_000))
-    big = {"name": "big", "properties": {"text": "x" * 3_000}}
+    big = {"name": "big", "page_title": "x" * 3_000}
     assert await bench.collect([{"name": "a"}, big, {"name": "b"}]) == [
         ACCEPTED,
         ("failed", "size_violation", ""),
@@ -257,6 +257,18 @@ async def test_nothing_is_claimed_while_the_hub_is_down(bench: Bench) -> None:
     bench.events.down = True
     with pytest.raises(Unavailable):
         await bench.collect([{"name": "a"}, {"oops": 1}])
+    assert bench.failed.messages == []
+
+
+async def test_what_waited_too_long_for_its_turn_is_refused_before_the_compactor_calls_its_time_complete(
+    bench: Bench,
+) -> None:
+    bench.waited = HOLDING
+    assert await bench.collect([{"name": "a"}]) == [ACCEPTED]
+    bench.waited += timedelta(milliseconds=1)
+    with pytest.raises(Unavailable):
+        await bench.collect([{"name": "late"}, {"oops": 1}])
+    assert [event["event_name"] for event in bench.events.bodies()] == ["a"]
     assert bench.failed.messages == []
 
 
@@ -347,7 +359,7 @@ async def test_every_event_of_a_batch_has_one_verdict_and_one_message(batch: lis
     assert [status for status, _, _ in verdicts].count("failed") == len(bench.failed.messages)
 
 
-async def test_case_65_on_request_the_verdict_tells_a_bot_which_is_kept_all_the_same(bench: Bench) -> None:
+async def test_on_request_the_verdict_names_a_bot_whose_event_is_stored(bench: Bench) -> None:
     for agent, bot in (("Mozilla/5.0 (compatible; Googlebot/2.1)", True), ("Mozilla/5.0 Firefox/140.0", False)):
         request = Request({**HEADERS, "user-agent": agent}, {"verdict": "1"}, b'{"name":"a"}', RECEIVED)
         collected = await bench.collector.collect(request, plain.DIALECT, plain.DIALECT.endpoints[0])

@@ -1,4 +1,4 @@
-"""Event definitions at the border: what departs from them is told on the event, or becomes a failed event."""
+"""Event definitions at the border: violations are stored with the event, or make it a failed event."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from itertools import count
 import orjson
 import pytest
 
-from clickstream.collecting import plain
 from clickstream.collecting.collector import Collector
+from clickstream.collecting.dialects import plain
 from clickstream.collecting.request import Request
 from clickstream.privacy.salts import DailySalts
 from clickstream.sites.directory import SiteDirectory
-from tests.functional.memory import Clock, MemoryDocuments, MemorySalts, MemorySink
-from tests.functional.test_collector import RECEIVED, SETTINGS
+from tests.functional.memory import Clock, MemoryCounts, MemoryDocuments, MemorySalts, MemorySink
+from tests.support.bench import RECEIVED, SETTINGS
 
 SITE = """
 site: shop
@@ -32,12 +32,21 @@ class Shop:
     """A collector for one site with definitions, and what it sent."""
 
     def __init__(self, mode: str, unknown: str = "allow") -> None:
-        self.events, self.failed = MemorySink(), MemorySink()
+        self.events, self.failed, self.counts = MemorySink(), MemorySink(), MemoryCounts()
         self.documents = MemoryDocuments({"sites/shop.yaml": SITE.format(mode=mode, unknown=unknown).encode()})
         numbers = count(1)
         self.salts = DailySalts(MemorySalts(), lambda: RECEIVED)
-        sites = SiteDirectory(self.documents, 30, Clock())
-        self.collector = Collector(SETTINGS, sites, self.salts, self.events, self.failed, lambda: f"id-{next(numbers)}")
+        sites = SiteDirectory(self.documents, 30, Clock(), allow_short_keys=True)
+        self.collector = Collector(
+            SETTINGS,
+            sites,
+            self.salts,
+            self.events,
+            self.failed,
+            self.counts,
+            lambda: f"id-{next(numbers)}",
+            lambda: RECEIVED,
+        )
 
     async def send(self, *events: object) -> list[tuple[str, str | None, str | None]]:
         request = Request({"x-write-key": "public-key"}, {}, orjson.dumps(events), RECEIVED)

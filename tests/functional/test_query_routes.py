@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 from collections.abc import Iterator
 from contextlib import suppress
@@ -30,7 +31,13 @@ pytestmark = pytest.mark.usefixtures("environment")
 
 REPORT = {"metrics": ["events"], "date_range": "all"}
 SQL = {"sql": "SELECT count(*) AS n FROM events"}
-ROUTES: list[tuple[str, dict[str, Any]]] = [("query", REPORT), ("query_sql", SQL)]
+ASKED: list[dict[str, Any]] = [
+    {"query": {"metrics": ["events"], "date_range": "7d"}},
+    {"query": {"metrics": ["x"], "date_range": "7d"}},
+    {"report": "events"},
+]
+QUESTIONS = {"questions": ASKED}
+ROUTES: list[tuple[str, dict[str, Any]]] = [("query", REPORT), ("query_sql", SQL), ("questions", QUESTIONS)]
 
 
 @pytest.fixture(scope="module")
@@ -71,12 +78,33 @@ def test_a_read_key_opens_its_own_site(site: str, count: int) -> None:
     )
 
 
+@pytest.mark.parametrize("key", ["shop-read", "shop-share"])
+def test_questions_are_answered_with_the_status_and_body_of_each(key: str) -> None:
+    questions = [*ASKED, {"report": "visits"}, {"report": "no-such-report"}]
+    status, document, _ = post("questions", json.dumps({"site_id": "shop", "questions": questions}).encode(), key)
+    alone: list[dict[str, Any]] = []
+    for question in questions:
+        if "query" in question:
+            body = json.dumps({"site_id": "shop", **question["query"]}).encode()
+            answered, body_alone, _ = post("query", body, key)
+            alone.append({"status": answered, "body": body_alone})
+        else:
+            report = get(question["report"], key)
+            alone.append({"status": report.status_code, "body": json.loads(report.get_body())})
+    if key == "shop-share":  # which report it opens is said in other words
+        for answer in (document["answers"][3], alone[3]):
+            answer["body"] = answer["body"]["code"]
+    assert (status, document) == (200, {"answers": alone})
+    assert [answer["status"] for answer in alone] == [200, 400, 200, 200 if key == "shop-read" else 403, 404]
+
+
 def test_a_share_key_opens_reports_and_no_sql() -> None:
     filters = [["segment", "views"]]
     status, report, _ = post(
         "query", json.dumps({"site_id": "shop", **REPORT, "filters": filters}).encode(), "shop-share"
     )
-    assert (status, report["results"]) == (200, [{"dimensions": [], "metrics": [2]}])
+    assert (status, report["results"]) == (200, []), "of fewer visitors than a share key is told of"
+    assert report["meta"]["sharing"]["withheld"]
     status, document, _ = post("query_sql", json.dumps({"site_id": "shop", **SQL}).encode(), "shop-share")
     assert (status, document["code"]) == (403, "forbidden")
 
@@ -121,6 +149,8 @@ def test_another_site_is_forbidden_alike_whether_it_exists(route: str, asked: di
         ("query", {"include": {"comparisons": {"mode": "custom"}}}, 400, "invalid_query", "/include/comparisons"),
         ("query", {"pagination": {"limit": 10_001}}, 400, "invalid_query", "/pagination/limit"),
         ("query", {"include": {"time_labels": True}}, 400, "invalid_query", "/include/time_labels"),
+        ("questions", {"questions": []}, 400, "invalid_query", "/questions"),
+        ("questions", {"questions": [{"query": 1}]}, 400, "invalid_query", "/questions/0/query"),
         ("query_sql", {"sql": "DROP VIEW events"}, 400, "invalid_sql", "/sql"),
         ("query_sql", {"sql": "SELECT * FROM '/etc/passwd'"}, 400, "invalid_sql", "/sql"),
         ("query_sql", {"sql": "SELECT range FROM range(10001)"}, 400, "limit_exceeded", None),
@@ -136,8 +166,11 @@ def test_what_is_wrong_is_told_as_a_problem(
     assert answer.mimetype == "application/problem+json"
 
 
-def get(name: str, key: str | None = "shop-read", accept: str | None = None, **parameters: str) -> func.HttpResponse:
-    headers = {name: value for name, value in (("Authorization", key and f"Bearer {key}"), ("Accept", accept)) if value}
+def get(
+    name: str, key: str | None = "shop-read", accept: str | None = None, has: str | None = None, **parameters: str
+) -> func.HttpResponse:
+    given = {"Authorization": key and f"Bearer {key}", "Accept": accept, "If-None-Match": has}
+    headers = {name: value for name, value in given.items() if value}
     asked = {"site_id": "shop", **parameters}
     request = func.HttpRequest("GET", "/", headers=headers, params=asked, route_params={"name": name}, body=b"")
     answer: func.HttpResponse = asyncio.run(report_routes.report(request))
@@ -157,7 +190,7 @@ def test_a_report_comes_in_the_form_that_is_accepted(accept: str, media_type: st
     answer = get("events", accept=accept)
     assert (answer.status_code, answer.mimetype) == (200, media_type)
     assert answer.get_body().startswith(begins)
-    assert answer.headers["Vary"] == "Accept"
+    assert answer.headers["Vary"] == "Accept, Accept-Encoding, Authorization"
 
 
 @pytest.mark.parametrize(
@@ -179,6 +212,9 @@ def test_rows_of_sql_come_in_the_form_that_is_asked_for(format_: str, begins: by
         ("events", {"key": None}, 401, "unauthorized"),
         ("nothing", {"key": None}, 401, "unauthorized"),
         ("events", {"key": None, "limit": "0"}, 401, "unauthorized"),
+        ("events", {"key": None, "filters": "9" * 20}, 401, "unauthorized"),
+        ("events", {"key": None, "filters": "[" * 300}, 401, "unauthorized"),
+        ("events", {"key": None, "filters": '[["is","event:page",["\\ud800"]]]'}, 401, "unauthorized"),
         ("events", {"key": "shop-write"}, 401, "unauthorized"),
         ("events", {"site_id": "blog"}, 403, "forbidden"),
         ("nothing", {}, 404, "not_found"),
@@ -188,6 +224,9 @@ def test_rows_of_sql_come_in_the_form_that_is_asked_for(format_: str, begins: by
         ("events", {"limit": "0"}, 400, "invalid_query"),
         ("events", {"limit": "100000"}, 400, "invalid_query"),
         ("events", {"filters": '[["is","event:name",[1]]]'}, 400, "invalid_query"),
+        ("events", {"filters": "9" * 20}, 400, "invalid_query"),
+        ("events", {"filters": "[" * 300}, 400, "invalid_query"),
+        ("events", {"filters": '[["is","event:name",["\\ud800"]]]'}, 400, "invalid_query"),
     ],
 )
 def test_what_is_wrong_with_a_report_is_told_as_a_problem(
@@ -232,13 +271,59 @@ def test_whatever_is_asked_of_a_report_is_answered_or_told_what_is_wrong(report:
     assert answer.status_code in (200, 400), answer.get_body()
 
 
-def test_a_file_tells_its_name_and_up_to_when_it_is_complete() -> None:
+def test_a_file_has_its_name_and_the_time_up_to_which_it_is_complete() -> None:
     until = datetime(2026, 3, 1, 12, tzinfo=UTC)
-    headers = formatted_answer(Answer(b"", Format.CSV, until), "pages").headers
+    request = func.HttpRequest("GET", "/", body=b"")
+    headers = formatted_answer(request, Answer(b"", Format.CSV, until), "pages").headers
     assert headers["Content-Disposition"] == 'attachment; filename="pages.csv"'
     assert headers["X-Complete-Until"] == "2026-03-01T12:00:00+00:00"
-    assert "X-Complete-Until" not in formatted_answer(Answer(b"", Format.PARQUET, None), "pages").headers
-    assert "Content-Disposition" not in formatted_answer(Answer(b"{}", Format.JSON, until), "pages").headers
+    assert "X-Complete-Until" not in formatted_answer(request, Answer(b"", Format.PARQUET, None), "pages").headers
+    assert "Content-Disposition" not in formatted_answer(request, Answer(b"{}", Format.JSON, until), "pages").headers
+
+
+def test_an_open_dashboard_gets_only_answers_that_changed() -> None:
+    first = get("events")
+    assert (first.status_code, first.headers["Cache-Control"]) == (200, "private, no-cache")
+    tag = first.headers["ETag"]
+    again = get("events", has=f'"other", {tag}')
+    assert (again.status_code, again.get_body(), again.headers["ETag"]) == (304, b"", tag)
+    assert get("events", has='"other"').status_code == 200
+    assert get("events", date_range="all", limit="1").headers["ETag"] != tag
+
+
+def test_an_entity_tag_opens_nothing_without_the_key() -> None:
+    tag = get("events").headers["ETag"]
+    assert get("events", "blog-read", has=tag).status_code == 403
+    assert get("events", "nobodys", has=tag).status_code == 401
+
+
+def test_no_browser_stores_what_single_visitors_did() -> None:
+    answer = get("visits")
+    assert (answer.status_code, answer.headers["Cache-Control"]) == (200, "no-store")
+    assert "ETag" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("accepted", "format_", "length", "compressed"),
+    [
+        ("gzip, deflate, br", Format.JSON, 5_000, True),
+        ("br, GZIP;q=0.5", Format.CSV, 5_000, True),
+        ("gzip;q=0, br", Format.JSON, 5_000, False),
+        ("x-gzip", Format.JSON, 5_000, False),
+        ("", Format.JSON, 5_000, False),
+        ("gzip", Format.JSON, 500, False),
+        ("gzip", Format.PARQUET, 5_000, False),
+    ],
+)
+def test_an_answer_is_compressed_for_who_can_read_it_so(
+    accepted: str, format_: Format, length: int, compressed: bool
+) -> None:
+    body = b'{"rows": []}' + b" " * length
+    request = func.HttpRequest("POST", "/", headers={"Accept-Encoding": accepted}, body=b"")
+    answer = formatted_answer(request, Answer(body, format_, None), "rows")
+    assert answer.headers.get("Content-Encoding") == ("gzip" if compressed else None)
+    assert "Accept-Encoding" in answer.headers["Vary"]
+    assert (gzip.decompress(answer.get_body()) if compressed else answer.get_body()) == body
 
 
 def test_a_report_of_a_site_holds_no_row_of_another() -> None:
@@ -267,3 +352,11 @@ def test_reports_and_statements_of_two_sites_at_once_stay_apart() -> None:
         return await asyncio.gather(*(ask(site) for _ in range(20) for site in ("shop", "blog")))
 
     assert asyncio.run(all_at_once()) == [2, 1] * 20
+
+
+def test_the_sql_of_a_query_can_be_left_out() -> None:
+    asked = {"site_id": "shop", **REPORT}
+    _, whole, _ = post("query", json.dumps(asked).encode(), "shop-read")
+    _, brief, _ = post("query", json.dumps({**asked, "include": {"sql": False}}).encode(), "shop-read")
+    assert brief["results"] == whole["results"]
+    assert whole["meta"].keys() - brief["meta"].keys() == {"sql", "parameters"}

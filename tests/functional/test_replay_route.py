@@ -11,8 +11,8 @@ import azure.functions as func
 import pytest
 
 from clickstream.errors import Unauthorized
+from clickstream.services import services
 from functions import jobs
-from functions._services import services
 from local.azurite import Azurite
 from tests.functional.environment import app_over
 from tests.integration.querying.lake import failed_event, make_lake

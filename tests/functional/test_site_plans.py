@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from clickstream.errors import Conflict, InvalidSite
-from clickstream.lake.site_documents import StoredDocument
 from clickstream.sites.planning import FieldChange, Kind, Plan, apply_change, make_plan, read_folder
+from clickstream.storage.site_documents import StoredDocument
 
 SHOP = b"site: shop\nkeys:\n- {kind: public, key: shop-web}\n- {kind: read, key: shop-read}\n"
 BLOG = b"site: blog\nkeys: [{kind: public, key: blog-web}]\n"
@@ -43,11 +43,19 @@ class Stored:
 
 
 def plan(texts: Mapping[str, bytes], stored: Stored, *, delete: bool = False) -> Plan:
-    return make_plan(texts, stored, "sites/", delete=delete)
+    return make_plan(texts, stored, "sites/", delete=delete, allow_short_keys=True)
 
 
 def kinds(plan: Plan) -> list[tuple[Kind, str]]:
     return [(change.kind, change.site) for change in plan.changes]
+
+
+def test_a_plan_tells_of_rates_by_day() -> None:
+    rates = b"currency: EUR\nrates: {USD: 0.9, GBP: {2026-01-01: 1.1}}\n"
+    (change,) = plan({"shop": SHOP + rates}, Stored({"sites/shop.yaml": SHOP})).changes
+    fields = {field.name: field.after for field in change.fields}
+    assert fields["currency"] == '"EUR"'
+    assert any("2026-01-01" in f"{name} {after}" for name, after in fields.items())
 
 
 def test_a_plan_tells_what_is_new_changed_and_gone_and_applying_it_leaves_nothing_to_do() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -20,7 +21,7 @@ BLOG = b"site: blog\nkeys:\n- {kind: server, key: blog-key}\n- {kind: read, key:
 
 
 def directory(documents: MemoryDocuments, clock: Clock | None = None) -> SiteDirectory:
-    return SiteDirectory(documents, 30, clock or Clock())
+    return SiteDirectory(documents, 30, clock or Clock(), allow_short_keys=True)
 
 
 def both() -> MemoryDocuments:
@@ -53,7 +54,7 @@ async def test_a_share_key_opens_what_viewers_see_of_its_own_site_and_nothing_el
     shared = SHOP.replace(b"keys:\n", b"keys:\n- {kind: share, key: shop-share}\n")
     sites = directory(MemoryDocuments({"sites/shop.yaml": shared, "sites/blog.yaml": BLOG}))
     for key, kind in (("shop-share", KeyKind.SHARE), ("shop-read", KeyKind.READ)):
-        site = await sites.viewer(key, "shop")
+        site = (await sites.viewer(key, "shop")).site
         assert site.site == "shop"
         assert await sites.opened(key) == [Access(site, kind)]
         with pytest.raises(Forbidden):
@@ -71,7 +72,7 @@ async def test_a_key_may_read_one_site_and_be_shared_for_another() -> None:
     sites = directory(MemoryDocuments({"sites/shop.yaml": SHOP, "sites/blog.yaml": shared}))
     opened = [(access.site.site, access.kind) for access in await sites.opened("shop-read")]
     assert opened == [("blog", KeyKind.SHARE), ("shop", KeyKind.READ)]
-    assert (await sites.viewer("shop-read", "blog")).site == "blog"
+    assert (await sites.viewer("shop-read", "blog")).site.site == "blog"
     assert (await sites.reader("shop-read", "shop")).site == "shop"
     with pytest.raises(Forbidden):
         await sites.reader("shop-read", "blog")
@@ -165,7 +166,7 @@ async def test_a_look_that_hangs_holds_up_no_request_and_is_the_only_one() -> No
     assert (documents.looks, documents.most_waiting) == (2, 1)
     documents.documents["sites/shop.yaml"] = SHOP.replace(b"shop-key", b"new-key")
     documents.released.set()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while "new" not in await opened_by(sites, "shop-key", "new-key"):
             await asyncio.sleep(0.01)
     assert documents.looks == 2
@@ -201,7 +202,7 @@ async def test_before_anything_is_in_force_requests_share_one_look_and_none_wait
     answers = await asyncio.gather(*(sites.writer("shop-key") for _ in range(10)), return_exceptions=True)
     assert {type(answer) for answer in answers} == {Unavailable}
     documents.released.set()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not await in_force(sites):
             await asyncio.sleep(0.01)
     assert documents.looks == 1
@@ -238,15 +239,128 @@ class UnreadableDocuments(MemoryDocuments):
         return await MemoryDocuments.read(self, path)
 
 
-async def test_one_unreadable_document_keeps_all_as_they_were() -> None:
+async def test_a_document_that_cannot_be_read_keeps_its_site_as_it_was_and_stops_no_other() -> None:
     documents, clock = UnreadableDocuments({"sites/shop.yaml": SHOP, "sites/blog.yaml": BLOG}), Clock()
     sites = directory(documents, clock)
     await sites.names()
-    documents.documents["sites/shop.yaml"] = SHOP.replace(b"shop-key", b"new-key")
+    documents.documents["sites/shop.yaml"] = SHOP.replace(b"shop-key", b"shop-new")
+    documents.documents["sites/blog.yaml"] = BLOG.replace(b"blog-key", b"blog-new")
     documents.unreadable = "sites/shop.yaml"
     clock.seconds += 31
     assert (await sites.writer("shop-key")).site.site == "shop"
+    assert (await sites.writer("blog-new")).site.site == "blog"
+    assert await sites.problems() == {"sites/shop.yaml": ["down"]}
+    documents.unreadable = ""
+    clock.seconds += 31
+    assert (await sites.writer("shop-new")).site.site == "shop"
+    assert await sites.problems() == {}
+
+
+BOMB = b"site: shop\nx: &a0 [1, 1]\n" + b"".join(
+    b"x%d: &a%d [*a%d, *a%d]\n" % (n, n, n - 1, n - 1) for n in range(1, 27)
+)
+
+
+async def test_a_document_of_aliases_of_aliases_stops_no_other_site_from_the_start_on() -> None:
+    documents = MemoryDocuments({"sites/shop.yaml": BOMB, "sites/blog.yaml": BLOG})
+    sites, began = directory(documents), time.process_time()
     assert (await sites.writer("blog-key")).site.site == "blog"
+    assert time.process_time() - began < 60, "two to the power of 26 values take far longer"
+    assert list(await sites.problems()) == ["sites/shop.yaml"]
+
+
+@dataclass
+class HangingDocuments(MemoryDocuments):
+    """Never answers for one document."""
+
+    hanging: str = ""
+
+    async def read(self, path: str) -> bytes:
+        if path == self.hanging:
+            await asyncio.Event().wait()
+        return await MemoryDocuments.read(self, path)
+
+
+async def test_a_document_whose_reading_never_ends_stops_no_other_site_from_the_start_on() -> None:
+    documents, clock = (
+        HangingDocuments({"sites/shop.yaml": SHOP, "sites/blog.yaml": BLOG}, hanging="sites/shop.yaml"),
+        Clock(),
+    )
+    sites = SiteDirectory(documents, 30, clock, Patience(document=0.05, first=60, later=60), allow_short_keys=True)
+    assert (await sites.writer("blog-key")).site.site == "blog"
+    assert await sites.problems() == {"sites/shop.yaml": ["cannot be read within 0.05 s"]}
+    documents.hanging = ""
+    clock.seconds += 31
+    assert (await sites.writer("shop-key")).site.site == "shop"
+
+
+async def test_events_of_a_site_whose_document_was_never_good_are_to_be_sent_again_and_not_dropped() -> None:
+    documents, clock = MemoryDocuments({"sites/shop.yaml": b"site: [broken", "sites/blog.yaml": BLOG}), Clock()
+    sites = directory(documents, clock)
+    with pytest.raises(Unavailable):
+        await sites.writer("shop-key")
+    with pytest.raises(Unauthorized):
+        await sites.reader("nobody", "blog")
+    documents.documents["sites/shop.yaml"] = SHOP
+    clock.seconds += 31
+    assert (await sites.writer("shop-key")).site.site == "shop"
+    with pytest.raises(Unauthorized):
+        await sites.writer("nobody")
+
+
+async def test_a_broken_document_is_read_once_and_not_at_every_change_of_another() -> None:
+    documents, clock = MemoryDocuments({"sites/shop.yaml": b"site: [broken", "sites/blog.yaml": BLOG}), Clock()
+    sites = directory(documents, clock)
+    await sites.names()
+    documents.documents["sites/blog.yaml"] = BLOG + b"time_zone: UTC\n"
+    documents.reads.clear()
+    clock.seconds += 31
+    await sites.names()
+    assert documents.reads == ["sites/blog.yaml"]
+
+
+KINDS = ("server", "import", "read", "share", "admin")
+
+
+async def opens(sites: SiteDirectory, kind: str, key: str) -> bool:
+    """Whether the key of a kind opens what it is for."""
+    try:
+        match kind:
+            case "server" | "import":
+                await sites.writer(key)
+            case "read":
+                await sites.reader(key, "shop")
+            case "share":
+                await sites.viewer(key, "shop")
+            case _:
+                await sites.admin(key, "shop")
+    except Unauthorized:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("as_digest", [False, True])
+async def test_a_secret_key_that_can_be_guessed_opens_nothing(kind: str, as_digest: bool) -> None:
+    for key, good in (("abcd", False), ("k" * 15, False), ("k" * 16, True)):
+        stated = f"sha256:{hashlib.sha256(key.encode()).hexdigest()}" if as_digest else key
+        text = f"site: shop\nkeys: [{{kind: public, key: webb}}, {{kind: {kind}, key: '{stated}'}}]\n"
+        documents = MemoryDocuments({"sites/shop.yaml": text.encode()})
+        sites = SiteDirectory(documents, 30, Clock())
+        assert await opens(sites, kind, key) is good
+        assert (await sites.writer("webb")).site.site == "shop"
+        assert bool(await sites.problems()) is (not good and not as_digest)
+        local = SiteDirectory(documents, 30, Clock(), allow_short_keys=True)
+        assert await opens(local, kind, key)
+
+
+async def test_a_short_key_is_refused_alike_whether_it_is_in_a_document_or_not() -> None:
+    sites = SiteDirectory(both(), 30, Clock())
+    for key in ("shop-read", "no-such-key"):
+        with pytest.raises(Unauthorized, match=r"^a key of kind read has at least 16 characters$"):
+            await sites.reader(key, "shop")
+        with pytest.raises(Unauthorized, match=r"^a key of kind read has at least 16 characters$"):
+            await sites.opened(key)
 
 
 async def test_a_key_given_as_its_digest_opens_by_the_key_alone() -> None:

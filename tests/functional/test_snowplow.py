@@ -14,13 +14,13 @@ import pytest
 
 from clickstream.collecting.collector import Collector
 from clickstream.collecting.dialect import Endpoint
+from clickstream.collecting.dialects.snowplow import DIALECT
 from clickstream.collecting.request import Request
-from clickstream.collecting.snowplow import DIALECT
 from clickstream.errors import NotFound, Unauthorized
 from clickstream.privacy.salts import DailySalts
 from clickstream.settings import Settings
 from clickstream.sites.directory import SiteDirectory
-from tests.functional.memory import Clock, MemoryDocuments, MemorySalts, MemorySink
+from tests.functional.memory import Clock, MemoryCounts, MemoryDocuments, MemorySalts, MemorySink
 
 RECEIVED = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 SITE = b"""
@@ -43,12 +43,22 @@ class Bench:
 
     events: MemorySink = field(default_factory=MemorySink)
     failed: MemorySink = field(default_factory=MemorySink)
+    counts: MemoryCounts = field(default_factory=MemoryCounts)
 
     def __post_init__(self) -> None:
         numbers = count(1)
         self.salts = DailySalts(MemorySalts(), lambda: RECEIVED)
-        sites = SiteDirectory(MemoryDocuments({"sites/shop.yaml": SITE}), 30, Clock())
-        self.collector = Collector(SETTINGS, sites, self.salts, self.events, self.failed, lambda: f"id-{next(numbers)}")
+        sites = SiteDirectory(MemoryDocuments({"sites/shop.yaml": SITE}), 30, Clock(), allow_short_keys=True)
+        self.collector = Collector(
+            SETTINGS,
+            sites,
+            self.salts,
+            self.events,
+            self.failed,
+            self.counts,
+            lambda: f"id-{next(numbers)}",
+            lambda: RECEIVED,
+        )
 
     async def collect(self, endpoint: Endpoint, query: str = "", *events: object, **headers: str) -> list[str]:
         named = {name.replace("_", "-"): value for name, value in headers.items()}

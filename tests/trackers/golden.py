@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from clickstream.lake.schema import DERIVED_COLUMNS
+from clickstream.model.schema import DERIVED_COLUMNS
 
 FOLDER = Path(__file__).parent
 ROOT = FOLDER.parents[1]
@@ -23,7 +23,7 @@ GOLDEN = FOLDER / "golden"
 LEFT_OUT = frozenset(
     {
         *("fingerprint", "event_date", "hub_partition", "sequence_number", "enqueued_at", "capture_file"),
-        *("request_accepted", "request_failed", "id_reused"),
+        *("id_reused", "batch"),
         *(column.name for column in DERIVED_COLUMNS),
     }
 )

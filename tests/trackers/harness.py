@@ -16,7 +16,7 @@ from local.browser.driver import Driver
 from tests.trackers.recorder import Awaited, Recorder, Sent
 
 FOLDER = Path(__file__).parent
-SCRIPT_SECONDS = 90
+SCRIPT_SECONDS = 240
 # A page that was left sends its beacons afterwards, and nobody can be asked whether more will come. The beacon that
 # a test names is awaited instead.
 QUIET_SECONDS = 1
@@ -49,7 +49,7 @@ class Run:
 
 
 def run_node(script: str, base_url: str, refusals: Sequence[int] = (), **env: str) -> Run:
-    """Run `node/<script>`, an ES module, until it ends. Raise ClientFailed when it fails or takes over 90 s.
+    """Run `node/<script>`, an ES module, until it ends. Raise ClientFailed when it fails or takes over 240 s.
 
     It finds the collector in the variable BASE_URL and the write key in WRITE_KEY, flushes, prints a line of JSON last.
     """
@@ -85,8 +85,8 @@ def _run_script(command: list[str], base_url: str, refusals: Sequence[int], env:
 class Browser:
     """One headless Chromium. Every visit has a profile of its own: no cookie or stored id is left from another."""
 
-    def __init__(self, log: Path) -> None:
-        self._driver = Driver(FOLDER / "browser" / "driver.mjs", log)
+    def __init__(self, log: Path, pages_port: int = 0) -> None:
+        self._driver = Driver(FOLDER / "browser" / "driver.mjs", log, pages_port)
         self.version = self._driver.version
 
     def __enter__(self) -> Self:

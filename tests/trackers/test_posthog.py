@@ -42,7 +42,7 @@ def runs(stack: Stack, browser: Browser) -> dict[str, Run]:
 @pytest.fixture(scope="module")
 def rows(runs: Mapping[str, Run], stack: Stack) -> dict[str, Row]:
     """The rows by event id, after one compaction for all."""
-    with httpx.Client(base_url=stack.base_url, timeout=60) as client:
+    with httpx.Client(base_url=stack.base_url, timeout=180) as client:
         found = landed(stack, client, "dialect = 'posthog'")
     assert len(found) == len({row["event_id"] for row in found}), "one row for each event"
     return {row["event_id"]: row for row in found}
@@ -142,7 +142,7 @@ def test_a_page_asks_for_nothing_that_is_not_there(runs: Mapping[str, Run]) -> N
 def test_a_page_that_is_refused_sends_again_later(stack: Stack, browser: Browser) -> None:
     run = browser.run("posthog.js", stack.base_url, ["refused"], refusals=[503])
     (retried,) = run.told
-    with httpx.Client(base_url=stack.base_url, timeout=60) as client:
+    with httpx.Client(base_url=stack.base_url, timeout=180) as client:
         landings = landed(stack, client, "event_id = ?", retried["uuid"])
     assert [row["event_name"] for row in landings] == ["retried"]
     assert [request.status for request in run.posted() if request.path == "/e/"][:2] == [503, 200]

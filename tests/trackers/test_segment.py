@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from local.stack import Stack
+from tests.target import KEYS
 from tests.trackers.golden import assert_golden
 from tests.trackers.harness import Browser, Run, run_node, run_python
 from tests.trackers.landing import landed
@@ -45,10 +46,10 @@ def runs(stack: Stack, browser: Browser) -> dict[str, Run]:
         return browser.run(f"{script}.js", url, [step], path=PATH, refusals=refusals)
 
     return {
-        "segment-node": run_node("segment.mjs", url, WRITE_KEY="demo-server"),
+        "segment-node": run_node("segment.mjs", url, WRITE_KEY=KEYS.server),
         "rudderstack-node": run_node("rudderstack.mjs", url),
         "rudderstack-node-plain": run_node("rudderstack.mjs", url, GZIP="no"),
-        "segment-python": run_python("segment_python.py", url, WRITE_KEY="demo-server"),
+        "segment-python": run_python("segment_python.py", url, WRITE_KEY=KEYS.server),
         "segment-python-gzip": run_python("segment_python.py", url, GZIP="yes"),
         "rudderstack-python": run_python("rudderstack_python.py", url),
         "segment-settings": page("segment", "settings"),
@@ -67,7 +68,7 @@ def runs(stack: Stack, browser: Browser) -> dict[str, Run]:
 @pytest.fixture(scope="module")
 def rows(runs: Mapping[str, Run], stack: Stack) -> dict[str, Row]:
     """The rows by event id, after one compaction for all."""
-    with httpx.Client(base_url=stack.base_url, timeout=60) as client:
+    with httpx.Client(base_url=stack.base_url, timeout=180) as client:
         return {row["event_id"]: row for row in landed(stack, client, "dialect IN ('segment', 'jitsu')")}
 
 

@@ -5,13 +5,18 @@ from __future__ import annotations
 import json
 
 from clickstream.errors import ClickstreamError
-from functions import openapi
+from functions import openapi, reports
 from functions._http import STATUS
 
 
 def test_the_file_that_is_served_is_the_one_made_from_the_code() -> None:
     made = json.loads(json.dumps(openapi.document()))
     assert json.loads(openapi.FILE.read_text()) == made, "python -m functions.openapi > functions/openapi.json"
+
+
+def test_the_list_of_reports_that_is_served_is_the_one_made_from_the_code() -> None:
+    made = json.loads(json.dumps(openapi.reports()))
+    assert json.loads(reports.FILE.read_text()) == made, "python -m functions.openapi reports > functions/reports.json"
 
 
 def test_every_http_function_is_described_and_nothing_else() -> None:

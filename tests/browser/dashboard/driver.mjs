@@ -1,13 +1,13 @@
 // Looks at the dashboard in one headless Chromium. Each line on stdin names a function of a file in looks/ and what it
 // is given; each line on stdout is what it saw, and what must never be seen.
-import { DEVICE, launch, serveLines, within } from "../../../local/browser/chromium.mjs";
+import { DEVICE, SHELL, launch, serveLines, within } from "../../../local/browser/chromium.mjs";
 import { Dashboard } from "./page.mjs";
 
 const LOOK_MS = 300_000;
 const PART_MS = 60_000;
 
 // Every name is this machine, so that pages of other origins can be told apart, and nothing leaves it.
-const browser = await launch("MAP * 127.0.0.1");
+const browser = await launch("MAP * 127.0.0.1", SHELL);
 
 await serveLines(browser, async ({ look, baseUrl, given }) => {
   const [file, name] = look.split(".");

@@ -63,7 +63,6 @@ TEXTS = (
     "\t=1+1",
     "Ünï\U0001f600" + "code" * 40,
 )
-FORMULA_SIGNS = tuple("=+-@\t\r")
 
 
 def events(now: datetime) -> Iterator[dict[str, Any]]:

@@ -7,6 +7,8 @@ export class Dashboard {
   faults = [];
   page;
   #underWay = new Set();
+  #asked = 0;
+  #ended = () => undefined;
 
   constructor(context, baseUrl) {
     this.context = context;
@@ -43,9 +45,16 @@ export class Dashboard {
     page.on("request", (request) => {
       const { protocol, origin, pathname } = new URL(request.url());
       if (protocol.startsWith("http") && !this.origins.has(origin)) this.faults.push(`request: ${request.url()}`);
-      if (pathname.startsWith("/api/")) this.#underWay.add(request);
+      if (!pathname.startsWith("/api/")) return;
+      this.#underWay.add(request);
+      this.#asked++;
     });
-    for (const end of ["requestfinished", "requestfailed"]) page.on(end, (request) => this.#underWay.delete(request));
+    for (const end of ["requestfinished", "requestfailed"]) {
+      page.on(end, (request) => {
+        this.#underWay.delete(request);
+        this.#ended();
+      });
+    }
     await page.exposeFunction("tellFault", (fault) => this.faults.push(fault));
     await page.addInitScript(() => {
       document.addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI, sample }) =>
@@ -58,14 +67,28 @@ export class Dashboard {
 
   /** Return once nothing is asked for any more, and all answers are shown. */
   async settled(page = this.page) {
-    for (let calm = 0; calm < CALM_FRAMES; ) {
-      const waits = await page.evaluate(
-        () =>
-          new Promise((told) =>
-            requestAnimationFrame(() => setTimeout(() => told(!!document.querySelector('[aria-busy="true"], .loading')))),
-          ),
-      );
-      calm = waits || this.#underWay.size ? 0 : calm + 1;
+    for (;;) {
+      while (this.#underWay.size) await new Promise((ended) => (this.#ended = ended));
+      const asked = this.#asked;
+      const isCalm = await page.evaluate(async (frames) => {
+        // Panels far below the window are loaded once a reader comes near them.
+        const later = document.querySelectorAll('[data-testid="later"]');
+        for (const part of later) {
+          // Not by scrollIntoView, from where the next Tab would go on.
+          scrollTo(0, part.getBoundingClientRect().top + scrollY);
+          await new Promise((next) => requestAnimationFrame(() => setTimeout(next)));
+        }
+        if (later.length) {
+          scrollTo(0, 0);
+          return false;
+        }
+        for (let frame = 0; frame < frames; frame++) {
+          await new Promise((next) => requestAnimationFrame(() => setTimeout(next)));
+          if (document.querySelector('[aria-busy="true"], .loading')) return false;
+        }
+        return true;
+      }, CALM_FRAMES);
+      if (isCalm && asked === this.#asked && !this.#underWay.size) return;
     }
   }
 

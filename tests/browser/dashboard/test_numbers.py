@@ -13,8 +13,9 @@ import pytest
 
 from tests.browser.dashboard.looking import Looker
 from tests.browser.dashboard.world import KEY, ZONE, World
-from tests.integration.querying.plain_report import Groups, Row, Rules, report
+from tests.integration.querying.plain_report import Groups, Rules, report
 from tests.integration.querying.plain_report import World as Visits
+from tests.integration.querying.plain_visits import Row
 from tests.integration.querying.rows import ROWS, rules
 
 pytestmark = pytest.mark.e2e
@@ -52,7 +53,7 @@ METRICS = {
     "Conversion rate": "conversion_rate",
 }
 HEADLINES = ["visitors", "visits", "pageviews", "views_per_visit", "bounce_rate", "visit_duration"]
-OF_A_GOAL = ["conversion_rate", "total_revenue"]
+OF_A_GOAL = ["visitors", "events", "conversion_rate", "total_revenue", "average_revenue"]
 PANELS = ["sources", "pages", "places", "devices", "events", "goals"]
 # The others say nothing of a log, or the same as these.
 OF_A_LOG = ["sources", "pages", "devices"]
@@ -128,9 +129,13 @@ def assert_all_agree(
         assert first_groups == [(values, numbers[: len(some)]) for values, numbers in groups[:FEW]], name
 
 
-def change(now: float | None, before: float | None) -> Any:
-    """In percent, as it is shown beside a headline."""
-    if now is None or before is None or (not before and now):
+def change(metric: str, now: float | None, before: float | None) -> Any:
+    """As it is shown beside a headline: of a rate in percentage points, of others in percent."""
+    if now is None or before is None:
+        return None
+    if metric.endswith("_rate"):
+        return pytest.approx(now - before, abs=1e-9)
+    if not before and now:
         return None
     return pytest.approx(100 * (now - before) / before if before else 0, abs=0.051)
 
@@ -159,18 +164,43 @@ def test_every_number_of_random_events_agrees_three_ways(
     seen = looker.look("numbers.overview", path=address("shop", days, filters), key=KEY, panels=panels)
     assert {name.partition("/")[0] for name in seen["panels"]} == set(panels)
     assert filters or set(seen["panels"]) == set(DIMENSIONS)
-    plain = Plain(ROWS, "shop", rules(), ZONE, filters)
-    headlines = HEADLINES + (OF_A_GOAL if filters else [])
+    plain = Plain(ROWS, "shop", rules(with_rates=True), ZONE, filters)
+    headlines = OF_A_GOAL if filters else HEADLINES
     assert_all_agree(seen, world, plain, days, headlines)
     [(_, now)], [(_, before)] = (plain.answer(range_, headlines) for range_ in (days, days_before))
     told = [figure["change"] for figure in seen["headline"].values()]
-    assert [change and float(change) for change in told] == list(map(change, now, before))
+    assert [change and float(change) for change in told] == list(map(change, headlines, now, before))
     assert any(told), "some time is compared with that has events"
+
+
+def test_amounts_of_several_currencies_are_shown_beside_one_another(world: World, looker: Looker) -> None:
+    days, goal = ("2026-10-05", "2026-10-26"), [["is", "event:goal", ["Purchase"]]]
+    seen = looker.look("numbers.money", path=address("blog", days, goal), key=KEY)
+    plain = Plain(ROWS, "blog", rules(), ZONE, goal)
+    groups = plain.answer(days, ["total_revenue", "average_revenue"], ["event:currency"])
+    for at, metric in enumerate(["total_revenue", "average_revenue"]):
+        counted = {codes[0]: numbers[at] for codes, numbers in groups if codes != ["(none)"]}
+        assert len(counted) > 1
+        shown = {code: float(value) for code, value, _ in seen[metric]}
+        assert shown == {code: pytest.approx(number) for code, number in counted.items() if number is not None}
+        assert [text[0] for code, _, text in seen[metric] if code == "EUR"] in (["€"], ["-"])
+    assert "never added up" in seen["note"]
+
+
+def test_events_of_bots_that_are_not_counted_are_one_click_away(world: World, looker: Looker) -> None:
+    days = ("2026-10-12", "2026-10-26")
+    seen = looker.look("numbers.bots", path=address("shop", days), key=KEY)
+    bots = [["is", "event:bot", ["true"]]]
+    [(_, [events, visitors])] = Plain(ROWS, "shop", rules(), ZONE, bots).answer(days, ["events", "visitors"])
+    assert seen["line"].startswith(f"{events:,} events from bots are not counted")
+    assert seen["visitors"] == visitors
+    assert not seen["isStillThere"]
 
 
 def test_every_number_of_a_real_log_agrees_three_ways(world: World, looker: Looker) -> None:
     if world.log is None:
         pytest.skip("there is no real log beside the checkout")
+    world.fill_weblog(world.log)
     rows = world.rows("weblog")
     days = (min(row["occurred_at"] for row in rows).date(), max(row["occurred_at"] for row in rows).date())
     first, last = (day.isoformat() for day in days)

@@ -11,9 +11,10 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 
+from clickstream.querying.formats import FORMULA_STARTS
 from tests.browser.dashboard import hostile
 from tests.browser.dashboard.looking import DARK, PHONE, Looker
-from tests.browser.dashboard.world import KEY, SHARE, SHOP_KEY, World
+from tests.browser.dashboard.world import KEY, SHARE, SHOP_KEY, SMALLEST, World
 
 pytestmark = pytest.mark.e2e
 
@@ -52,7 +53,7 @@ def test_files_of_hostile_values_hold_no_formula(looker: Looker) -> None:
     files = looker.look("hostile.files", path=HOSTILE, key=KEY)
     assert len(files) >= 8
     cells = [cell for text in files.values() for row in csv.reader(io.StringIO(text)) for cell in row]
-    assert [cell for cell in cells if cell.startswith(hostile.FORMULA_SIGNS) and not is_number(cell)] == []
+    assert [cell for cell in cells if cell.startswith(FORMULA_STARTS) and not is_number(cell)] == []
     assert "'=1+cmd|' /C calc'!A0" in cells
 
 
@@ -101,6 +102,7 @@ def test_a_site_without_events_says_so(looker: Looker) -> None:
     seen = looker.look("states.empty", path="/dashboard?site=empty", key=KEY)
     assert seen["alerts"] == []
     assert seen["text"].count("Nothing in this period") >= 5
+    assert "No goals yet" in seen["text"]
 
 
 def test_a_key_is_asked_for_once_and_kept_in_the_tab_alone(looker: Looker) -> None:
@@ -137,6 +139,15 @@ def test_any_other_dates_can_be_compared_with(looker: Looker) -> None:
     assert set(others["other"]) == {"0"} != set(others["before"])
 
 
+def test_the_day_that_goes_on_is_marked_and_nobody_walks_into_the_future(looker: Looker) -> None:
+    seen = looker.look("states.unfinished", path="/dashboard?site=shop&period=7d", key=KEY)
+    assert len(seen["running"]["partial"]) == len(seen["past"]["partial"]) == 7
+    assert seen["running"]["partial"][-1] and "until" in seen["running"]["labels"][-1]
+    assert not any(seen["past"]["partial"])
+    assert (seen["running"]["later"], seen["past"]["later"]) == (False, True)
+    assert seen["back"] == "7d"
+
+
 def test_a_share_link_asks_for_no_key_and_opens_no_sql(world: World, looker: Looker) -> None:
     path = f"/share/shop?period=2026-10-12,2026-10-26#{SHARE}"
     seen = looker.look("sharing.link", path=path)
@@ -146,11 +157,26 @@ def test_a_share_link_asks_for_no_key_and_opens_no_sql(world: World, looker: Loo
     assert seen["address"].endswith(f"#{SHARE}")
     assert seen["kept"] == []
     assert SHARE not in seen["sent"]
-    with httpx.Client(base_url=world.stack.base_url, headers={"Authorization": f"Bearer {SHARE}"}) as client:
+    assert seen["closed"] == {"now": 0, "sequences": 0, "properties": 0, "problems": 0}
+    assert not {text.split("\n")[0] for text in seen["periods"]} & {"Realtime", "Last 24 hours"}
+    with httpx.Client(
+        base_url=world.stack.base_url, headers={"Authorization": f"Bearer {SHARE}"}, timeout=60
+    ) as client:
         sql = client.post("/api/sql", json={"site_id": "shop", "sql": "SELECT 1"})
         other = client.get("/api/reports/pages", params={"site_id": "hostile"})
         visits = client.get("/api/reports/visits", params={"site_id": "shop"})
     assert [answer.status_code for answer in (sql, other, visits)] == [403, 403, 403]
+
+
+def test_a_share_link_shows_values_of_few_visitors_as_one_and_says_so(looker: Looker) -> None:
+    # Of three visitors in these days one page was viewed by all, and each of the others by fewer.
+    path = f"/share/shop?period=2026-10-19,2026-10-21#{SHARE}"
+    seen = looker.look("sharing.small", path=path, panels=["sources", "pages", "places", "devices", "events"])
+    label = f"(fewer than {SMALLEST})"
+    for panel in seen.values():
+        assert all(visitors >= SMALLEST for _, visitors in panel["rows"])
+        assert bool(panel["notice"]) == (label in dict(panel["rows"]))
+    assert label in dict(seen["pages"]["rows"])
 
 
 def test_the_key_of_a_link_shows_nothing_that_it_does_not_open(world: World, looker: Looker) -> None:
@@ -158,6 +184,13 @@ def test_the_key_of_a_link_shows_nothing_that_it_does_not_open(world: World, loo
     seen = looker.look("sharing.entered", path=path, key=SHARE)
     assert seen["figure"] > 0
     assert (seen["views"], seen["leave"]) == (0, 1)
+
+
+def test_an_address_that_gives_its_key_opens_the_dashboard_and_forgets_the_key(looker: Looker) -> None:
+    seen = looker.look("sharing.given", path=f"/dashboard?site=shop&period=2026-10-12,2026-10-26#key={SHOP_KEY}")
+    assert seen["figure"] == seen["reloaded"] > 0
+    assert SHOP_KEY not in seen["address"]
+    assert "#" not in seen["address"]
 
 
 def test_only_pages_of_named_origins_frame_the_share_link_and_none_the_dashboard(world: World, looker: Looker) -> None:

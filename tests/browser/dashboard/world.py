@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,19 +12,22 @@ from typing import Any
 import httpx
 import yaml
 
-from clickstream.lake.storage import StorageAccount
 from clickstream.settings import Settings
+from clickstream.storage.account import StorageAccount
 from local.demo.__main__ import LogCounts, log_events
 from local.demo.sending import Sent, send_all
 from local.stack import ROOT, Stack
 from tests.browser.dashboard import hostile
 from tests.e2e.journey import compact_everything
 from tests.integration.querying.lake import Lake
-from tests.integration.querying.rows import GOALS, ROWS, SEGMENTS
+from tests.integration.querying.rows import GOALS, RATES, ROWS, SEGMENTS
 
 KEY = "look-read"
 SHARE = "look-share"
 SHOP_KEY = "shop-read"
+FRESH_KEY = "fresh-public"
+# The shop has four visitors in the days that are looked at.
+SMALLEST = 3
 ZONE = "Europe/Berlin"
 LOG_HOST = "example.com"
 HOSTILE_GOAL = "<img src=x onerror=canary=40>"
@@ -47,7 +50,10 @@ def documents(friend: str) -> Mapping[str, dict[str, Any]]:
         goals=goals,
         funnels=[{"name": "Buying", "steps": [{"page": "/*"}, {"page": "/a"}, {"goal": "Purchase"}]}],
         segments=[{"name": name, "filters": filters} for name, filters in SEGMENTS.items()],
+        currency="EUR",
+        rates={code: {str(since): float(rate) for since, rate in by_day} for code, by_day in RATES.items()},
         embed_origins=[friend],
+        smallest_shared_group=SMALLEST,
     )
     shop["keys"] += [{"kind": "read", "key": SHOP_KEY}, {"kind": "share", "key": SHARE}]
     definition = {"name": "defined", "properties": {"count": {"type": "integer"}}}
@@ -59,7 +65,12 @@ def documents(friend: str) -> Mapping[str, dict[str, Any]]:
             funnels=[{"name": HOSTILE_GOAL, "steps": [{"page": "/*"}, {"goal": HOSTILE_GOAL}]}],
             events={"mode": "warn", "definitions": [definition]},
         ),
+        "blog": site("blog", time_zone=ZONE, goals=goals),
         "empty": site("empty"),
+        "fresh": {
+            **site("fresh", origins=["https://*.shop.example", friend]),
+            "keys": [{"kind": "public", "key": FRESH_KEY}, {"kind": "read", "key": KEY}],
+        },
         "weblog": site("weblog"),
     }
 
@@ -92,19 +103,19 @@ class World:
         return f"http://friend.example:{self.port}"
 
     def fill(self) -> None:
-        """Send and store all events; return once they stand in the table."""
-        asyncio.run(self._send())
-        compact_everything(self.stack)
+        """Send and store all events but the log's; return once they are in the table."""
+        self._send("hostile", hostile.events(datetime.now(UTC)))
         settings = Settings.from_env(self.stack.functions_environment())
         Lake(self.stack.azurite, settings, StorageAccount.from_connection(settings.lake)).append(*ROWS)
 
-    async def _send(self) -> None:
-        base_url = self.stack.base_url
-        await send_all(base_url, "hostile-import", hostile.events(datetime.now(UTC)), Sent())
-        if self.log is not None:
-            key = self.stack.functions_environment()["VISITOR_ID_KEY"].encode()
-            found = log_events(self.log, LOG_HOST, key, LogCounts())
-            await send_all(base_url, "weblog-import", found, Sent())
+    def fill_weblog(self, log: Path) -> None:
+        """Send and store the events of a log; return once they are in the table."""
+        key = self.stack.functions_environment()["VISITOR_ID_KEY"].encode()
+        self._send("weblog", log_events(log, LOG_HOST, key, LogCounts()))
+
+    def _send(self, site: str, events: Iterable[Any]) -> None:
+        asyncio.run(send_all(self.stack.base_url, f"{site}-import", events, Sent()))
+        compact_everything(self.stack)
 
     def query(self, site: str, **body: Any) -> dict[str, Any]:
         """What the API answers."""
@@ -113,13 +124,13 @@ class World:
     def report(self, name: str, **parameters: str) -> list[dict[str, Any]]:
         """The rows of a canned report, by column."""
         headers = {"Authorization": f"Bearer {KEY}"}
-        answer = httpx.get(f"{self.stack.base_url}/api/reports/{name}", params=parameters, headers=headers, timeout=60)
+        answer = httpx.get(f"{self.stack.base_url}/api/reports/{name}", params=parameters, headers=headers, timeout=180)
         assert answer.status_code == httpx.codes.OK, answer.text
         columns = [column["name"] for column in answer.json()["columns"]]
         return [dict(zip(columns, row, strict=True)) for row in answer.json()["rows"]]
 
     def rows(self, site: str) -> list[dict[str, Any]]:
-        """The site's rows as they stand in the table."""
+        """The site's rows as they are in the table."""
         told = self._post("/api/sql", {"site_id": site, "sql": "SELECT * FROM events"})
         columns = [column["name"] for column in told["columns"]]
         moments = [column["name"] for column in told["columns"] if column["name"].endswith("_at")]
@@ -128,7 +139,7 @@ class World:
 
     def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         headers = {"Authorization": f"Bearer {KEY}"}
-        answer = httpx.post(self.stack.base_url + path, json=body, headers=headers, timeout=60)
+        answer = httpx.post(self.stack.base_url + path, json=body, headers=headers, timeout=180)
         assert answer.status_code == httpx.codes.OK, answer.text
-        told: dict[str, Any] = answer.json()
-        return told
+        document: dict[str, Any] = answer.json()
+        return document

@@ -28,10 +28,9 @@ export async function strict(site) {
 export async function boxed(site) {
   site.headers = { "content-security-policy": "sandbox allow-scripts" };
   site.head = '<script>addEventListener("load", () => setTimeout(() => clickstream.track("boxed"), 50))</script>';
-  const context = await site.context();
-  const page = await context.newPage();
+  const page = await site.page(await site.context());
   await page.goto(site.url("/boxed"));
-  await page.waitForTimeout(700);
+  await site.delivered(page, 2);
   await site.leave(page);
 }
 
@@ -54,12 +53,16 @@ export async function hostile(site) {
 export async function back(site) {
   // The driver loses sight of a page that comes back, so the pages do all by themselves.
   site.head = `<script>
+    // A page with a request in flight is not kept, so it is left once all of them are answered.
+    const onceSent = (next) => {
+      const polling = setInterval(() => (${site.nothingWaits})() && (clearInterval(polling), next()), 50);
+    };
     addEventListener("pageshow", ({ persisted }) => {
       if (persisted) {
         clickstream.track("shown_again");
-        const asking = setInterval(() => (${site.nothingWaits})() && (clearInterval(asking), fetch("seen")), 50);
-      } else if (location.pathname.endsWith("/other")) setTimeout(() => history.back(), 400);
-      else setTimeout(() => (location.href = "other"), 400);
+        onceSent(() => fetch("seen"));
+      } else if (location.pathname.endsWith("/other")) setTimeout(() => onceSent(() => history.back()), 400);
+      else setTimeout(() => onceSent(() => (location.href = "other")), 400);
     });
   </script>`;
   const seen = site.askedFor("/seen");

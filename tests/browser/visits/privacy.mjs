@@ -8,7 +8,7 @@ export async function asked(site) {
   site.tag = 'data-consent="anonymous"';
   const page = await site.open("/landing?utm_source=mail&utm_campaign=spring");
   await page.evaluate(() => history.pushState({}, "", "offer"));
-  await shown(page);
+  await site.delivered(page, 2);
   const before = await kept(page);
   await page.evaluate(() => {
     window.clickstream.consent("full");
@@ -85,4 +85,37 @@ export async function dnt(site) {
   const page = await site.tab(context, "/dnt");
   await shown(page);
   return kept(page);
+}
+
+/**
+ * A site with a banner, which the visitor answers on the landing page. Some managers announce a refusal before. The
+ * browser is of a version of its own, for all visits come from one address, and those of one browser share an id.
+ */
+async function agreeing(site, consent, version) {
+  site.tag = `data-consent="${consent}"`;
+  const userAgent = `Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/${version} Safari/537.36`;
+  const page = await site.open("/landing?utm_source=news&utm_medium=email", { userAgent });
+  await page.evaluate((held) => held == "denied" && window.clickstream.consent("denied"), consent);
+  // The view of a visitor who denied has the collector's time: that must be before the answer to the banner.
+  await site.delivered(page, 1);
+  const before = await kept(page);
+  await page.evaluate(() => window.clickstream.consent("full"));
+  await site.told(page);
+  await site.go(page, "/two");
+  await site.told(page);
+  await site.leave(page);
+  return before;
+}
+
+export const agreed = (site) => agreeing(site, "anonymous", "149.0.0.1");
+export const agreedAfterDenial = (site) => agreeing(site, "denied", "149.0.0.2");
+
+/** Consent that is taken back and given anew, on one page. */
+export async function wavering(site) {
+  site.tag = 'data-consent="anonymous"';
+  const page = await site.open("/wavering");
+  await page.evaluate(() => {
+    for (const choice of ["full", "denied", "full"]) window.clickstream.consent(choice);
+  });
+  await site.told(page);
 }

@@ -24,6 +24,7 @@ function chance(seed) {
 
 export async function visits(site, { seed, count }) {
   site.head = TIME_PASSES;
+  await site.useShell();
   const told = [];
   let next = 0;
   const worker = async () => {

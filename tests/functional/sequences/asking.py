@@ -9,12 +9,19 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from clickstream.lake.schema import EVENT_COLUMNS, arrow_schema
-from clickstream.querying.filters import Filter, FilterReader
+from clickstream.deriving.people import Basis, people_of
+from clickstream.filters.reader import FilterReader
+from clickstream.filters.tree import Filter
+from clickstream.identity.edges import EVENT_COLUMNS as IDENTITY_COLUMNS
+from clickstream.identity.edges import edges_of
+from clickstream.identity.persons import reads_identities
+from clickstream.identity.rules import Rules
+from clickstream.model.schema import EVENT_COLUMNS, arrow_schema
 from clickstream.querying.period import Period
 from clickstream.querying.scope import SiteScope
 from clickstream.querying.sequences.streams import Slice
 from clickstream.querying.statement import Statement
+from tests.functional.identity.plain_people import people_of as plain_people_of
 from tests.functional.sequences.plain_streams import BEGIN, Happened
 from tests.integration.querying.lake import event
 
@@ -44,6 +51,12 @@ def rows_of(events: Sequence[Happened]) -> list[dict[str, Any]]:
     ]
 
 
+def whose(rows: Sequence[Mapping[str, Any]]) -> Mapping[str, str | None]:
+    """The person of each row by its id, by the rules in plain Python."""
+    unset = dict.fromkeys(IDENTITY_COLUMNS)
+    return plain_people_of([{**unset, **row} for row in rows], [], Rules())
+
+
 class Events:
     """A table of events that statements are run over."""
 
@@ -52,13 +65,20 @@ class Events:
         self._connection.execute("SET TimeZone = 'UTC'")
 
     def hold(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """These and no others."""
-        self._connection.register("events", pa.Table.from_pylist([dict(row) for row in rows], schema=SCHEMA))
+        """These and no others, and the people that follow from them."""
+        self._events = pa.Table.from_pylist([dict(row) for row in rows], schema=SCHEMA)
+        self._connection.register("events", self._events)
 
     def ask(self, statement: Statement) -> list[dict[str, Any]]:
         """The statement's rows."""
-        table = self._connection.sql(statement.sql, params=dict(statement.parameters)).to_arrow_table()
-        rows: list[dict[str, Any]] = table.to_pylist()
+        return self.query(statement.sql, statement.parameters)
+
+    def query(self, sql: str, parameters: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """The rows of SQL."""
+        if reads_identities(sql):
+            edges = edges_of(self._events.select(IDENTITY_COLUMNS), {})
+            self._connection.register("identities", people_of(edges, Basis(Rules()), "shop", BEGIN.date()))
+        rows: list[dict[str, Any]] = self._connection.sql(sql, params=dict(parameters)).to_arrow_table().to_pylist()
         return rows
 
 

@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import combinations
+from zoneinfo import ZoneInfo
 
 from clickstream.sites.funnels import Order, Within
+from tests.integration.querying.plain_visits import Visit, visits
 
 BEGIN = datetime(2026, 3, 1, 12, tzinfo=UTC)
 NAMES = ("a", "b", "c", "x")
@@ -68,15 +70,39 @@ def grouped(events: Sequence[Happened], within: Within) -> Mapping[object, list[
     for event in ordered:
         if event.user is not None:
             known.setdefault(event.visitor, event.user)
+    of_visits = visits_of(events)
     streams: dict[object, list[Happened]] = defaultdict(list)
     for event in ordered:
         whose: Mapping[Within, object] = {
-            Within.VISIT: (event.visitor, event.session),
+            Within.VISIT: of_visits[event.event_id],
             Within.VISITOR: event.visitor,
             Within.PERSON: event.user or known.get(event.visitor, event.visitor),
         }
-        streams[whose[within]].append(event)
+        if within is not Within.VISIT or of_visits[event.event_id].counted:
+            streams[whose[within]].append(event)
     return streams
+
+
+def devices_of(events: Sequence[Happened]) -> Mapping[str, str]:
+    """The device of each event's visit, by the event's id: that of the visit's first event."""
+    devices = {event.event_id: event.device for event in events}
+    return {event_id: devices[visit.rows[0]["event_id"]] for event_id, visit in visits_of(events).items()}
+
+
+def visits_of(events: Sequence[Happened]) -> Mapping[str, Visit]:
+    """The visit of each event, by its id."""
+    rows = [
+        {
+            "event_id": event.event_id,
+            "occurred_at": event.at,
+            "received_at": event.at,
+            "event_type": event.type,
+            "event_name": event.name,
+            "session_id": event.session,
+        }
+        for event in events
+    ]
+    return visits(rows, {event.event_id: event.visitor for event in events}, ZoneInfo("UTC"))
 
 
 @dataclass(frozen=True, slots=True)

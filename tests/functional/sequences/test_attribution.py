@@ -6,28 +6,33 @@ import json
 import random
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from itertools import count
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clickstream.querying.dimensions import DIMENSIONS
+from clickstream.filters.dimensions import DIMENSIONS
 from clickstream.querying.period import Period
-from clickstream.querying.scope import Goal, Matching
+from clickstream.querying.scope import Currencies, Goal, Matching, Rate
 from clickstream.querying.sequences.attribution import Model, attribution_statement
+from clickstream.querying.sequences.streams import Slice
 from clickstream.sites.funnels import Within
-from tests.functional.sequences.asking import Events, row, slice_of
+from tests.functional.sequences.asking import Events, row, slice_of, whose
 
 CHANNEL = DIMENSIONS["visit:channel"]
 BEGIN, END = datetime(2026, 3, 10, tzinfo=UTC), datetime(2026, 3, 20, tzinfo=UTC)
 PERIOD = Period(BEGIN, END)
 ORDER = Goal("Order", Matching("buy"), "total")
 DAY = timedelta(days=1)
+ORDERS = count()  # no two events are the same
 CHANNELS = ["Direct", "Direct", "Email", "Paid Search", "Organic Search"]
 
-Shares = dict[str, tuple[float, float]]
+Shares = dict[str, tuple[float, Any]]
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +64,7 @@ def visit(number: int, at: datetime, channel: str | None, visitor: str | None, *
 def order(number: int, at: datetime, visitor: str | None, total: Any = None, **columns: Any) -> dict[str, Any]:
     properties = json.dumps({} if total is None else {"total": total})
     bought = {"event_name": "buy", "properties": properties, "anonymous_id": visitor, "session_id": f"s{number}"}
-    return row(f"{number:06}-b{at.timestamp()}", at, **{**bought, **columns})
+    return row(f"{number:06}-b{at.timestamp()}-{next(ORDERS)}", at, **{**bought, **columns})
 
 
 def random_visits(seed: int) -> list[dict[str, Any]]:
@@ -95,16 +100,13 @@ def shares(model: Model, count: int) -> list[float]:
 def expected(rows: list[dict[str, Any]], model: Model, window: timedelta, within: Within, device: str | None) -> Shares:
     seen = [event for event in rows if BEGIN - window <= event["occurred_at"] < END]
     seen.sort(key=lambda event: (event["occurred_at"], event["event_id"]))
-    known: dict[str, str] = {}
-    for event in seen:
-        if event["user_id"] is not None:
-            known.setdefault(event["anonymous_id"], event["user_id"])
+    person_of = whose(rows)
 
     def person(event: dict[str, Any]) -> object:
         visitor = event["anonymous_id"]
         if visitor is None:
             return ("alone", event["session_id"])
-        return visitor if within is Within.VISITOR else event["user_id"] or known.get(visitor, visitor)
+        return visitor if within is Within.VISITOR else person_of[event["event_id"]]
 
     visits: dict[str, dict[str, Any]] = {}
     for event in seen:
@@ -132,7 +134,7 @@ def expected(rows: list[dict[str, Any]], model: Model, window: timedelta, within
     return {channel: (sum(s for s, _ in parts), sum(w for _, w in parts)) for channel, parts in told.items()}
 
 
-@settings(max_examples=80)
+@settings(max_examples=50)
 @given(
     st.integers(0, 10**6),
     st.sampled_from(list(Model)),
@@ -241,3 +243,36 @@ def test_a_person_is_led_by_visits_on_another_device(events: Events) -> None:
     )
     assert ask(events, Model.LAST, 30 * DAY, Within.PERSON) == {"Email": (1.0, 5.0)}
     assert ask(events, Model.LAST, 30 * DAY, Within.VISITOR) == {"Direct": (1.0, 5.0)}
+
+
+def bought(number: int, at: datetime, total: Any, **columns: Any) -> dict[str, Any]:
+    return order(number, at, "v", total, **{"order_id": "A1", "currency": "EUR", **columns})
+
+
+def test_an_order_that_is_told_again_is_a_conversion_and_worth_nothing(events: Events) -> None:
+    events.hold([*JOURNEY[:-1], bought(4, BEGIN + 4 * DAY, 50), bought(5, BEGIN + 4 * DAY + timedelta(hours=1), 50)])
+    told = ask(events, Model.LINEAR, 30 * DAY)
+    assert sum(conversions for conversions, _ in told.values()) == pytest.approx(2.0, abs=1e-5)
+    assert sum(revenue for _, revenue in told.values()) == pytest.approx(50.0)
+
+
+def test_an_order_of_before_the_period_is_worth_nothing_within_it(events: Events) -> None:
+    for before, worth in ((29 * DAY, 0.0), (31 * DAY, 50.0)):
+        at = BEGIN + DAY
+        rows = [visit(1, at - before, "Email", "v"), bought(1, at - before, 50), visit(2, at, "Email", "v")]
+        events.hold([*rows, bought(2, at + timedelta(hours=1), 50)])
+        # A window that is shorter than orders are looked for.
+        assert ask(events, Model.LAST, DAY) == {"Email": (1.0, worth)}
+
+
+def test_conversions_of_several_currencies_are_shared_out_and_their_worth_is_not(events: Events) -> None:
+    rows = [visit(1, BEGIN, "Email", "v"), bought(1, BEGIN, 50)]
+    rows.append(bought(1, BEGIN + timedelta(minutes=1), 30, order_id="A2", currency="USD"))
+    events.hold(rows)
+    assert ask(events, Model.LAST, DAY) == {"Email": (2.0, None)}
+    rates = Currencies("EUR", {"USD": (Rate(None, Decimal("0.5")),)})
+    site = replace(slice_of((), PERIOD).site, currencies=rates)
+    converted = attribution_statement(Slice(site, PERIOD), ORDER, [CHANNEL], model=Model.LAST, window=DAY, limit=9)
+    assert [(row["conversions"], row["revenue"]) for row in events.ask(converted)] == [(2.0, 65.0)]
+    filters = [["is", "event:currency", ["USD"]]]
+    assert ask(events, Model.LAST, DAY, filters=filters) == {"Email": (1.0, 30.0)}

@@ -103,7 +103,7 @@ def test_paths_are_those_that_plain_python_finds(
 
 
 MUTATIONS = {
-    "ties in the wrong order": ("ORDER BY moment, event_id", "ORDER BY moment, event_id DESC"),
+    "ties in the wrong order": ("received_at, event_id)", "received_at, event_id DESC)"),
     "ways by how often they are gone": ("count(DISTINCT stream) DESC", "count(*) DESC"),
     "a way too few": ("place <= ", "place < "),
     "what is no act followed, too": ("WHERE is_act OR is_start", ""),

@@ -14,12 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clickstream.errors import InvalidRequest
-from clickstream.querying.dimensions import Kind
+from clickstream.filters.dimensions import Kind
 from clickstream.querying.period import Period, resolve
 from clickstream.querying.scope import Matching
 from clickstream.querying.sequences.retention import Unit, frequency_statement, retention_statement
 from clickstream.sites.funnels import Within
-from tests.functional.sequences.asking import Events, row, slice_of
+from tests.functional.sequences.asking import Events, row, slice_of, whose
 
 # Clocks go forward on 29 March in Berlin; Lord Howe changes by half an hour on 5 April.
 ZONES = ["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe"]
@@ -49,16 +49,13 @@ def comings(seed: int) -> list[dict[str, Any]]:
     return rows
 
 
-def persons(rows: list[dict[str, Any]], within: Within) -> dict[str, list[dict[str, Any]]]:
-    known: dict[str, str] = {}
-    for event in sorted(rows, key=lambda event: (event["occurred_at"], event["event_id"])):
-        if event["user_id"] is not None:
-            known.setdefault(event["anonymous_id"], event["user_id"])
+def persons(
+    rows: list[dict[str, Any]], within: Within, everything: list[dict[str, Any]]
+) -> dict[Any, list[dict[str, Any]]]:
+    person_of = whose(everything)
     streams = defaultdict(list)
     for event in rows:
-        visitor = event["anonymous_id"]
-        person = event["user_id"] or known.get(visitor, visitor)
-        streams[visitor if within is Within.VISITOR else person].append(event)
+        streams[event["anonymous_id"] if within is Within.VISITOR else person_of[event["event_id"]]].append(event)
     return streams
 
 
@@ -88,7 +85,7 @@ def test_the_grid_is_the_one_that_plain_python_finds(
     members: dict[date, set[str]] = defaultdict(set)
     back_in: dict[date, set[str]] = defaultdict(set)
     seen = [event for event in rows if period.begin <= event["occurred_at"] < period.end]
-    for person, happened in persons(seen, within).items():
+    for person, happened in persons(seen, within, rows).items():
         named = [
             (event["event_name"], FIRST_DAYS[unit](event["occurred_at"].astimezone(ZoneInfo(zone)).date()))
             for event in happened
@@ -117,13 +114,15 @@ def test_who_came_how_often_is_what_plain_python_counts(events: Events, seed: in
     events.hold(rows)
     everything = Period(datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC))
     visit_of: dict[str, tuple[str, int]] = {}
-    for visitor, happened in persons(rows, Within.VISITOR).items():
+    for visitor, happened in persons(rows, Within.VISITOR, rows).items():
         last, visit = None, 0
         for event in sorted(happened, key=lambda event: (event["occurred_at"], event["event_id"])):
             visit += last is not None and event["occurred_at"] - last > timedelta(minutes=30)
             last = event["occurred_at"]
             visit_of[event["event_id"]] = (visitor, visit)
-    visits = [len({visit_of[event["event_id"]] for event in happened}) for happened in persons(rows, within).values()]
+    visits = [
+        len({visit_of[event["event_id"]] for event in happened}) for happened in persons(rows, within, rows).values()
+    ]
     expected = Counter(min(number, most) for number in visits)
     told = events.ask(frequency_statement(slice_of(period=everything), within=within, most=most))
     assert [(line["visits"], line["reached"]) for line in told] == sorted(expected.items())

@@ -1,4 +1,4 @@
-"""A storage account that dies at one request: a proxy before the real one, over real sockets."""
+"""A storage account that fails from one request on: a proxy of the real one, over real sockets."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
-# The client gives up at this answer at once; at a broken connection it would try again for a minute.
+# The client gives up at once after this status. After a broken connection it would retry for a minute.
 DEAD = 403
 _NOT_PASSED_ON = {"transfer-encoding", "connection", "content-length"}
 
 
 class FailingStorage:
-    """Passes requests on until the one numbered `dies_at`; from then on nothing is done any more.
+    """Forwards requests until the one numbered `dies_at`, and refuses from then on.
 
-    With `does_the_last` that request still is done, and only its answer is lost. Only requests whose path has `only` in
-    it are counted, and die.
+    With `does_the_last` that request is forwarded too, and only its answer is lost. Only requests whose path contains
+    `only` are counted and refused.
     """
 
     def __init__(self, endpoint: str, only: str = "") -> None:
@@ -48,9 +48,9 @@ class FailingStorage:
         stall_seconds: float = 0.0,
         recovers: bool = False,
     ) -> None:
-        """Count requests from here on; None for never. The dead are answered with `status`, after `stall_seconds`.
+        """Restart the count; refuse from this request on, or never if None.
 
-        What `recovers` is dead for that one request alone.
+        Refused requests are answered with `status` after `stall_seconds`. With `recovers` only one request is refused.
         """
         with self._lock:
             self._recovers = recovers
@@ -59,7 +59,7 @@ class FailingStorage:
 
     @property
     def seen(self) -> int:
-        """Requests since `die_at`."""
+        """The number of counted requests since `die_at`."""
         return self._seen
 
     def __enter__(self) -> Self:
@@ -75,7 +75,7 @@ class FailingStorage:
         self._thread.join()
 
     def _judge(self, path: str) -> tuple[bool, tuple[int, float] | None]:
-        """Whether the next request is done, and the status and seconds of its answer where it is none of its own."""
+        """Whether to forward the next request, and status and delay in seconds of the answer that replaces its own."""
         with self._lock:
             if self._only not in path:
                 return True, None
@@ -124,6 +124,6 @@ class FailingStorage:
             do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = handle_request
 
             def log_message(self, format: str, *args: object) -> None:
-                """Say nothing."""
+                """Log nothing."""
 
         return Handler

@@ -1,4 +1,4 @@
-"""A lake of its own for a test: captured files are written as Capture writes them, the tables read back."""
+"""A lake for one test: writes captured files as Capture does, compacts them, and reads the tables."""
 
 from __future__ import annotations
 
@@ -12,14 +12,21 @@ from uuid import uuid4
 from azure.storage.blob import BlobServiceClient
 from deltalake import DeltaTable
 
+from clickstream.capture.spill import SpillFiles
+from clickstream.compacting.committing import MAX_DATES
 from clickstream.compacting.compactor import Compactor
-from clickstream.compacting.progress import HubState
 from clickstream.compacting.report import Report
-from clickstream.delivery.message import Message
-from clickstream.event import Event, FailedEvent
-from clickstream.lake.spill_files import SpillFiles
-from clickstream.lake.storage import StorageAccount, table_uri
+from clickstream.compacting.retrying import Retried
+from clickstream.compacting.totals import Totals, read_totals
+from clickstream.enriching.steps import STEPS, Knowledge, Step, Values
+from clickstream.erasing.late import LateEvents
+from clickstream.model.event import Event, FailedEvent
+from clickstream.model.hub_state import HubState
+from clickstream.model.message import Message
+from clickstream.model.pipeline_hour import ANSWERED_PARTITION, PipelineHour
 from clickstream.settings import Connection, Settings
+from clickstream.storage.account import StorageAccount, table_uri
+from clickstream.storage.answered_files import FOLDER, AnsweredFiles
 from local.azurite import Azurite
 from local.event_hubs.avro import Record, write_file
 
@@ -29,7 +36,7 @@ START = datetime(2026, 3, 10, 12, 0, 0, tzinfo=UTC)
 
 @dataclass
 class Hubs:
-    """Hubs that say what a test wants."""
+    """Hub states set by a test: last sequence numbers by hub and partition."""
 
     created_at: datetime = START - timedelta(days=1)
     last: dict[str, dict[str, int]] = field(default_factory=dict)
@@ -39,9 +46,11 @@ class Hubs:
 
 
 class Lake:
-    """Containers of their own in a shared Azurite."""
+    """New containers in a shared Azurite."""
 
-    def __init__(self, azurite: Azurite, max_bytes: int = 1_000_000) -> None:
+    max_dates = MAX_DATES
+
+    def __init__(self, azurite: Azurite, max_bytes: int = 1_000_000, max_dates: int = MAX_DATES) -> None:
         name = uuid4().hex[:12]
         self.service = BlobServiceClient.from_connection_string(azurite.connection_string)
         for kind in ("capture", "spill", "lake"):
@@ -60,6 +69,7 @@ class Lake:
         )
         self.account = StorageAccount.from_connection(Connection("Lake", azurite.connection_string))
         self.hubs = Hubs()
+        self.max_dates = max_dates
 
     def capture(
         self,
@@ -71,7 +81,7 @@ class Lake:
         hub: str = "events",
         raw: bytes | None = None,
     ) -> str:
-        """Write one captured file, whose window started so many seconds after START. Returns its path."""
+        """Write one captured file. Its window starts `second` seconds after START. Returns its path."""
         started = START + timedelta(seconds=second)
         path = f"ns/{hub}/{partition}/{started:%Y/%m/%d/%H/%M/%S}.avro"
         enqueued_ms = int(started.timestamp() * 1000)
@@ -84,16 +94,68 @@ class Lake:
         return path
 
     def spill(self, bodies: Sequence[bytes], *, hub: str = "events", at: datetime = START) -> str:
-        """Spill as the collector does. Returns the blob's path."""
+        """Write a spilled blob as the collector does. Returns its path."""
         files = SpillFiles(self.account.container(self.settings.spill_container))
         return asyncio.run(files.write(hub, [Message(body, "visitor", {"site": "shop"}) for body in bodies], at))
 
-    def spilled(self) -> list[str]:
-        """The paths of the blobs that wait."""
-        return sorted(self.service.get_container_client(self.settings.spill_container).list_blob_names())
+    def answer(
+        self, accepted: int = 0, failed: int = 0, *, site: str = "shop", path: str | None = None, **counts: int
+    ) -> str:
+        """Write counts of answered events as a collector does. Returns the blob's path."""
+        hour = PipelineHour(
+            site=site,
+            hub="events",
+            hub_partition=ANSWERED_PARTITION,
+            hour=START,
+            request_accepted=accepted,
+            request_failed=failed,
+            **counts,
+        )
+        files = AnsweredFiles(self.account.container(self.settings.spill_container))
+        path = path or files.new_path(NOW)
+        asyncio.run(files.write(path, [hour]))
+        return path
 
-    def compact(self) -> Report:
-        return Compactor(self.account, self.settings, self.hubs, lambda: NOW).run(NOW + timedelta(hours=1))
+    def totals(self) -> Totals:
+        """The totals over `pipeline_hours`."""
+        return read_totals(self.account, self.settings.lake_container)
+
+    def spilled(self) -> list[str]:
+        """The paths of waiting spilled blobs."""
+        return self._names(without=FOLDER)
+
+    def answers(self) -> list[str]:
+        """The paths of waiting counts of answered events."""
+        return sorted(set(self._names(without="-")) - set(self.spilled()))
+
+    def _names(self, without: str) -> list[str]:
+        names = self.service.get_container_client(self.settings.spill_container).list_blob_names()
+        return sorted(name for name in names if not name.startswith(f"{without}/"))
+
+    @property
+    def suppression(self) -> LateEvents:
+        """The suppression filter of this lake."""
+        return LateEvents.of(self.account, self.settings)
+
+    def compactor(self, *steps: Step) -> Compactor:
+        """A compactor with these steps of enrichment in addition to the product's."""
+        steps = (*STEPS, *steps)
+        return Compactor(
+            self.account, self.settings, self.suppression, self.hubs, lambda: NOW, steps, max_dates=self.max_dates
+        )
+
+    def compact(self, *steps: Step) -> Report:
+        return self.compactor(*steps).run(NOW + timedelta(hours=1))
+
+    def retry(self, *steps: Step) -> list[Retried]:
+        """Compact files from quarantine."""
+        return list(self.compactor(*steps).retry())
+
+    def aside(self) -> list[str]:
+        """The original paths of files in quarantine."""
+        lake = self.service.get_container_client(self.settings.lake_container)
+        names = [name.removeprefix("quarantine/") for name in lake.list_blob_names(name_starts_with="quarantine/")]
+        return sorted(name for name in names if not name.endswith(".json"))
 
     def rows(self, table: str = "events") -> list[dict[str, Any]]:
         uri = table_uri(self.settings.lake_container, table)
@@ -106,17 +168,38 @@ class Lake:
         return sorted(row["event_id"] for row in self.rows())
 
 
-def event(event_id: str, *, occurred_at: datetime = START, fingerprint: str = "f", **fields: Any) -> bytes:
+def failing_at(title: str) -> Step:
+    """A faulty step of enrichment: it raises ZeroDivisionError for one page title."""
+
+    def make(values: Values, knowledge: Knowledge) -> Values:
+        if values == (title,):
+            raise ZeroDivisionError(title)
+        return (None,)
+
+    return Step("faulty", 1, ("page_title",), ("city",), make)
+
+
+FAULTY = failing_at("poison")
+
+
+def poison(event_id: str, **fields: Any) -> bytes:
+    """An event for which FAULTY raises."""
+    return event(event_id, page_title="poison", **fields)
+
+
+def event(
+    event_id: str, *, site: str = "shop", occurred_at: datetime = START, fingerprint: str = "f", **fields: Any
+) -> bytes:
     return Event(
         event_id=event_id,
         consent="full",
-        site="shop",
+        site=site,
         event_type="page_view",
         event_name="page_view",
         occurred_at=occurred_at,
         dialect="plain",
         fingerprint=fingerprint,
-        **{"received_at": START, "request_accepted": 1, "request_failed": 0, **fields},
+        **{"received_at": START, **fields},
     ).to_json()
 
 
@@ -129,6 +212,4 @@ def failed_event(failed_event_id: str) -> bytes:
         failure_class="schema_violation",
         message="wrong",
         payload=b"\xff\x00",
-        request_accepted=0,
-        request_failed=1,
     ).to_json()

@@ -24,7 +24,7 @@ def contents(lake: Lake) -> list[tuple[str, str, bool]]:
     return sorted((row["event_id"], row["fingerprint"], row["id_reused"]) for row in lake.rows())
 
 
-def test_case_40_an_id_that_is_used_again_for_something_else_is_kept_and_marked(lake: Lake) -> None:
+def test_an_id_that_is_used_again_for_something_else_is_kept_and_marked(lake: Lake) -> None:
     first = [event("a"), event("a", fingerprint="g"), event("a"), event("b")]
     lake.capture(0, first)
     assert lake.compact().duplicates == 1
@@ -58,7 +58,7 @@ def test_the_same_events_again_add_nothing_though_their_ids_are_used_twice(lake:
     ],
     ids=["a moment later", "without a clock", "clamped", "under an old sent_at", "after years", "over midnight"],
 )
-def test_a_copy_that_moved_is_found_where_its_first_stands(
+def test_a_copy_that_moved_is_recognised_under_the_date_of_the_first(
     lake: Lake, first: datetime, again: datetime, created: datetime | None
 ) -> None:
     lake.capture(0, [event("a", occurred_at=first, created_at=created)])
@@ -67,8 +67,8 @@ def test_a_copy_that_moved_is_found_where_its_first_stands(
     assert (lake.compact().duplicates, lake.ids()) == (1, ["a"])
 
 
-def test_of_too_many_far_dates_the_report_tells_how_many_events_were_not_looked_for(lake: Lake) -> None:
-    """One date more is told of than is searched; it is the oldest of those with a single event."""
+def test_beyond_the_limit_of_far_dates_the_report_counts_the_events_not_searched(lake: Lake) -> None:
+    """There is one date more than is searched: the oldest of those with a single event."""
     days = [START - timedelta(days=100 + number) for number in range(MAX_FAR_DATES + 1)]
     lake.capture(0, [event(f"{day:%j}", occurred_at=day, created_at=day) for day in days])
     lake.compact()

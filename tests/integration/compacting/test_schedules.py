@@ -1,7 +1,9 @@
-"""Random schedules of all that can happen to compaction at once: the tables equal a model in plain Python.
+"""Random schedules of everything that can happen to compaction: the tables equal a model in plain Python.
 
-Files come in order, late, damaged and again; the same events stand in the hub and in the spill; runs die at any request
-or meet one that is answered 409, 412 or 500; two run at once. `SCHEDULES=500` tries as many; fewer are tried without.
+Files arrive in order, late, damaged and repeated; the same events are in the hub and in the spill; an event cannot be
+compacted, and is put aside and retried; events of one file have more dates than a commit takes; runs end at any
+request, or a request is answered with 409, 412 or 500; two runs are concurrent.
+`SCHEDULES=500` tries 500 schedules; the default is fewer.
 """
 
 from __future__ import annotations
@@ -24,12 +26,13 @@ from clickstream.errors import Unavailable
 from local.azurite import Azurite
 from local.event_hubs.avro import Record, write_file
 from tests.integration.compacting.failing_storage import DEAD, FailingStorage
-from tests.integration.compacting.lake import START, Lake, event, failed_event
+from tests.integration.compacting.lake import FAULTY, START, Lake, event, failed_event, poison
 
 pytestmark = pytest.mark.integration
-SCHEDULES = int(os.environ.get("SCHEDULES", "25"))
+SCHEDULES = int(os.environ.get("SCHEDULES", "15"))
 # What a body is: an event by its id and content, or no event at all.
-WORDS = ["af", "ag", "bf", "cf", "df", "ef", "-"]
+WORDS = ["af", "ag", "bf", "cf", "df", "ef", "pf", "-"]
+POISON = "pf"
 
 
 @dataclass(frozen=True)
@@ -64,21 +67,40 @@ class Run:
 
 
 @dataclass(frozen=True)
+class Retry:
+    """What was put aside is tried again, by a version with the fault or without it, over storage that fails."""
+
+    fails_at: int
+    does_it: bool
+    repaired: bool
+
+
+@dataclass(frozen=True)
 class TwoRuns:
     """Two compactions at once; storage fails for both."""
 
     fails_at: int
 
 
+@dataclass(frozen=True)
+class Answered:
+    """Counts of so many answered events."""
+
+    count: int
+
+
+Step = Capture | Spill | Run | TwoRuns | Retry | Answered
 HUBS = st.sampled_from(["events", "events", "failed-events"])
 BODIES = st.lists(st.sampled_from(WORDS), max_size=4)
 STEPS = st.lists(
     st.builds(Capture, HUBS, st.sampled_from("01"), BODIES, st.sampled_from([False, False, False, True]))
     | st.builds(Spill, HUBS, BODIES.filter(bool))
     | st.builds(Run, st.integers(1, 110), st.booleans(), st.sampled_from([DEAD, DEAD, 409, 412, 500]))
-    | st.builds(TwoRuns, st.integers(1, 250)),
+    | st.builds(TwoRuns, st.integers(1, 250))
+    | st.builds(Retry, st.integers(1, 60), st.booleans(), st.booleans())
+    | st.builds(Answered, st.integers(1, 9)),
     min_size=3,
-    max_size=7,
+    max_size=8,
 )
 
 
@@ -90,25 +112,36 @@ def storage(azurite: Azurite) -> Iterator[FailingStorage]:
 
 @dataclass
 class World:
-    """A lake, and what its tables must hold in the end."""
+    """A lake, and the ids that its tables must have in the end.
+
+    `collected_failures` are failed events of the collector, `compaction_failures` are bodies that are no events.
+    """
 
     lake: Lake
     storage: FailingStorage
     events: set[str] = field(default_factory=set)
-    told_failures: set[str] = field(default_factory=set)
-    found_failures: set[str] = field(default_factory=set)
+    collected_failures: set[str] = field(default_factory=set)
+    compaction_failures: set[str] = field(default_factory=set)
+    answered: int = 0
     seconds: Iterator[int] = field(default_factory=count)
     numbers: dict[tuple[str, str], int] = field(default_factory=dict)
 
-    def take(self, step: Capture | Spill | Run | TwoRuns) -> None:
+    def take(self, step: Step) -> None:
         if isinstance(step, Capture):
             self._capture(step)
+        elif isinstance(step, Answered):
+            self.lake.answer(step.count)
+            self.answered += step.count
         elif isinstance(step, Spill):
             path = self.lake.spill([body(step.hub, word) for word in step.words], hub=step.hub)
             self._expect(step.hub, path, 0, step.words)
         elif isinstance(step, Run):
             self.storage.die_at(step.fails_at, does_the_last=step.does_it, status=step.status, recovers=step.recovers)
             self._compact()
+        elif isinstance(step, Retry):
+            self.storage.die_at(step.fails_at, does_the_last=step.does_it)
+            with contextlib.suppress(Unavailable):
+                self._over_failing_storage().retry(*([] if step.repaired else [FAULTY]))
         else:
             self.storage.die_at(step.fails_at)
             with ThreadPoolExecutor(2) as pool:
@@ -132,32 +165,38 @@ class World:
             self._expect(step.hub, path, first, step.words)
 
     def _expect(self, hub: str, path: str, first: int, words: Sequence[str]) -> None:
-        (self.events if hub == "events" else self.told_failures).update(word for word in words if word != "-")
-        self.found_failures.update(f"{path}#{first + at}" for at, word in enumerate(words) if word == "-")
+        (self.events if hub == "events" else self.collected_failures).update(word for word in words if word != "-")
+        self.compaction_failures.update(f"{path}#{first + at}" for at, word in enumerate(words) if word == "-")
 
-    def _compact(self) -> None:
+    def _over_failing_storage(self) -> Lake:
         lake = copy(self.lake)
         lake.account = replace(self.lake.account, blob_endpoint=self.storage.endpoint)
+        return lake
+
+    def _compact(self) -> None:
         with contextlib.suppress(Unavailable):
-            lake.compact()
+            self._over_failing_storage().compact(FAULTY)
 
     def check(self) -> None:
         self.storage.die_at(None)
-        self.lake.compact()
-        assert self.lake.compact().captured == 0, "nothing waits any more"
+        for _ in range(2):
+            self.lake.compact(FAULTY)
+        assert self.lake.compact(FAULTY).captured == 0, "nothing waits any more"
         assert self.lake.spilled() == []
+        self.lake.retry()
+        assert all(each.problem for each in self.lake.retry()), "only what is damaged is still put aside"
         rows = self.lake.rows()
         assert sorted(row["event_id"] + row["fingerprint"] for row in rows) == sorted(self.events)
         unmarked = [row["event_id"] for row in rows if not row["id_reused"]]
         assert sorted(unmarked) == sorted({word[0] for word in self.events}), "of each id one row is the first"
         failed = sorted(row["failed_event_id"] for row in self.lake.rows("failed_events"))
-        assert failed == sorted(self.told_failures | self.found_failures)
+        assert failed == sorted(self.collected_failures | self.compaction_failures)
         totals = read_totals(self.lake.account, self.lake.settings.lake_container)
-        told = len(self.events) + len(self.told_failures)
-        # Every message is counted once however often it was read; bodies that are no events tell of no request.
+        valid = len(self.events) + len(self.collected_failures)
+        # Every message is counted once however often it was read, and every answer.
         assert (totals.rows, totals.failed) == (len(self.events), len(failed))
-        assert totals.received == told
-        assert totals.acknowledged + totals.spilled == told + len(self.found_failures)
+        assert (totals.answered, self.lake.answers()) == (self.answered, [])
+        assert totals.acknowledged + totals.spilled == valid + len(self.compaction_failures)
         assert totals.captured == totals.rows + totals.failed + totals.duplicates
         assert totals.captured == totals.acknowledged + totals.spilled + totals.redelivered
 
@@ -165,15 +204,18 @@ class World:
 def body(hub: str, word: str) -> bytes:
     if word == "-":
         return b"no event"
-    return event(word[0], fingerprint=word[1]) if hub == "events" else failed_event(word)
+    if hub != "events":
+        return failed_event(word)
+    day = START - timedelta(days=ord(word[0]) % 3)
+    return (poison if word == POISON else event)(word[0], fingerprint=word[1], occurred_at=day)
 
 
 @given(STEPS)
 @settings(max_examples=SCHEDULES, deadline=None, suppress_health_check=list(HealthCheck))
 def test_the_tables_equal_the_model_whatever_happens_in_which_order(
-    azurite: Azurite, storage: FailingStorage, steps: Sequence[Capture | Spill | Run | TwoRuns]
+    azurite: Azurite, storage: FailingStorage, steps: Sequence[Step]
 ) -> None:
-    world = World(Lake(azurite, max_bytes=1_500), storage)
+    world = World(Lake(azurite, max_bytes=1_500, max_dates=1), storage)
     for step in steps:
         world.take(step)
     world.check()

@@ -1,4 +1,4 @@
-"""The sink with its two ends: what one does not take the other takes, and the caller is told the truth."""
+"""The sink of hub and spill: what one does not accept the other does, and the result is exact."""
 
 from __future__ import annotations
 
@@ -6,20 +6,22 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
+from datetime import timedelta
 
 import fastavro
 import pytest
 from azure.storage.blob import BlobServiceClient
 
-from clickstream.compacting.decode import decode_file
+from clickstream.capture.decode import decode_file
+from clickstream.capture.spill import SpillFiles
 from clickstream.delivery.durable import DurableSink
 from clickstream.delivery.event_hub import EventHub
-from clickstream.delivery.message import Delivery, Message
 from clickstream.delivery.spill import Spill
 from clickstream.errors import Unavailable
-from clickstream.lake.spill_files import SpillFiles
-from clickstream.lake.storage import StorageAccount
+from clickstream.model.message import Delivery, Message
 from clickstream.settings import Connection
+from clickstream.storage.account import StorageAccount
+from clickstream.tally import Tally
 from local.azurite import Azurite
 from local.event_hubs.process import EventHubsEmulator
 from tests.integration.compacting.failing_storage import FailingStorage
@@ -53,18 +55,18 @@ async def sinks(
     account = StorageAccount.from_connection(Connection("Lake", azurite.connection_string))
     account = replace(account, blob_endpoint=storage.endpoint)
     storage.die_at(None)
-    made: list[DurableSink] = []
+    sinks: list[DurableSink] = []
 
     def make(hub_seconds: float, spill_seconds: float) -> DurableSink:
-        hub = EventHub(connection(emulator), "events", hub_seconds, now)
+        hub = EventHub(connection(emulator), "events", hub_seconds, now, Tally(time.monotonic))
         spill = Spill(SpillFiles(account.container(spill_container)), "events", spill_seconds, now)
-        made.append(DurableSink(hub, spill))
-        return made[-1]
+        sinks.append(DurableSink(hub, spill))
+        return sinks[-1]
 
     yield make
     emulator.clear_faults()
     storage.die_at(None)
-    for sink in made:
+    for sink in sinks:
         await sink.close()
 
 
@@ -118,6 +120,18 @@ async def test_what_the_hub_does_not_take_stands_in_the_spill(
     assert sorted(body for blob in spilled() for body in blob) == bodies(sent)
 
 
+async def test_a_loop_that_was_held_up_makes_nothing_durable_after_the_time_that_may_be_called_complete(
+    emulator: EventHubsEmulator, sink: DurableSink, spilled: Callable[[], list[list[bytes]]]
+) -> None:
+    await sink.send(messages(1))
+    before = emulator.stored("events")
+    asyncio.get_running_loop().call_soon(time.sleep, 0.5)  # as a request that costs too much would
+    with pytest.raises(Unavailable):
+        await sink.send(messages(30), now() + timedelta(seconds=0.3))
+    await sink.send(messages(5))
+    assert (emulator.stored("events") - before, spilled()) == (5, [])
+
+
 async def test_concurrent_requests_share_blobs(
     emulator: EventHubsEmulator, sink: DurableSink, spilled: Callable[[], list[list[bytes]]]
 ) -> None:
@@ -161,7 +175,7 @@ async def test_a_part_that_was_acknowledged_is_not_spilled(
     [(403, 0.0), (404, 0.0), (409, 0.0), (412, 0.0), (500, 0.0), (403, 30.0)],
     ids=["403", "404", "409", "412", "500", "hangs"],
 )
-async def test_cases_47_and_48_with_both_dead_the_caller_is_told_in_time_and_both_recover(
+async def test_with_hub_and_spill_dead_the_caller_gets_an_error_in_time_and_both_recover(
     emulator: EventHubsEmulator, storage: FailingStorage, sinks: Sinks, status: int, stall_seconds: float
 ) -> None:
     sink = sinks(DEADLINE_SECONDS, DEADLINE_SECONDS)
@@ -174,7 +188,7 @@ async def test_cases_47_and_48_with_both_dead_the_caller_is_told_in_time_and_bot
         assert time.monotonic() - began < 2 * DEADLINE_SECONDS + SLACK_SECONDS
     assert not (await sink.state()).works
     storage.die_at(None)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while True:
         try:
             assert await sink.send(messages(3)) == Delivery(spilled=3)
@@ -185,7 +199,7 @@ async def test_cases_47_and_48_with_both_dead_the_caller_is_told_in_time_and_bot
     assert (state.works, state.hub_reachable, state.spill_reachable) == (True, False, True)
 
 
-async def test_case_47_a_blob_that_stands_there_already_is_the_answer_that_was_lost(
+async def test_a_blob_that_exists_already_is_the_write_whose_answer_was_lost(
     emulator: EventHubsEmulator, storage: FailingStorage, sink: DurableSink, spilled: Callable[[], list[list[bytes]]]
 ) -> None:
     emulator.fault("connect", "drop")
@@ -210,7 +224,7 @@ async def test_a_write_that_fails_once_is_tried_again(
     assert await sending == Delivery(spilled=2)
 
 
-async def test_its_state_is_told_without_a_message(emulator: EventHubsEmulator, sink: DurableSink) -> None:
+async def test_its_state_is_determined_without_a_message(emulator: EventHubsEmulator, sink: DurableSink) -> None:
     before = emulator.stored("events")
     fresh = await sink.state()
     assert (fresh.hub, fresh.hub_reachable, fresh.spill_reachable) == ("closed", True, True)

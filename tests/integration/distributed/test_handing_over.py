@@ -17,17 +17,18 @@ from uuid import uuid4
 
 import pytest
 
-from clickstream.compacting.compactor import read_watermark
-from clickstream.compacting.files import Watermark
-from clickstream.errors import Conflict
-from clickstream.lake.capture_files import CaptureFiles
-from clickstream.lake.delta import EVENTS_TABLE, FAILED_TABLE, LakeTable
-from clickstream.lake.pipeline_hours import added_up
-from clickstream.pipeline_hour import PipelineHour
+from clickstream.capture.names import Watermark
+from clickstream.capture.store import CaptureFiles
+from clickstream.errors import Conflict, InvalidRequest
+from clickstream.model.pipeline_hour import PipelineHour
 from clickstream.querying.engine import QueryEngine
 from clickstream.querying.metrics import METRICS, Need
 from clickstream.querying.request import parse_query
 from clickstream.querying.scope import SiteScope
+from clickstream.table.delta import Table
+from clickstream.table.pipeline_hours import added_up
+from clickstream.table.specs import EVENTS_TABLE, FAILED_TABLE
+from clickstream.table.watermarks import read_watermark
 from distributed.backlog import Backlog
 from distributed.reports import answer
 from local.azurite import Azurite
@@ -169,12 +170,9 @@ def test_what_is_handed_over_becomes_the_rows_and_the_books_that_the_compactor_m
 
 
 def watermarks(lake: Lake) -> Sequence[Watermark]:
-    table = LakeTable.open_or_create(EVENTS_TABLE, lake.account, lake.settings.lake_container)
-    containers = (lake.settings.capture_container, lake.settings.lake_container)
-    return [
-        read_watermark(table, source)
-        for source in CaptureFiles(*map(lake.account.container, containers)).sources("events")
-    ]
+    table = Table.open_or_create(EVENTS_TABLE, lake.account, lake.settings.lake_container)
+    files = CaptureFiles(lake.account.container(lake.settings.capture_container))
+    return [read_watermark(table, source) for source in files.sources("events")]
 
 
 def test_a_commit_that_a_compactor_forestalled_leaves_nothing_behind(azurite: Azurite, spark: Any) -> None:
@@ -216,7 +214,7 @@ def test_late_events_of_an_erased_person_are_left_out_by_workers_too(azurite: Az
 def test_failures_that_were_committed_before_a_crash_are_not_committed_again(azurite: Azurite, spark: Any) -> None:
     lake = ConfiguredLake(azurite)
     fill(lake, 0)
-    failed = LakeTable.open_or_create(FAILED_TABLE, lake.account, lake.settings.lake_container)
+    failed = Table.open_or_create(FAILED_TABLE, lake.account, lake.settings.lake_container)
     marks = {"ns/events/0/file": 2_000_000_000, "ns/events/0/sequence": 1}
     failed.append(failed.spec.schema.empty_table(), marks, {})
     report = Backlog(lake.account, lake.settings, lambda: NOW_OF_CAPTURE, lambda line: None).run(spark, 1_000, 1_000)
@@ -224,6 +222,35 @@ def test_failures_that_were_committed_before_a_crash_are_not_committed_again(azu
     assert {row["hub_partition"] for row in lake.rows("failed_events")} == {"1"}
     assert len(set(lake.ids())) == 241
     lake.service.close()
+
+
+OF_VISITS = (Need.VISIT, Need.VIEW, Need.HISTORY)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"metrics": ["visits"]},
+        {"metrics": ["new_visitors"]},
+        {"metrics": ["events"], "dimensions": ["visit:source"]},
+        {"metrics": ["events"], "filters": [["is_set", "visit:utm_source"]]},
+        {"metrics": ["events"], "filters": [["has_done", ["is", "event:name", ["buy"]]]]},
+    ],
+    ids=["visits", "new visitors", "by source", "filtered by campaign", "filtered by what was done"],
+)
+def test_who_asks_for_visits_is_told_that_the_functions_tell_them(
+    spark: Any, reported: QueryLake, more: dict[str, Any]
+) -> None:
+    query = {"site_id": "shop", "date_range": ["2026-10-01", "2026-10-28"], **more}
+    with pytest.raises(InvalidRequest, match="visits are answered by the functions alone"):
+        answer(spark, reported.settings.lake_container, parse_query(json.dumps(query).encode()), "UTC", NOW)
+
+
+def test_people_are_answered_by_the_functions_alone(spark: Any, reported: QueryLake) -> None:
+    for more in ({"metrics": ["people"]}, {"metrics": ["events"], "filters": [["is", "person:known", ["true"]]]}):
+        query = {"site_id": "shop", "date_range": ["2026-10-01", "2026-10-28"], **more}
+        with pytest.raises(InvalidRequest, match="people are answered by the functions alone"):
+            answer(spark, reported.settings.lake_container, parse_query(json.dumps(query).encode()), "UTC", NOW)
 
 
 @pytest.mark.parametrize("zone", ["Europe/Berlin", "Australia/Lord_Howe"])
@@ -234,17 +261,18 @@ def test_reports_are_answered_as_the_functions_answer_them(
     filters: list[list[Any]] = [
         [],
         [["contains", "event:page", ["/a", "%", "'"]]],
-        [["not", ["is", "visit:source", ["(direct)"]]]],
+        [["not", ["is", "event:name", ["buy"]]]],
     ]
-    dimensions = [[], ["event:page"], ["visit:source"], ["time:day"], ["time:hour", "event:name"]]
-    usual = ["visitors", "visits", "pageviews", "events"]
-    every = [name for name, metric in METRICS.items() if not metric.needs & {Need.GOAL, Need.GOAL_OF_GROUP}]
+    dimensions = [[], ["event:page"], ["time:day"], ["time:hour", "event:name"]]
+    usual = ["visitors", "pageviews", "events"]
+    of_functions = {Need.GOAL, Need.GOAL_OF_GROUP, Need.REVENUE, Need.PERSON, *OF_VISITS}
+    every = [name for name, metric in METRICS.items() if not metric.needs & of_functions]
     asked: list[tuple[list[str], list[str], list[Any]]] = [(usual, *both) for both in product(dimensions, filters)]
     asked += [
-        (every, ["visit:channel"], []),
+        (every, ["event:name"], []),
         (usual, ["time:weekday", "event:props:plan"], [["matches", "event:page", ["^/a"]]]),
-        (usual, ["time:week"], [["has_done", ["is", "event:name", ["buy"]]], ["is_set", "visit:utm_source"]]),
-        (usual, ["event:bot", "visit:entry_page"], []),
+        (usual, ["time:week"], [["or", [["is", "event:name", ["buy"]], ["contains", "event:page", ["b"]]]]]),
+        (usual, ["event:bot"], []),
     ]
     for metrics, dimension, filter in asked:
         query = {
@@ -256,7 +284,7 @@ def test_reports_are_answered_as_the_functions_answer_them(
             "pagination": {"limit": 1000},
         }
         request = parse_query(json.dumps(query).encode())
-        expected = engine.query(request, SiteScope("shop", zone))["results"]
+        expected = engine.query(request, SiteScope("shop", zone)).document()["results"]
         assert expected
         assert answer(spark, reported.settings.lake_container, request, zone, NOW)["results"] == expected
 
@@ -276,6 +304,8 @@ def test_the_command_prints_an_answer(azurite: Azurite, sail: Sail, reported: Qu
     compared = {**query, "include": {"comparisons": {"mode": "previous_period"}}}
     refused = distributed(sail, azurite, settings, "report", json.dumps(compared))
     assert (refused.returncode, refused.stderr) == (1, "/include/comparisons: ask for each period by itself\n")
+    money = distributed(sail, azurite, settings, "report", json.dumps({**query, "metrics": ["total_revenue"]}))
+    assert (money.returncode, money.stderr) == (1, "/metrics: revenue is answered by the functions alone\n")
     nowhere = distributed(sail, azurite, {**settings, "SPARK_REMOTE": ""}, "compact")
     assert nowhere.returncode == 1
     assert "SPARK_REMOTE" in nowhere.stderr

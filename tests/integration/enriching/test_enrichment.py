@@ -20,12 +20,12 @@ from mmdb_writer import MMDBWriter
 from netaddr import IPSet  # type: ignore[import-untyped]
 
 from clickstream.compacting.compactor import Compactor
+from clickstream.enriching.loader import PLACES, SOURCES, Enrichment
 from clickstream.enriching.rerunning import chosen_steps, rerun
 from clickstream.errors import InvalidRequest
-from clickstream.lake.enriched_table import Renewed
-from clickstream.lake.enrichment_files import PLACES, SOURCES, Enrichment
-from clickstream.lake.schema import BODY_COLUMNS, DERIVED_COLUMNS, EVENT_COLUMNS, VERSION_COLUMN, arrow_schema
-from clickstream.lake.storage import table_uri
+from clickstream.model.schema import BODY_COLUMNS, DERIVED_COLUMNS, EVENT_COLUMNS, VERSION_COLUMN, arrow_schema
+from clickstream.storage.account import table_uri
+from clickstream.table.enriched import Renewed
 from local.azurite import Azurite
 from tests.integration.compacting.lake import NOW, START, Lake, event
 
@@ -112,7 +112,7 @@ def test_what_cannot_be_used_is_left_out_and_told(lake: Lake, caplog: pytest.Log
 
 def test_without_steps_the_columns_are_there_and_null_until_they_are_asked_for(lake: Lake) -> None:
     lake.capture(0, [event("a", **FROM_GOOGLE)])
-    compactor = Compactor(lake.account, lake.settings, lake.hubs, lambda: NOW, steps=())
+    compactor = Compactor(lake.account, lake.settings, lake.suppression, lake.hubs, lambda: NOW, steps=())
     compactor.run(NOW + timedelta(hours=1))
     (row,) = lake.rows()
     assert {name: row[name] for name in DERIVED} == {**dict.fromkeys(DERIVED), VERSION_COLUMN: ""}
@@ -227,7 +227,7 @@ def test_the_command_tells_each_date_and_the_sums(lake: Lake, azurite: Azurite) 
     command = [sys.executable, "-m", "clickstream.enriching", "rerun", "--from", "2026-01-01", "--to", "2026-12-31"]
     done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
-    assert "1 of 1: 2026-03-10, 1 rows in 1 files, 1 files written anew, 1 rows changed" in done.stderr
+    assert "1 of 1: 2026-03-10, 1 rows in 1 files, 1 files rewritten, 1 rows changed" in done.stderr
     sums = {name: int(value) for name, value in map(str.split, done.stdout.splitlines())}
     assert sums == {"files": 1, "rows": 1, "rewritten_files": 1, "changed_rows": 1}
     refused = subprocess.run([*command, "--steps", "colour"], env=env, capture_output=True, text=True, timeout=120)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from datetime import timedelta
 
@@ -32,10 +33,10 @@ def counts(world: World) -> object:
         "date_range": ["2026-03-10", "2026-03-10"],
         "dimensions": ["event:name"],
     }
-    by_name = engine.query(parse_query(json.dumps(asked).encode()), SCOPE)["results"]
-    total = engine.query(parse_query(json.dumps({**asked, "dimensions": []}).encode()), SCOPE)["results"]
+    by_name = engine.query(parse_query(json.dumps(asked).encode()), SCOPE).document()["results"]
+    total = engine.query(parse_query(json.dumps({**asked, "dimensions": []}).encode()), SCOPE).document()["results"]
     sql = {"site_id": "shop", "sql": "SELECT failure_class, count(*) FROM failed_events GROUP BY 1"}
-    return by_name, total, engine.sql(parse_sql(json.dumps(sql).encode()), SCOPE)["rows"]
+    return by_name, total, asyncio.run(engine.sql(parse_sql(json.dumps(sql).encode()), SCOPE)).rows
 
 
 def plant(world: World) -> None:

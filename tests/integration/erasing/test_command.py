@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from clickstream.erasing.__main__ import erase, erasure_asked, export, export_asked, parse, verify
+from clickstream.erasing.__main__ import erase, erasure_request, export, export_request, parse, verify
 from clickstream.errors import InvalidRequest, NotFound
+from clickstream.services import Services
 from local.azurite import Azurite
 from tests.integration.erasing.world import USER, World, canary, event
 
@@ -22,26 +23,27 @@ def test_a_person_is_handed_over_and_erased_by_command(azurite: Azurite, tmp_pat
     world.compact()
     container = world.lake.settings.lake_container
     settings = replace(world.lake.settings, config_container=container)
+    services = Services(settings)
     file = tmp_path / "person.ndjson"
     with pytest.raises(NotFound):
-        erase(settings, erasure_asked(parse(["erase", "shop", "--user", USER])))
+        erase(services, erasure_request(parse(["erase", "shop", "--user", USER])))
     world.lake.service.get_blob_client(container, "sites/shop.yaml").upload_blob(b"site: shop")
-    export(settings, export_asked(parse(["export", "shop", "--user", USER, "--to", str(file)])), str(file))
+    export(services, export_request(parse(["export", "shop", "--user", USER, "--to", str(file)])), str(file))
     assert [list(json.loads(line)) for line in file.read_text().splitlines()] == [["table", "row"], ["end"]]
-    receipt = erase(settings, erasure_asked(parse(["erase", "shop", "--user", USER, "--asked-by", "ticket 2"])))
+    receipt = erase(services, erasure_request(parse(["erase", "shop", "--user", USER, "--asked-by", "ticket 2"])))
     assert (receipt["asked_by"], receipt["counts"]["events"]) == ("ticket 2", 1)
     path = f"receipts/shop/{receipt['erasure_id']}.json"
-    assert verify(settings, path) == f"{path} is as it was signed at {receipt['completed_at']}"
+    assert verify(services, path) == f"{path} is as it was signed at {receipt['completed_at']}"
     with pytest.raises(InvalidRequest, match="another key"):
-        verify(replace(settings, visitor_id_key="another secret of ours"), path)
+        verify(Services(replace(settings, visitor_id_key="another secret of ours")), path)
     with pytest.raises(NotFound):
-        verify(settings, "receipts/shop/no-such.json")
+        verify(services, "receipts/shop/no-such.json")
     with pytest.raises(InvalidRequest):
-        verify(settings, str(file))
+        verify(services, str(file))
 
 
 def test_a_line_that_names_nobody_is_refused() -> None:
     with pytest.raises(InvalidRequest):
-        erasure_asked(parse(["erase", "shop"]))
+        erasure_request(parse(["erase", "shop"]))
     with pytest.raises(InvalidRequest):
-        export_asked(parse(["export", "shop", "--linked"]))
+        export_request(parse(["export", "shop", "--linked"]))

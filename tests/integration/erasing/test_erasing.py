@@ -15,13 +15,14 @@ from deltalake import DeltaTable
 
 from clickstream.compacting.totals import read_totals
 from clickstream.errors import Conflict, Unavailable
-from clickstream.lake.delta import EVENTS_TABLE, LakeTable
-from clickstream.lake.erasable_table import ErasableTable, Replaced
-from clickstream.lake.storage import table_uri
 from clickstream.privacy.pseudonyms import PseudonymKeys, all_pseudonyms
+from clickstream.storage.account import table_uri
+from clickstream.table.delta import Table
+from clickstream.table.erasure import Replaced, rewrite
+from clickstream.table.specs import EVENTS_TABLE
 from local.azurite import Azurite
 from tests.integration.compacting.failing_storage import FailingStorage
-from tests.integration.compacting.lake import NOW, START
+from tests.integration.compacting.lake import FAULTY, NOW, START
 from tests.integration.erasing.world import DEVICE, USER, WORD, World, canary, event, failed_canary, failed_event
 
 pytestmark = pytest.mark.integration
@@ -60,7 +61,7 @@ def others(world: World) -> dict[str, list[dict[str, Any]]]:
     }
 
 
-def test_case_58_an_erased_person_is_found_in_no_blob_and_everyone_else_stays(world: World) -> None:
+def test_an_erased_person_is_found_in_no_blob_and_everyone_else_stays(world: World) -> None:
     plant(world)
     stay = others(world)
     assert {name.split("/")[0].split("-")[0] for name in world.finds(USER)} == {"capture", "spill", "lake"}
@@ -68,13 +69,14 @@ def test_case_58_an_erased_person_is_found_in_no_blob_and_everyone_else_stays(wo
     assert world.finds(*EVERYTHING) == []
     assert {table: world.rows(table) for table in stay} == stay
     assert receipt["counts"] == {
-        "capture_records": 10,
+        "capture_records": 11,
         "spill_records": 3,
-        "quarantine_records": 0,
+        "quarantine_records": 1,
         "events": 5,
         "failed_events": 3,
     }
     assert [statement["result"] for statement in receipt["proof"]] == [0, 0]
+    assert (receipt["records_by_site"], receipt["undecided"]) == ({"shop": 15}, [])
     report = world.compact()
     assert world.finds(*EVERYTHING) == []
     assert (report.rows, report.failed, report.duplicates, report.erased, report.gaps) == (2, 1, 0, 5, [])
@@ -93,7 +95,7 @@ def test_copies_that_maintenance_leaves_behind_go_too(world: World) -> None:
         table = DeltaTable(uri, storage_options=world.lake.account.delta_options())
         table.create_checkpoint()
         table.optimize.compact()
-    orphan = LakeTable.open_or_create(EVENTS_TABLE, world.lake.account, world.lake.settings.lake_container)
+    orphan = Table.open_or_create(EVENTS_TABLE, world.lake.account, world.lake.settings.lake_container)
     world.capture(event("in between"))
     world.compact()
     with pytest.raises(Conflict):  # what it wrote stays behind as a file of no version
@@ -105,7 +107,7 @@ def test_copies_that_maintenance_leaves_behind_go_too(world: World) -> None:
     assert {table: world.rows(table) for table in stay} == stay
 
 
-def test_case_58_an_unknown_person_and_one_who_is_erased_again_change_nothing(world: World) -> None:
+def test_an_unknown_person_and_one_who_is_erased_again_change_nothing(world: World) -> None:
     plant(world)
     first = world.erase()
     before = {name: data for name, data in world.blobs() if "/receipts/" not in name and "_delta_log" not in name}
@@ -121,7 +123,7 @@ def test_case_58_an_unknown_person_and_one_who_is_erased_again_change_nothing(wo
     assert first["erasure_id"] != again["erasure_id"]
 
 
-def test_case_58_what_arrives_late_of_an_erased_person_is_left_out_and_what_they_do_later_is_not(world: World) -> None:
+def test_what_arrives_late_of_an_erased_person_is_left_out_and_what_they_do_later_is_not(world: World) -> None:
     world.capture(canary("before"), event("other"))
     world.compact()
     world.erase()
@@ -151,7 +153,7 @@ def test_a_compactor_that_does_not_know_yet_cannot_commit(world: World, is_known
     world.capture(canary("c") if is_known else event("c"), event("a"))
     world.compact()
     rows = pa.Table.from_pylist(world.lake.rows(), schema=EVENTS_TABLE.schema)
-    opened_before = LakeTable.open_or_create(EVENTS_TABLE, world.lake.account, world.lake.settings.lake_container)
+    opened_before = Table.open_or_create(EVENTS_TABLE, world.lake.account, world.lake.settings.lake_container)
     world.erase()
     with pytest.raises(Conflict):
         opened_before.append(rows, {}, {})
@@ -162,8 +164,8 @@ def test_an_erasure_that_was_overtaken_loses_nobody_else_when_it_tries_again(wor
     world.capture(event("a"), canary("c"))
     world.compact()
 
-    def opened() -> ErasableTable:
-        return ErasableTable.open_or_create(EVENTS_TABLE, world.lake.account, world.lake.settings.lake_container)
+    def opened() -> Table:
+        return Table.open_or_create(EVENTS_TABLE, world.lake.account, world.lake.settings.lake_container)
 
     def of_nobody(rows: pa.Table) -> pa.ChunkedArray:
         return pc.and_(pc.is_null(rows["event_id"]), False)
@@ -175,14 +177,14 @@ def test_an_erasure_that_was_overtaken_loses_nobody_else_when_it_tries_again(wor
         return rows.slice(0, 0)
 
     overtaken, looked_at = opened(), dict[str, Replaced | None]()
-    opened().rewrite(["event_id"], of_nobody, removed, "erased", {}, always=True)
+    rewrite(opened(), ["event_id"], of_nobody, removed, "erased", {}, always=True)
     with pytest.raises(Conflict):
-        overtaken.rewrite(["event_id"], of_person, removed, "erased", looked_at, always=True)
-    assert opened().rewrite(["event_id"], of_person, removed, "erased", looked_at, always=True).rows == 1
+        rewrite(overtaken, ["event_id"], of_person, removed, "erased", looked_at, always=True)
+    assert rewrite(opened(), ["event_id"], of_person, removed, "erased", looked_at, always=True).rows == 1
     assert world.lake.ids() == ["a"]
 
 
-def test_case_58_erasures_and_compactions_at_once_lose_nobody_else(world: World) -> None:
+def test_erasures_and_compactions_at_once_lose_nobody_else(world: World) -> None:
     for number in range(12):
         world.capture(event(f"a{number:02}"), canary(f"c{number}"))
     failures: list[BaseException] = []
@@ -258,7 +260,14 @@ def test_linked_ids_are_followed_but_not_through_a_device_that_others_share(worl
     world.capture(
         event("login", event_type="identify", user_id=USER, anonymous_id="phone"),
         event("on the phone", anonymous_id="phone"),
-        event("renamed", event_type="alias", user_id=USER, previous_id="old-name", anonymous_id=None),
+        event(
+            "renamed",
+            event_type="alias",
+            user_id=USER,
+            previous_id="old-name",
+            anonymous_id=None,
+            key_kind="server",
+        ),
         event("by the old name", user_id="old-name"),
         event("in the library", event_type="identify", user_id=USER, anonymous_id="library"),
         event("another there", event_type="identify", user_id="another", anonymous_id="library"),
@@ -275,7 +284,7 @@ def test_the_state_of_erasures_and_receipts_tells_no_id(world: World) -> None:
     plant(world)
     receipt = world.erase()
     told = {name: data for name, data in world.blobs() if "/receipts/" in name or "/state/" in name}
-    assert len(told) == 3
+    assert len(told) == 4
     [stored] = [json.loads(data) for name, data in told.items() if "/receipts/" in name]
     assert stored == receipt
     assert receipt["asked_at"] == NOW.isoformat()
@@ -284,3 +293,30 @@ def test_the_state_of_erasures_and_receipts_tells_no_id(world: World) -> None:
     assert events["version_after"] > events["version_before"]
     assert len(events["removed"]) == 4 and len(events["written"]) == 3
     assert [file["action"] for file in receipt["files"] if file["store"] == "spill"] == ["rewritten"] * 3
+
+
+def test_a_forged_mark_or_a_body_that_is_no_event_keeps_nobody_from_being_erased(world: World) -> None:
+    forged = b'{"erased":true,"received_at":"x","site":"shop","note":"%b"}' % USER.encode()
+    world.capture(canary("c"), forged, b"\xff " + USER.encode(), event("a"))
+    world.capture(failed_canary("fc"), failed_event("forged", forged), failed_event("f", b"["), hub="failed-events")
+    world.lake.spill([forged, canary("cs"), event("s")])
+    world.erase()
+    assert world.finds(*EVERYTHING) == []
+    report = world.compact()
+    assert ([row["event_id"] for row in world.rows()], report.errors) == (["a", "s"], {})
+    assert [row["failed_event_id"] for row in world.rows("failed_events")] == ["f"]
+    assert report.erased == 7
+
+
+def test_a_person_in_records_that_were_put_aside_is_erased_and_the_others_are_kept(world: World) -> None:
+    path = world.capture(
+        event("a"), canary("c", page_title="poison"), event("b", page_title="poison"), failed_event("no event", b"")
+    )
+    world.lake.compact(FAULTY)
+    world.lake.compact(FAULTY)
+    assert (world.lake.aside(), world.lake.ids()) == ([path], ["a"])
+    receipt = world.erase()
+    assert world.finds(USER, DEVICE) == []
+    assert receipt["counts"]["quarantine_records"] == 1
+    assert [(each.done.rows, each.done.erased, each.problem) for each in world.lake.retry()] == [(1, 1, None)]
+    assert (world.lake.ids(), world.lake.aside()) == (["a", "b"], [])

@@ -18,8 +18,9 @@ from clickstream.compacting.report import Report
 from clickstream.erasing.eraser import Eraser
 from clickstream.erasing.exporting import Exporter
 from clickstream.erasing.request import ErasureRequest, ExportRequest
-from clickstream.event import Event, FailedEvent
-from clickstream.lake.storage import StorageAccount
+from clickstream.jobs.state import JobStates
+from clickstream.model.event import Event, FailedEvent
+from clickstream.storage.account import StorageAccount
 from local.azurite import Azurite
 from tests.integration.compacting.lake import NOW, START, Lake
 
@@ -39,8 +40,6 @@ def event(event_id: str, *, site: str = "shop", at: datetime = START, **fields: 
         "dialect": "plain",
         "fingerprint": event_id.rjust(32, "0")[-32:],
         "anonymous_id": f"device-of-{event_id}",
-        "request_accepted": 1,
-        "request_failed": 0,
     }
     return Event(event_id=event_id, site=site, **{**values, **fields}).to_json()
 
@@ -68,8 +67,6 @@ def failed_event(failed_event_id: str, payload: bytes, **fields: Any) -> bytes:
         "site": "shop",
         "received_at": START,
         "message": "wrong",
-        "request_accepted": 0,
-        "request_failed": 1,
     }
     return FailedEvent(
         failed_event_id=failed_event_id,
@@ -106,12 +103,14 @@ class World:
         return self.lake.capture(self.second, bodies, hub=hub, first_sequence=first)
 
     def compact(self) -> Report:
-        return Compactor(self.lake.account, self.lake.settings, self.lake.hubs, lambda: self.now).run(
-            self.now + timedelta(hours=1)
-        )
+        return Compactor(
+            self.lake.account, self.lake.settings, self.lake.suppression, self.lake.hubs, lambda: self.now
+        ).run(self.now + timedelta(hours=1))
 
     def eraser(self, account: StorageAccount | None = None) -> Eraser:
-        return Eraser(account or self.lake.account, self.lake.settings, lambda: self.now, self._new_id, bytes)
+        settings = self.lake.settings
+        exports = JobStates(self.lake.account.container(settings.lake_container)).exports
+        return Eraser(account or self.lake.account, settings, lambda: self.now, self._new_id, bytes, exports)
 
     def erase(self, account: StorageAccount | None = None, **asked: Any) -> dict[str, Any]:
         return self.eraser(account).erase(request(**asked))

@@ -1,4 +1,4 @@
-"""Running emulators, and what every one of these tests does with them."""
+"""Running emulators, and helpers that send to them and wait."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Send = Callable[..., None]
 
 @pytest.fixture(scope="module")
 def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EventHubsEmulator]:
-    """One emulator for a module's tests, which keep apart by hub name; `plain` is nobody's."""
+    """One emulator for a module's tests, which use hubs of different names; no test uses `plain`."""
     hubs = {name: 4 for name in ("plain", "keys", "batches", "async", "positions", "balance", "epochs", "node")}
     folder: Path = tmp_path_factory.mktemp("event_hubs")
     with EventHubsEmulator(folder, {**hubs, "single": 1, "metrics": 1}, consumer_groups=("second",)) as running:
@@ -25,12 +25,12 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EventHubsEmul
 
 @pytest.fixture
 def until() -> Callable[[Callable[[], bool]], None]:
-    """Poll until a condition holds; fail after a while."""
+    """Poll until a condition is true. Fail after `seconds`."""
 
-    def wait(holds: Callable[[], bool], seconds: float = 20) -> None:
+    def wait(holds: Callable[[], bool], seconds: float = 120) -> None:
         deadline = time.monotonic() + seconds
         while not holds():
-            assert time.monotonic() < deadline, "this never came to be"
+            assert time.monotonic() < deadline, "the condition did not become true"
             time.sleep(0.02)
 
     return wait

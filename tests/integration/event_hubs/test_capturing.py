@@ -259,5 +259,5 @@ def test_an_end_without_storage_is_bounded_and_says_what_is_lost(tmp_path: Path,
     with emulator:
         send(emulator, "events", [b"lost"])
         began = time.monotonic()
-    assert time.monotonic() - began < 14
-    assert "ended with 1 events that could not be written" in (tmp_path / "hub" / "event_hubs.log").read_text()
+    assert time.monotonic() - began < 60
+    assert "ended before 1 events were captured" in (tmp_path / "hub" / "event_hubs.log").read_text()

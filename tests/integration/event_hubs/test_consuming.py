@@ -41,7 +41,7 @@ def receiving(emulator: EventHubsEmulator, hub: str, **more: Any) -> Iterator[li
         yield received
     finally:
         client.close()
-        thread.join(timeout=20)
+        thread.join(timeout=60)
         assert not thread.is_alive()
 
 
@@ -195,7 +195,7 @@ def test_two_consumers_share_the_partitions_and_checkpoints_outlive_them(
     finally:
         for client, thread in running:
             client.close()
-            thread.join(timeout=20)
+            thread.join(timeout=60)
     second = send_to_all("second")
     del received[:]
     client, thread = consume(3)
@@ -203,7 +203,7 @@ def test_two_consumers_share_the_partitions_and_checkpoints_outlive_them(
         until(lambda: second <= set(received))
     finally:
         client.close()
-        thread.join(timeout=20)
+        thread.join(timeout=60)
     assert sorted(received) == sorted(second)
 
 
@@ -254,7 +254,7 @@ def test_the_last_enqueued_event_is_told_with_each_delivery(
         until(lambda: len(told) == 3)
     finally:
         client.close()
-        thread.join(timeout=20)
+        thread.join(timeout=60)
     assert told[0]["sequence_number"] == 2
     assert told[0]["enqueued_time"].tzinfo is not None
 
@@ -274,5 +274,5 @@ def test_an_unknown_consumer_group_is_refused(emulator: EventHubsEmulator, until
         until(lambda: bool(errors))
     finally:
         client.close()
-        thread.join(timeout=20)
+        thread.join(timeout=60)
     assert "nobodys" in str(errors[0])

@@ -7,7 +7,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Callable
 from datetime import datetime
@@ -16,7 +15,7 @@ from pathlib import Path
 import pytest
 from azure.eventhub import EventHubProducerClient
 
-from local.event_hubs.process import ROOT, CaptureSettings, EventHubsEmulator
+from local.event_hubs.process import ROOT, EventHubsEmulator
 from local.processes import StartFailed, free_port
 
 pytestmark = pytest.mark.integration
@@ -46,28 +45,16 @@ def test_it_prints_one_line_serves_and_ends_cleanly(tmp_path: Path, number: sign
         assert process.stdout is not None
         found = READY.fullmatch(process.stdout.readline())
         assert found is not None
-        with urllib.request.urlopen(found[1], timeout=10) as answer:
+        with urllib.request.urlopen(found[1], timeout=60) as answer:
             assert set(json.loads(answer.read())["hubs"]["events"]) == {"0", "1"}
         process.send_signal(number)
-        out, problems = process.communicate(timeout=15)
+        out, problems = process.communicate(timeout=60)
     assert (process.returncode, out, problems) == (0, "", "")
-
-
-def test_it_starts_at_once_even_with_capture(tmp_path: Path) -> None:
-    settings = CaptureSettings("UseDevelopmentStorage=true")
-    fastest = 10.0
-    for _ in range(5):  # the machine may be busy; what it can do once, it can do
-        began = time.monotonic()
-        with EventHubsEmulator(tmp_path, {"events": 4}, capture=settings):
-            fastest = min(fastest, time.monotonic() - began)
-        if fastest < 0.5:
-            break
-    assert fastest < 0.5
 
 
 def test_a_configuration_with_problems_is_refused_with_all_of_them(tmp_path: Path) -> None:
     with run(config_in(tmp_path, Capture={"IntervalInSeconds": 0}, Sundry=1)) as process:
-        out, problems = process.communicate(timeout=15)
+        out, problems = process.communicate(timeout=60)
     assert (process.returncode, out) == (1, "")
     assert problems.startswith("cannot start: ")
     for place in ("Capture.StorageConnectionString", "Capture.IntervalInSeconds", "Sundry"):
@@ -76,7 +63,7 @@ def test_a_configuration_with_problems_is_refused_with_all_of_them(tmp_path: Pat
 
 def test_a_missing_configuration_is_said(tmp_path: Path) -> None:
     with run(tmp_path / "none.json") as process:
-        _, problems = process.communicate(timeout=15)
+        _, problems = process.communicate(timeout=60)
     assert process.returncode == 1
     assert "none.json" in problems
 

@@ -1,4 +1,4 @@
-"""Where Capture writes, met directly."""
+"""Capture's storage, called directly."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ import pytest
 from clickstream.errors import Unavailable
 from local.azurite import Azurite
 from tests.integration.compacting.failing_storage import FailingStorage
-from tests.integration.maintaining.test_maintaining import LATER, MaintainedLake, row, rows
+from tests.integration.maintaining.maintained_lake import LATER, MaintainedLake, row, rows
 
 pytestmark = pytest.mark.integration
 
@@ -31,8 +31,8 @@ def test_a_crash_at_any_request_leaves_every_row_once(
     lake.site("shop", 10)
     lake.site("blog", None)
     for number in range(3):
-        kept, expired = row(f"kept {number}", site="blog"), row(f"expired {number}")
-        lake.writer().append(rows(kept, expired, row(f"new {number}", LATER)), {"p": number}, {})
+        current, expired = row(f"kept {number}", site="blog"), row(f"expired {number}")
+        lake.writer().append(rows(current, expired, row(f"new {number}", LATER)), {"p": number}, {})
     account = lake.account
     lake.account = replace(account, blob_endpoint=storage.endpoint)
     storage.die_at(dies_at, does_the_last=does_the_last)

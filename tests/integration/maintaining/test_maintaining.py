@@ -8,61 +8,24 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import uuid4
 
 import pyarrow as pa
 import pytest
-from deltalake import DeltaTable
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from clickstream.compacting.compactor import Compactor
 from clickstream.errors import Conflict
-from clickstream.lake.delta import EVENTS_TABLE, FAILED_TABLE, LakeTable
-from clickstream.lake.maintenance import MaintainedTable
-from clickstream.lake.storage import table_uri
-from clickstream.maintaining.maintainer import Maintainer, Report
-from clickstream.maintaining.planning import MANY_FILES, Expired
+from clickstream.maintaining.planning import MANY_FILES
+from clickstream.table.data_files import Expired
+from clickstream.table.delta import Table
+from clickstream.table.maintenance import checkpoint, delete_expired, merge
+from clickstream.table.specs import FAILED_TABLE
 from local.azurite import Azurite
-from tests.integration.compacting.lake import START, Lake, event, failed_event
+from tests.integration.compacting.lake import START, event, failed_event
+from tests.integration.maintaining.maintained_lake import DAY, LATER, MaintainedLake, row, rows
 
 pytestmark = pytest.mark.integration
-DAY = START.date()
-LATER = START + timedelta(days=30)
-
-
-class MaintainedLake(Lake):
-    """A lake with a container for the sites' documents, too."""
-
-    def __init__(self, azurite: Azurite) -> None:
-        super().__init__(azurite)
-        config = f"config-{uuid4().hex[:12]}"
-        self.service.create_container(config)
-        self.settings = replace(self.settings, config_container=config)
-
-    def site(self, name: str, retention_days: int | None) -> None:
-        text = f"site: {name}\nkeys: [{{kind: public, key: {name}-key}}]\n"
-        text += "" if retention_days is None else f"retention_days: {retention_days}\n"
-        container = self.service.get_container_client(self.settings.config_container)
-        container.upload_blob(f"sites/{name}.yaml", text, overwrite=True)
-
-    def maintain(self, now: datetime = LATER, minutes: int = 10) -> Report:
-        return Maintainer(self.account, self.settings, lambda: now).run(now + timedelta(minutes=minutes))
-
-    def captured(self) -> list[str]:
-        return sorted(self.service.get_container_client(self.settings.capture_container).list_blob_names())
-
-    def delta(self, table: str = "events") -> DeltaTable:
-        uri = table_uri(self.settings.lake_container, table)
-        return DeltaTable(uri, storage_options=self.account.delta_options())
-
-    def events(self) -> MaintainedTable:
-        table = MaintainedTable.open(EVENTS_TABLE, self.account, self.settings.lake_container)
-        assert table is not None
-        return table
-
-    def writer(self) -> LakeTable:
-        return LakeTable.open_or_create(EVENTS_TABLE, self.account, self.settings.lake_container)
 
 
 @pytest.fixture
@@ -70,32 +33,6 @@ def lake(azurite: Azurite) -> Iterator[MaintainedLake]:
     lake = MaintainedLake(azurite)
     yield lake
     lake.service.close()
-
-
-def row(event_id: str, occurred_at: datetime = START, **fields: Any) -> dict[str, Any]:
-    required: dict[str, Any] = {
-        "event_id": event_id,
-        "site": "shop",
-        "event_type": "page_view",
-        "event_name": "page_view",
-        "received_at": occurred_at,
-        "occurred_at": occurred_at,
-        "enqueued_at": occurred_at,
-        "event_date": occurred_at.date(),
-        "consent": "full",
-        "dialect": "plain",
-        "fingerprint": "f",
-        "hub_partition": "0",
-        "capture_file": "a.avro",
-    }
-    for field in EVENTS_TABLE.schema:
-        if not field.nullable and field.name not in required:
-            required[field.name] = False if pa.types.is_boolean(field.type) else 0
-    return {**required, **fields}
-
-
-def rows(*made: dict[str, Any]) -> pa.Table:
-    return pa.Table.from_pylist(list(made), schema=EVENTS_TABLE.schema)
 
 
 def multiset(lake: MaintainedLake, table: str = "events") -> Counter[str]:
@@ -142,11 +79,11 @@ def test_merging_keeps_every_row_and_tells_true_bounds(azurite: Azurite, commits
         files = pa.table(lake.delta().get_add_actions(flatten=True)).to_pylist()
         assert len({file["partition.event_date"] for file in files}) == len(files)
         for file in files:
-            found = [each for each in lake.rows() if each["event_date"] == file["partition.event_date"]]
-            assert file["num_records"] == len(found)
-            for name in ("event_name", "occurred_at", "screen_width", "site", "page_title"):
-                values = [each[name] for each in found if each[name] is not None]
-                assert file.get(f"null_count.{name}") == len(found) - len(values)
+            stored = [each for each in lake.rows() if each["event_date"] == file["partition.event_date"]]
+            assert file["num_records"] == len(stored)
+            for name in ("event_name", "occurred_at", "event_id", "site", "batch"):
+                values = [each[name] for each in stored if each[name] is not None]
+                assert file.get(f"null_count.{name}") == len(stored) - len(values)
                 low, high = file.get(f"min.{name}"), file.get(f"max.{name}")
                 assert not values or low is None or low <= min(values)
                 assert not values or high is None or high >= max(values)
@@ -160,8 +97,8 @@ def test_a_merged_file_is_sorted_by_site_name_and_time(lake: MaintainedLake) -> 
         lake.writer().append(rows(row(f"a{number}", at, site="b"), row(f"b{number}", at, site="a")), {}, {})
     report = lake.maintain(START)
     assert (report.tables["events"].merged_files, report.tables["events"].written_files) == (MANY_FILES, 1)
-    found = [(each["site"], each["event_name"], each["occurred_at"]) for each in lake.rows()]
-    assert found == sorted(found)
+    keys = [(each["site"], each["event_name"], each["occurred_at"]) for each in lake.rows()]
+    assert keys == sorted(keys)
 
 
 def test_a_merge_and_an_append_come_through_both_whichever_is_first(lake: MaintainedLake) -> None:
@@ -169,9 +106,9 @@ def test_a_merge_and_an_append_come_through_both_whichever_is_first(lake: Mainta
         lake.writer().append(rows(row(name)), {"p": 1}, {})
     merging, appending = lake.events(), lake.writer()
     appending.append(rows(row("c")), {"p": 2}, {})
-    merging.merge(merging.files())
+    merge(merging, merging.files())
     merging, appending = lake.events(), lake.writer()
-    merging.merge(merging.files())
+    merge(merging, merging.files())
     appending.append(rows(row("d")), {"p": 3}, {})
     assert lake.ids() == ["a", "b", "c", "d"]
     assert lake.writer().application_version("p") == 3
@@ -181,17 +118,17 @@ def test_of_a_merge_and_a_removal_of_rows_only_one_comes_through(lake: Maintaine
     for name in "abc":
         lake.writer().append(rows(row(name)), {}, {})
     merging, removing = lake.events(), lake.writer()
-    merging.merge(merging.files())
+    merge(merging, merging.files())
     with pytest.raises(Conflict):
-        removing.remove("event_id", {DAY: ["a"]}, "replayed")
+        removing.remove("event_id", {DAY: ["a"]})
     assert lake.ids() == ["a", "b", "c"]
     lake.writer().append(rows(row("d")), {}, {})
     merging, deleting = lake.events(), lake.events()
-    assert lake.writer().remove("event_id", {DAY: ["a"]}, "replayed") == 1
+    assert lake.writer().remove("event_id", {DAY: ["a"]}) == 1
     with pytest.raises(Conflict):
-        merging.merge(merging.files())
+        merge(merging, merging.files())
     with pytest.raises(Conflict):
-        deleting.delete(Expired(DAY, frozenset({"shop"}), deleting.files()))
+        delete_expired(deleting, Expired(DAY, frozenset({"shop"}), deleting.files()))
     assert lake.ids() == ["b", "c", "d"]
     container = lake.service.get_container_client(lake.settings.lake_container)
     stored = {name for name in container.list_blob_names(name_starts_with="events/event_date=")}
@@ -248,7 +185,7 @@ def test_watermarks_outlive_merging_checkpoints_and_the_log(lake: MaintainedLake
     assert report.tables["events"].merged_files == 6
     assert not report.tables["events"].checkpointed
     table = lake.events()
-    assert table.checkpoint(after_commits=1)
+    assert checkpoint(table, after_commits=1)
     container = lake.service.get_container_client(lake.settings.lake_container)
     for name in list(container.list_blob_names(name_starts_with="events/_delta_log/")):
         if name.endswith(".json") and int(name.rpartition("/")[2][:20]) < lake.delta().version():
@@ -262,16 +199,16 @@ def test_watermarks_outlive_merging_checkpoints_and_the_log(lake: MaintainedLake
 
 def test_a_checkpoint_is_written_once_enough_was_committed(lake: MaintainedLake) -> None:
     lake.writer().append(rows(row("a")), {}, {})
-    assert lake.events().checkpoint(after_commits=1)
-    assert not lake.events().checkpoint(after_commits=1)
+    assert checkpoint(lake.events(), after_commits=1)
+    assert not checkpoint(lake.events(), after_commits=1)
 
 
 def test_vacuum_keeps_what_is_young_and_what_a_version_needs(lake: MaintainedLake) -> None:
     for name in "ab":
         lake.writer().append(rows(row(name)), {}, {})
-    lake.account.container(lake.settings.lake_container).put("events/event_date=2026-03-10/orphan.parquet", b"never")
+    lake.account.container(lake.settings.lake_container).write("events/event_date=2026-03-10/orphan.parquet", b"never")
     table = lake.events()
-    table.merge(table.files())
+    merge(table, table.files())
     version = lake.delta().version()
     assert lake.events().vacuum(timedelta(days=7)) == 0
     assert lake.delta().version() == version
@@ -289,8 +226,8 @@ def test_rows_past_their_sites_limit_are_deleted_and_counted(lake: MaintainedLak
     lake.capture(0, [failed_event("f")], hub="failed-events")
     lake.compact()
     report = lake.maintain(now)
-    counted = {name: table.expired_rows for name, table in report.tables.items()}
-    assert counted == {"events": 2, "failed_events": 1, "pipeline_hours": 0}
+    counted = {name: table.expired_rows for name, table in report.tables.items() if table.expired_rows}
+    assert counted == {"events": 2, "failed_events": 1}
     assert lake.ids() == ["blog old", "edge"]
     assert lake.rows("failed_events") == []
     counts = [commit["expired"] for commit in lake.writer().counts_since(-1) if "expired" in commit]
@@ -341,7 +278,9 @@ def test_how_far_the_table_is_complete_stays_known_when_a_quiet_partitions_files
     lake.hubs.last = {"events": {"0": 0}}
     known = lake.compact().complete_until
     lake.maintain()
-    later = Compactor(lake.account, lake.settings, lake.hubs, lambda: LATER).run(LATER + timedelta(hours=1))
+    later = Compactor(lake.account, lake.settings, lake.suppression, lake.hubs, lambda: LATER).run(
+        LATER + timedelta(hours=1)
+    )
     assert known is not None and later.complete_until is not None
     assert later.complete_until > known + timedelta(days=29)
 
@@ -363,4 +302,4 @@ def test_a_lake_without_tables_or_files_has_nothing_to_maintain(lake: Maintained
     report = lake.maintain()
     assert report.finished
     assert report.capture_files == 0
-    assert MaintainedTable.open(replace(FAILED_TABLE, name="none"), lake.account, lake.settings.lake_container) is None
+    assert Table.open(replace(FAILED_TABLE, name="none"), lake.account, lake.settings.lake_container) is None

@@ -12,10 +12,10 @@ import pytest
 from azure.storage.blob import BlobServiceClient
 
 from clickstream.errors import Unavailable
-from clickstream.lake.salt_files import BlobSalts
-from clickstream.lake.storage import StorageAccount
 from clickstream.privacy.salts import DailySalts, visitor_id
 from clickstream.settings import Connection
+from clickstream.storage.account import StorageAccount
+from clickstream.storage.salts import BlobSalts
 from local.azurite import Azurite
 
 pytestmark = pytest.mark.integration
@@ -24,8 +24,8 @@ MORNING = datetime(2026, 11, 21, 9, tzinfo=UTC)
 PROCESS = """
 import asyncio, sys
 from datetime import UTC, datetime
-from clickstream.lake.salt_files import BlobSalts
-from clickstream.lake.storage import StorageAccount
+from clickstream.storage.salts import BlobSalts
+from clickstream.storage.account import StorageAccount
 from clickstream.privacy.salts import DailySalts, visitor_id
 from clickstream.settings import Connection
 from clickstream.terminal import leave

@@ -19,11 +19,12 @@ def ask(
     zone: str = "UTC",
     *,
     split_at_midnight: bool = False,
+    with_rates: bool = False,
 ) -> dict[str, Any]:
     """The document that the query is answered with."""
     request = parse_query(json.dumps({"site_id": site, **query}).encode())
-    here = scope(site, zone, split_at_midnight=split_at_midnight)
-    answer: dict[str, Any] = orjson.loads(orjson.dumps(engine.query(request, here)))
+    here = scope(site, zone, split_at_midnight=split_at_midnight, with_rates=with_rates)
+    answer: dict[str, Any] = orjson.loads(orjson.dumps(engine.query(request, here).document()))
     return answer
 
 

@@ -17,6 +17,7 @@ def lake(azurite: Azurite) -> Lake:
     )  # on a busy machine a statement of every metric takes its time
     for start in range(0, len(ROWS), 500):
         lake.append(*ROWS[start : start + 500])
+    lake.append_people(ROWS)
     return lake
 
 

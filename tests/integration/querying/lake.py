@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from azure.storage.blob import BlobServiceClient
 from deltalake import write_deltalake
 
-from clickstream.lake.schema import EVENT_COLUMNS, FAILED_COLUMNS, PIPELINE_COLUMNS, arrow_schema
-from clickstream.lake.storage import StorageAccount, table_uri
-from clickstream.pipeline_hour import PipelineHour
+from clickstream.deriving.people import Basis, people_of
+from clickstream.identity.edges import EVENT_COLUMNS as IDENTITY_COLUMNS
+from clickstream.identity.edges import edges_of
+from clickstream.identity.rules import Rules
+from clickstream.model.pipeline_hour import PipelineHour
+from clickstream.model.schema import EVENT_COLUMNS, FAILED_COLUMNS, PIPELINE_COLUMNS, arrow_schema
 from clickstream.settings import Settings
+from clickstream.storage.account import StorageAccount, table_uri
 from local.azurite import Azurite
 
 NOW = datetime(2026, 10, 28, 10, 30, tzinfo=UTC)
@@ -86,6 +91,14 @@ class Lake:
         table = pa.Table.from_pylist([dict(row) for row in rows], schema=arrow_schema(FAILED_COLUMNS))
         self._append("failed_events", "failed_date", table)
 
+    def append_people(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """The people of these rows of events, by the usual rules."""
+        events = pa.Table.from_pylist([dict(row) for row in rows], schema=arrow_schema(EVENT_COLUMNS))
+        edges = edges_of(events.select(IDENTITY_COLUMNS), {})
+        for site in pc.unique(events["site"]).to_pylist():
+            people = people_of(edges.filter(pc.equal(edges["site"], site)), Basis(Rules()), site, NOW.date())
+            self._append("identities", "resolved_date", people)
+
     def append_hours(self, *hours: PipelineHour) -> None:
         rows = [{**asdict(hour), "hour_date": hour.hour.date()} for hour in hours]
         self._append("pipeline_hours", "hour_date", pa.Table.from_pylist(rows, schema=arrow_schema(PIPELINE_COLUMNS)))
@@ -93,6 +106,11 @@ class Lake:
     def put(self, path: str, content: bytes) -> None:
         with BlobServiceClient.from_connection_string(self.azurite.connection_string) as client:
             client.get_blob_client(self.settings.lake_container, path).upload_blob(content, overwrite=True)
+
+    def delete(self, *paths: str) -> None:
+        with BlobServiceClient.from_connection_string(self.azurite.connection_string) as client:
+            for path in paths:
+                client.get_blob_client(self.settings.lake_container, path).delete_blob()
 
     def blobs(self) -> dict[str, str]:
         """Every blob and its ETag, to see that nothing was written."""
@@ -122,7 +140,7 @@ def make_lake(azurite: Azurite, **settings: str) -> Lake:
             "Lake": azurite.connection_string,
             "VISITOR_ID_KEY": "0123456789abcdef",
             "LAKE_CONTAINER": container,
-            "QUERY_TIMEOUT_SECONDS": "3",
+            "QUERY_TIMEOUT_SECONDS": "10",
             "QUERY_MEMORY_MB": "256",
             "QUERY_MAX_ROWS": "1000",
             "QUERY_FILES_FOLDER": str(azurite.folder / "copies"),

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from tests.integration.querying.plain_revenue import Worth
+
 
 @dataclass(frozen=True, slots=True)
 class Seen:
@@ -21,8 +23,10 @@ class Seen:
     is_exit: bool
     engaged_ms: float | None
     depth: float | None
-    revenue: Decimal | None
+    worth: Worth | None
     first_visit: bool
+    person: str | None
+    person_known: bool
 
 
 Members = Sequence[Seen]
@@ -45,7 +49,12 @@ def views(members: Members) -> int:
 
 
 def revenues(members: Members) -> list[Decimal]:
-    return [item.revenue for item in members if item.revenue is not None]
+    return [worth.revenue for item in members if (worth := item.worth) is not None and worth.revenue is not None]
+
+
+def currencies(members: Members) -> set[str]:
+    """Those in which any of the events counts."""
+    return {worth.currency for item in members if (worth := item.worth) is not None and worth.counted is not None}
 
 
 def mean(numbers: Sequence[float]) -> float | None:
@@ -68,7 +77,8 @@ def _time_on_page(members: Members, _: Any) -> float | None:
 
 def _average_revenue(members: Members, _: Any) -> float | None:
     found = revenues(members)
-    return float(sum(found)) / len(found) if found else None
+    sales = [worth for worth in found if worth >= 0]
+    return float(sum(found)) / len(sales) if sales else None
 
 
 def _of_visitors(members: Members, compared: set[str]) -> float | None:
@@ -77,6 +87,8 @@ def _of_visitors(members: Members, compared: set[str]) -> float | None:
 
 METRICS: Mapping[str, Callable[[Members, set[str]], float | None]] = {
     "visitors": lambda members, _: len(visitors(members)),
+    "people": lambda members, _: len({item.person for item in members} - {None}),
+    "known_people": lambda members, _: len({item.person for item in members if item.person_known}),
     "visits": lambda members, _: len(visits(members)),
     "pageviews": lambda members, _: views(members),
     "events": lambda members, _: len(members),
@@ -97,3 +109,4 @@ METRICS: Mapping[str, Callable[[Members, set[str]], float | None]] = {
     "total_revenue": lambda members, _: float(sum(revenues(members))),
     "average_revenue": _average_revenue,
 }
+OF_MONEY = ("total_revenue", "average_revenue")

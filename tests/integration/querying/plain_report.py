@@ -9,20 +9,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from functools import cached_property, partial
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from tests.integration.querying.plain_metrics import METRICS, Seen
+from clickstream.identity.edges import EVENT_COLUMNS
+from clickstream.identity.rules import Rules as IdentityRules
+from tests.functional.identity.plain_people import PlainPeople
+from tests.integration.querying.plain_metrics import METRICS, OF_MONEY, Seen, currencies
+from tests.integration.querying.plain_revenue import MoneyRules, worths
+from tests.integration.querying.plain_visits import Row, Visit, is_act, order, visitors, visits
 
-Row = Mapping[str, Any]
 Groups = list[tuple[list[str], list[Any]]]
-PAUSE = timedelta(minutes=30)
 DAY = timedelta(days=1)
 HISTORY = timedelta(days=30)
-SILENT = {"page_ping", "identify", "alias", "group"}
 CAMPAIGN = ("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content")
-OF_THE_EVENT = {
+OF_THE_VISIT = {
     "visit:browser": "browser",
     "visit:browser_version": "browser_version",
     "visit:os": "os",
@@ -43,73 +45,67 @@ class Rules:
     goals: Mapping[str, tuple[str, str | None]] = field(default_factory=dict)
     segments: Mapping[str, list[Any]] = field(default_factory=dict)
     split_at_midnight: bool = False
+    currency: str | None = None
+    rates: Mapping[str, Sequence[tuple[date, Decimal]]] = field(default_factory=dict)
 
-
-@dataclass(eq=False)
-class Visit:
-    """The events of one visit, in order; `counted` is false of events that belong to none."""
-
-    rows: list[Row]
-    counted: bool
-
-    @cached_property
-    def views(self) -> list[Row]:
-        return [row for row in self.rows if row["event_type"] == "page_view"]
-
-    @cached_property
-    def pings(self) -> list[Row]:
-        return [row for row in self.rows if row["event_type"] == "page_ping"]
-
-    @cached_property
-    def values(self) -> dict[str, Any]:
-        return of_visit(self)
-
-    @cached_property
-    def bounced(self) -> bool:
-        return sum(row["event_type"] not in SILENT for row in self.rows) <= 1
+    @property
+    def money(self) -> MoneyRules:
+        return MoneyRules(list(self.goals.values()), self.currency, self.rates)
 
 
 class World:
     """The events of a site around a period, with the visits that they make."""
 
     def __init__(
-        self, own: Sequence[Row], zone: ZoneInfo, begin: datetime, end: datetime, rules: Rules, *, with_bots: bool
+        self,
+        own: Sequence[Row],
+        zone: ZoneInfo,
+        begin: datetime,
+        end: datetime,
+        rules: Rules,
+        *,
+        with_bots: bool,
+        everybody: Sequence[Row] | None = None,
     ) -> None:
+        """`everybody` are the rows that people follow from, if these are more."""
+        everybody = everybody or own
         own = [row for row in own if with_bots or row.get("is_bot") is not True]
-        around = (row for row in own if begin - DAY <= row["occurred_at"] < end + DAY)
-        self.rows = sorted(around, key=lambda row: (row["occurred_at"], row["event_id"]))
+        self.rows = sorted((row for row in own if begin - DAY <= row["occurred_at"] < end + DAY), key=order)
         self.zone, self.rules, self.period = zone, rules, (begin, end)
+        self.worths = worths((row for row in own if row["occurred_at"] < end + DAY), zone, begin, rules.money)
+        self.who = visitors(self.rows)
         self.first_seen: dict[str, datetime] = {}
-        for row in own:
-            if begin - HISTORY <= row["occurred_at"] < end and (visitor := visitor_of(row)) is not None:
-                self.first_seen[visitor] = min(self.first_seen.get(visitor, row["occurred_at"]), row["occurred_at"])
+        for row in filter(is_act, own):
+            if begin - HISTORY <= row["occurred_at"] < end:
+                before = row["occurred_at"] < begin - DAY
+                visitor = row.get("anonymous_id") or row.get("user_id") if before else self.who[row["event_id"]]
+                if visitor is not None:
+                    self.first_seen[visitor] = min(self.first_seen.get(visitor, row["occurred_at"]), row["occurred_at"])
+        plain = PlainPeople([{**dict.fromkeys(EVENT_COLUMNS), **row} for row in everybody], [], IdentityRules())
+        self.people, self.known = plain.of_events(), plain.known()
         self._seen: dict[str, Seen] = {}
         self._values: dict[str, dict[str, Any]] = {}
-        self.visits: dict[str, Visit] = {}
-        last: dict[Any, tuple[datetime, Visit]] = {}
-        for row in self.rows:
-            visitor, session = visitor_of(row), row.get("session_id")
-            if visitor is None and session is None:
-                self.visits[row["event_id"]] = Visit([row], lone_visit(row))
-                continue
-            before, visit = last.get((visitor, session), (None, None))
-            if before is None or visit is None or self.apart(row, before):
-                visit = Visit([], True)
-            visit.rows.append(row)
-            self.visits[row["event_id"]] = visit
-            last[visitor, session] = row["occurred_at"], visit
+        self.visits = visits(self.rows, self.who, zone, split_at_midnight=rules.split_at_midnight)
+        self._of_visits: dict[Visit, dict[str, Any]] = {}
 
-    def apart(self, row: Row, before: datetime) -> bool:
-        at = row["occurred_at"]
-        if self.rules.split_at_midnight and at.astimezone(self.zone).date() != before.astimezone(self.zone).date():
-            return True
-        return row.get("session_id") is None and at - before > PAUSE
+    def visitor(self, row: Row) -> str | None:
+        return self.who[row["event_id"]]
 
     def values(self, row: Row) -> dict[str, Any]:
         """Every dimension of an event but goals and properties."""
         if row["event_id"] not in self._values:
             visit = self.visits[row["event_id"]]
-            self._values[row["event_id"]] = {**of_event(row), **visit.values, **of_time(row["occurred_at"], self.zone)}
+            if visit not in self._of_visits:
+                self._of_visits[visit] = of_visit(visit)
+            worth = self.worths.get(row["event_id"])
+            self._values[row["event_id"]] = {
+                **of_event(row),
+                "person:id": self.people[row["event_id"]] or "(none)",
+                "person:known": str(row["event_id"] in self.known).lower(),
+                "event:currency": worth.currency if worth else "(none)",
+                **self._of_visits[visit],
+                **of_time(row["occurred_at"], self.zone),
+            }
         return self._values[row["event_id"]]
 
     def value(self, row: Row, name: str) -> Any:
@@ -141,20 +137,19 @@ class World:
     def goals(self, row: Row) -> list[str]:
         return [name for name, (event, _) in self.rules.goals.items() if row["event_name"] == event]
 
-    def revenue(self, row: Row) -> Decimal | None:
-        named = [worth for event, worth in self.rules.goals.values() if worth and row["event_name"] == event]
-        text = property_text(row, named[0] if named else "revenue")
-        return Decimal(text).quantize(Decimal("0.0001")) if text and re.fullmatch(r"-?\d+(\.\d+)?", text) else None
-
     def seen(self, row: Row) -> Seen:
         """What metrics look at."""
         if row["event_id"] not in self._seen:
             self._seen[row["event_id"]] = self._look(row)
         return self._seen[row["event_id"]]
 
+    def is_new(self, visitor: str, at: datetime) -> bool:
+        """Whether nothing that the visitor did is known from before."""
+        return visitor not in self.first_seen or at <= self.first_seen[visitor]
+
     def _look(self, row: Row) -> Seen:
         visit = self.visits[row["event_id"]]
-        views, visitor = visit.views, visitor_of(row)
+        views, visitor = visit.views, self.visitor(row)
         is_view = row["event_type"] == "page_view"
         pings = pings_of(row, visit) if is_view and visit.pings else []
         told = [number_of(ping, "engagement_ms", 86_400_000) for ping in pings]
@@ -164,13 +159,15 @@ class World:
             visit=id(visit) if visit.counted else None,
             is_view=is_view,
             bounced=visit.bounced,
-            visit_us=(visit.rows[-1]["occurred_at"] - visit.rows[0]["occurred_at"]) // timedelta(microseconds=1),
+            visit_us=(visit.ended - visit.begun) // timedelta(microseconds=1) if visit.begun and visit.ended else 0,
             is_entry=visit.counted and is_view and views[0] is row,
             is_exit=visit.counted and is_view and views[-1] is row,
             engaged_ms=sum(known) if (known := [ms for ms in told if ms is not None]) else None,
             depth=max((depth for depth in depths if depth is not None), default=None),
-            revenue=self.revenue(row),
-            first_visit=visitor is not None and visit.rows[0]["occurred_at"] == self.first_seen.get(visitor),
+            worth=self.worths.get(row["event_id"]),
+            first_visit=visitor is not None and self.is_new(visitor, visit.begun or row["occurred_at"]),
+            person=self.people[row["event_id"]],
+            person_known=row["event_id"] in self.known,
         )
 
 
@@ -191,6 +188,32 @@ def report(
     return report_of(World(own, zone, begin, end, rules, with_bots="event:bot" in named), query)
 
 
+def bots_left_out(
+    rows: Iterable[Row],
+    site: str,
+    zone: ZoneInfo,
+    begin: datetime,
+    end: datetime,
+    query: Mapping[str, Any],
+    rules: Rules,
+) -> int | None:
+    """How many events of bots the query would count if it asked for bots alone; None where it asks for bots."""
+    filters, dimensions = query.get("filters", []), query.get("dimensions", [])
+    if "event:bot" in json.dumps([filters, dimensions, [rules.segments[name] for name in segments_in(filters)]]):
+        return None
+    own = [row for row in rows if row["site"] == site]
+    bots = [row for row in own if row.get("is_bot") is True]
+    world = World(bots, zone, begin, end, rules, with_bots=True, everybody=own)
+    left_out = [
+        row
+        for row in world.rows
+        if begin <= row["occurred_at"] < end
+        and all(world.holds(item, row) for item in filters)
+        and ("event:goal" not in dimensions or world.goals(row))
+    ]
+    return len(left_out)
+
+
 def report_of(world: World, query: Mapping[str, Any]) -> Groups:
     """As `report`, of a world that many queries are about."""
     filters, dimensions = query.get("filters", []), query.get("dimensions", [])
@@ -204,7 +227,7 @@ def report_of(world: World, query: Mapping[str, Any]) -> Groups:
         if not begin <= row["occurred_at"] < end or not all(world.holds(item, row) for item in whoever):
             continue
         values = {name: world.value(row, name) for name in others}
-        if (visitor := visitor_of(row)) is not None:
+        if (visitor := world.visitor(row)) is not None:
             everyone.add(visitor)
             without_goal[tuple(values.values())].add(visitor)
         if all(world.holds(item, row) for item in filters):
@@ -213,6 +236,7 @@ def report_of(world: World, query: Mapping[str, Any]) -> Groups:
                 groups[tuple({**values, "event:goal": goal}[name] for name in dimensions)].append(seen)
     if not dimensions:
         groups.setdefault((), [])
+    everything = [item for members in groups.values() for item in members]
     asked = {item.visitor for members in groups.values() for item in members} - {None}
     answer: list[tuple[dict[str, Any], dict[str, Any]]] = []
     for key, members in groups.items():
@@ -224,6 +248,9 @@ def report_of(world: World, query: Mapping[str, Any]) -> Groups:
             "group_conversion_rate": of_group,
         }
         numbers = {name: METRICS[name](members, compared.get(name, set())) for name in query["metrics"]}
+        several = currencies(members if "event:currency" in dimensions else everything)
+        if len(several) > 1 and not world.rules.rates:
+            numbers |= dict.fromkeys((name for name in numbers if name in OF_MONEY), None)
         answer.append((told, numbers))
     for name, direction in reversed(order_of(query)):
         answer.sort(key=partial(value_of, name), reverse=direction == "desc")
@@ -255,15 +282,6 @@ def without_goals(filters: Sequence[Any]) -> list[Any]:
         elif item[1] != "event:goal":
             kept.append(item)
     return kept
-
-
-def visitor_of(row: Row) -> str | None:
-    return row.get("anonymous_id") or row.get("user_id")
-
-
-def lone_visit(row: Row) -> bool:
-    entered = row["event_type"] == "page_view" and row.get("referrer_host") != row.get("page_host")
-    return row.get("consent") == "denied" and entered
 
 
 def pings_of(view: Row, visit: Visit) -> list[Row]:
@@ -300,15 +318,15 @@ def of_event(row: Row) -> dict[str, Any]:
         "event:name": row["event_name"],
         "event:dialect": row["dialect"],
         "event:bot": {None: "(not set)", True: "true", False: "false"}[row.get("is_bot")],
-        **{name: row.get(column) or "(not set)" for name, column in OF_THE_EVENT.items()},
     }
 
 
 def of_visit(visit: Visit) -> dict[str, Any]:
-    first, views = visit.rows[0], visit.views
-    host = first.get("referrer_host")
+    views = visit.views
     arrivals = [row for row in visit.rows if row.get("channel") or any(row.get(part) for part in CAMPAIGN)]
     arrival: Row = arrivals[0] if arrivals else {}
+    first = arrivals[0] if arrivals else visit.rows[0]
+    host = None if first.get("channel") == "Internal" else first.get("referrer_host")
     internal = arrival.get("channel") == "Internal"
     led_here = arrival.get("referrer_host") not in (None, arrival.get("page_host")) and not internal
     return {
@@ -320,16 +338,24 @@ def of_visit(visit: Visit) -> dict[str, Any]:
         "visit:channel": "Direct" if internal else arrival.get("channel") or "(not set)",
         "visit:referrer": (arrival.get("referrer") if led_here else None) or "(none)",
         **{f"visit:{part}": arrival.get(part) or "(none)" for part in CAMPAIGN},
+        **{
+            name: next((row[column] for row in visit.rows if row.get(column) is not None), "(not set)")
+            for name, column in OF_THE_VISIT.items()
+        },
     }
 
 
 def of_time(at: datetime, zone: ZoneInfo) -> dict[str, Any]:
     local = at.astimezone(zone)
     day = local.date()
-    past = timedelta(minutes=local.minute, seconds=local.second, microseconds=local.microsecond)
+    minute = hour = at - timedelta(seconds=local.second, microseconds=local.microsecond)
+    while (before := (hour - timedelta(minutes=1)).astimezone(zone)).hour == local.hour and (
+        before.utcoffset() == local.utcoffset()
+    ):
+        hour -= timedelta(minutes=1)
     return {
-        "time:minute": at - timedelta(seconds=local.second, microseconds=local.microsecond),
-        "time:hour": at - past,
+        "time:minute": minute,
+        "time:hour": hour,
         "time:day": day,
         "time:week": day - timedelta(local.weekday()),
         "time:month": day.replace(day=1),

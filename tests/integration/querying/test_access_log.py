@@ -12,16 +12,16 @@ import pyarrow as pa
 import pytest
 
 from clickstream.enriching.steps import Knowledge, enrich
-from clickstream.lake.schema import EVENT_COLUMNS, arrow_schema
-from clickstream.querying.dimensions import DIMENSIONS
+from clickstream.filters.dimensions import DIMENSIONS
+from clickstream.model.schema import EVENT_COLUMNS, arrow_schema
 from clickstream.querying.engine import QueryEngine
 from clickstream.querying.metrics import METRICS, Need
 from local.azurite import Azurite
-from local.demo.access_log import Line, page_view, read_lines
+from local.demo.access_log import Line, page_view, read_lines, reason_left_out
+from tests.integration.querying.agreeing import agree
 from tests.integration.querying.asking import ask, values
 from tests.integration.querying.lake import NOW, event, make_lake
 from tests.integration.querying.plain_report import Rules, World, report_of
-from tests.integration.querying.test_agreement import agree
 
 ROOT = Path(__file__).parents[3]
 LOGS = sorted(ROOT.parent.glob("*/data/access-log*.log.gz"))[:1]
@@ -54,7 +54,7 @@ def row(line: Line) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def log() -> pa.Table:
-    rows = [row(line) for line in read_lines(LOGS[0]) if isinstance(line, Line) and line.is_page_view]
+    rows = [row(line) for line in read_lines(LOGS[0]) if isinstance(line, Line) and reason_left_out(line) is None]
     return enrich(pa.Table.from_pylist(rows, schema=arrow_schema(EVENT_COLUMNS)), Knowledge())
 
 

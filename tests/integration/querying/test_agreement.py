@@ -10,13 +10,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from clickstream.querying.dimensions import DIMENSIONS, Kind
+from clickstream.filters.dimensions import DIMENSIONS, Kind
 from clickstream.querying.engine import QueryEngine
 from clickstream.querying.metrics import METRICS
 from tests.integration.querying import plain_metrics
+from tests.integration.querying.agreeing import agree
 from tests.integration.querying.asking import ask, values
 from tests.integration.querying.lake import NOW
-from tests.integration.querying.plain_report import Groups, report
+from tests.integration.querying.plain_report import bots_left_out, report
 from tests.integration.querying.rows import GOALS, ODD_NAME, PAGES, ROWS, SEGMENTS, rules
 
 pytestmark = pytest.mark.integration
@@ -29,12 +30,6 @@ USUAL = ["event:page", "event:name", "visit:source"] * 4
 ZONES = ["UTC", "Europe/Berlin", "Asia/Kolkata", "America/New_York", "Australia/Lord_Howe"]
 OF_GOALS = ["conversion_rate", "group_conversion_rate"]
 GOAL = ["is", "event:goal", ["Purchase"]]
-
-
-def agree(answer: Groups, expected: Groups) -> None:
-    assert [dimensions for dimensions, _ in answer] == [dimensions for dimensions, _ in expected]
-    for (_, numbers), (_, others) in zip(answer, expected, strict=True):
-        assert numbers == [other if other is None else pytest.approx(other, rel=1e-9) for other in others]
 
 
 def comparisons() -> st.SearchStrategy[list[Any]]:
@@ -98,6 +93,7 @@ def queries(draw: st.DrawFn) -> dict[str, Any]:
     days=st.tuples(st.dates(date(2026, 9, 30), date(2026, 11, 1)), st.integers(0, 20)),
     page=st.tuples(st.integers(1, 1000), st.integers(0, 5)),
     split=st.booleans(),
+    rates=st.booleans(),
 )
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_every_query_agrees_with_plain_python(
@@ -108,6 +104,7 @@ def test_every_query_agrees_with_plain_python(
     days: tuple[date, int],
     page: tuple[int, int],
     split: bool,
+    rates: bool,
 ) -> None:
     first, last = days[0], days[0] + timedelta(days[1])
     limit, offset = page
@@ -119,8 +116,11 @@ def test_every_query_agrees_with_plain_python(
         "pagination": {"limit": limit, "offset": offset},
         "include": {"total_rows": True},
     }
-    answer = ask(engine, asked, site, zone, split_at_midnight=split)
-    expected = report(ROWS, site, here, begin, end, query, rules(split_at_midnight=split))
+    answer = ask(engine, asked, site, zone, split_at_midnight=split, with_rates=rates)
+    document = rules(split_at_midnight=split, with_rates=rates)
+    expected = report(ROWS, site, here, begin, end, query, document)
+    bots = bots_left_out(ROWS, site, here, begin, end, query, document)
+    assert answer["meta"].get("bots_left_out") == bots
     agree(values(answer), expected[offset : offset + limit])
     assert answer["meta"]["total_rows"] == len(expected)
 
@@ -134,8 +134,9 @@ def test_every_metric_agrees_by_every_dimension(engine: QueryEngine, number: int
     metrics = [name for name in METRICS if filters or name not in OF_GOALS or dimension == "event:goal"]
     query = {"metrics": metrics, "dimensions": [dimension], "filters": filters}
     asked = {**query, "date_range": ["2026-10-12", "2026-10-26"]}
-    answer = ask(engine, asked, "shop", here.key, split_at_midnight=split)
-    expected = report(ROWS, "shop", here, begin, end, query, rules(split_at_midnight=split))
+    rates = number % 2 == 0
+    answer = ask(engine, asked, "shop", here.key, split_at_midnight=split, with_rates=rates)
+    expected = report(ROWS, "shop", here, begin, end, query, rules(split_at_midnight=split, with_rates=rates))
     assert expected
     agree(values(answer), expected)
 
@@ -145,13 +146,13 @@ def test_the_rows_of_the_tests_hold_what_the_tests_are_about() -> None:
     zone, around = ZoneInfo("UTC"), (NOW - timedelta(days=40), NOW + timedelta(days=40))
     query = {"metrics": list(METRICS), "filters": [["is_set", "event:name"]]}
     assert set(plain_metrics.METRICS) == set(METRICS)
-    [(_, numbers)] = report(ROWS, "shop", zone, *around, query, rules())
+    [(_, numbers)] = report(ROWS, "shop", zone, *around, query, rules(with_rates=True))
     told = dict(zip(METRICS, numbers, strict=True))
     assert 0 < told["visitors"] < told["visits"] < told["events"]
     assert 0 < told["bounces"] < told["visits"] < told["pageviews"] < told["events"]
     assert 0 < told["returning_visitors"] <= told["visitors"] < told["new_visitors"] + told["returning_visitors"]
     assert None not in (told["time_on_page"], told["scroll_depth"], told["average_revenue"])
-    split = report(ROWS, "shop", zone, *around, query, rules(split_at_midnight=True))
+    split = report(ROWS, "shop", zone, *around, query, rules(split_at_midnight=True, with_rates=True))
     assert split != [([], numbers)]
     for name in [*TEXTS, *TIMES]:
         groups = report(ROWS, "shop", zone, *around, {"metrics": ["events"], "dimensions": [name]}, rules())

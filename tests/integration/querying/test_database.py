@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -14,11 +15,12 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
-from clickstream.lake.delta import EVENTS_TABLE, FAILED_TABLE
-from clickstream.lake.schema import EVENT_COLUMNS, arrow_schema
-from clickstream.lake.storage import table_uri
+from clickstream.errors import LimitExceeded
+from clickstream.model.schema import EVENT_COLUMNS, arrow_schema
 from clickstream.querying.database import LakeDatabase
 from clickstream.querying.statement import Statement
+from clickstream.storage.account import table_uri
+from clickstream.table.specs import EVENTS_TABLE, FAILED_TABLE
 from local.azurite import Azurite
 from tests.integration.querying.lake import NOW, Lake, event, failed_event, make_lake
 
@@ -102,7 +104,7 @@ def test_a_copy_that_goes_while_it_is_read_is_asked_for_again(lake: Lake, tmp_pa
 
 def test_files_of_a_table_from_before_newer_columns_have_nulls_there(azurite: Azurite, tmp_path: Path) -> None:
     lake = make_lake(azurite)
-    old = ["browser", "id_reused", "request_failed"]
+    old = ["browser", "id_reused", "definition_version"]
     table = pa.Table.from_pylist([event("old", "shop", NOW)], schema=arrow_schema(EVENT_COLUMNS)).drop_columns(old)
     uri, options = table_uri(lake.settings.lake_container, "events"), lake.account.delta_options()
     write_deltalake(uri, table, partition_by=["event_date"], storage_options=options)
@@ -115,7 +117,7 @@ def test_files_of_a_table_from_before_newer_columns_have_nulls_there(azurite: Az
         uri, newer, mode="append", schema_mode="merge", partition_by=["event_date"], storage_options=options
     )
     assert rows(its).select(["event_id", *old]).to_pylist() == [
-        {"event_id": "new", "browser": "Firefox", "id_reused": True, "request_failed": None},
+        {"event_id": "new", "browser": "Firefox", "id_reused": True, "definition_version": None},
         {"event_id": "old", **dict.fromkeys(old)},
     ]
 
@@ -155,6 +157,17 @@ def test_an_answer_is_kept_until_the_table_changes(azurite: Azurite, tmp_path: P
     assert len(set(answers(forgetful))) == 3
     lake.append(event("b", "shop", NOW))
     assert first not in answers(its)
+
+
+@pytest.mark.parametrize(("spill_mb", "answered"), [(512, True), (8, False)])
+def test_reports_take_no_more_of_the_disk_than_their_budget(
+    spill_mb: int, answered: bool, lake: Lake, tmp_path: Path
+) -> None:
+    sort = "SELECT count(n) FROM (SELECT row_number() OVER (ORDER BY t DESC) AS n FROM ("
+    sort += "SELECT md5(r::VARCHAR) AS t FROM range(1500000) AS numbers(r))) WHERE n > (SELECT count(*) FROM events)"
+    short_of_memory = database(lake, tmp_path, query_memory_mb=64, query_spill_mb=spill_mb)
+    with nullcontext() if answered else pytest.raises(LimitExceeded):
+        short_of_memory.run(EVENTS_TABLE, "shop", FIRST, LAST, Statement(sort, {}))
 
 
 def test_other_tables_are_read_alike(lake: Lake, tmp_path: Path) -> None:

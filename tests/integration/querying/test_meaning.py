@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from clickstream.filters.reader import FilterReader
 from clickstream.querying.engine import QueryEngine
-from clickstream.querying.filters import FilterReader
 from clickstream.querying.request import parse_query
 from clickstream.querying.scope import Goal, Matching, SiteScope
 from local.azurite import Azurite
@@ -109,7 +109,7 @@ def test_a_view_is_read_for_as_long_as_its_own_pings_tell(engine: QueryEngine) -
 
 def test_a_visit_enters_and_leaves_by_its_first_and_last_view_and_bounces_on_one_thing(engine: QueryEngine) -> None:
     metrics = ["visits", "bounces", "bounce_rate", "visit_duration", "views_per_visit", "entries", "exits", "exit_rate"]
-    assert one(engine, "ways", metrics) == [2, 1, 50.0, (240 + 60) / 2, 1.5, 2, 2, pytest.approx(200 / 3)]
+    assert one(engine, "ways", metrics) == [2, 1, 50.0, (180 + 60) / 2, 1.5, 2, 2, pytest.approx(200 / 3)]
     by = {"metrics": ["entries", "exits"], "dimensions": ["event:page"], "order_by": [["event:page", "asc"]]}
     answer = values(ask(engine, {**by, "date_range": "day", "filters": [["is_set", "event:page"]]}, "ways"))
     assert answer == [(["/in"], [2, 1]), (["/out"], [0, 1])]
@@ -144,7 +144,7 @@ def test_a_goal_may_ask_for_what_is_known_of_visits_alone(engine: QueryEngine) -
     goals = {"Bought": Goal("Bought", Matching("buy", filters=filters), "price")}
     for query in ({"metrics": ["total_revenue"]}, {"metrics": ["events"], "dimensions": ["event:goal"]}):
         body = json.dumps({"site_id": "shopping", "date_range": "day", **query}).encode()
-        [row] = engine.query(parse_query(body), SiteScope("shopping", "UTC", goals))["results"]
+        [row] = engine.query(parse_query(body), SiteScope("shopping", "UTC", goals)).document()["results"]
         assert row["metrics"] == [10.5 + 2.25 + 1000 if "total_revenue" in query["metrics"] else 2]
 
 
@@ -165,4 +165,15 @@ def test_bots_are_left_out_until_they_are_asked_for(engine: QueryEngine) -> None
     for told, text in ((1, "true"), (1, "false"), (1, "(not set)")):
         assert one(engine, "robots", ["visitors"], filters=[["is", "event:bot", [text]]]) == [told]
     by = {"metrics": ["visitors"], "dimensions": ["event:bot"], "date_range": "day"}
-    assert len(values(ask(engine, by, "robots"))) == 3
+    answer = ask(engine, by, "robots")
+    assert len(values(answer)) == 3
+    assert "bots_left_out" not in answer["meta"]
+
+
+def test_who_reads_a_number_is_told_how_many_events_of_bots_it_leaves_out(engine: QueryEngine) -> None:
+    asked = {"metrics": ["events"], "date_range": "day"}
+    assert ask(engine, asked, "robots")["meta"]["bots_left_out"] == 1
+    elsewhere = [["is", "event:page", ["/elsewhere"]]]
+    assert ask(engine, {**asked, "filters": elsewhere}, "robots")["meta"]["bots_left_out"] == 0
+    only = {**asked, "filters": [["is", "event:bot", ["true"]]]}
+    assert values(ask(engine, only, "robots")) == [([], [1])]

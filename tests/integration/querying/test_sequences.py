@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from clickstream.querying.dimensions import DIMENSIONS
+from clickstream.filters.dimensions import DIMENSIONS
 from clickstream.querying.engine import QueryEngine
 from clickstream.querying.period import Period
 from clickstream.querying.request import parse_sql
-from clickstream.querying.scope import Goal, Matching, SiteScope
+from clickstream.querying.scope import Exclusion, Goal, Matching, Sequence, SiteScope, Step
 from clickstream.querying.sequences.attribution import Model, attributed_period, attribution_statement
-from clickstream.querying.sequences.definition import Exclusion, Sequence, Step
 from clickstream.querying.sequences.funnels import funnel_statement, funnel_visits_statement
 from clickstream.querying.sequences.paths import MAX_LENGTH, Direction, paths_statement
 from clickstream.querying.sequences.retention import Unit, retention_statement
@@ -49,7 +49,7 @@ STATEMENTS: dict[str, Statement] = {
 
 @pytest.fixture(scope="module")
 def engine(azurite: Azurite) -> QueryEngine:
-    lake = make_lake(azurite)
+    lake = make_lake(azurite, QUERY_TIMEOUT_SECONDS="30")
     rows: list[dict[str, Any]] = []
     for number in range(60):
         at = PERIOD.begin + number * timedelta(hours=1)
@@ -70,8 +70,8 @@ def test_a_statement_about_sequences_says_the_same_in_the_sandbox(engine: QueryE
     table = engine.run(statement, SITE, attributed_period(PERIOD, 2 * DAY))
     assert table.num_rows > 0
     asked = {"site_id": "shop", "sql": statement.sql, "parameters": dict(statement.parameters)}
-    shown = engine.sql(parse_sql(json.dumps(asked).encode()), SITE)
-    assert [column["name"] for column in shown["columns"]] == table.column_names
+    shown = asyncio.run(engine.sql(parse_sql(json.dumps(asked).encode()), SITE))
+    assert [column["name"] for column in shown.columns] == table.column_names
     comparable = [name for name in table.column_names if name not in ("started_at", "cohort")]
-    said = [dict(zip(table.column_names, row, strict=True)) for row in shown["rows"]]
+    said = [dict(zip(table.column_names, row, strict=True)) for row in shown.rows]
     assert [{name: row[name] for name in comparable} for row in said] == table.select(comparable).to_pylist()

@@ -9,6 +9,8 @@ import pytest
 
 from clickstream.errors import InvalidRequest, NotFound
 from clickstream.replaying.__main__ import parse, replay, table
+from clickstream.services import Services
+from clickstream.settings import Connection
 from local.azurite import Azurite
 from local.processes import free_port
 from tests.integration.replaying.world import DOCUMENT, World, request, sale
@@ -24,9 +26,9 @@ def test_it_goes_on_until_all_are_looked_at_and_what_is_spilled_counts_as_durabl
     document = (DOCUMENT % "number").encode()
     world.lake.service.get_blob_client(container, "sites/shop.yaml").upload_blob(document)
     nobody = f"Endpoint=sb://127.0.0.1:{free_port()};SharedAccessKeyName=k;SharedAccessKey=cw==;"
-    hub = replace(world.lake.settings.event_hub_connection, connection_string=nobody + "UseDevelopmentEmulator=true")
+    hub = Connection("EventHubConnection", nobody + "UseDevelopmentEmulator=true")
     settings = replace(world.lake.settings, config_container=container, event_hub_connection=hub)
-    answer = asyncio.run(replay(settings, request(limit=2), everything=True))
+    answer = asyncio.run(replay(Services(settings), request(limit=2), everything=True))
     assert table(answer).splitlines() == [
         "examined        5",
         "repaired        5",
@@ -40,7 +42,7 @@ def test_it_goes_on_until_all_are_looked_at_and_what_is_spilled_counts_as_durabl
     assert world.lake.ids() == ["e0", "e1", "e2", "e3", "e4"]
     assert world.failed_ids() == []
     with pytest.raises(NotFound):
-        asyncio.run(replay(settings, request(site_id="no-such-site"), everything=True))
+        asyncio.run(replay(Services(settings), request(site_id="no-such-site"), everything=True))
 
 
 def test_options_are_the_filters_of_a_request() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from pathlib import Path
@@ -27,7 +28,9 @@ def test_every_statement_of_the_page_runs(azurite: Azurite) -> None:
     statements = re.findall(r"```sql\n(.*?)```", PAGE, re.DOTALL)
     assert len(statements) == 3
     for sql in statements:
-        engine.sql(parse_sql(json.dumps({"site_id": "shop", "sql": sql}).encode()), SiteScope("shop", "UTC"))
+        asyncio.run(
+            engine.sql(parse_sql(json.dumps({"site_id": "shop", "sql": sql}).encode()), SiteScope("shop", "UTC"))
+        )
 
 
 def test_every_request_of_the_page_is_one() -> None:

@@ -7,7 +7,7 @@ import json
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -16,17 +16,19 @@ from deltalake import DeltaTable
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from clickstream.delivery.message import Delivery, Message
 from clickstream.errors import Conflict, Unavailable
-from clickstream.lake.delta import FAILED_TABLE, LakeTable
-from clickstream.lake.storage import table_uri
+from clickstream.model.message import Delivery, Message
+from clickstream.model.pipeline_hour import hours_from_json
 from clickstream.replaying.failed_rows import FailedRows
 from clickstream.replaying.replayer import Replayer
+from clickstream.storage.account import table_uri
+from clickstream.table.delta import Table
+from clickstream.table.specs import FAILED_TABLE
 from local.azurite import Azurite
 from tests.functional.memory import MemorySink
 from tests.integration.compacting.failing_storage import FailingStorage
 from tests.integration.compacting.lake import START, event
-from tests.integration.replaying.world import BROKEN, FIXED, JUDGE, World, failed_message, request, sale
+from tests.integration.replaying.world import BROKEN, FIXED, PROCESSOR, World, failed_message, request, sale
 
 pytestmark = pytest.mark.integration
 
@@ -145,10 +147,10 @@ def test_a_body_that_failed_at_compaction_is_sent_once_compaction_reads_it(world
     [row] = [row for row in world.lake.rows("failed_events") if row["site"] == "shop"]
     assert world.replay()["still_failed"] == 1
     # As if a later version of compaction read what this one does not.
-    table = LakeTable.open_or_create(FAILED_TABLE, world.lake.account, world.lake.settings.lake_container)
-    table.remove("failed_event_id", {row["failed_date"]: {row["failed_event_id"]}}, "repaired")
+    table = Table.open_or_create(FAILED_TABLE, world.lake.account, world.lake.settings.lake_container)
+    table.remove("failed_event_id", {row["failed_date"]: {row["failed_event_id"]}})
     repairable = {**row, "payload": event("late")}
-    table = LakeTable.open_or_create(FAILED_TABLE, world.lake.account, world.lake.settings.lake_container)
+    table = Table.open_or_create(FAILED_TABLE, world.lake.account, world.lake.settings.lake_container)
     table.append(pa.Table.from_pylist([repairable], schema=FAILED_TABLE.schema), {}, {})
     answer = world.replay()
     assert (answer["repaired"], answer["removed"]) == (1, 1)
@@ -160,9 +162,9 @@ def test_a_body_that_failed_at_compaction_is_sent_once_compaction_reads_it(world
 class Stops(MemorySink):
     """Takes the first group and then nothing more."""
 
-    async def send(self, messages: Sequence[Message]) -> Delivery:
+    async def send(self, messages: Sequence[Message], until: datetime | None = None) -> Delivery:
         self.down = bool(self.messages)
-        return await super().send(messages)
+        return await super().send(messages, until)
 
 
 def test_when_the_hub_fails_halfway_what_is_durable_is_removed_and_the_rest_stays(azurite: Azurite) -> None:
@@ -173,7 +175,8 @@ def test_when_the_hub_fails_halfway_what_is_durable_is_removed_and_the_rest_stay
         world.replay()
     assert len(world.sink.messages) == 100
     table = open_failed(world)
-    assert table.counts_since(table.version - 1) == [{"repaired": 100}]
+    [counts] = table.counts_since(table.version - 1)
+    assert sum(hour.request_accepted for hour in hours_from_json(counts)) == 100
     assert len(world.failed_ids()) == 50
 
 
@@ -182,14 +185,15 @@ def test_two_replays_at_once_that_send_the_same_leave_each_event_once(world: Wor
     world.compact()
 
     class Together(MemorySink):
-        async def send(self, messages: Sequence[Message]) -> Delivery:
-            delivered = await super().send(messages)
+        async def send(self, messages: Sequence[Message], until: datetime | None = None) -> Delivery:
+            delivered = await super().send(messages, until)
             await both.wait()
             return delivered
 
     async def replay_twice() -> list[dict[str, Any]]:
         replayers = [
-            Replayer(FailedRows(world.lake.account, world.lake.settings.lake_container), JUDGE, sink) for _ in range(2)
+            Replayer(FailedRows(world.lake.account, world.lake.settings.lake_container, "events"), PROCESSOR, sink)
+            for _ in range(2)
         ]
         return await asyncio.gather(*(replayer.replay(request(), FIXED) for replayer in replayers))
 
@@ -203,6 +207,8 @@ def test_two_replays_at_once_that_send_the_same_leave_each_event_once(world: Wor
     world.compact()
     assert world.lake.ids() == sorted(f"e{number}" for number in range(20))
     assert world.failed_ids() == []
+    totals = world.lake.totals()
+    assert (totals.answered, totals.rows, totals.redelivered, totals.difference) == (20, 20, 20, 0), "each counts once"
 
 
 def test_replays_and_compactions_at_the_same_time_lose_and_double_nothing(world: World) -> None:
@@ -239,8 +245,8 @@ def test_replays_and_compactions_at_the_same_time_lose_and_double_nothing(world:
 # --- the table -----------------------------------------------------------------------------------------------------
 
 
-def open_failed(world: World) -> LakeTable:
-    return LakeTable.open_or_create(FAILED_TABLE, world.lake.account, world.lake.settings.lake_container)
+def open_failed(world: World) -> Table:
+    return Table.open_or_create(FAILED_TABLE, world.lake.account, world.lake.settings.lake_container)
 
 
 def test_a_removal_made_on_an_older_version_conflicts_with_removals_and_not_with_appends(world: World) -> None:
@@ -250,13 +256,13 @@ def test_a_removal_made_on_an_older_version_conflicts_with_removals_and_not_with
     world.fail(sale(4))
     world.compact()
     day = START.date()
-    assert first.remove("failed_event_id", {day: {"f1"}}, "repaired") == 1
+    assert first.remove("failed_event_id", {day: {"f1"}}) == 1
     with pytest.raises(Conflict):
-        second.remove("failed_event_id", {day: {"f2"}}, "repaired")
+        second.remove("failed_event_id", {day: {"f2"}})
     with pytest.raises(Conflict):  # so a compactor that was overtaken looks again
         third.append(FAILED_TABLE.schema.empty_table(), {"app": 1}, {})
     assert world.failed_ids() == ["f2", "f3", "f4"]
-    assert open_failed(world).remove("failed_event_id", {day: {"f1", "f'2", "f\\2"}}, "repaired") == 0
+    assert open_failed(world).remove("failed_event_id", {day: {"f1", "f'2", "f\\2"}}) == 0
 
 
 def test_plain_readers_need_nothing_new_and_watermarks_stay(world: World) -> None:

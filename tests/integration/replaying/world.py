@@ -9,18 +9,18 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from clickstream.collecting.client_context import ClientContext
 from clickstream.collecting.dialect import Item
 from clickstream.collecting.dialects import DIALECTS
-from clickstream.collecting.judging import Judge
-from clickstream.collecting.pipeline import Seen
-from clickstream.delivery.message import Message
-from clickstream.lake.storage import StorageAccount
+from clickstream.collecting.event_processor import EventProcessor
+from clickstream.model.message import Message
 from clickstream.replaying.failed_rows import FailedRows
 from clickstream.replaying.replayer import Replayer
 from clickstream.replaying.request import ReplayRequest
 from clickstream.settings import Settings
 from clickstream.sites.directory import Access
 from clickstream.sites.document import KeyKind, Site, parse_site
+from clickstream.storage.account import StorageAccount
 from local.azurite import Azurite
 from tests.functional.memory import MemorySink
 from tests.integration.compacting.lake import START, Lake
@@ -38,17 +38,21 @@ events:
 BROKEN = parse_site((DOCUMENT % "string").encode(), expected="shop")
 FIXED = parse_site((DOCUMENT % "number").encode(), expected="shop")
 SETTINGS = Settings.from_env({"EventHubConnection": "x", "Lake": "x", "VISITOR_ID_KEY": "0123456789abcdef"})
-JUDGE = Judge.from_settings(SETTINGS, 1_000_000)
+PROCESSOR = EventProcessor.from_settings(SETTINGS, 1_000_000)
 PLAIN = DIALECTS["plain"]
-SEEN = Seen(visitor_id="v" * 32, ip="203.0.113.0", user_agent="agent", language="en")
+SEEN = ClientContext(visitor_id="v" * 32, ip="203.0.113.0", user_agent="agent", language="en")
 
 
 def failed_message(
-    original: object, failed_event_id: str, site: Site = BROKEN, received_at: datetime = START, seen: Seen | None = SEEN
+    original: object,
+    failed_event_id: str,
+    site: Site = BROKEN,
+    received_at: datetime = START,
+    seen: ClientContext | None = SEEN,
 ) -> Message:
     """What the collector puts on the hub of failed events."""
     access = Access(site, KeyKind.PUBLIC if seen is not None else KeyKind.SERVER)
-    outcome = JUDGE.judge(Item(original), PLAIN, access, seen, received_at, lambda: failed_event_id)
+    outcome = PROCESSOR.process(Item(original), PLAIN, access, seen, received_at, lambda: failed_event_id)
     assert outcome.verdict.status == "failed", original
     return outcome.message
 
@@ -89,8 +93,8 @@ class World:
 
     def replayer(self, account: StorageAccount | None = None) -> Replayer:
         """A replay of its own, over this world's hub and storage, or over another way to the storage."""
-        rows = FailedRows(account or self.lake.account, self.lake.settings.lake_container)
-        return Replayer(rows, JUDGE, self.sink)
+        rows = FailedRows(account or self.lake.account, self.lake.settings.lake_container, "events")
+        return Replayer(rows, PROCESSOR, self.sink)
 
     def failed_ids(self) -> list[str]:
         """What is left in the table of failed events."""

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 from azure.storage.blob import BlobServiceClient
 
-from clickstream.errors import Conflict, Unavailable
-from clickstream.lake.site_documents import EditableBlobSiteDocuments, StoredDocument
+from clickstream.errors import Conflict, InvalidSite, Unavailable
+from clickstream.storage.site_documents import BlobSiteDocuments, EditableBlobSiteDocuments, StoredDocument
 from local.azurite import Azurite
 from tests.integration.compacting.failing_storage import FailingStorage
 from tests.integration.querying.lake import Lake, event, failed_event, make_lake
@@ -43,6 +43,7 @@ class Command:
     lake: Lake
     folder: Path
     endpoint: str | None = None  # in place of the storage account's own
+    allow_short_keys: str = "true"
 
     def run(self, *arguments: str) -> tuple[int, str, str]:
         connection = self.lake.azurite.connection_string
@@ -55,6 +56,7 @@ class Command:
             "VISITOR_ID_KEY": "0123456789abcdef",
             "LAKE_CONTAINER": self.lake.settings.lake_container,
             "CONFIG_CONTAINER": self.lake.settings.lake_container,
+            "ALLOW_SHORT_KEYS": self.allow_short_keys,
         }
         done = subprocess.run(
             [sys.executable, "-m", "clickstream.sites", *arguments], env=env, capture_output=True, text=True, timeout=90
@@ -125,6 +127,44 @@ def test_a_wrong_document_changes_nothing_and_every_problem_is_told(command: Com
         ["tips.yaml", "/keys/0/key"],
     ]
     assert command.stored() == {}
+
+
+def test_what_is_stored_and_cannot_be_used_is_named_by_the_plan_and_replaced(command: Command) -> None:
+    command.write("shop", SHOP)
+    command.lake.put("sites/shop.yaml", b"site: [broken")
+    command.lake.put("sites/old.yaml", b"x" * 300_000)
+    command.lake.put("sites/archive/shop.yaml", b"site: shop\n")
+    code, out, _ = command.folder_run("plan")
+    assert (code, [line for line in out.splitlines() if not line.startswith("    +")][:2]) == (
+        0,
+        [
+            "- old    (not in the folder; stays in force unless `apply --delete`)",
+            "    ! what is stored cannot be used: a document has at most 262144 bytes",
+        ],
+    )
+    assert "~ shop\n    ! what is stored cannot be used: not YAML" in out
+    assert "archive" not in out
+    assert command.folder_run("apply", "--delete")[0] == 0
+    assert command.stored() == {"sites/shop.yaml": SHOP, "sites/archive/shop.yaml": "site: shop\n"}
+
+
+async def test_of_a_document_that_is_too_long_nothing_is_loaded_and_what_lies_deeper_is_none(command: Command) -> None:
+    command.lake.put("sites/shop.yaml", b"x" * 300_000)
+    command.lake.put("sites/archive/blog.yaml", BLOG.encode())
+    documents = BlobSiteDocuments(command.lake.account.container(command.lake.settings.lake_container))
+    assert list(await documents.versions()) == ["sites/shop.yaml"]
+    with pytest.raises(InvalidSite, match="at most 262144 bytes"):
+        await documents.read("sites/shop.yaml")
+
+
+@pytest.mark.parametrize("allowed", ["false", "true"])
+def test_a_secret_key_that_can_be_guessed_is_refused_before_it_is_in_force(command: Command, allowed: str) -> None:
+    command.write("shop", SHOP)
+    command.allow_short_keys = allowed
+    code, _, error = command.folder_run("plan")
+    assert code == (2 if allowed == "false" else 0)
+    if code:
+        assert error.startswith("shop.yaml: /keys/1/key: a key of kind read has at least 16 characters, not 13")
 
 
 def test_a_document_that_was_changed_meanwhile_is_neither_overwritten_nor_removed(command: Command) -> None:

@@ -7,7 +7,7 @@ import { build } from "esbuild";
 import { DEVICE, launch, serveLines, within } from "../../../local/browser/chromium.mjs";
 
 const FOLDER = dirname(dirname(fileURLToPath(import.meta.url)));
-const VISIT_MS = 60_000;
+const VISIT_MS = 300_000;
 const bundles = new Map();
 let visit = null;
 let context = null;
@@ -73,7 +73,7 @@ async function run({ page: source, baseUrl, host, path, steps }) {
 }
 
 const server = createServer(serve);
-await new Promise((listening) => server.listen(0, "127.0.0.1", listening));
+await new Promise((listening) => server.listen(Number(process.env.PAGES_PORT), "127.0.0.1", listening));
 // Nothing leaves the machine, whatever a tracker asks for.
 const browser = await launch("MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1");
 await serveLines(browser, async (line) => {

@@ -1,4 +1,4 @@
-"""What every dialect's unit tests do: send a request to an endpoint, read what came of it."""
+"""Helpers of the dialects' unit tests: send a request to an endpoint, and read its events."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from clickstream.collecting import client_event
 from clickstream.collecting.client_event import ClientEvent
-from clickstream.collecting.dialect import Dialect, Endpoint, Page, Reading
+from clickstream.collecting.dialect import Dialect, Endpoint, Item, Page, Reading
 from clickstream.collecting.request import Request
 from clickstream.errors import InvalidRequest
 
+LIMIT = 500  # events of a request
 NOW = datetime(2026, 11, 21, 7, 40, tzinfo=UTC)
 ANY_JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=True) | st.text(max_size=20),
@@ -33,16 +34,21 @@ def request(
 
 
 def endpoint(dialect: Dialect, route: str) -> Endpoint:
-    return next(found for found in dialect.endpoints if found.route == route)
+    return next(each for each in dialect.endpoints if each.route == route)
 
 
 def page(dialect: Dialect, route: str) -> Page:
-    return next(found for found in dialect.pages if found.route == route)
+    return next(each for each in dialect.pages if each.route == route)
+
+
+def items(reading: Reading) -> list[Item]:
+    return [reading.complete(element) for element in reading.elements]
 
 
 def originals(reading: Reading) -> list[Any]:
-    assert [item.problem for item in reading.items] == [None] * len(reading.items)
-    return [item.original for item in reading.items]
+    split_items = items(reading)
+    assert [item.problem for item in split_items] == [None] * len(split_items)
+    return [item.original for item in split_items]
 
 
 def events(dialect: Dialect, reading: Reading) -> list[ClientEvent]:
@@ -50,21 +56,21 @@ def events(dialect: Dialect, reading: Reading) -> list[ClientEvent]:
 
 
 def objects_with(*names: str) -> st.SearchStrategy[dict[str, Any]]:
-    """Objects that hold any of these names with anything as value."""
+    """Objects with any of these names and any values."""
     return st.dictionaries(st.sampled_from(names) | st.text(max_size=6), ANY_JSON, max_size=8)
 
 
 def survives(dialect: Dialect, original: Mapping[str, Any]) -> None:
-    """Reading gives a client event or says what is wrong; it raises nothing else."""
+    """Reading returns a client event or raises InvalidRequest, and nothing else."""
     try:
         client_event.check(dialect.read(original))
     except InvalidRequest as problem:
         assert problem.code == "schema_violation"
 
 
-def survives_split(found: Endpoint, sent: Request) -> None:
-    """Splitting gives items or says what is wrong, and so does reading each."""
+def survives_split(endpoint: Endpoint, sent: Request) -> None:
+    """Splitting returns items or raises an error of its own, and so does reading each."""
     try:
-        found.split(sent)
+        items(endpoint.split(sent, LIMIT))
     except InvalidRequest as problem:
         assert problem.code in ("empty", "payload_format", "bad_encoding")

@@ -11,13 +11,16 @@ import pytest
 from hypothesis import given
 
 from clickstream.collecting.client_event import ClientEvent
-from clickstream.collecting.ga4 import DIALECT
+from clickstream.collecting.dialects.ga4 import DIALECT
 from clickstream.errors import InvalidRequest
+from tests.support.samples.ga4 import NOW_MICROS, PAGE_VIEW, PURCHASE, REQUEST
 from tests.unit.collecting.dialect_checks import (
     ANY_JSON,
+    LIMIT,
     NOW,
     endpoint,
     events,
+    items,
     objects_with,
     page,
     request,
@@ -28,43 +31,10 @@ from tests.unit.collecting.dialect_checks import (
 COLLECT = endpoint(DIALECT, "mp/collect")
 DEBUG = page(DIALECT, "debug/mp/collect")
 SECRET = {"measurement_id": "G-XXXXXXXXXX", "api_secret": "demo-server"}
-NOW_MICROS = int(NOW.timestamp() * 1_000_000)
-
-PURCHASE = {
-    "name": "purchase",
-    "params": {
-        "session_id": "123",
-        "session_number": 2,
-        "engagement_time_msec": 100,
-        "transaction_id": "T1",
-        "currency": "EUR",
-        "value": 9.5,
-        "items": [{"item_id": "A1", "price": 9.5}],
-    },
-}
-PAGE_VIEW = {
-    "name": "page_view",
-    "params": {
-        "page_location": "https://shop.example/a?utm_source=mail",
-        "page_title": "A",
-        "page_referrer": "https://search.example/",
-        "language": "en-gb",
-        "screen_resolution": "1920x1080",
-        "session_id": 1664522406,
-    },
-}
-REQUEST = {
-    "client_id": "client.1",
-    "user_id": "ada",
-    "timestamp_micros": NOW_MICROS,
-    "user_properties": {"plan": {"value": "pro"}},
-    "consent": {"ad_user_data": "DENIED", "ad_personalization": "GRANTED"},
-    "events": [PURCHASE, PAGE_VIEW],
-}
 
 
 def split(body: Any, **parameters: str) -> list[ClientEvent]:
-    return events(DIALECT, COLLECT.split(request(json.dumps(body).encode(), parameters or SECRET)))
+    return events(DIALECT, COLLECT.split(request(json.dumps(body).encode(), parameters or SECRET), LIMIT))
 
 
 def messages(body: Any, parameters: dict[str, str] | None = None) -> list[dict[str, str]]:
@@ -115,7 +85,7 @@ def test_events_carry_what_the_request_says_of_all() -> None:
 def test_the_secret_is_the_key_else_the_id_of_the_stream() -> None:
     body = json.dumps(REQUEST).encode()
     keys = [
-        COLLECT.split(request(body, parameters)).write_key
+        COLLECT.split(request(body, parameters), LIMIT).write_key
         for parameters in (SECRET, {"measurement_id": "G-1"}, {"firebase_app_id": "1:2:web:3"}, {})
     ]
     assert keys == ["demo-server", "G-1", "1:2:web:3", None]
@@ -144,8 +114,10 @@ def test_what_google_would_refuse_is_taken_here() -> None:
 
 
 def test_hashed_contact_data_is_not_kept() -> None:
-    reading = COLLECT.split(request(json.dumps({**REQUEST, "user_data": {"sha256_email_address": "ab"}}).encode()))
-    assert "sha256" not in json.dumps([item.original for item in reading.items])
+    reading = COLLECT.split(
+        request(json.dumps({**REQUEST, "user_data": {"sha256_email_address": "ab"}}).encode()), LIMIT
+    )
+    assert "sha256" not in json.dumps([item.original for item in items(reading)])
 
 
 @pytest.mark.parametrize(
@@ -154,7 +126,7 @@ def test_hashed_contact_data_is_not_kept() -> None:
 )
 def test_a_body_that_holds_no_event_is_refused(body: bytes, code: str) -> None:
     with pytest.raises(InvalidRequest) as refused:
-        COLLECT.split(request(body, SECRET))
+        COLLECT.split(request(body, SECRET), LIMIT)
     assert refused.value.code == code
 
 

@@ -8,63 +8,25 @@ from typing import Any
 import orjson
 import pytest
 
-from clickstream.collecting import client_event, jitsu
+from clickstream.collecting import client_event
 from clickstream.collecting.dialect import Reading
+from clickstream.collecting.dialects import jitsu
 from clickstream.collecting.request import Request
 from clickstream.errors import InvalidRequest, NotFound
+from tests.support.samples.jitsu import PAGE
+from tests.unit.collecting.dialect_checks import LIMIT, items
 
 NOW = datetime(2026, 11, 21, 7, 22, 43, tzinfo=UTC)
 
-# @jitsu/js 1.11.0 in Chromium
-PAGE: dict[str, Any] = {
-    "type": "page",
-    "properties": {
-        "title": "Shop",
-        "url": "https://shop.example/a",
-        "path": "/a",
-        "hash": "",
-        "search": "",
-        "width": 780,
-        "height": 437,
-    },
-    "userId": None,
-    "anonymousId": "10edb150-c8f0-4d7c-8a1f-0393e6275218",
-    "groupId": "g-1",
-    "timestamp": "2026-11-21T07:22:42.490Z",
-    "sentAt": "2026-11-21T07:22:42.495Z",
-    "messageId": "173voewzdsl1i5gi8iepal",
-    "writeKey": "demo:***",
-    "context": {
-        "library": {"name": "@jitsu/js", "version": "1.11.0", "env": "browser"},
-        "consent": {"categoryPreferences": {"ads": False}},
-        "userAgent": "Mozilla/5.0",
-        "locale": "en-US",
-        "screen": {"width": 800, "height": 600, "innerWidth": 780, "innerHeight": 437, "density": 1},
-        "traits": {},
-        "page": {
-            "path": "/a",
-            "referrer": "",
-            "referring_domain": "",
-            "host": "shop.example",
-            "search": "",
-            "title": "Shop",
-            "url": "https://shop.example/a",
-            "encoding": "UTF-8",
-        },
-        "clientIds": {},
-        "campaign": {},
-    },
-}
-
 
 def split(kind: str, body: object) -> Reading:
-    return jitsu.split(Request({}, {}, orjson.dumps(body), NOW, route={"type": kind}))
+    return jitsu.split(Request({}, {}, orjson.dumps(body), NOW, route={"type": kind}), LIMIT)
 
 
 def test_a_page_call_is_a_page_view_and_its_masked_key_is_none() -> None:
     reading = split("page", PAGE)
     assert reading.write_key is None
-    original: Any = reading.items[0].original
+    original: Any = items(reading)[0].original
     assert client_event.check(jitsu.read(original)).model_dump(exclude_defaults=True) == {
         "name": "page_view",
         "type": "page_view",

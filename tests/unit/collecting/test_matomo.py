@@ -5,21 +5,24 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import urlencode
 
 import pytest
 from hypothesis import given
 
 from clickstream.collecting.client_event import ClientEvent
 from clickstream.collecting.dialect import Verdict
-from clickstream.collecting.matomo import DIALECT
-from clickstream.collecting.plain import PIXEL
+from clickstream.collecting.dialects.matomo import DIALECT
+from clickstream.collecting.dialects.plain import PIXEL
 from clickstream.errors import InvalidRequest
+from tests.support.samples.matomo import PAGEVIEW
 from tests.unit.collecting.dialect_checks import (
     ANY_JSON,
+    LIMIT,
     NOW,
     endpoint,
     events,
+    items,
     objects_with,
     originals,
     request,
@@ -28,23 +31,38 @@ from tests.unit.collecting.dialect_checks import (
 )
 
 PHP = endpoint(DIALECT, "matomo.php")
-# matomo.js 5 in Chromium: a POST with an empty body, everything in the query
-PAGEVIEW = dict(
-    parse_qsl(
-        "action_name=Shoes&idsite=demo&rec=1&r=123456&h=8&m=34&s=33&url=https%3A%2F%2Fshop.example%2Fa"
-        "&urlref=https%3A%2F%2Fsearch.example%2F&_id=0123456789abcdef&_idn=1&send_image=0&_refts=0&pv_id=aBcDeF"
-        "&pf_net=2&pf_srv=11&uadata=%7B%22platform%22%3A%22Linux%22%7D&pdf=1&cookie=1&res=1920x1080"
-    )
-)
 
 
 def read_one(parameters: dict[str, str]) -> ClientEvent:
-    (found,) = events(DIALECT, PHP.split(request(parameters={"idsite": "demo", "rec": "1", **parameters})))
+    (found,) = events(DIALECT, PHP.split(request(parameters={"idsite": "demo", "rec": "1", **parameters}), LIMIT))
     return found
 
 
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("?mtm_campaign=spring&mtm_source=newsletter&mtm_medium=email", ("spring", "newsletter", "email", None)),
+        ("?pk_campaign=spring&pk_kwd=hats", ("spring", None, None, "hats")),
+        ("#mtm_campaign=spring&mtm_source=newsletter&mtm_medium=email", ("spring", "newsletter", "email", None)),
+        ("?piwik_campaign=spring&piwik_kwd=hats", ("spring", None, None, "hats")),
+        ("?matomo_campaign=spring&matomo_keyword=hats", ("spring", None, None, "hats")),
+        ("?pk_cpn=spring", ("spring", None, None, None)),
+    ],
+)
+def test_matomos_own_campaign_parameters_are_campaigns(address: str, expected: tuple[str | None, ...]) -> None:
+    event = read_one({"url": f"https://shop.example/{address}"})
+    assert (event.utm_campaign, event.utm_source, event.utm_medium, event.utm_term) == expected
+
+
+def test_the_campaign_that_a_client_states_counts_where_the_address_names_none() -> None:
+    stated = {"_rcn": "spring", "_rck": "hats"}
+    event = read_one({"url": "https://shop.example/", **stated})
+    assert (event.utm_campaign, event.utm_term) == ("spring", "hats")
+    assert read_one({"url": "https://shop.example/?mtm_campaign=summer", **stated}).utm_campaign == "summer"
+
+
 def test_a_page_view_of_the_browser() -> None:
-    reading = PHP.split(request(parameters=PAGEVIEW))
+    reading = PHP.split(request(parameters=PAGEVIEW), LIMIT)
     assert reading.write_key == "demo"
     (event,) = events(DIALECT, reading)
     assert event == ClientEvent(
@@ -71,9 +89,9 @@ def test_a_page_view_of_the_browser() -> None:
 
 
 def test_a_form_says_the_same_as_a_query() -> None:
-    whole = PHP.split(request(urlencode(PAGEVIEW).encode()))
-    parted = PHP.split(request(urlencode({"urlref": PAGEVIEW["urlref"]}).encode(), PAGEVIEW))
-    assert originals(whole) == originals(parted) == originals(PHP.split(request(parameters=PAGEVIEW)))
+    whole = PHP.split(request(urlencode(PAGEVIEW).encode()), LIMIT)
+    parted = PHP.split(request(urlencode({"urlref": PAGEVIEW["urlref"]}).encode(), PAGEVIEW), LIMIT)
+    assert originals(whole) == originals(parted) == originals(PHP.split(request(parameters=PAGEVIEW), LIMIT))
 
 
 def test_a_bulk_of_the_client_for_node() -> None:
@@ -84,7 +102,7 @@ def test_a_bulk_of_the_client_for_node() -> None:
             {"url": "https://shop.example/3", "idsite": "demo"},
         ]
     }
-    reading = PHP.split(request(json.dumps(body).encode()))
+    reading = PHP.split(request(json.dumps(body).encode()), LIMIT)
     assert reading.write_key == "demo"
     first, second, third = events(DIALECT, reading)
     assert (first.type, first.user_id, first.page_url) == ("page_view", "u1", "https://shop.example/1")
@@ -94,9 +112,9 @@ def test_a_bulk_of_the_client_for_node() -> None:
 
 
 def test_a_secret_token_is_the_key_and_is_never_kept() -> None:
-    single = PHP.split(request(parameters={**PAGEVIEW, "token_auth": "demo-server"}))
-    bulk = PHP.split(request(json.dumps({"token_auth": "demo-server", "requests": [PAGEVIEW]}).encode()))
-    within = PHP.split(request(json.dumps({"requests": [{**PAGEVIEW, "token_auth": "demo-server"}]}).encode()))
+    single = PHP.split(request(parameters={**PAGEVIEW, "token_auth": "demo-server"}), LIMIT)
+    bulk = PHP.split(request(json.dumps({"token_auth": "demo-server", "requests": [PAGEVIEW]}).encode()), LIMIT)
+    within = PHP.split(request(json.dumps({"requests": [{**PAGEVIEW, "token_auth": "demo-server"}]}).encode()), LIMIT)
     for reading in (single, bulk, within):
         assert reading.write_key == "demo-server"
         (original,) = originals(reading)
@@ -105,8 +123,8 @@ def test_a_secret_token_is_the_key_and_is_never_kept() -> None:
 
 def test_a_request_for_another_site_fails_alone() -> None:
     body = {"requests": [{**PAGEVIEW, "idsite": "demo"}, {**PAGEVIEW, "idsite": 1002}]}
-    reading = PHP.split(request(json.dumps(body).encode()))
-    assert [item.problem is None for item in reading.items] == [True, False]
+    reading = PHP.split(request(json.dumps(body).encode()), LIMIT)
+    assert [item.problem is None for item in items(reading)] == [True, False]
 
 
 @pytest.mark.parametrize(
@@ -159,16 +177,20 @@ def test_what_a_server_says_of_the_device_is_read() -> None:
     event = read_one({**parameters, "_id": "0123456789abcdef"})
     assert (event.ip, event.user_agent, event.language) == ("203.0.113.7", "Mozilla/5.0", "de")
     assert event.anonymous_id == "fedcba9876543210"
-    (original,) = originals(PHP.split(request(parameters=parameters)))
+    (original,) = originals(PHP.split(request(parameters=parameters), LIMIT))
     assert original["ip"] == "203.0.113.7" and "cip" not in original
 
 
 def test_the_answer_is_what_the_client_asked_for() -> None:
     verdicts = [Verdict("accepted", "1"), Verdict("failed", "2")]
     assert PHP.respond(request(parameters={"url": "x"}, method="GET"), verdicts).body == PIXEL
-    silent = PHP.respond(request(parameters=PAGEVIEW), verdicts)
-    assert (silent.status, silent.body) == (200, b"")
-    bulk = PHP.respond(request(b'{"requests":[]}'), verdicts)
+    assert PHP.split(request(parameters={"url": "x"}, method="GET"), LIMIT).respond is None
+    silent = PHP.split(request(parameters=PAGEVIEW), LIMIT).respond
+    assert silent is not None
+    assert (silent(verdicts).status, silent(verdicts).body) == (200, b"")
+    respond = PHP.split(request(b'{"requests":["?idsite=1&url=x"]}'), LIMIT).respond
+    assert respond is not None
+    bulk = respond(verdicts)
     assert json.loads(bulk.body) == {"status": "success", "tracked": 1, "invalid": 1, "invalid_indices": [1]}
 
 
@@ -184,7 +206,7 @@ def test_the_answer_is_what_the_client_asked_for() -> None:
 )
 def test_a_request_that_holds_no_event_is_refused(body: bytes, code: str) -> None:
     with pytest.raises(InvalidRequest) as refused:
-        PHP.split(request(body))
+        PHP.split(request(body), LIMIT)
     assert refused.value.code == code
 
 

@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given
 
 from clickstream.collecting.client_event import ClientEvent
-from clickstream.collecting.plausible import DIALECT
+from clickstream.collecting.dialects.plausible import DIALECT
 from clickstream.errors import InvalidRequest
+from tests.support.samples.plausible import PAGEVIEW
 from tests.unit.collecting.dialect_checks import (
     ANY_JSON,
+    LIMIT,
     endpoint,
     events,
     objects_with,
@@ -23,17 +25,15 @@ from tests.unit.collecting.dialect_checks import (
 )
 
 EVENT = endpoint(DIALECT, "api/event")
-# @plausible-analytics/tracker 0.4.6 in Chromium
-PAGEVIEW = {"n": "pageview", "v": 36, "u": "https://shop.example/a?utm_source=mail", "d": "shop.example", "r": None}
 
 
 def read_one(event: dict[str, Any]) -> ClientEvent:
-    (found,) = events(DIALECT, EVENT.split(request(json.dumps(event).encode())))
+    (found,) = events(DIALECT, EVENT.split(request(json.dumps(event).encode()), LIMIT))
     return found
 
 
 def test_a_page_view_of_the_tracker() -> None:
-    reading = EVENT.split(request(json.dumps(PAGEVIEW).encode()))
+    reading = EVENT.split(request(json.dumps(PAGEVIEW).encode()), LIMIT)
     assert reading.write_key == "shop.example"
     assert "d" not in originals(reading)[0]
     assert read_one(PAGEVIEW) == ClientEvent(
@@ -62,18 +62,19 @@ def test_a_custom_event_of_the_api() -> None:
         page_url="https://shop.example/b",
         referrer="https://search.example/",
         tracker="plausible",
-        properties={"colour": "red", "revenue": {"currency": "EUR", "amount": "9.50"}},
-        context={"interactive": False},
+        properties={"colour": "red"},
+        revenue={"currency": "EUR", "amount": "9.50"},
+        interactive=False,
     )
 
 
 def test_the_first_domain_of_several_is_the_key() -> None:
     body = json.dumps({"n": "x", "d": "one.example, two.example"}).encode()
-    assert EVENT.split(request(body)).write_key == "one.example"
+    assert EVENT.split(request(body), LIMIT).write_key == "one.example"
 
 
 def test_a_domain_stays_where_another_key_is_stated() -> None:
-    reading = EVENT.split(request(json.dumps(PAGEVIEW).encode(), headers={"x-write-key": "demo"}))
+    reading = EVENT.split(request(json.dumps(PAGEVIEW).encode(), headers={"x-write-key": "demo"}), LIMIT)
     assert [event.context for event in events(DIALECT, reading)] == [{"domain": "shop.example"}]
 
 
@@ -84,20 +85,31 @@ def test_an_engagement_is_a_ping() -> None:
 
 def test_properties_may_come_as_text() -> None:
     event = read_one({"n": "x", "d": "s", "p": '{"a": 1}', "m": '{"b": 2}', "$": '{"amount": 3}'})
-    assert event.properties == {"a": 1, "b": 2, "revenue": {"amount": 3}}
+    assert (event.properties, event.revenue) == ({"a": 1, "b": 2}, {"amount": 3})
 
 
 def test_a_fragment_tells_pages_apart_in_hash_mode_only() -> None:
-    address = "https://shop.example/app?x=1#/cart"
+    address = "https://shop.example/app?x=1#cart"
     assert read_one({"n": "pageview", "d": "s", "u": address}).page_url == address
-    assert (
-        read_one({"n": "pageview", "d": "s", "u": address, "h": 1}).page_url == "https://shop.example/app%23/cart?x=1"
-    )
+    in_path = "https://shop.example/app%23cart?x=1"
+    assert read_one({"n": "pageview", "d": "s", "u": address, "h": 1}).page_url == in_path
+
+
+def test_a_route_in_the_fragment_is_left_to_the_sites_setting() -> None:
+    address = "https://shop.example/app?x=1#/cart"
+    assert read_one({"n": "pageview", "d": "s", "u": address, "h": 1}).page_url == address
+
+
+@pytest.mark.parametrize(
+    ("query", "source"), [("ref=hn", "hn"), ("source=list", "list"), ("ref=hn&source=list", "list")]
+)
+def test_refs_of_plausible_links_are_sources(query: str, source: str) -> None:
+    assert read_one({"n": "pageview", "d": "s", "u": f"https://shop.example/?{query}"}).utm_source == source
 
 
 @pytest.mark.parametrize(
     ("event", "pointer"),
-    [({"d": "s"}, "/n"), ({"name": 7}, "/name"), ({"n": "x", "p": "no"}, "/props"), ({"n": "x", "$": [1]}, "/revenue")],
+    [({"d": "s"}, "/n"), ({"name": 7}, "/name"), ({"n": "x", "p": "no"}, "/p"), ({"n": "x", "$": [1]}, "/$")],
 )
 def test_what_cannot_be_read_is_pointed_at(event: dict[str, Any], pointer: str) -> None:
     with pytest.raises(InvalidRequest) as refused:

@@ -12,13 +12,16 @@ import pytest
 from hypothesis import given
 
 from clickstream.collecting.client_event import ClientEvent
-from clickstream.collecting.posthog import DIALECT, KEYS
+from clickstream.collecting.dialects.posthog import DIALECT, KEYS
 from clickstream.errors import InvalidRequest, TooManyRequests
+from tests.support.samples.posthog import PAGEVIEW
 from tests.unit.collecting.dialect_checks import (
     ANY_JSON,
+    LIMIT,
     NOW,
     endpoint,
     events,
+    items,
     objects_with,
     originals,
     page,
@@ -30,47 +33,11 @@ from tests.unit.collecting.dialect_checks import (
 E = endpoint(DIALECT, "e")
 BATCH = endpoint(DIALECT, "batch")
 
-# posthog-js 1.449.2 in Chromium, shortened by campaigns and settings
-PAGEVIEW = {
-    "uuid": "01a1fd07-4075-7bfa-99eb-b9aa732416dd",
-    "event": "$pageview",
-    "properties": {
-        "$os": "Linux",
-        "$browser": "Chrome",
-        "$timezone": "Europe/Berlin",
-        "$current_url": "http://localhost:33927/pricing?utm_source=mail",
-        "$host": "localhost:33927",
-        "$pathname": "/pricing",
-        "$raw_user_agent": "Mozilla/5.0 (X11; Linux x86_64)",
-        "$browser_version": 150,
-        "$browser_language": "en-GB",
-        "$screen_height": 1080,
-        "$screen_width": 1920,
-        "$viewport_height": 720,
-        "$viewport_width": 1280,
-        "$lib": "web",
-        "$lib_version": "1.449.2",
-        "$insert_id": "bb453w18wprs1la5",
-        "$time": 1795246473.353,
-        "distinct_id": "01a1fd07-406d-79bf-96bb-00b521eb1826",
-        "$device_id": "01a1fd07-406d-79bf-96bb-00b521eb1826",
-        "utm_source": "mail",
-        "utm_medium": None,
-        "$referrer": "$direct",
-        "$referring_domain": "$direct",
-        "title": "Page /pricing",
-        "token": "demo",
-        "$session_id": "01a1fd07-4089-7e4b-9d51-0e9967711db1",
-        "$is_identified": False,
-        "$process_person_profile": False,
-    },
-    "timestamp": "2026-11-21T07:34:33.333Z",
-}
 BROWSER = {"api_key": "demo", "batch": [PAGEVIEW], "sent_at": "2026-11-21T07:34:33.357Z"}
 
 
 def read_one(event: dict[str, Any]) -> ClientEvent:
-    (found,) = events(DIALECT, E.split(request(json.dumps(event).encode())))
+    (found,) = events(DIALECT, E.split(request(json.dumps(event).encode()), LIMIT))
     return found
 
 
@@ -80,7 +47,7 @@ def of_server(event: str, distinct_id: str, library: str = "posthog-node", /, **
 
 
 def test_a_page_view_of_the_browser() -> None:
-    reading = E.split(request(json.dumps(BROWSER).encode()))
+    reading = E.split(request(json.dumps(BROWSER).encode()), LIMIT)
     assert reading.write_key == "demo"
     (event,) = events(DIALECT, reading)
     assert event == ClientEvent(
@@ -119,7 +86,7 @@ BODIES = {
 
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES.keys())
 def test_a_body_has_many_forms(body: bytes) -> None:
-    reading = E.split(request(body))
+    reading = E.split(request(body), LIMIT)
     assert reading.write_key == "demo"
     (event,) = events(DIALECT, reading)
     assert (event.event_id, event.type) == (PAGEVIEW["uuid"], "page_view")
@@ -127,14 +94,14 @@ def test_a_body_has_many_forms(body: bytes) -> None:
 
 def test_a_query_string_carries_an_event() -> None:
     data = b64encode(json.dumps(PAGEVIEW).encode()).decode()
-    reading = E.split(request(parameters={"data": data, "ip": "0"}, method="GET"))
+    reading = E.split(request(parameters={"data": data, "ip": "0"}, method="GET"), LIMIT)
     assert reading.write_key == "demo"
     assert [event.name for event in events(DIALECT, reading)] == ["page_view"]
 
 
 def test_no_key_stays_in_an_original() -> None:
     for body in ({**BROWSER, "token": "demo"}, [{**PAGEVIEW, "$token": "demo"}]):
-        for original in originals(E.split(request(json.dumps(body).encode()))):
+        for original in originals(E.split(request(json.dumps(body).encode()), LIMIT)):
             assert not set(KEYS) & original.keys()
             assert "token" not in original["properties"]
 
@@ -146,9 +113,9 @@ def test_a_property_called_token_that_is_no_key_stays() -> None:
 
 def test_an_event_for_another_project_fails_alone() -> None:
     batch = {"batch": [of_server("a", "ada"), {**of_server("b", "ada"), "api_key": "other"}]}
-    reading = BATCH.split(request(json.dumps(batch).encode()))
+    reading = BATCH.split(request(json.dumps(batch).encode()), LIMIT)
     assert reading.write_key == "demo"
-    assert [item.problem is None for item in reading.items] == [True, False]
+    assert [item.problem is None for item in items(reading)] == [True, False]
 
 
 def test_who_is_known_is_a_user_and_who_is_not_is_a_device() -> None:
@@ -173,12 +140,12 @@ def test_an_identify_joins_the_person_to_the_device() -> None:
     event = read_one(
         {
             "event": "$identify",
-            "properties": {"distinct_id": "ada", "$anon_distinct_id": "anon", "token": "demo", "$is_identified": True},
+            "properties": {"distinct_id": "ada", "$anon_distinct_id": "a-1", "token": "demo", "$is_identified": True},
             "$set": {"name": "Ada", "nothing": None},
             "$set_once": {"$initial_referrer": "$direct", "first": "/start"},
         }
     )
-    assert (event.type, event.user_id, event.anonymous_id, event.previous_id) == ("identify", "ada", "anon", "anon")
+    assert (event.type, event.user_id, event.anonymous_id, event.previous_id) == ("identify", "ada", "a-1", "a-1")
     assert event.properties == {"name": "Ada"}
     assert event.context == {"set_once": {"$initial_referrer": "$direct", "first": "/start"}}
 
@@ -189,10 +156,10 @@ def test_a_set_of_pythons_client_says_something_of_a_person() -> None:
 
 
 def test_an_alias_names_both_ids_whichever_comes_first() -> None:
-    node = read_one(of_server("$create_alias", "ada", alias="anon"))
-    python = read_one(of_server("$create_alias", "anon", "posthog-python", alias="ada"))
+    node = read_one(of_server("$create_alias", "ada", alias="a-1"))
+    python = read_one(of_server("$create_alias", "a-1", "posthog-python", alias="ada"))
     for event in (node, python):
-        assert (event.type, {event.user_id, event.previous_id}) == ("alias", {"ada", "anon"})
+        assert (event.type, {event.user_id, event.previous_id}) == ("alias", {"ada", "a-1"})
         assert event.properties == {}
 
 
@@ -233,7 +200,9 @@ def test_a_clock_that_is_not_to_be_corrected_is_believed() -> None:
 
 
 def test_an_address_stands_where_it_is_cut() -> None:
-    (original,) = originals(E.split(request(json.dumps(of_server("x", "ada", **{"$ip": "203.0.113.7"})).encode())))
+    (original,) = originals(
+        E.split(request(json.dumps(of_server("x", "ada", **{"$ip": "203.0.113.7"})).encode()), LIMIT)
+    )
     assert original["ip"] == "203.0.113.7" and "$ip" not in original["properties"]
 
 
@@ -268,7 +237,7 @@ def test_what_cannot_be_read_is_pointed_at(event: dict[str, Any], pointer: str) 
 )
 def test_a_body_that_holds_no_event_is_refused(body: bytes, code: str) -> None:
     with pytest.raises(InvalidRequest) as refused:
-        E.split(request(body))
+        E.split(request(body), LIMIT)
     assert refused.value.code == code
 
 

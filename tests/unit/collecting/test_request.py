@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from datetime import UTC, datetime
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 import pytest
 from hypothesis import given
@@ -54,9 +55,17 @@ def test_cutting_keeps_nothing_of_the_host(address: object) -> None:
     assert truncated(truncated(parsed)) == truncated(parsed)
 
 
-@given(st.text())
-def test_any_text_is_an_address_or_none(text: str) -> None:
-    parse_address(text)
+@given(st.one_of(st.text(), st.text("0123456789abcdef.:[]%", max_size=40)))
+def test_an_address_is_in_its_canonical_form(text: str) -> None:
+    address = parse_address(text)
+    assert address is None or address == str(ip_address(address)) == parse_address(address)
+
+
+@given(st.ip_addresses(), st.integers(0, 65_535))
+def test_every_address_is_read_with_and_without_a_port(address: IPv4Address | IPv6Address, port: int) -> None:
+    expected = str(getattr(address, "ipv4_mapped", None) or address)
+    with_port = f"{address}:{port}" if address.version == 4 else f"[{address}]:{port}"
+    assert [parse_address(text) for text in (str(address), with_port, f" {with_port} ")] == [expected] * 3
 
 
 def test_the_write_key_is_found_in_each_of_its_places() -> None:

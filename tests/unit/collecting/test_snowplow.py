@@ -13,39 +13,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clickstream.collecting import client_event, snowplow
+from clickstream.collecting import client_event
 from clickstream.collecting.client_event import ClientEvent
 from clickstream.collecting.dialect import Reading
+from clickstream.collecting.dialects import snowplow
+from clickstream.collecting.dialects.snowplow_fields import PLACES, read
 from clickstream.collecting.request import Request
-from clickstream.collecting.snowplow_fields import PLACES, read
 from clickstream.errors import InvalidRequest
+from tests.support.samples.snowplow import (
+    BROWSER_GET,
+    CONTEXTS,
+    ORDER,
+    PAYLOAD_DATA,
+    PRODUCT,
+    SESSION,
+    UNSTRUCT,
+    payload,
+)
+from tests.unit.collecting.dialect_checks import LIMIT, items
 
 RECEIVED = datetime(2026, 3, 1, tzinfo=UTC)
-PAYLOAD_DATA = "iglu:com.snowplowanalytics.snowplow/payload_data/jsonschema/1-0-4"
-UNSTRUCT = "iglu:com.snowplowanalytics.snowplow/unstruct_event/jsonschema/1-0-0"
-CONTEXTS = "iglu:com.snowplowanalytics.snowplow/contexts/jsonschema/1-0-0"
-ORDER = {"schema": "iglu:com.acme/order_placed/jsonschema/2-1-0", "data": {"total": 19.9, "note": "ü?>~"}}
-PRODUCT = {"schema": "iglu:com.acme/product/jsonschema/1-0-2", "data": {"sku": "A1"}}
-# As @snowplow/browser-tracker 4.10.1 sends a page view by GET.
-BROWSER_GET = (
-    "stm=1795246500000&e=pv&url=https%3A%2F%2Fshop.example%2Fa%3Fq%3D1&page=Shoes&refr=https%3A%2F%2Fsearch.example%2F"
-    "&eid=3c6a5f0e-3c0b-4c79-9a4f-1c3f0c6a9f11&tv=js-4.10.1&tna=web&aid=demo&p=web&cookie=1&cs=UTF-8&lang=en-GB"
-    "&res=1920x1080&cd=24&tz=Europe%2FBerlin&dtm=1795246499990&vp=1280x720&ds=1265x4000&vid=2"
-    "&sid=5f0e3c6a-0b3c-494c-af4f-0c6a9f111c3f&duid=0e3c6a5f-3c0b-494c-9a4f-6a9f111c3f0c&uid=ada"
-)
-SESSION = {
-    "schema": "iglu:com.snowplowanalytics.snowplow/client_session/jsonschema/1-0-2",
-    "data": {
-        "userId": "device",
-        "sessionId": "session",
-        "eventIndex": 4,
-        "sessionIndex": 2,
-        "previousSessionId": "before",
-        "storageMechanism": "COOKIE_1",
-        "firstEventId": "first",
-        "firstEventTimestamp": "2026-03-01T00:00:00.000Z",
-    },
-}
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
@@ -56,16 +43,12 @@ JSON = st.recursive(
 def split(body: object = None, query: str = "", method: str = "POST", **headers: str) -> Reading:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     raw = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
-    return snowplow.split_payload(Request(named, dict(parse_qsl(query)), raw, RECEIVED, method))
-
-
-def payload(*events: object) -> dict[str, object]:
-    return {"schema": PAYLOAD_DATA, "data": list(events)}
+    return snowplow.split_payload(Request(named, dict(parse_qsl(query)), raw, RECEIVED, method), LIMIT)
 
 
 def originals(reading: Reading) -> list[Any]:
-    assert [item.problem for item in reading.items] == [None] * len(reading.items)
-    return [item.original for item in reading.items]
+    assert [item.problem for item in items(reading)] == [None] * len(reading.elements)
+    return [item.original for item in items(reading)]
 
 
 def told(**codes: object) -> ClientEvent:
@@ -134,7 +117,7 @@ def test_every_revision_of_the_envelope_is_taken(revision: int) -> None:
 
 def test_an_unknown_envelope_keeps_each_event_as_a_failure() -> None:
     reading = split({"schema": PAYLOAD_DATA.replace("1-0-4", "2-0-0"), "data": [{"e": "pv", "aid": "demo"}]})
-    (item,) = reading.items
+    (item,) = items(reading)
     assert reading.write_key == "demo" and item.original == {"e": "pv"}
     assert item.problem is not None and (item.problem.code, item.problem.pointer) == ("payload_format", "/schema")
 
@@ -155,7 +138,7 @@ def test_an_unreadable_body_is_told_so(body: object) -> None:
 
 def test_what_is_no_event_does_not_fail_its_neighbours() -> None:
     reading = split(payload({"e": "pv"}, "x", None, 5, {"e": "pp"}))
-    assert [item.original for item in reading.items] == [{"e": "pv"}, "x", None, 5, {"e": "pp"}]
+    assert [item.original for item in items(reading)] == [{"e": "pv"}, "x", None, 5, {"e": "pp"}]
 
 
 def test_the_query_string_of_a_post_wins_in_every_event() -> None:
@@ -180,8 +163,8 @@ def test_the_app_id_is_kept_only_where_it_is_not_the_key() -> None:
 def test_one_request_is_of_one_app_id() -> None:
     reading = split(payload({"e": "pv", "aid": "a"}, {"e": "pv", "aid": "b"}))
     assert reading.write_key == "a"
-    assert [item.problem.pointer if item.problem else None for item in reading.items] == [None, "/aid"]
-    assert all(item.original == {"e": "pv"} for item in reading.items), "either may be a secret"
+    assert [item.problem.pointer if item.problem else None for item in items(reading)] == [None, "/aid"]
+    assert all(item.original == {"e": "pv"} for item in items(reading)), "either may be a secret"
 
 
 @pytest.mark.parametrize("encode", [b64encode, urlsafe_b64encode])
@@ -358,7 +341,7 @@ def test_what_is_empty_is_absent() -> None:
     assert (event.user_id, event.page_url, event.screen_width, event.created_at) == (None, None, None, None)
 
 
-def test_case_29_who_asks_for_anonymity_leaves_no_address_and_no_id_of_the_network() -> None:
+def test_who_asks_for_anonymity_leaves_no_address_and_no_id_of_the_network() -> None:
     event = {"e": "pv", "ip": "203.0.113.7", "nuid": "n", "tnuid": "t", "fp": "f", "aid": "demo"}
     (original,) = originals(split(payload(event), **{"sp-anonymous": "*"}))
     assert original == {"e": "pv", "SP-Anonymous": "*"}
@@ -386,7 +369,7 @@ def test_nothing_but_an_invalid_request_comes_of_any_body(body: Any) -> None:
             reading = split(raw, query)
         except InvalidRequest:
             continue
-        for item in reading.items:
+        for item in items(reading):
             if isinstance(item.original, dict):
                 with suppress(InvalidRequest):
                     client_event.check(read(item.original))

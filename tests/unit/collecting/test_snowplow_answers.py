@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clickstream.collecting import snowplow
+from clickstream.collecting.dialects import snowplow
+from clickstream.collecting.dialects.snowplow_fields import read
 from clickstream.collecting.request import Request
-from clickstream.collecting.snowplow_fields import read
 from clickstream.errors import NotFound
+from tests.unit.collecting.dialect_checks import LIMIT, items
 
 RECEIVED = datetime(2026, 3, 1, tzinfo=UTC)
 CONTEXTS = "iglu:com.snowplowanalytics.snowplow/contexts/jsonschema/1-0-0"
@@ -30,9 +31,7 @@ PRODUCT = {"schema": "iglu:com.acme/product/jsonschema/1-0-2", "data": {"sku": "
     ],
 )
 @pytest.mark.parametrize("method", ["POST", "GET"])
-def test_case_29_anonymity_ends_the_cookie_of_an_earlier_request(
-    headers: dict[str, str], expired: bool, method: str
-) -> None:
+def test_anonymity_ends_the_cookie_of_an_earlier_request(headers: dict[str, str], expired: bool, method: str) -> None:
     answer = snowplow.answer(Request(headers, {}, b"", RECEIVED, method), [])
     assert ("Set-Cookie" in answer.headers) == expired
     if expired:
@@ -48,7 +47,7 @@ def test_a_post_is_answered_ok_and_all_else_by_a_pixel_that_nobody_caches() -> N
 
 
 def click(query: dict[str, str]) -> Any:
-    (item,) = snowplow.split_click(Request({}, query, b"", RECEIVED, "GET")).items
+    (item,) = items(snowplow.split_click(Request({}, query, b"", RECEIVED, "GET"), LIMIT))
     assert isinstance(item.original, dict)
     return read(item.original)
 
@@ -95,9 +94,11 @@ def target(address: str) -> tuple[str, str]:
         "https://[::1",
         "https://",
         "https://" + "a" * 70 + ".example",
+        "https://" + "\u00fc." * 30_000 + "example",  # half a second of punycode
+        "https://shop.example/" + "a" * 9_000,
     ],
 )
-def test_case_27_an_address_that_is_written_to_be_misread_leads_nowhere(address: str) -> None:
+def test_an_address_that_is_written_to_be_misread_leads_nowhere(address: str) -> None:
     with pytest.raises(NotFound):
         target(address)
 
@@ -115,7 +116,7 @@ def test_case_27_an_address_that_is_written_to_be_misread_leads_nowhere(address:
         ("https://shop.example/%C3%A9%0d%0a", "https://shop.example/%C3%A9%0d%0a", "shop.example"),
     ],
 )
-def test_case_27_an_address_is_written_as_every_browser_reads_it(address: str, written: str, host: str) -> None:
+def test_an_address_is_written_as_every_browser_reads_it(address: str, written: str, host: str) -> None:
     assert target(address) == (written, host)
 
 

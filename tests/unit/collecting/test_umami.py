@@ -11,12 +11,15 @@ from hypothesis import given
 
 from clickstream.collecting.client_event import ClientEvent
 from clickstream.collecting.dialect import Verdict
-from clickstream.collecting.umami import DIALECT
+from clickstream.collecting.dialects.umami import DIALECT
 from clickstream.errors import InvalidRequest
+from tests.support.samples.umami import PAGEVIEW
 from tests.unit.collecting.dialect_checks import (
     ANY_JSON,
+    LIMIT,
     endpoint,
     events,
+    items,
     objects_with,
     originals,
     request,
@@ -27,27 +30,17 @@ from tests.unit.collecting.dialect_checks import (
 SEND = endpoint(DIALECT, "api/send")
 BATCH = endpoint(DIALECT, "api/batch")
 
-# Umami's tracker 2.10.0 in Chromium
-PAGEVIEW = {
-    "website": "demo",
-    "hostname": "localhost",
-    "screen": "1920x1080",
-    "language": "en-GB",
-    "title": "Shoes%3A%20%C3%BC%20100%25",
-    "url": "/shoes?q=%25C3%25BC",
-    "referrer": "/next?utm_source=mail",
-}
 ORIGIN = {"origin": "http://localhost:40119"}
 
 
 def read_one(payload: dict[str, Any], kind: str = "event", headers: dict[str, str] | None = None) -> ClientEvent:
     body = json.dumps({"type": kind, "payload": payload}).encode()
-    (found,) = events(DIALECT, SEND.split(request(body, headers=headers)))
+    (found,) = events(DIALECT, SEND.split(request(body, headers=headers), LIMIT))
     return found
 
 
 def test_a_page_view_of_the_tracker() -> None:
-    reading = SEND.split(request(json.dumps({"type": "event", "payload": PAGEVIEW}).encode()))
+    reading = SEND.split(request(json.dumps({"type": "event", "payload": PAGEVIEW}).encode()), LIMIT)
     assert reading.write_key == "demo"
     assert "website" not in originals(reading)[0]
     assert read_one(PAGEVIEW, headers=ORIGIN) == ClientEvent(
@@ -102,9 +95,9 @@ def test_what_a_server_says_of_the_device_is_read() -> None:
 
 def test_a_batch_says_which_events_failed() -> None:
     batch = [{"type": "event", "payload": PAGEVIEW}, {"type": "event", "payload": {**PAGEVIEW, "website": "other"}}, 7]
-    reading = BATCH.split(request(json.dumps(batch).encode()))
+    reading = BATCH.split(request(json.dumps(batch).encode()), LIMIT)
     assert reading.write_key == "demo"
-    assert [item.problem is None for item in reading.items] == [True, False, True]
+    assert [item.problem is None for item in items(reading)] == [True, False, True]
     verdicts = [Verdict("accepted", "1"), Verdict("failed", "2", "schema_violation", "", "no")]
     assert json.loads(BATCH.respond(request(), verdicts).body) == {
         "size": 2,
@@ -124,7 +117,7 @@ def test_the_answer_has_the_names_that_clients_look_for() -> None:
 )
 def test_a_batch_that_holds_no_event_is_refused(body: bytes, code: str) -> None:
     with pytest.raises(InvalidRequest) as refused:
-        BATCH.split(request(body))
+        BATCH.split(request(body), LIMIT)
     assert refused.value.code == code
 
 

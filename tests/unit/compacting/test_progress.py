@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from clickstream.compacting.files import Watermark
-from clickstream.compacting.progress import Compacted, HubState, complete_until, partition_complete_until
+from clickstream.capture.names import Watermark
+from clickstream.compacting.progress import Compacted, complete_until, partition_complete_until
+from clickstream.model.hub_state import HubState
 
 CREATED = datetime(2026, 3, 10, 8, 0, 0, 500_000, tzinfo=UTC)
 FILE = datetime(2026, 3, 10, 12, 0, 0, tzinfo=UTC)
@@ -36,8 +37,8 @@ def test_numbers_of_a_hub_that_was_made_anew_are_not_compared_with_the_old_ones(
 
 
 def test_a_file_of_the_second_in_which_the_hub_was_made_belongs_to_it() -> None:
-    made = FILE + timedelta(milliseconds=900)
-    assert partition_complete_until(ASKED, made, 3, Compacted(Watermark(FILE, 3), ENQUEUED)) == ASKED
+    created_at = FILE + timedelta(milliseconds=900)
+    assert partition_complete_until(ASKED, created_at, 3, Compacted(Watermark(FILE, 3), ENQUEUED)) == ASKED
 
 
 def test_the_slowest_partition_of_any_hub_decides_less_the_time_on_the_way() -> None:

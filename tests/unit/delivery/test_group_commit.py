@@ -1,4 +1,7 @@
-"""Group commit shares transmissions among callers, keeps each lane's order, and tells only what is durable."""
+"""Group commit shares transmissions among callers, keeps each lane's order, and reports only what is durable.
+
+The tests run on a driven clock: a second passes once every task waits for it.
+"""
 
 from __future__ import annotations
 
@@ -18,15 +21,17 @@ from clickstream.delivery.group_commit import (
     NotTaken,
     pause_seconds,
 )
+from tests.support.driven_loop import DrivenLoop
 
 LONG = 30.0
 
 
 @dataclass
 class Store:
-    """Keeps what is transmitted, as the next of its `answers` says; takes everything when there are no more.
+    """Stores transmitted items as the next of its `answers` says, and all of them once there are no more answers.
 
-    An answer is how many items it takes at most; 0 refuses, a negative one refuses for good, and stores all the same.
+    An answer is the maximum number of items to store. 0 refuses with retry, a negative one refuses without retry, but
+    stores the items.
     """
 
     answers: list[int] = field(default_factory=list)
@@ -55,10 +60,20 @@ class Store:
             self.at_once[lane] -= 1
 
 
-async def blocked(
-    group: Callable[[Callable[[int, Sequence[int]], Awaitable[int]]], GroupCommit[int]],
-) -> tuple[GroupCommit[int], asyncio.Event, list[list[int]]]:
-    """A group whose transmissions wait for an event."""
+def loop() -> DrivenLoop:
+    """The loop of the running test."""
+    running = asyncio.get_running_loop()
+    assert isinstance(running, DrivenLoop)
+    return running
+
+
+def group_commit(transmit: Callable[[int, Sequence[int]], Awaitable[int]], at_once: int = 1) -> GroupCommit[int]:
+    """A group whose time of day is the loop's clock."""
+    return GroupCommit(transmit, clock=loop().time, at_once=at_once)
+
+
+def blocked() -> tuple[GroupCommit[int], asyncio.Event, list[list[int]]]:
+    """A group whose transmissions wait for an event, and what was sent."""
     event = asyncio.Event()
     sent: list[list[int]] = []
 
@@ -67,15 +82,15 @@ async def blocked(
         sent.append(list(items))
         return len(items)
 
-    return group(transmit), event, sent
+    return group_commit(transmit), event, sent
 
 
 async def test_what_arrives_during_a_transmission_goes_out_together_in_the_next() -> None:
-    group, event, sent = await blocked(GroupCommit)
+    group, event, sent = blocked()
     callers = [asyncio.create_task(group.commit({0: [0]}, LONG))]
-    await asyncio.sleep(0.01)
+    await asyncio.sleep(1)
     callers += [asyncio.create_task(group.commit({0: [number]}, LONG)) for number in range(1, 6)]
-    await asyncio.sleep(0.01)
+    await asyncio.sleep(1)
     event.set()
     assert await asyncio.gather(*callers) == [[]] * 6
     assert sent == [[0], [1, 2, 3, 4, 5]]
@@ -83,25 +98,28 @@ async def test_what_arrives_during_a_transmission_goes_out_together_in_the_next(
 
 async def test_one_caller_alone_waits_for_nothing_but_its_own_transmission() -> None:
     store = Store()
-    assert await GroupCommit(store.transmit).commit({0: [1], 1: [2]}, LONG) == []
+    assert await group_commit(store.transmit).commit({0: [1], 1: [2]}, LONG) == []
     assert store.lanes == {0: [1], 1: [2]}
 
 
 async def test_nothing_is_durable_at_once() -> None:
-    assert await GroupCommit(Store().transmit).commit({}, LONG) == []
+    assert await group_commit(Store().transmit).commit({}, LONG) == []
 
 
 async def test_a_refusal_is_tried_again_in_order() -> None:
     store = Store([1, 0, 0, 2])
-    group = GroupCommit(store.transmit)
+    group = group_commit(store.transmit)
+    started_at = loop().time()
     results = await asyncio.gather(group.commit({0: [1, 2]}, LONG), group.commit({0: [3, 4]}, LONG))
     assert list(results) == [[], []]
     assert store.lanes == {0: [1, 2, 3, 4]}
+    # One pause of 50 ms and one of 100 ms, each shortened by at most half.
+    assert 0.075 <= loop().time() - started_at <= 0.15
 
 
 async def test_a_refusal_for_good_gives_up_all_that_wait_and_the_next_starts_afresh() -> None:
     store = Store([1, -1])
-    group = GroupCommit(store.transmit)
+    group = group_commit(store.transmit)
     results = await asyncio.gather(group.commit({0: [1, 2]}, LONG), group.commit({1: [3]}, LONG))
     assert list(results) == [[2], [3]]
     store.answers = [-1]
@@ -110,19 +128,41 @@ async def test_a_refusal_for_good_gives_up_all_that_wait_and_the_next_starts_afr
     assert await group.commit({0: [6]}, LONG) == []
 
 
-async def test_at_the_deadline_the_caller_is_told_what_is_left_and_it_is_not_sent_later() -> None:
-    group, event, sent = await blocked(GroupCommit)
+async def test_at_the_deadline_the_caller_gets_what_is_left_and_it_is_not_sent_later() -> None:
+    group, event, sent = blocked()
     first = asyncio.create_task(group.commit({0: [1]}, LONG))
-    await asyncio.sleep(0.01)
-    assert await group.commit({0: [2, 3]}, 0.01) == [2, 3]
+    await asyncio.sleep(1)
+    started_at = loop().time()
+    assert await group.commit({0: [2, 3]}, 0.5) == [2, 3]
+    assert loop().time() == pytest.approx(started_at + 0.5)
     event.set()
     assert await first == []
     assert await group.commit({0: [4]}, LONG) == []
     assert sent == [[1], [4]]
 
 
+async def test_an_event_loop_that_was_held_up_sends_nothing_that_is_overdue() -> None:
+    store = Store()
+    group = group_commit(store.transmit)
+    callers = [asyncio.create_task(group.commit({0: [number]}, seconds)) for number, seconds in ((1, 0.5), (2, LONG))]
+    await asyncio.sleep(0)
+    loop().advance(1)  # before the lane and the timers have their turns
+    assert await asyncio.gather(*callers) == [[1], []]
+    assert store.lanes == {0: [2]}
+
+
+async def test_what_is_taken_after_its_deadline_is_not_told_as_durable() -> None:
+    async def transmit(lane: int, items: Sequence[int]) -> int:
+        loop().advance(1)
+        return len(items)
+
+    group = group_commit(transmit)
+    results = await asyncio.gather(group.commit({0: [1]}, 0.5), group.commit({0: [2]}, LONG))
+    assert list(results) == [[1], []]
+
+
 async def test_a_cancelled_caller_harms_nobody() -> None:
-    group, event, sent = await blocked(GroupCommit)
+    group, event, sent = blocked()
     callers = [asyncio.create_task(group.commit({0: [number]}, LONG)) for number in range(4)]
     await asyncio.sleep(0)
     callers[0].cancel()
@@ -136,9 +176,9 @@ async def test_a_cancelled_caller_harms_nobody() -> None:
 
 
 async def test_close_gives_up_what_waits_and_leaves_no_task() -> None:
-    group, _, _ = await blocked(GroupCommit)
+    group, _, _ = blocked()
     caller = asyncio.create_task(group.commit({0: [1], 1: [2]}, LONG))
-    await asyncio.sleep(0.01)
+    await asyncio.sleep(1)
     await group.close()
     assert sorted(await caller) == [1, 2]
     assert asyncio.all_tasks() == {asyncio.current_task()}
@@ -154,9 +194,9 @@ async def test_a_fault_of_our_own_costs_its_callers_the_deadline_and_nobody_else
             raise faults.pop()
         return len(items)
 
-    group = GroupCommit(transmit)
+    group = group_commit(transmit)
     with caplog.at_level(logging.ERROR):
-        assert await group.commit({0: [1]}, 0.05) == [1]
+        assert await group.commit({0: [1]}, 0.5) == [1]
         assert await group.commit({0: [2]}, LONG) == []
 
 
@@ -197,12 +237,13 @@ def test_any_interleaving_keeps_the_order_and_tells_as_durable_only_what_is(
         assert set().union(*lanes.values()) - set(results[0]) <= durable
 
     async def run() -> None:
-        group = GroupCommit(store.transmit, at_once=at_once)
+        group = group_commit(store.transmit, at_once)
         await asyncio.gather(*(call(group, *caller) for caller in callers))
         await group.close()
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
-    asyncio.run(run())
+    with asyncio.Runner(loop_factory=DrivenLoop) as runner:
+        runner.run(run())
     for lane, stored in store.lanes.items():
         position = {item: at for at, item in enumerate(begun[lane])}
         seen = [position[item] for item in stored]

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
 import pytest
+import yaml
 
 from clickstream.enriching.arrivals import Arrival, Traffic, traffic
 from clickstream.enriching.sources import packaged, read_sources
@@ -10,6 +15,8 @@ from clickstream.enriching.unusable import Unusable
 from clickstream.sites.document import Site, parse_site
 
 KNOWN = read_sources()
+# Hosts of Matomo's list of search engines, social networks and AI assistants (public domain), by the channel they have.
+PEERS: dict[str, Any] = yaml.safe_load((Path(__file__).parent / "listed_hosts.yaml").read_text())
 NOTHING = Traffic()
 
 
@@ -100,6 +107,87 @@ def test_an_event_on_no_page_is_no_arrival_but_a_view_is() -> None:
     assert traffic(Arrival("custom", utm_source="fb"), KNOWN, None).source == "Facebook"
 
 
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("accounts.google.com", "docs.google.com", "classroom.google.com", "translate.google.com", "drive.google.de"),
+        *("console.cloud.google.com", "photos.google.com", "calendar.google.com", "sites.google.com"),
+        *("google.cloud", "google.dev", "yandex.cloud", "amazon.jobs", "startpage.shop"),
+        *("login.yahoo.com", "finance.yahoo.com", "passport.yandex.ru", "disk.yandex.com", "login.aol.com"),
+        *("aws.amazon.com", "console.aws.amazon.com", "sellercentral.amazon.de", "accounts.shopify.com"),
+        *("passport.baidu.com", "pan.baidu.com", "nid.naver.com", "blog.naver.com", "logins.daum.net"),
+        *("login.microsoftonline.com", "login.live.com", "appleid.apple.com", "admin.shopify.com"),
+    ],
+)
+def test_coming_back_from_a_sign_in_or_a_document_of_a_search_company_is_no_search(host: str) -> None:
+    assert traffic(arrival(referrer_host=host), KNOWN, None) == Traffic(host, "referral", "Referral")
+
+
+@pytest.mark.parametrize(
+    ("host", "channel"),
+    [(host, channel) for channel, hosts in PEERS["same"].items() for host in hosts]
+    + [(row["host"], row["channel"]) for row in PEERS["otherwise"]],
+)
+def test_each_host_of_a_public_list_has_its_channel_or_another_for_a_reason(host: str, channel: str) -> None:
+    assert traffic(arrival(referrer_host=host), KNOWN, None).channel == channel
+
+
+# The rules of Google Analytics' default channel group, one line each: what is stated, and the channel.
+DEFAULT_CHANNEL_GROUP: list[tuple[str, str, str, str]] = [
+    ("(direct)", "(none)", "", "Direct"),
+    ("(direct)", "(not set)", "", "Direct"),
+    ("google", "cpc", "x cross-network y", "Cross-network"),
+    ("ebay", "ppc", "", "Paid Shopping"),
+    ("google", "cpc", "summer-shop", "Paid Shopping"),
+    ("somebody", "paid", "shopping week", "Paid Shopping"),
+    ("google", "cpc", "workshop", "Paid Search"),
+    ("bing", "retargeting", "", "Paid Search"),
+    ("facebook", "paid-social", "", "Paid Social"),
+    ("youtube", "cpv-cpc", "", "Paid Video"),
+    *(("somebody", medium, "", "Display") for medium in ("display", "banner", "expandable", "interstitial", "cpm")),
+    ("somebody", "ppc", "", "Paid Other"),
+    ("etsy", "", "", "Organic Shopping"),
+    ("somebody", "", "eshop", "Organic Shopping"),
+    ("facebook", "", "", "Organic Social"),
+    *(
+        ("somebody", medium, "", "Organic Social")
+        for medium in ("social", "social-network", "social-media", "sm", "social network", "social media")
+    ),
+    ("vimeo", "", "", "Organic Video"),
+    ("somebody", "my-video-ads", "", "Organic Video"),
+    ("duckduckgo", "", "", "Organic Search"),
+    ("somebody", "organic", "", "Organic Search"),
+    *((word, "", "", "Email") for word in ("email", "e-mail", "e_mail", "e mail")),
+    *(("somebody", word, "", "Email") for word in ("email", "e-mail", "e_mail", "e mail")),
+    ("somebody", "affiliate", "", "Affiliates"),
+    *(("somebody", medium, "", "Referral") for medium in ("referral", "app", "link")),
+    ("somebody", "audio", "", "Audio"),
+    ("somebody", "sms", "", "SMS"),
+    ("sms", "", "", "SMS"),
+    ("somebody", "web-push", "", "Mobile Push Notifications"),
+    ("somebody", "in-mobile-app", "", "Mobile Push Notifications"),
+    ("somebody", "a notification", "", "Mobile Push Notifications"),
+    ("firebase", "", "", "Mobile Push Notifications"),
+]
+
+
+@pytest.mark.parametrize(("source", "medium", "campaign", "expected"), DEFAULT_CHANNEL_GROUP)
+def test_campaigns_have_the_channels_of_the_default_channel_group(
+    source: str, medium: str, campaign: str, expected: str
+) -> None:
+    stated = arrival(utm_source=source, utm_medium=medium, utm_campaign=campaign)
+    assert traffic(stated, KNOWN, None).channel == expected
+
+
+@pytest.mark.parametrize("source", ["(direct)", "direct", "Direct "])
+@pytest.mark.parametrize("medium", ["(none)", "(not set)", "none", "", "(None)"])
+def test_a_link_that_carries_on_another_tools_direct_is_direct(source: str, medium: str) -> None:
+    stated = arrival(utm_source=source, utm_medium=medium)
+    assert traffic(stated, KNOWN, None) == Traffic("(direct)", "(none)", "Direct")
+    assert traffic(arrival(utm_source=source, utm_medium="cpc"), KNOWN, None).channel == "Paid Other"
+    assert traffic(replace(stated, click_id="gclid"), KNOWN, None).channel != "Direct"
+
+
 def test_hosts_that_the_site_calls_its_own_are_internal() -> None:
     rules = site("internal_hosts: ['*.shop.test']\n")
     assert traffic(arrival(referrer_host="pay.shop.test"), KNOWN, rules).channel == "Internal"
@@ -157,7 +245,7 @@ def test_a_list_in_another_form_is_refused_with_its_problems(text: bytes, proble
 
 def test_the_packaged_list_names_no_host_and_no_name_twice() -> None:
     sources = packaged().sources
-    hosts = [host for source in sources for host in source.hosts]
+    hosts = [host for source in sources for host in (*source.hosts, *source.sites)]
     names = [name.lower() for source in sources for name in {source.name.lower(), *source.names}]
     assert len(hosts) == len(set(hosts)), sorted(host for host in hosts if hosts.count(host) > 1)
     assert len(names) == len(set(names)), sorted(name for name in names if names.count(name) > 1)

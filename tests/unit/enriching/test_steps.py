@@ -16,7 +16,7 @@ from clickstream.enriching.distinct import distinct
 from clickstream.enriching.places import Places
 from clickstream.enriching.steps import STEPS, Knowledge, enrich
 from clickstream.enriching.unusable import Unusable
-from clickstream.lake.schema import BODY_COLUMNS, DERIVED_COLUMNS, VERSION_COLUMN, arrow_schema
+from clickstream.model.schema import BODY_COLUMNS, DERIVED_COLUMNS, VERSION_COLUMN, arrow_schema
 from clickstream.sites.document import parse_site
 
 KNOWLEDGE = Knowledge()

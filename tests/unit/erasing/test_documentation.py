@@ -7,7 +7,7 @@ import re
 import shlex
 from pathlib import Path
 
-from clickstream.erasing.__main__ import erasure_asked, export_asked, parse
+from clickstream.erasing.__main__ import erasure_request, export_request, parse
 from clickstream.erasing.request import ErasureRequest, Mode, parse_erasure, parse_export
 from functions.openapi_answers import RECEIPT
 
@@ -26,6 +26,6 @@ def test_every_request_and_every_command_of_the_page_is_one() -> None:
     assert json.loads(bodies["erase"])["asked_by"]
     lines = [shlex.split(line)[3:] for line in re.findall(r"^python -m clickstream\.erasing .*$", PAGE, re.MULTILINE)]
     assert [line[0] for line in lines] == ["export", "erase", "anonymise", "verify"]
-    assert export_asked(parse(lines[0])).user_ids == ("jane-4711",)
-    assert erasure_asked(parse(lines[1])).linked
-    assert erasure_asked(parse(lines[2])).mode is Mode.ANONYMISE
+    assert export_request(parse(lines[0])).user_ids == ("jane-4711",)
+    assert erasure_request(parse(lines[1])).linked
+    assert erasure_request(parse(lines[2])).mode is Mode.ANONYMISE

@@ -1,4 +1,4 @@
-"""AMQP values, against the SDK's own codec and against bytes of no meaning."""
+"""AMQP values, against the SDK's own codec and against random bytes."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from local.event_hubs import faults
-from local.event_hubs.config import DEFAULT_KEY, DEFAULT_KEY_NAME, InvalidConfig, parse_config
+from local.event_hubs.config import DEFAULT_KEY, DEFAULT_KEY_NAME, Capture, FolderCapture, InvalidConfig, parse_config
 
 OFFICIAL: dict[str, Any] = {
     "UserConfig": {
@@ -43,9 +43,21 @@ def test_capture_and_keys_are_sections_of_our_own() -> None:
         "RetentionInBytes": 2_000_000,
     }
     config = parse_config(json.dumps({"UserConfig": user}).encode())
-    assert config.capture is not None
+    assert isinstance(config.capture, Capture)
     assert (config.capture.interval_in_seconds, config.capture.container) == (1, "capture")
     assert (dict(config.keys), config.retention_bytes) == ({"sender": "secret"}, 2_000_000)
+
+
+def test_capture_into_a_folder_is_told_from_capture_into_storage() -> None:
+    def parsed(**capture: object) -> object:
+        user = {**OFFICIAL["UserConfig"], "Capture": capture}
+        return parse_config(json.dumps({"UserConfig": user}).encode()).capture
+
+    assert parsed(Folder="captured") == FolderCapture.model_validate({"Folder": "captured"})
+    with pytest.raises(InvalidConfig, match=r"Capture\.Container: Extra inputs"):
+        parsed(Folder="captured", Container="capture")
+    with pytest.raises(InvalidConfig, match=r"Capture\.StorageConnectionString: Field required"):
+        parsed(Container="capture")
 
 
 def test_every_problem_is_named_at_once() -> None:
@@ -60,7 +72,7 @@ def test_every_problem_is_named_at_once() -> None:
     for place in (
         "Entities.0.PartitionCount",
         "Entities.1.Name",
-        "named twice: d",
+        "duplicate names: d",
         "Capture.StorageConnectionString",
         "Capture.IntervalInSeconds",
         "Unknown",

@@ -1,4 +1,4 @@
-"""Fault rules: when they strike, and what a throttle lets through."""
+"""Fault rules: when they fire, and how much a throttle admits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Set-Cookie through worker and host: what is left of it, traps included."""
+"""Set-Cookie headers as worker and host rewrite them, with side effects."""
 
 from __future__ import annotations
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
 import textwrap
+from operator import itemgetter
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -104,75 +106,42 @@ def test_settings_come_from_the_files_and_the_environment_wins(tmp_path: Path) -
 # --- Microsoft's own runtime as the oracle, where it can be installed (Python 3.13) ---
 
 ORACLE = """
-import asyncio, json, sys
+import json, sys
+from pathlib import Path
 sys.path.insert(0, {root!r})
-from tests.unit.functions_host.test_indexing import oracle
-print(json.dumps(asyncio.run(oracle({folder!r}))))
+from local.functions_host.microsoft import MicrosoftInvoker
+from local.functions_host.settings import InvalidApp
+try:
+    found = [(function.name, function.raw_bindings) for function in MicrosoftInvoker(Path({folder!r})).functions]
+except InvalidApp:
+    found = None
+print(json.dumps(found))
 """
 
 
-async def oracle(folder: str) -> list[dict[str, Any]] | None:
-    """What Microsoft's worker runtime finds in an app; None where it refuses it."""
-    import azure_functions_runtime as runtime
+def ask_oracle(folder: Path, **env: str) -> list[dict[str, Any]] | None:
+    """What Microsoft's worker runtime finds in an app; None where it refuses it.
 
-    sys.path.insert(0, folder)
-    protos = SimpleNamespace(
-        **{
-            name: _bag(name)
-            for name in (
-                "StatusResult", "RpcException", "WorkerInitResponse", "FunctionMetadataResponse", "RpcFunctionMetadata",
-                "BindingInfo", "WorkerMetadata", "StreamingMessage", "TypedData", "ParameterBinding", "RpcLog",
-                "FunctionLoadResponse", "FunctionEnvironmentReloadResponse",
-            )
-        }
-    )  # fmt: skip
-    protos.StatusResult.Failure, protos.StatusResult.Success = 0, 1
-    protos.BindingInfo.out, protos.BindingInfo.inout = 1, 2
-    setattr(protos.BindingInfo, "in", 0)
-    properties = {"protos": protos, "host": "127.0.0.1"}
-    request = SimpleNamespace(worker_init_request=SimpleNamespace(capabilities={}, function_app_directory=folder))
-    runtime.start_threadpool_executor()
-    first = await runtime.worker_init_request(SimpleNamespace(request=request, properties=properties))
-    if first.result.status != 1:
-        return None
-    answer = await runtime.functions_metadata_request(SimpleNamespace(request=None, properties=properties))
-    if answer.result.status != 1:
-        return None
-    import json
-
-    found = []
-    for function in answer.function_metadata_results:
-        trigger = next(b for b in map(json.loads, function.raw_bindings) if b["type"].lower().endswith("trigger"))
-        found.append(
-            {
-                "name": function.name,
-                "type": trigger["type"],
-                "route": trigger.get("route"),
-                "methods": sorted(trigger.get("methods") or []),
-                "level": str(trigger.get("authLevel")).lower(),
-            }
-        )
-    return sorted(found, key=lambda each: str(each["name"]))
-
-
-def _bag(name: str) -> type:
-    def init(self: Any, **values: Any) -> None:
-        self.__dict__.update(values)
-
-    return type(name, (), {"__init__": init, "__getattr__": lambda self, _: None})
-
-
-def ask_oracle(folder: Path, **env: str) -> Any:
-    """In a process of its own, for the runtime keeps one app per process."""
-    import json
-    import os
-
+    In a process of its own, for the runtime keeps one app per process.
+    """
     code = ORACLE.format(root=str(ROOT), folder=str(folder))
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False, env={**os.environ, **env}, cwd=folder
     )
     assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout.splitlines()[-1])
+    functions = json.loads(done.stdout.splitlines()[-1])
+    return functions if functions is None else [_described(name, bindings) for name, bindings in functions]
+
+
+def _described(name: str, bindings: list[str]) -> dict[str, Any]:
+    trigger = next(binding for binding in map(json.loads, bindings) if binding["type"].lower().endswith("trigger"))
+    return {
+        "name": name,
+        "type": trigger["type"],
+        "route": trigger.get("route"),
+        "methods": sorted(trigger.get("methods") or []),
+        "level": str(trigger.get("authLevel")).lower(),
+    }
 
 
 @pytest.mark.parametrize("name", BROKEN)
@@ -193,5 +162,7 @@ def test_microsofts_runtime_finds_the_same_functions_in_this_app() -> None:
         }
         for function in index_app(ROOT, {"COMPACT_SCHEDULE": "0 */5 * * * *"})
     ]
+    by_name = itemgetter("name")
     found = ask_oracle(ROOT, COMPACT_SCHEDULE="0 */5 * * * *")
-    assert found == sorted(expected, key=lambda each: str(each["name"]))
+    assert found is not None
+    assert sorted(found, key=by_name) == sorted(expected, key=by_name)

@@ -8,15 +8,8 @@ from datetime import UTC, date, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clickstream.maintaining.planning import (
-    MANY_FILES,
-    SMALL_BYTES,
-    TARGET_BYTES,
-    Cleaned,
-    DataFile,
-    expired,
-    files_to_merge,
-)
+from clickstream.maintaining.planning import MANY_FILES, SMALL_BYTES, TARGET_BYTES, expired, files_to_merge
+from clickstream.table.data_files import Cleaned, DataFile
 
 TODAY = date(2026, 3, 20)
 SETTLED = date(2026, 3, 12)
@@ -75,15 +68,15 @@ def test_merging_ends_soon_with_files_of_one_day_that_are_not_too_large(sizes: l
 
 
 def test_rows_of_days_before_the_limit_are_looked_for_in_files_that_may_hold_them() -> None:
-    old, kept = TODAY - timedelta(days=31), TODAY - timedelta(days=30)
+    old, first = TODAY - timedelta(days=31), TODAY - timedelta(days=30)
     files = [
         file("old", day=old, sites=("a", "z")),
         file("of others", day=old, sites=("a", "b")),
         file("of nobody knows", day=old),
-        file("kept", day=kept, sites=("shop", "shop")),
+        file("kept", day=first, sites=("shop", "shop")),
     ]
-    found = expired(files, {"shop": kept}, {})
-    assert [(each.day, sorted(each.sites), [each.path for each in each.files]) for each in found] == [
+    result = expired(files, {"shop": first}, {})
+    assert [(each.day, sorted(each.sites), [each.path for each in each.files]) for each in result] == [
         (old, ["shop"], ["old", "of nobody knows"])
     ]
 
@@ -96,5 +89,5 @@ def test_what_was_looked_at_is_not_looked_at_again_unless_it_was_written_later()
         file("imported since", day=TODAY - timedelta(days=40), written_at=AT),
         file("expired since", day=TODAY - timedelta(days=30), written_at=before),
     ]
-    found = expired(files, {"shop": TODAY - timedelta(days=29)}, cleaned)
-    assert [[each.path for each in each.files] for each in found] == [["imported since"], ["expired since"]]
+    result = expired(files, {"shop": TODAY - timedelta(days=29)}, cleaned)
+    assert [[each.path for each in each.files] for each in result] == [["imported since"], ["expired since"]]

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clickstream.event import CONSENTS, Consent
+from clickstream.model.event import CONSENTS, Consent
 from clickstream.privacy.consent import STRICTNESS, Signals, decide, read_signals
 from clickstream.privacy.consent_strings import Malformed, opted_out_of_sale, read_gpp_string, read_tc_string
 from clickstream.sites.privacy import Privacy
@@ -97,9 +97,9 @@ def test_a_signal_of_an_event_is_understood(signals: dict[str, Any], consent: Co
 
 
 @pytest.mark.parametrize("text", [*BROKEN[1:]])
-def test_case_30_a_string_that_cannot_be_read_denies(text: str) -> None:
-    assert decide(Signals(tc_string=text, stated="full"), Policy()).consent == "denied"
-    assert decide(Signals(gpp_string=text, stated="full"), Policy()).consent == "denied"
+def test_a_string_that_cannot_be_read_denies(text: str) -> None:
+    assert decide(Signals(tc_string=text, client_consent="full"), Policy()).consent == "denied"
+    assert decide(Signals(gpp_string=text, client_consent="full"), Policy()).consent == "denied"
     with pytest.raises(Malformed):
         read_tc_string(text)
     with pytest.raises(Malformed):
@@ -123,7 +123,7 @@ POLICIES = tuple(product(STRICTNESS, ("denied", "anonymous", "ignore"), ("denied
 
 
 @pytest.mark.parametrize("stated", STATED)
-def test_case_30_the_whole_matrix(stated: Consent | None) -> None:
+def test_the_strictest_signal_of_consent_decides(stated: Consent | None) -> None:
     of_tcf = {"broken": "denied", TCF[2]: "denied", TCF[3]: "anonymous", TCF[4]: "full"}
     for google, tcf, (gpc, dnt, sp_anonymous), (unknown, of_gpc, of_dnt) in product(GOOGLE, TCF, FLAGS, POLICIES):
         signals = Signals(stated, gpc, dnt, sp_anonymous, google, tc_string=tcf)

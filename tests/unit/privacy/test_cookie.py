@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clickstream.privacy.cookie import OTHER_SITES, OWN_SITE, SNOWPLOW, Cookie, is_secure
+from clickstream.privacy.cookie import OTHER_SITES, OWN_SITE, SNOWPLOW, Cookie, id_for_site, is_secure
 from local.functions_host.cookies import rewritten
 
 ID = UUID("2f1b3c4d-5e6f-4a7b-8c9d-0e1f2a3b4c5d")
@@ -49,6 +49,14 @@ def test_a_cookie_survives_the_host(cookie: Cookie, secure: bool, written: str, 
     assert list(rewritten(SimpleCookie(written))) == [leaves]
 
 
+def test_sites_of_different_owners_cannot_tell_that_a_cookie_is_the_same() -> None:
+    shop, blog = id_for_site(b"key", "shop", ID), id_for_site(b"key", "blog", ID)
+    assert shop == id_for_site(b"key", "shop", ID) != blog
+    assert len({shop, blog, id_for_site(b"other key", "shop", ID), id_for_site(b"key", "shop", UUID(int=1))}) == 4
+    assert str(ID) not in (shop, blog) and ID.hex not in (shop, blog)
+    assert (len(shop), int(shop, 16) > 0) == (32, True)
+
+
 def test_an_expired_cookie_survives_the_host() -> None:
     expired = SNOWPLOW.expiring(secure=True)
     assert list(rewritten(SimpleCookie(expired))) == [
@@ -77,8 +85,14 @@ def test_a_cookie_is_read_and_garbage_ignored(header: str, found: UUID | None) -
 
 
 @given(st.text())
-def test_no_header_raises(header: str) -> None:
-    OWN_SITE.read({"cookie": f"cs_id={header}"})
+def test_noise_is_no_id_and_hides_none(noise: str) -> None:
+    assert OWN_SITE.read({"cookie": f"cs_id={noise}"}) is None
+    assert OWN_SITE.read({"cookie": f"cs_id={noise}; cs_id={ID}"}) == ID
+
+
+@given(st.uuids(version=4), st.booleans())
+def test_the_id_that_was_set_is_read(value: UUID, secure: bool) -> None:
+    assert OWN_SITE.read({"cookie": OWN_SITE.setting(value, secure=secure)}) == value
 
 
 @pytest.mark.parametrize(

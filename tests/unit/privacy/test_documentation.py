@@ -25,7 +25,7 @@ def test_every_redacted_name_is_documented_and_no_other() -> None:
 
 
 def test_what_each_level_of_consent_stores_is_documented() -> None:
-    assert names_after("these columns are empty, but that `anonymous_id` holds the id of the day:") == (
+    assert names_after("these columns are empty, except that `anonymous_id` holds the id of the day:") == (
         DROPPED_OF_ANONYMOUS
     )
     assert names_after("Denied, every column is empty but these:") == KEPT_OF_DENIED

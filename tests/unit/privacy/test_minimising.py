@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from clickstream.event import Event
+from clickstream.model.event import Event
 from clickstream.privacy.minimising import DROPPED_OF_ANONYMOUS, KEPT_OF_DENIED, minimised
 
 FULL: dict[str, Any] = {name: f"value of {name}" for name in Event.__dataclass_fields__} | {

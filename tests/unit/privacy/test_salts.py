@@ -83,7 +83,7 @@ async def test_each_utc_day_has_its_own() -> None:
     assert list(process.store.salts) == ["2026-11-21", "2026-11-22"]
 
 
-async def test_case_61_a_store_that_is_down_at_midnight_leaves_the_last_salt_in_force_for_48_hours() -> None:
+async def test_a_store_that_is_down_at_midnight_leaves_the_last_salt_in_force_for_48_hours() -> None:
     process = Process(MemorySalts())
     first = await process.salts.current()
     process.store.down = True

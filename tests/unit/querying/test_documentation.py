@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from clickstream.querying.dimensions import DIMENSIONS, Dimension
-from clickstream.querying.filters import OPERATORS
+from clickstream.filters.dimensions import DIMENSIONS, Dimension
+from clickstream.filters.reader import OPERATORS
 from clickstream.querying.metrics import METRICS, Metric
 from clickstream.querying.period import NAMED_RANGES
 from clickstream.querying.request import Include, Pagination

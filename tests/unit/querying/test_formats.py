@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
+import json
+import re
 from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -96,7 +99,7 @@ def cells(content: bytes) -> list[list[str]]:
         (datetime(2026, 3, 1, 12, tzinfo=UTC), "2026-03-01T12:00:00+00:00"),
     ],
 )  # fmt: skip
-def test_case_34_a_cell_is_safe_and_numbers_stay_numbers(value: Any, shown: str) -> None:
+def test_a_cell_is_safe_and_numbers_stay_numbers(value: Any, shown: str) -> None:
     assert cells(as_csv(["name", "n"], [[value, 1]])) == [["name", "n"], [shown, "1"]]
 
 
@@ -121,3 +124,10 @@ def test_arrow_and_parquet_hold_the_same_table() -> None:
     read = pq.read_table(io.BytesIO(as_parquet(table)))
     assert read.equals(table)
     assert read.schema.metadata[b"meta"] == b"{}"
+
+
+def test_the_dashboards_files_guard_against_the_same_signs() -> None:
+    source = (Path(__file__).parents[3] / "dashboard" / "src" / "csv.ts").read_text()
+    stated = re.search(r"FORMULA_STARTS = (\".*\");", source)
+    assert stated is not None
+    assert tuple(json.loads(stated[1])) == FORMULA_STARTS

@@ -9,8 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clickstream.errors import InvalidRequest, NotFound
+from clickstream.filters.dimensions import DIMENSIONS
+from clickstream.filters.tree import Comparison
 from clickstream.querying.reports.registry import REPORTS
-from clickstream.querying.reports.request import parameters_of, parse_report
+from clickstream.querying.reports.request import PLACES, parameters_of, parse_report
+from clickstream.querying.request import Include, Pagination, QueryRequest
 
 
 def refusal(name: str, **parameters: str) -> InvalidRequest:
@@ -31,19 +34,21 @@ def test_parameters_become_one_query() -> None:
         "sql": "1",
     }
     request = parse_report("pages", asked)
-    assert request.query == {
-        "site_id": "shop",
-        "date_range": ["2026-01-01", "2026-01-31"],
-        "filters": [["is", "event:page", ["/"]]],
-        "pagination": {"limit": 5, "offset": 10},
-        "include": {"total_rows": True},
-    }
+    assert request.query == QueryRequest(
+        "shop",
+        (),
+        ("2026-01-01", "2026-01-31"),
+        filters=(Comparison("is", DIMENSIONS["event:page"], ("/",)),),
+        pagination=Pagination(limit=5, offset=10),
+        include=Include(total_rows=True),
+        places=PLACES,
+    )
     assert (request.report.name, request.site_id, request.sql) == ("pages", "shop", True)
 
 
 def test_what_is_not_said_is_the_usual() -> None:
     request = parse_report("pages", {"site_id": "shop"})
-    assert request.query["date_range"] == "28d"
+    assert request.query.date_range == "28d"
     assert not request.sql
 
 
@@ -78,6 +83,19 @@ def test_every_problem_is_told_at_once() -> None:
         ({"filters": "[" * 60_000}, "/filters", "must be JSON"),
         ({"filters": '[["is","event:nothing",["x"]]]'}, "/filters/0/1", "unknown dimension"),
         ({"filters": '"x"'}, "/filters", "must be"),
+        ({"filters": "9" * 20}, "/filters", "must be a list"),
+        ({"filters": "9" * 5_000}, "/filters", "must be JSON"),
+        ({"filters": "1e999"}, "/filters", "must be"),
+        ({"filters": "NaN"}, "/filters", "must be JSON"),
+        ({"filters": '"\\ud800"'}, "/filters", "must be JSON"),
+        ({"filters": '[["is","event:page",["\\ud800"]]]'}, "/filters", "must be JSON"),
+        ({"filters": '[["is","event:page",[99999999999999999999]]]'}, "/filters/0/2", "list of at least one text"),
+        ({"filters": "[" * 150 + "]" * 150}, "/filters/0/0", "unknown operator"),
+        ({"filters": "[" * 300 + "]" * 300}, "/filters", "must be JSON"),
+        ({"filters": '[["and",' * 60 + "[]" + "]]" * 60}, f"/filters{'/0/1' * 8}/0", "nested deeper"),
+        ({"interval": "\ud800"}, "/interval", "unpaired surrogate"),
+        ({"date_range": "\ud800"}, "/date_range", "unpaired surrogate"),
+        ({"limit": "9" * 30}, "/limit", "whole number"),
         ({"date_range": "2026-01-02,2026-01-01"}, "/date_range", "ends before it begins"),
         ({"date_range": "a,b,c"}, "/date_range", "must be"),
         ({"limit": "1_0"}, "/limit", "whole number"),

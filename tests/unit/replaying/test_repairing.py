@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from clickstream.collecting.client_context import ClientContext
 from clickstream.collecting.dialect import Item
 from clickstream.collecting.dialects import DIALECTS
-from clickstream.collecting.judging import Judge, Outcome
-from clickstream.collecting.pipeline import Seen
-from clickstream.event import Event, with_request_counts
+from clickstream.collecting.event_processor import EventProcessor, Outcome
+from clickstream.model.event import Event
 from clickstream.replaying.failed_row import FailedRow
 from clickstream.replaying.repairing import Repair, event_name_of, repair, repair_bodies
 from clickstream.settings import Settings
@@ -26,7 +26,7 @@ from clickstream.sites.document import KeyKind, Site, parse_site
 
 SITE = parse_site(b"site: shop\nkeys:\n- {kind: public, key: shop-key}\n", expected="shop")
 SETTINGS = Settings.from_env({"EventHubConnection": "x", "Lake": "x", "VISITOR_ID_KEY": "0123456789abcdef"})
-JUDGE = Judge.from_settings(SETTINGS, 100_000)
+PROCESSOR = EventProcessor.from_settings(SETTINGS, 100_000)
 AT = datetime(2026, 3, 10, 12, 0, 0, 123456, tzinfo=UTC)
 SEEN: dict[str, Any] = {"visitor_id": "v" * 32, "ip": "203.0.113.0", "user_agent": "agent", "language": "en"}
 
@@ -58,46 +58,45 @@ def body_of(repaired: Repair) -> dict[str, Any]:
 def test_an_event_is_what_it_would_have_been_had_it_passed_at_once() -> None:
     original = {"name": "sale", "event_id": "e1", "created_at": "2026-03-10T11:00:00Z", "properties": {"price": 1}}
     access = Access(SITE, KeyKind.PUBLIC)
-    at_once = JUDGE.judge(Item(original), DIALECTS["plain"], access, Seen(**SEEN), AT, lambda: "another")
-    body = with_request_counts(at_once.message.body, 1, 0)
-    assert repair(row(original), SITE, JUDGE).message == replace(at_once.message, body=body)
+    at_once = PROCESSOR.process(Item(original), DIALECTS["plain"], access, ClientContext(**SEEN), AT, lambda: "another")
+    assert repair(row(original), SITE, PROCESSOR).message == at_once.message
 
 
 def test_the_clients_id_stays_and_else_the_failed_events_id_is_taken_every_time() -> None:
-    assert repair(row({"name": "x", "event_id": "e1"}), SITE, JUDGE).event_id == "e1"
-    first, second = (repair(row({"name": "x"}), SITE, JUDGE) for _ in range(2))
+    assert repair(row({"name": "x", "event_id": "e1"}), SITE, PROCESSOR).event_id == "e1"
+    first, second = (repair(row({"name": "x"}), SITE, PROCESSOR) for _ in range(2))
     assert (first.event_id, first.message) == ("f1", second.message)
 
 
 def test_the_sender_is_who_was_seen_then() -> None:
-    body = body_of(repair(row({"name": "x", "ip": "198.51.100.7", "user_agent": "forged"}), SITE, JUDGE))
+    body = body_of(repair(row({"name": "x", "ip": "198.51.100.7", "user_agent": "forged"}), SITE, PROCESSOR))
     assert (body["ip"], body["user_agent"], body["anonymous_id"]) == ("203.0.113.0", "agent", "v" * 32)
 
 
 @pytest.mark.parametrize("seen", [None, "{}", "null", "[]"])
 def test_of_a_public_sender_of_whom_nothing_was_kept_nothing_is_made_up(seen: str | None) -> None:
-    body = body_of(repair(row({"name": "x", "ip": "198.51.100.7"}, seen=seen), SITE, JUDGE))
+    body = body_of(repair(row({"name": "x", "ip": "198.51.100.7"}, seen=seen), SITE, PROCESSOR))
     assert not {"ip", "anonymous_id", "user_agent"} & set(body)
 
 
 def test_a_server_speaks_for_another_as_it_did_then() -> None:
     stated = {"name": "x", "ip": "198.51.100.0", "user_agent": "theirs"}
-    body = body_of(repair(row(stated, key_kind="server", seen="{}"), SITE, JUDGE))
+    body = body_of(repair(row(stated, key_kind="server", seen="{}"), SITE, PROCESSOR))
     assert (body["ip"], body["user_agent"]) == ("198.51.100.0", "theirs")
-    known = body_of(repair(row(stated, key_kind="server"), SITE, JUDGE))
+    known = body_of(repair(row(stated, key_kind="server"), SITE, PROCESSOR))
     assert (known["ip"], known["user_agent"]) == ("203.0.113.0", "agent")
 
 
 def test_what_is_kept_of_a_sender_that_is_no_more_known_here_does_no_harm() -> None:
     seen = json.dumps({**SEEN, "of_an_older_version": "x", "language": 5, "signals": {"dnt": True}})
-    assert body_of(repair(row({"name": "x"}, seen=seen), SITE, JUDGE))["ip"] == "203.0.113.0"
+    assert body_of(repair(row({"name": "x"}, seen=seen), SITE, PROCESSOR))["ip"] == "203.0.113.0"
 
 
 def test_history_keeps_its_moment_and_only_with_the_key_for_it() -> None:
     long_ago = {"name": "x", "created_at": "2020-01-01T00:00:00Z"}
-    assert body_of(repair(row(long_ago, key_kind="import"), SITE, JUDGE))["occurred_at"] == "2020-01-01T00:00:00Z"
+    assert body_of(repair(row(long_ago, key_kind="import"), SITE, PROCESSOR))["occurred_at"] == "2020-01-01T00:00:00Z"
     for kind in ("public", "server", None, "read", "nonsense"):
-        assert body_of(repair(row(long_ago, key_kind=kind), SITE, JUDGE))["clock_clamped"] is True
+        assert body_of(repair(row(long_ago, key_kind=kind), SITE, PROCESSOR))["clock_clamped"] is True
 
 
 @pytest.mark.parametrize(
@@ -113,14 +112,14 @@ def test_history_keeps_its_moment_and_only_with_the_key_for_it() -> None:
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_what_keeps_no_original_cannot_be_replayed(failed: FailedRow, code: str) -> None:
-    told = repair(failed, SITE, JUDGE)
+    told = repair(failed, SITE, PROCESSOR)
     assert (told.outcome, told.code, told.message) == ("not_replayable", code, None)
     assert told.reason
 
 
 @pytest.mark.parametrize("payload", [5, None, [{"name": "x"}], {"name": 5}, {"name": "x", "properties": {"n": 1e999}}])
 def test_what_still_is_no_event_fails_again(payload: object) -> None:
-    told = repair(row(payload), SITE, JUDGE)
+    told = repair(row(payload), SITE, PROCESSOR)
     assert (told.outcome, told.code, told.message) == ("still_failed", "schema_violation", None)
 
 
@@ -139,7 +138,7 @@ def test_any_payload_of_any_protocol_has_an_outcome_and_the_same_every_time(
 ) -> None:
     failed = row(original, dialect=dialect, key_kind=kind)
     event_name_of(failed)
-    assert repair(failed, SITE, JUDGE) == repair(failed, SITE, JUDGE)
+    assert repair(failed, SITE, PROCESSOR) == repair(failed, SITE, PROCESSOR)
 
 
 CANARIES = ("203.0.113.77", "jane.doe@example.com", "canary-token-0123456789")
@@ -165,18 +164,34 @@ def test_what_was_redacted_for_keeping_stays_so_and_the_event_is_the_one_it_woul
         "page_url": "https://shop.example/p?mail=jane.doe@example.com&access_token=canary-token-0123456789",
         "properties": {"price": 5, "mail": "jane.doe@example.com"},
     }
-    seen = Seen(**SEEN)
+    seen = ClientContext(**SEEN)
     plain = DIALECTS["plain"]
 
     def judged(site: Site) -> Outcome:
-        return JUDGE.judge(Item(original), plain, Access(site, KeyKind.PUBLIC), seen, AT, lambda: "f1")
+        return PROCESSOR.process(Item(original), plain, Access(site, KeyKind.PUBLIC), seen, AT, lambda: "f1")
 
     failed = orjson.loads(judged(broken).message.body)
     kept = row(b64decode(failed["payload"]), seen=json.dumps(failed["seen"]))
-    replayed = repair(kept, fixed, JUDGE)
+    replayed = repair(kept, fixed, PROCESSOR)
     at_once = orjson.loads(judged(fixed).message.body)
-    assert body_of(replayed) == {**at_once, "request_accepted": 1, "request_failed": 0}
+    assert body_of(replayed) == at_once
     assert [canary for canary in CANARIES if canary in json.dumps([failed, kept.payload.decode(), at_once])] == []
+
+
+@pytest.mark.parametrize("kind", [KeyKind.PUBLIC, KeyKind.SERVER, KeyKind.IMPORT])
+def test_a_repaired_event_keeps_the_kind_and_the_stream_of_the_key_it_came_with(kind: KeyKind) -> None:
+    broken, fixed = (parse_site((DEFINED % each).encode(), expected="shop") for each in ("string", "number"))
+    item = Item({"name": "sale", "user_id": "u1", "properties": {"price": 5}})
+    plain = DIALECTS["plain"]
+
+    def judged(site: Site) -> Outcome:
+        return PROCESSOR.process(item, plain, Access(site, kind, "app"), None, AT, lambda: "f1")
+
+    failed = orjson.loads(judged(broken).message.body)
+    kept = row(b64decode(failed["payload"]), key_kind=failed["key_kind"], stream=failed["stream"], seen=None)
+    event = body_of(repair(kept, fixed, PROCESSOR))
+    assert event == orjson.loads(judged(fixed).message.body)
+    assert (event["key_kind"], event["stream"]) == (kind, "app")
 
 
 def body(**fields: Any) -> bytes:

@@ -1,4 +1,4 @@
-"""A site's document: what is understood, and that every problem is told at once."""
+"""A site's document: what is accepted, and that every problem is reported at once."""
 
 from __future__ import annotations
 
@@ -73,6 +73,15 @@ def test_a_secret_key_may_be_given_as_its_digest() -> None:
     assert digest not in repr(site)
 
 
+def test_a_key_that_sends_events_may_name_their_stream_and_no_other_key() -> None:
+    keys = "[{kind: public, key: shop-web, stream: web-2}, {kind: read, key: shop-read, stream: web-2}]"
+    assert problems(f"site: shop\nkeys: {keys}".encode()) == [
+        "/keys/1/stream: a read key sends no events, so it names no stream"
+    ]
+    (found,) = problems(b"site: shop\nkeys: [{kind: public, key: shop-web, stream: My Stream}]")
+    assert found.startswith("/keys/0/stream: ")
+
+
 def test_a_public_key_cannot_be_a_digest_and_no_key_stands_twice() -> None:
     digest = sha256(b"shop-read").hexdigest()
     keys = f"[{{kind: read, key: shop-read}}, {{kind: public, key: 'sha256:{digest}'}}]"
@@ -91,8 +100,11 @@ def test_a_public_key_cannot_be_a_digest_and_no_key_stands_twice() -> None:
         (b"events: !!python/object/apply:os.system ['true']", "not YAML: "),
         (b"events: 2026-99-99", "not YAML: "),
         (b"{[a]: b}: c", "not YAML: "),
-        (b"x: " + b"[" * 3000, "not YAML: "),
-        (b"events: {definitions: [{name: a, properties: {p: &p {items: *p}}}]}", "nested without end"),
+        (b"x: " + b"[" * 3000, "line 3: nested deeper than 32 levels"),
+        (
+            b"events: {definitions: [{name: a, properties: {p: &p {items: *p}}}]}",
+            "line 3: *p refers to what holds it, or to nothing",
+        ),
     ],
 )
 def test_what_yaml_would_let_pass_or_break_on_is_a_problem(line: bytes, problem: str) -> None:

@@ -13,13 +13,15 @@ from jsonschema_rs import Draft202012Validator
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from clickstream.sites.counting import Segment, Visits
+from clickstream.sites.audiences import Audience, Events, Times
 from clickstream.sites.document import Key, Site, parse_site
 from clickstream.sites.event_definitions import EventDefinition, EventDefinitions
 from clickstream.sites.funnels import Funnel, FunnelExclusion, FunnelStep
 from clickstream.sites.goals import Goal
+from clickstream.sites.identity import Identity, IdentityLimits
 from clickstream.sites.privacy import Privacy
 from clickstream.sites.publishing import site_schema, site_schema_text
+from clickstream.sites.visit_rules import Segment, Visits
 
 ROOT = Path(__file__).parents[3]
 TEXT = (ROOT / "docs" / "sites.md").read_text()
@@ -45,7 +47,10 @@ def rows(model: type[BaseModel]) -> str:
 
 @pytest.mark.parametrize(
     "model",
-    [Site, Key, Privacy, EventDefinitions, EventDefinition, Goal, Funnel, FunnelStep, FunnelExclusion, Segment, Visits],
+    [
+        *(Site, Key, Privacy, EventDefinitions, EventDefinition, Goal, Funnel, FunnelStep, FunnelExclusion),
+        *(Audience, Times, Events, Segment, Visits, Identity, IdentityLimits),
+    ],
 )
 def test_every_field_is_documented_with_its_default_and_meaning_and_no_other(model: type[BaseModel]) -> None:
     assert f"|---|---|---|\n{rows(model)}\n\n" in TEXT
@@ -90,6 +95,8 @@ def test_every_field_in_the_schema_has_a_description() -> None:
         {"segments": [{"name": "a", "filters": []}]},
         {"segments": [{"filters": [["is", "event:page", ["/"]]]}]},
         {"visits": {"split_at_midnight": "no"}},
+        {"identity": {"trust": "nobody"}},
+        {"identity": {"limits": {"people": 0}}},
         {"rate_limit_per_second": 0},
         {"retention_days": 0},
         {"colour": "red"},

@@ -7,9 +7,8 @@ from datetime import timedelta
 import pytest
 
 from clickstream.errors import InvalidSite
-from clickstream.querying.goals import goals_of
-from clickstream.querying.scope import Goal, Matching
-from clickstream.querying.sequences.definition import Exclusion, Funnel, Sequence, Step, funnels_of
+from clickstream.querying.goals import funnels_of, goals_of
+from clickstream.querying.scope import Exclusion, Funnel, Goal, Matching, Sequence, Step
 from clickstream.sites.document import Site, parse_site
 from clickstream.sites.funnels import Order, Within, duration
 

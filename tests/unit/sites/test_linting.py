@@ -1,4 +1,4 @@
-"""What is found when the table's events are held against a site's definitions."""
+"""Findings of comparing the table's events with a site's definitions."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def row(name: str, hour: int = 0, event_type: str = "custom", **properties: Any)
 
 
 def test_what_never_arrives_what_nothing_defines_and_what_drifts() -> None:
-    linter = Linter(SITE)
+    linter = Linter(SITE.site, SITE.events)
     linter.take_events(
         [row("purchase", 0, value=1), row("purchase", 5, items=["a", 1, 2]), row("add", 3), row("add", 1)]
     )
@@ -78,7 +78,7 @@ def test_what_never_arrives_what_nothing_defines_and_what_drifts() -> None:
 
 
 def test_failed_events_are_counted_by_their_reason() -> None:
-    linter = Linter(SITE)
+    linter = Linter(SITE.site, SITE.events)
     failed = {"failure_class": "schema_violation", "pointer": "/name", "message": "is required", "received_at": START}
     linter.take_failed_events([failed, failed, {**failed, "failure_class": "payload_format", "pointer": None}])
     found = [(one.code, one.pointer, one.message, one.events) for one in linter.report().findings if one.kind == FAILED]
@@ -86,7 +86,7 @@ def test_failed_events_are_counted_by_their_reason() -> None:
 
 
 def test_names_without_end_take_no_memory_without_end() -> None:
-    linter = Linter(SITE)
+    linter = Linter(SITE.site, SITE.events)
     linter.take_events(row(f"event {number}") for number in range(3 * MAX_KEPT))
     found = [one for one in linter.report().findings if one.kind == UNDEFINED_EVENT]
     assert len(found) == MAX_KEPT + 1
@@ -94,7 +94,7 @@ def test_names_without_end_take_no_memory_without_end() -> None:
 
 
 def test_the_report_is_a_table_that_moves_no_cursor() -> None:
-    linter = Linter(SITE)
+    linter = Linter(SITE.site, SITE.events)
     linter.take_events([row("purchase", value="1"), row("\x1b[2J\nevil")])
     text = as_text(linter.report(), "2026-11-15 to 2026-11-15 (UTC)")
     assert text.splitlines() == [
@@ -125,7 +125,7 @@ def test_a_row_that_stands_for_several_events_counts_as_these_would() -> None:
         {**row("purchase", 1, value="1"), "events": 3, "last_occurred_at": START + timedelta(hours=3)},
         {**row("add", 4), "events": 2, "last_occurred_at": START + timedelta(hours=5)},
     ]
-    one_by_one, together = Linter(SITE), Linter(SITE)
+    one_by_one, together = Linter(SITE.site, SITE.events), Linter(SITE.site, SITE.events)
     one_by_one.take_events(events)
     together.take_events(alike)
     assert together.report() == one_by_one.report()

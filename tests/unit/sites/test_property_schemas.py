@@ -1,4 +1,4 @@
-"""What is wrong with a property's schema, told where it is written and not when the first event comes."""
+"""Problems of a property's schema are reported when the document is read, not when the first event comes."""
 
 from __future__ import annotations
 

@@ -37,6 +37,31 @@ async function listed(dashboard, panel) {
   return { few, all };
 }
 
+/** The amounts of each currency, exact and as they are shown, and what is said of them. */
+export async function money(dashboard, { path, key }) {
+  await dashboard.open(path, key);
+  const seen = { note: await dashboard.page.getByTestId("currency-note").first().innerText() };
+  for (const metric of ["total_revenue", "average_revenue"]) {
+    const amounts = dashboard.page.getByTestId(`headline-${metric}`).locator("[data-currency]");
+    seen[metric] = await amounts.evaluateAll((elements) =>
+      elements.map((element) => [element.dataset.currency, element.querySelector("data").value, element.textContent]),
+    );
+  }
+  return seen;
+}
+
+/** What is said of bots, and what is there after a click on it. */
+export async function bots(dashboard, { path, key }) {
+  await dashboard.open(path, key);
+  const { page } = dashboard;
+  const line = page.getByTestId("bots-left-out");
+  const seen = { line: await line.innerText() };
+  await dashboard.click(line.getByRole("button"));
+  seen.visitors = Number(await page.getByTestId("headline-visitors").locator("strong data").getAttribute("value"));
+  seen.isStillThere = (await line.count()) > 0;
+  return seen;
+}
+
 /** What happened one after the other: of each part its value, and its exact numbers in their order. */
 export async function sequences(dashboard, { path, key }) {
   await dashboard.open(path, key);

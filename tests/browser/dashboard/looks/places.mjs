@@ -1,6 +1,6 @@
 // Every place of the dashboard, one after the other: views, tabs, and dialogs.
 
-const VIEWS = ["Visits", "Failed events", "Event definitions", "Reconciliation"];
+const VIEWS = ["Visits", "Failed events", "Event definitions", "Reconciliation", "Set-up"];
 
 /** A place of each kind. */
 export async function main(dashboard, there) {
@@ -30,7 +30,7 @@ export async function everywhere(dashboard, there, { tabs = true } = {}) {
     }
     await dialog(dashboard, panel.getByRole("button", { name: /^SQL/ }), `${name} SQL`, there);
   }
-  await dialog(dashboard, page.getByTestId("panel-funnel").getByRole("button", { name: "Make one" }), "funnel maker", there);
+  await dialog(dashboard, page.getByTestId("panel-funnel").getByRole("button", { name: "New funnel" }), "funnel maker", there);
   await dialog(dashboard, page.getByTestId("panel-funnel").locator(".behind").first(), "funnel visits", async (name) => {
     await there(name);
     await dialog(dashboard, page.getByTestId("funnel-visits").getByRole("button", { name: "Events" }).first(), "visit of a funnel", there);

@@ -12,11 +12,34 @@ export async function link(dashboard, { path }) {
   told.address = page.url();
   await page.reload();
   await dashboard.settled();
+  told.closed = {
+    now: await page.getByTestId("now").count(),
+    sequences: await page.locator('[data-testid="panel-funnel"], [data-testid="panel-paths"], [data-testid="panel-retention"]').count(),
+    properties: await page.getByRole("tab", { name: "Properties" }).count(),
+    problems: await page.getByRole("alert").count(),
+  };
+  await page.getByTestId("period").click();
+  told.periods = await page.locator(".menu .group button").allInnerTexts();
+  await page.keyboard.press("Escape");
   told.reloaded = await page.getByTestId("filters").innerText();
   told.kept = await page.evaluate(() => Object.values({ ...sessionStorage, ...localStorage }));
   const asked = dashboard.page.waitForRequest((request) => request.url().includes("/share/"));
   await page.reload();
   told.sent = (await asked).url();
+  return told;
+}
+
+/** Of each panel the rows, and what it says of values of few visitors. */
+export async function small(dashboard, { path, panels }) {
+  await dashboard.goto(path);
+  const told = {};
+  for (const name of panels) {
+    const panel = dashboard.panel(name);
+    const rows = await panel
+      .getByTestId("row")
+      .evaluateAll((all) => all.map((row) => [row.dataset.value, Number(row.querySelector("td data").value)]));
+    told[name] = { rows, notice: await panel.getByTestId("small-groups").allInnerTexts() };
+  }
   return told;
 }
 
@@ -30,6 +53,16 @@ export async function entered(dashboard, { path, key }) {
     views: await page.getByRole("navigation", { name: "Views" }).count(),
     leave: await page.getByTestId("leave").count(),
   };
+}
+
+/** An address that gives the key: what it shows, and what is left of the key in it and after a reload. */
+export async function given(dashboard, { path }) {
+  await dashboard.goto(path);
+  const { page } = dashboard;
+  const told = { figure: Number(await visitors(page).getAttribute("value")), address: page.url() };
+  await page.reload();
+  await dashboard.settled();
+  return { ...told, reloaded: Number(await visitors(page).getAttribute("value")) };
 }
 
 /** A page of each origin that frames the address: whether the numbers are seen in it. */

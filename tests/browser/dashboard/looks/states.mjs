@@ -22,7 +22,7 @@ export async function keys(dashboard, { path, key }) {
   const tab = await dashboard.watched(await context.newPage());
   await tab.goto(dashboard.page.url());
   told.otherTabAsks = await tab.getByLabel("Read key").isVisible();
-  await dashboard.click(dashboard.page.getByRole("button", { name: "Leave" }));
+  await dashboard.click(dashboard.page.getByRole("button", { name: "Log out" }));
   await dashboard.page.reload();
   told.asksAfterLeaving = await dashboard.page.getByLabel("Read key").isVisible();
   told.kept = JSON.stringify([await context.storageState(), await dashboard.page.evaluate(() => ({ ...sessionStorage }))]);
@@ -119,4 +119,26 @@ export async function otherDates(dashboard, { path, key, from, to }) {
   await dashboard.settled();
   told.reloaded = await changes();
   return told;
+}
+
+/** The chart's points that are not complete, and whether one can go on from here, of a running and of a past week. */
+export async function unfinished(dashboard, { path, key }) {
+  await dashboard.open(path, key);
+  const { page } = dashboard;
+  const seen = {};
+  for (const name of ["running", "past"]) {
+    await page.getByText("Show as table").click();
+    const rows = page.getByTestId("chart-table").locator("tbody th");
+    seen[name] = {
+      labels: await rows.allInnerTexts(),
+      partial: await rows.evaluateAll((all) => all.map((row) => row.hasAttribute("data-partial"))),
+      later: await page.getByRole("button", { name: "Later" }).isEnabled(),
+      period: new URL(page.url()).searchParams.get("period"),
+    };
+    await page.getByText("Show as table").click();
+    await dashboard.click(page.getByRole("button", { name: "Earlier" }));
+  }
+  await dashboard.click(page.getByRole("button", { name: "Later" }));
+  await dashboard.click(page.getByRole("button", { name: "Later" }));
+  return { ...seen, back: new URL(page.url()).searchParams.get("period") };
 }

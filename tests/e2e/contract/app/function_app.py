@@ -38,6 +38,7 @@ async def cookies(req: func.HttpRequest) -> func.HttpResponse:
     answer = func.HttpResponse("ok")
     answer.headers.add("Set-Cookie", "first=1; Path=/; HttpOnly")
     answer.headers.add("Set-Cookie", "second=a:b")
+    answer.headers.add("Set-Cookie", "ended=; Max-Age=0")
     answer.headers.add("Set-Cookie", "gone=1; Path=/; Secure; Partitioned")
     return answer
 

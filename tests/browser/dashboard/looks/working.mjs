@@ -1,0 +1,117 @@
+// Set-up, and filters by several values.
+import { createServer } from "node:http";
+
+const chips = (page) => page.getByTestId("filters").locator("li.chip").allInnerTexts();
+
+/** What the set-up view says before and after a page is entered, and the verdicts of what arrived. */
+export async function setup(dashboard, { path, key, pages }) {
+  await dashboard.open(path, key);
+  const { page } = dashboard;
+  const shown = page.locator('[data-testid="setup-check"] > .checks').getByTestId("check");
+  const checks = () => shown.evaluateAll((all) => all.map((one) => [one.dataset.state, one.querySelector("strong").innerText]));
+  const seen = { snippet: await page.getByTestId("snippet").innerText(), checks: await checks(), pages: {} };
+  for (const address of pages) {
+    await page.getByLabel("Address of a page of yours").fill(address);
+    seen.pages[address] = await checks();
+  }
+  await page.getByRole("tab", { name: "curl" }).click();
+  seen.curl = await page.getByTestId("snippet").innerText();
+  seen.verdicts = await page.getByTestId("setup-events").locator("[data-verdict]").evaluateAll((all) => all.map(({ dataset }) => dataset.verdict));
+  seen.text = await page.getByTestId("setup-events").innerText();
+  return seen;
+}
+
+/** Two pages by the keyboard alone, one more value by its chip, then by Ctrl; each with the filters of the last query. */
+export async function severalValues(dashboard, { path, key }) {
+  await dashboard.open(path, key);
+  const { page } = dashboard;
+  let sent;
+  page.on("request", (request) => {
+    if (request.url().endsWith("/api/query")) sent = request.postDataJSON().filters;
+  });
+  const seen = {};
+  const took = async (name) => {
+    await dashboard.settled();
+    seen[name] = { chips: await chips(page), sent, address: new URL(page.url()).search };
+  };
+  await dashboard.press("/");
+  await dashboard.press("ArrowDown", "Enter", "ArrowDown", "ArrowDown", "Enter", "Tab", "Tab", "Tab", "Tab");
+  while (!(await page.evaluate(() => document.activeElement.matches(".primary")))) await page.keyboard.press("Tab");
+  await page.keyboard.press("Enter");
+  await took("keyboard");
+  await dashboard.click(page.getByTestId("filters").getByRole("button", { name: /^Change filter/ }));
+  const dialog = page.getByTestId("filter-dialog");
+  seen.chosen = await dialog.getByRole("list", { name: "Chosen values" }).getByRole("button").allInnerTexts();
+  await dialog.getByRole("combobox", { name: "Values" }).fill("/typed, by hand");
+  await dashboard.click(dialog.getByRole("button", { name: "Change filter" }));
+  await took("changed");
+  await page.goBack();
+  await dashboard.settled();
+  await dashboard.panel("devices").getByTestId("row").first().getByRole("button").click({ modifiers: ["Control"] });
+  await took("ctrl");
+  await page.reload();
+  await dashboard.settled();
+  seen.reloaded = await chips(page);
+  return seen;
+}
+
+/** The properties that are offered, and the values of the one that is chosen. */
+export async function properties(dashboard, { path, key }) {
+  await dashboard.open(path, key);
+  const { page } = dashboard;
+  const panel = dashboard.panel("events");
+  await dashboard.click(panel.getByRole("tab", { name: "Properties" }));
+  const names = await panel.getByTestId("row").evaluateAll((all) => all.map(({ dataset }) => dataset.value));
+  await dashboard.click(panel.getByTestId("row").first().getByRole("button"));
+  return { names, property: await panel.getByRole("textbox", { name: "Property" }).inputValue(), values: await panel.getByTestId("row").count() };
+}
+
+/** How many requests the first screen takes, and how many more once a reader has scrolled to the end. */
+export async function requests(dashboard, { path, key }) {
+  const { context, baseUrl } = dashboard;
+  await context.addInitScript((stored) => sessionStorage.setItem("clickstream-key", stored), key);
+  const page = await dashboard.watched(await context.newPage());
+  const asked = [];
+  page.on("request", (request) => new URL(request.url()).pathname.startsWith("/api/") && asked.push(request.url()));
+  await page.goto(baseUrl + path);
+  await page.getByTestId("chart").waitFor();
+  await page.waitForFunction(() => !document.querySelector('[aria-busy="true"], .loading'));
+  const first = asked.length;
+  const later = await page.getByTestId("later").count();
+  await dashboard.settled(page);
+  return { first, later, all: asked.length, left: await page.getByTestId("later").count() };
+}
+
+/** The console's messages on pages with `t.debug.js`: of an allowed origin, of another, of a wrong key, and of a strict policy. */
+export async function debugging(dashboard, { port, allowed, other, key }) {
+  const { context, baseUrl } = dashboard;
+  const tag = (name) => `<!doctype html><title>A page</title><script async src="${baseUrl}/t.debug.js" ${name}></script>`;
+  const pages = {
+    "/right": [tag(`data-site="${key}"`)],
+    "/wrong": [tag('data-site="nobodys"')],
+    "/none": [tag("")],
+    "/strict": [tag(`data-site="${key}"`), `script-src ${baseUrl}; connect-src 'none'`],
+  };
+  const server = createServer((request, response) => {
+    const [body, policy] = pages[request.url] ?? [""];
+    response.writeHead(200, { "content-type": "text/html", ...(policy && { "content-security-policy": policy }) }).end(body);
+  });
+  await new Promise((listening) => server.listen(port, "127.0.0.1", listening));
+  const seen = {};
+  try {
+    const visits = { right: [allowed, "/right"], other: [other, "/right"], wrong: [allowed, "/wrong"], none: [allowed, "/none"], strict: [allowed, "/strict"] };
+    for (const [name, [origin, path]] of Object.entries(visits)) {
+      const page = await context.newPage();
+      const messages = [];
+      page.on("console", (message) => messages.push(message.text()));
+      await page.goto(origin + path);
+      const about = /page_view: |refused with|no answer for|Content-Security-Policy blocks/;
+      while (!messages.some((text) => about.test(text))) await page.waitForEvent("console");
+      seen[name] = messages.filter((text) => text.startsWith("[clickstream]"));
+      await page.close();
+    }
+  } finally {
+    server.close();
+  }
+  return seen;
+}

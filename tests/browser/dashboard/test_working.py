@@ -1,0 +1,90 @@
+"""Working with the dashboard: setting up a site, filtering by several values, and what the first screen requests."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qs, unquote
+
+import httpx
+import pytest
+
+from tests.browser.dashboard.looking import Looker
+from tests.browser.dashboard.world import FRESH_KEY, KEY, World
+from tests.e2e.journey import compact_everything
+
+pytestmark = pytest.mark.e2e
+
+SHOP = "/dashboard?site=shop&period=2026-10-12,2026-10-26"
+SETUP = "/dashboard?site=fresh&view=setup"
+FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:144.0) Gecko/20100101 Firefox/144.0"
+
+
+def test_the_set_up_shows_the_snippet_and_names_what_keeps_events_from_counting(world: World, looker: Looker) -> None:
+    allowed, other, not_one = "https://www.shop.example/a", "https://shop.example", "no page"
+    seen = looker.look("working.setup", path=SETUP, key=KEY, pages=[allowed, other, not_one])
+    tag = f'<script async src="{world.stack.base_url}/t.js" data-site="{FRESH_KEY}"></script>'
+    assert seen["snippet"] == tag
+    assert f"X-Write-Key: {FRESH_KEY}" in seen["curl"]
+    waiting = ["waiting", "Waiting for the first event"]
+    assert seen["checks"] == [waiting]
+    assert seen["pages"] == {
+        allowed: [waiting, ["good", "Origin allowed"]],
+        other: [["bad", "Origin not allowed"], waiting],
+        not_one: [["bad", "Not an address"], waiting],
+    }
+    assert "No events in the last 24 hours" in seen["text"]
+    with httpx.Client(base_url=world.stack.base_url, headers={"X-Write-Key": FRESH_KEY}, timeout=180) as client:
+        page = {"name": "page_view", "page_url": allowed}
+        hostile = {"name": "said", "properties": {"said": "<img src=x onerror=canary=1>"}}
+        client.post("/api/events", json=[page, {"name": 5}], headers={"User-Agent": "curl/8"})
+        client.post("/api/events", json=hostile, headers={"User-Agent": FIREFOX})
+    compact_everything(world.stack)
+    seen = looker.look("working.setup", path=SETUP, key=KEY, pages=[allowed])
+    assert sorted(seen["verdicts"]) == ["accepted", "bot", "failed"]
+    assert seen["checks"] == [["good", "Events arrive"], ["note", "1 of the newest 3 events failed"]]
+    # Of this page only a bot's event is there.
+    assert ["bad", "Only bots"] in seen["pages"][allowed]
+    assert "onerror=canary=1" in seen["text"]
+    assert "/name: " in seen["text"]
+
+
+def test_the_console_says_what_becomes_of_events_and_why_none_leave_the_page(world: World, looker: Looker) -> None:
+    stranger = f"http://stranger.example:{world.port}"
+    seen = looker.look("working.debugging", port=world.port, allowed=world.friend, other=stranger, key=FRESH_KEY)
+    said = {name: "\n".join(messages) for name, messages in seen.items()}
+    assert "this browser is automated" in said["right"]
+    # On a busy machine the verdict may not say whether the agent is a bot's.
+    assert "page_view: accepted" in said["right"]
+    assert f"no answer for pages of {stranger}" in said["other"]
+    assert "refused with 401" in said["wrong"] and "nobodys" in said["wrong"]
+    assert "data-site is missing" in said["none"]
+    assert f"add {world.stack.base_url} to connect-src" in said["strict"]
+
+
+def test_two_pages_are_one_filter_that_its_chip_changes(looker: Looker) -> None:
+    seen = looker.look("working.severalValues", path=SHOP, key=KEY)
+    [[operator, dimension, values]] = seen["keyboard"]["sent"]
+    assert (operator, dimension, len(values)) == ("is", "event:page", 2)
+    [address] = parse_qs(seen["keyboard"]["address"].removeprefix("?"))["f"]
+    assert [unquote(part) for part in address.split(",")] == ["is", "page", *values]
+    assert seen["chosen"] == values
+    assert seen["changed"]["sent"] == [["is", "event:page", [*values, "/typed, by hand"]]]
+    assert len(seen["changed"]["chips"]) == 1
+    assert [filter_[1] for filter_ in seen["ctrl"]["sent"]] == ["event:page", "visit:device"]
+    assert seen["reloaded"] == seen["ctrl"]["chips"]
+
+
+def test_the_properties_that_events_have_are_offered(world: World, looker: Looker) -> None:
+    names = [
+        row["property"] for row in world.report("property_names", site_id="shop", date_range="2026-10-12,2026-10-26")
+    ]
+    seen = looker.look("working.properties", path=SHOP, key=KEY)
+    assert seen["names"] == names[:9]
+    assert seen["property"] == names[0]
+    assert seen["values"] > 0
+
+
+def test_the_first_screen_requests_less_than_the_page(looker: Looker) -> None:
+    seen = looker.look("working.requests", path=SHOP, key=KEY)
+    assert seen["later"] > 4
+    assert seen["left"] == 0
+    assert seen["first"] + 5 <= seen["all"]

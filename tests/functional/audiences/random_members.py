@@ -1,0 +1,136 @@
+"""Random histories and conditions, and where SQL and plain Python disagree about members and their next change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from random import Random
+
+import duckdb
+import pyarrow as pa
+
+from clickstream.querying.audiences.membership import members
+from clickstream.querying.conditions import Parameters
+from clickstream.querying.period import Period
+from clickstream.querying.scope import Audience, Done, Every, Formula, Matching, Member, No, SiteScope, Some, Worth
+from tests.functional.audiences.plain_members import Did, History, is_member, next_change
+
+PERSONS, AUDIENCES = 60, 4
+NAMES = ("view", "cart", "order")
+# Few moments, so that several events share one and windows end exactly when something else happens.
+START, STEP, STEPS = datetime(2026, 3, 1, tzinfo=UTC), timedelta(hours=6), 24
+WINDOWS = tuple(map(timedelta, (1, 2, 3)))
+
+
+@dataclass(frozen=True)
+class World:
+    """Persons with their events, audiences by slug, each after those that it names, and a moment."""
+
+    histories: Mapping[str, History]
+    known: Mapping[str, bool]
+    audiences: Mapping[str, Audience]
+    at: datetime
+
+
+def world_of(random: Random) -> World:
+    """A random world."""
+    histories = {
+        f"p{number}": [
+            Did(START + STEP * random.randrange(STEPS), random.choice(NAMES), random.choice((None, -2, 1, 3, 5)))
+            for _ in range(random.randrange(1, 8))
+        ]
+        for number in range(PERSONS)
+    }
+    audiences: dict[str, Audience] = {}
+    while len(audiences) < AUDIENCES:
+        slug = f"a{len(audiences)}"
+        formula = formula_of(random, tuple(audiences), 3)
+        audience = Audience(slug, slug, random.random() < 0.3, formula)
+        everyone = {**audiences, slug: audience}
+        if not is_member(audience, everyone, [], True, START):
+            audiences = everyone
+    at = START + STEP * random.randrange(STEPS) + random.choice((timedelta(0), timedelta(microseconds=1)))
+    return World(histories, {person: random.random() < 0.6 for person in histories}, audiences, at)
+
+
+def formula_of(random: Random, slugs: Sequence[str], depth: int) -> Formula:
+    """A random formula, which may name these audiences."""
+    kind = random.randrange(7 if depth else 3)
+    matching = Matching(random.choice((None, *NAMES)))
+    if kind < 2 or (kind == 2 and not slugs):
+        return Done(matching, random.choice(WINDOWS), random.choice((1, 1, 2, 3)))
+    if kind == 2:
+        return Member(random.choice(slugs))
+    if kind == 3:
+        return Worth(matching, random.choice(WINDOWS), "value", Decimal(random.choice((1, 3, 4))))
+    if kind == 4:
+        return No(formula_of(random, slugs, depth - 1))
+    parts = tuple(formula_of(random, slugs, depth - 1) for _ in range(random.randrange(1, 4)))
+    return Every(parts) if kind == 5 else Some(parts)
+
+
+def answered(world: World, members: Callable[..., str] = members) -> Mapping[str, Mapping[str, object]]:
+    """The row of `members` of each person."""
+    rows = [
+        {
+            "person": person,
+            "is_known": world.known[person],
+            "occurred_at": event.at,
+            "event_name": event.name,
+            "properties": "{}" if event.value is None else f'{{"value": {event.value}}}',
+        }
+        for person, history in world.histories.items()
+        for event in history
+    ]
+    schema = pa.schema(
+        [
+            ("person", pa.string()),
+            ("is_known", pa.bool_()),
+            ("occurred_at", pa.timestamp("us", "UTC")),
+            ("event_name", pa.string()),
+            ("properties", pa.string()),
+        ]
+    )
+    parameters = Parameters(SiteScope("shop", "UTC"), Period(START, START + STEP * STEPS))
+    sql = f"WITH {members(list(world.audiences.values()), world.at, parameters, 'events')}\nSELECT * FROM members"
+    with duckdb.connect() as connection:
+        connection.register("events", pa.Table.from_pylist(rows, schema))
+        table = connection.sql(sql, params=dict(parameters.of(sql))).to_arrow_table()
+    return {row["person"]: row for row in table.to_pylist()}
+
+
+def differences(world: World, members: Callable[..., str] = members) -> list[str]:
+    """Where the statement of `members` and plain Python disagree."""
+    rows, wrong = answered(world, members), []
+    for person, history in world.histories.items():
+        known = world.known[person]
+        for number, audience in enumerate(world.audiences.values()):
+            row = rows.get(person, {})
+            expected = is_member(audience, world.audiences, history, known, world.at)
+            if bool(row.get(f"member_{number}")) != expected:
+                wrong.append(f"{person} in {audience}: {row}")
+            change = next_change(audience, world.audiences, history, known, world.at)
+            answer = row.get(f"changes_{number}")
+            moment = None if answer is None else START + timedelta(microseconds=int(str(answer)) - _us(START))
+            if is_exact(audience.formula):
+                wrong.extend([f"{person} in {audience}: {moment} is not {change}"] if moment != change else [])
+            elif change is not None and (moment is None or not world.at < moment <= change):
+                wrong.append(f"{person} in {audience}: {moment} is after {change}")
+    return wrong
+
+
+def is_exact(formula: Formula) -> bool:
+    """Whether every atom of the formula changes at most once by itself."""
+    match formula:
+        case Every(parts) | Some(parts):
+            return all(map(is_exact, parts))
+        case No(part):
+            return is_exact(part)
+        case _:
+            return isinstance(formula, Done)
+
+
+def _us(moment: datetime) -> int:
+    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)

@@ -1,0 +1,59 @@
+"""No part of the rules of audiences can be lost unseen: each mutant gives some person another membership or moment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from random import Random
+from types import ModuleType
+
+import pytest
+
+from clickstream.querying.audiences import formula, membership
+from tests.functional.audiences.random_members import differences, world_of
+from tests.support.mutants import mutated, replacing
+
+WORLDS = 40
+# By what is lost: the module, a text in its source, and the text that replaces it.
+MUTANTS: Mapping[str, tuple[ModuleType, str, str]] = {
+    "that an event counts for less than its window": (membership, 'lasts = f"moment > ', 'lasts = f"moment >= '),
+    "that each condition has its own window": (membership, '_us(atom.within)}"\n', '_us(timedelta(3))}"\n'),
+    "that nothing later than the moment counts": (membership, "AND moment <= {self._until} ", ""),
+    "that an event of the moment counts": (membership, "moment <= {self._until} ", "moment < {self._until} "),
+    "how often": (membership, "latest_{number}[{atom.times}] IS NOT NULL", "latest_{number}[1] IS NOT NULL"),
+    "which event's end changes it": (membership, "latest_{number}[{atom.times}] + ", "latest_{number}[1] + "),
+    "that events of one moment end together": (membership, "BETWEEN 1 FOLLOWING", "BETWEEN CURRENT ROW"),
+    "that a sum may rise by itself": (
+        membership,
+        "(left_{number} >= {self._least[atom]}) <> (total_{number} >= {self._least[atom]})",
+        "left_{number} < {self._least[atom]}",
+    ),
+    "that the least sum is enough": (
+        membership,
+        "total_{number} >= {self._least[atom]} AS",
+        "total_{number} > {self._least[atom]} AS",
+    ),
+    "that conditions turn at their moment": (membership, "<= {moment}, false", "< {moment}, false"),
+    "that others may have turned before": (
+        membership,
+        "{name.holds} <> coalesce({name.changes} <= {moment}, false)",
+        "{name.holds}",
+    ),
+    "the first of the moments": (membership, 'changes = "least("', 'changes = "greatest("'),
+    "who is known": (membership, 'member, changes = f"is_known AND {member}"', 'member, changes = f"{member}"'),
+    "that anonymous persons have no next moment": (membership, "CASE WHEN is_known THEN {changes} END", "{changes}"),
+    "what an audience depends on": (
+        membership,
+        'Names(f"member_{number}", f"changes_{number}", True)',
+        'Names(f"member_{number}", "NULL", False)',
+    ),
+    "not": (formula, "(NOT {as_sql(part, atom_sql)})", "({as_sql(part, atom_sql)})"),
+    "any": (formula, '" OR ".join', '" AND ".join'),
+    "all": (formula, '" AND ".join', '" OR ".join'),
+}
+
+
+@pytest.mark.parametrize("lost", MUTANTS)
+def test_no_part_of_the_rules_can_be_lost_unseen(lost: str) -> None:
+    module, there, instead = MUTANTS[lost]
+    with mutated([formula, membership], module, replacing(there, instead)) as copies:
+        assert any(differences(world_of(Random(seed)), copies["membership"].members) for seed in range(WORLDS))

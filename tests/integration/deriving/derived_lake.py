@@ -1,0 +1,89 @@
+"""A lake whose tables of people follow, rows for it, and a scan that finds a text in any of its files."""
+
+from __future__ import annotations
+
+import io
+from datetime import datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from clickstream.deriving.deriver import Deriver, Report
+from clickstream.erasing.eraser import Eraser
+from clickstream.erasing.request import ErasureRequest
+from clickstream.identity.edges import combined
+from clickstream.model.identity_tables import EDGE_SCHEMA, IDENTITY_SCHEMA
+from clickstream.storage.account import StorageAccount
+from tests.integration.compacting.lake import NOW, START
+from tests.integration.maintaining.maintained_lake import MaintainedLake, row, rows
+
+CANARY = ("canary-user-8471", "canary-device-8471")
+
+
+class DerivedLake(MaintainedLake):
+    """A lake whose derived tables follow."""
+
+    def site(self, name: str, retention_days: int | None, more: str = "") -> None:
+        super().site(name, retention_days)
+        container = self.service.get_container_client(self.settings.config_container)
+        text = container.download_blob(f"sites/{name}.yaml").readall().decode()
+        container.upload_blob(f"sites/{name}.yaml", text + more, overwrite=True)
+
+    def add(self, *events: dict[str, Any]) -> None:
+        self.writer().append(rows(*events), {}, {})
+
+    def deriver(self, account: StorageAccount | None = None) -> Deriver:
+        return Deriver(account or self.account, self.settings, lambda: NOW)
+
+    def derive(self, account: StorageAccount | None = None) -> Report:
+        return self.deriver(account).run()
+
+    def versions(self) -> tuple[int, int]:
+        return self.delta("identity_edges").version(), self.delta("identities").version()
+
+    def people(self) -> pa.Table:
+        stored = self.delta("identities").to_pyarrow_table().select(IDENTITY_SCHEMA.names)
+        order = [(name, "ascending") for name in ("site", "kind", "id", "valid_from")]
+        return stored.drop_columns(["resolved_date"]).sort_by(order)
+
+    def evidence(self) -> list[dict[str, Any]]:
+        stored = self.delta("identity_edges").to_pyarrow_table().select(EDGE_SCHEMA.names)
+        at = EDGE_SCHEMA.get_field_index("batch")
+        plain = stored.set_column(at, EDGE_SCHEMA.field(at), pa.nulls(stored.num_rows, pa.int64()))
+        evidence: list[dict[str, Any]] = combined([plain, plain]).to_pylist()
+        return evidence
+
+    def check(self) -> None:
+        """Assert that building both tables anew changes nothing in them."""
+        before, evidence = self.people(), self.evidence()
+        self.deriver().rebuild()
+        assert self.people().to_pylist() == before.to_pylist()
+        again = self.evidence()
+        for edge in (*evidence, *again):
+            if edge["kind"] in ("user", "device", "name"):  # a day has an id once, as first seen
+                del edge["first_at"], edge["last_at"]
+        assert again == evidence
+
+    def finds(self, *texts: str) -> list[str]:
+        """The blobs of the lake that hold one of the texts."""
+        container = self.service.get_container_client(self.settings.lake_container)
+        found = []
+        for name in container.list_blob_names():
+            data = container.download_blob(name).readall()
+            seen = data.decode("utf-8", "replace")
+            if name.endswith(".parquet"):
+                seen += repr(pq.read_table(io.BytesIO(data)).to_pylist())
+            if any(text in seen for text in texts):
+                found.append(name)
+        return found
+
+
+def page(id: str, minutes: float, **fields: Any) -> dict[str, Any]:
+    return row(id, START + timedelta(minutes=minutes), id_source="client", key_kind="public", **fields)
+
+
+def erase(lake: DerivedLake, at: datetime = START + timedelta(hours=3), **asked: Any) -> dict[str, Any]:
+    eraser = Eraser(lake.account, lake.settings, lambda: at, lambda: "erasure-1", bytes, lambda site: ())
+    request = {"site_id": "shop", "user_ids": [CANARY[0]], "anonymous_ids": [CANARY[1]], "asked_by": "test", **asked}
+    return eraser.erase(ErasureRequest.model_validate(request))

@@ -1,0 +1,178 @@
+"""The tables of people follow `events`: in any batches, after any crash, erasures and retention, as if built anew."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from clickstream.deriving.deriver import Report
+from clickstream.errors import Unavailable
+from clickstream.identity.rules import Rules
+from clickstream.model.identity_tables import IDENTITY_SCHEMA
+from local.azurite import Azurite
+from tests.functional.identity.asking import whose_in_sql
+from tests.functional.identity.plain_people import people_of
+from tests.functional.identity.random_people import random_streams
+from tests.integration.compacting.failing_storage import FailingStorage
+from tests.integration.compacting.lake import START
+from tests.integration.deriving.derived_lake import CANARY, DerivedLake, erase, page
+from tests.integration.maintaining.maintained_lake import LATER, row
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def lake(azurite: Azurite) -> DerivedLake:
+    lake = DerivedLake(azurite)
+    lake.site("shop", None)
+    return lake
+
+
+def test_pages_read_before_a_login_become_the_users_once_it_is_compacted(lake: DerivedLake) -> None:
+    lake.add(page("1", 0, anonymous_id="phone"), page("2", 1, anonymous_id="phone"))
+    assert lake.derive() == Report(2 - 1, 0)
+    assert lake.people().num_rows == 0
+    lake.add(page("3", 2, anonymous_id="phone", user_id="ada"))
+    assert lake.derive().sites == 1
+    (found,) = lake.people().to_pylist()
+    assert (found["kind"], found["id"], found["person"], found["rule"]) == ("device", "phone", "ada", "first login")
+    assert found["evidence_id"] == "3"
+    lake.check()
+
+
+def test_a_run_without_news_commits_nothing(lake: DerivedLake) -> None:
+    lake.add(page("1", 0, anonymous_id="phone", user_id="ada"))
+    lake.derive()
+    before = lake.versions()
+    assert lake.derive() == Report()
+    assert lake.versions() == before
+
+
+def test_nobody_without_full_consent_and_no_bot_leaves_evidence(lake: DerivedLake) -> None:
+    ids = {"anonymous_id": CANARY[1], "user_id": CANARY[0], "previous_id": CANARY[1]}
+    lake.add(
+        page("1", 0, consent="anonymous", **ids),
+        page("2", 1, consent="denied", **ids),
+        page("3", 2, consent="anonymous", event_type="alias", **ids),
+    )
+    assert lake.derive() == Report()
+    assert [name for name in lake.finds(*CANARY) if name.startswith("identit")] == []
+
+
+def stored_streams(seed: int) -> tuple[Sequence[dict[str, Any]], Rules]:
+    """Random events of people, and the rules of a site without a document of its own."""
+    streams = random_streams(seed, 12)
+    events = [{**event, "is_bot": False} for event in streams.events]
+    return events, Rules(logout_events=("logout",))
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_random_people_in_batches_are_those_of_the_rules(lake: DerivedLake, seed: int) -> None:
+    events, rules = stored_streams(seed)
+    lake.site("shop", None, "identity: {logout_events: [logout]}\n")
+    chance = random.Random(seed)
+    for start in range(0, len(events), 40):
+        lake.add(*(row(**event) for event in events[start : start + 40]))
+        if chance.random() < 0.7:
+            lake.derive()
+    lake.derive()
+    identities = lake.delta("identities").to_pyarrow_table().select(IDENTITY_SCHEMA.names)
+    assert whose_in_sql(events, identities, rules) == people_of(events, [], rules)
+    lake.check()
+
+
+def test_rules_that_change_hold_for_the_past(lake: DerivedLake) -> None:
+    lake.add(page("1", 0, anonymous_id="phone", user_id="ada"), page("2", 1, anonymous_id="phone", event_name="bye"))
+    lake.add(page("3", 40, anonymous_id="phone"), page("4", 80, anonymous_id="phone", user_id="Demo"))
+    lake.derive()
+    assert {each["person"] for each in lake.people().to_pylist()} == {"ada", "Demo"}
+    lake.site("shop", None, "identity: {logout_events: [bye], protected_ids: [demo]}\n")
+    lake.derive()
+    assert {(each["kind"], each["person"]) for each in lake.people().to_pylist()} == {
+        *(("device", "ada"), ("device", "phone"), ("nobody", "Demo")),
+    }
+    lake.check()
+
+
+@pytest.fixture(scope="module")
+def storage(azurite: Azurite) -> Iterator[FailingStorage]:
+    with FailingStorage(azurite.blob_endpoint) as failing:
+        yield failing
+
+
+def test_a_crash_at_any_request_leaves_what_the_next_run_completes(lake: DerivedLake, storage: FailingStorage) -> None:
+    events, rules = stored_streams(7)
+    account = replace(lake.account, blob_endpoint=storage.endpoint)
+    storage.die_at(None)
+    lake.derive(account)  # the tables are there
+    at, crashes = 0, 0
+    for start in range(0, len(events), 25):
+        lake.add(*(row(**event) for event in events[start : start + 25]))
+        at += 3
+        storage.die_at(at, does_the_last=bool(start % 2))
+        try:
+            lake.derive(account)
+        except Unavailable:
+            crashes += 1
+    assert crashes > 2
+    storage.die_at(None)
+    lake.derive(account)
+    identities = lake.delta("identities").to_pyarrow_table().select(IDENTITY_SCHEMA.names)
+    plain = Rules()
+    assert rules != plain
+    assert whose_in_sql(events, identities, plain) == people_of(events, [], plain)
+    lake.check()
+
+
+@pytest.mark.parametrize("mode", ["erase", "anonymise"])
+def test_an_erased_person_is_in_no_file_of_people_and_the_others_stay(lake: DerivedLake, mode: str) -> None:
+    user, device = CANARY
+    lake.add(
+        page("1", 0, anonymous_id=device),
+        page("2", 1, anonymous_id=device, user_id=user),
+        page("3", 2, anonymous_id="shared", user_id=user),
+        page("4", 90, anonymous_id="shared", user_id="bob"),
+        page("5", 91, user_id=user, previous_id="zoe", event_type="alias", event_name="alias") | {"key_kind": "server"},
+        page("6", 92, anonymous_id="laptop", user_id="zoe"),
+    )
+    lake.derive()
+    lake.add(page("7", 93, anonymous_id=device))
+    lake.derive()
+    assert {person["person"] for person in lake.people().to_pylist()} == {user, "bob"}
+    receipt = erase(lake, mode=mode)
+    assert lake.finds(*CANARY) == []
+    assert receipt["counts"]["identity_edges"] > 0 and receipt["counts"]["identities"] > 0
+    assert [statement["result"] for statement in receipt["proof"]] == [0, 0, 0]
+    lake.derive()
+    assert lake.finds(*CANARY) == []
+    people = {row["id"]: row["person"] for row in lake.people().to_pylist()}
+    assert people["laptop"] == "zoe"
+    lake.check()
+
+
+def test_retention_takes_evidence_and_the_people_that_follow_from_it(lake: DerivedLake) -> None:
+    lake.add(page("1", 0, anonymous_id="phone", user_id="ada"))
+    lake.add(row("2", LATER, anonymous_id="phone", id_source="client"))
+    lake.derive()
+    assert lake.people().num_rows == 1
+    lake.site("shop", 7)
+    lake.maintain()
+    lake.derive()
+    assert lake.people().num_rows == 0
+    lake.check()
+
+
+def test_merging_files_of_evidence_changes_nobody(lake: DerivedLake) -> None:
+    for number in range(12):
+        lake.add(page(str(number), number, anonymous_id=f"phone-{number}", user_id="ada"))
+        lake.derive()
+    before = lake.people().to_pylist()
+    assert lake.maintain(START + timedelta(days=20)).tables["identity_edges"].merged_files >= 12
+    assert lake.derive() == Report()
+    assert lake.people().to_pylist() == before
+    lake.check()

@@ -1,0 +1,411 @@
+"""Exports of events over real tables and a real container: each row once, whole files, every option."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import duckdb
+import pyarrow.compute as pc
+import pytest
+
+from clickstream.erasing.erased import ErasureKeys
+from clickstream.erasing.eraser import Eraser
+from clickstream.erasing.receipt import problem_of
+from clickstream.erasing.request import ErasureRequest
+from clickstream.errors import Conflict, Unavailable
+from clickstream.jobs.failing import Actor
+from clickstream.jobs.state import EndedRun
+from clickstream.model.schema import EVENT_COLUMNS
+from clickstream.table.delta import Table
+from clickstream.table.specs import EVENTS_TABLE
+from local.azurite import Azurite
+from tests.integration.jobs.world import DAILY, NOW, START, World, export, site_with
+
+pytestmark = pytest.mark.integration
+ODD = ['a "quoted" text', "two\nlines", "=1+1", "", None, "Ünï, cödé 🎉", "tab\tand ; and ,"]
+
+
+@pytest.fixture
+def world(azurite: Azurite) -> World:
+    return World(azurite)
+
+
+def rows(files: dict[str, bytes]) -> list[dict[str, str]]:
+    """The rows of all CSV files, by Python's reader."""
+    found: list[dict[str, str]] = []
+    for name, data in sorted(files.items()):
+        if ".csv" in name:
+            text = gzip.decompress(data) if name.endswith(".gz") else data
+            found.extend(csv.DictReader(io.StringIO(text.decode(), newline="")))
+    return found
+
+
+def ids(world: World) -> list[str]:
+    return sorted(row["event_id"] for row in rows(world.files()))
+
+
+def test_what_is_exported_is_the_table(world: World, tmp_path: Any) -> None:
+    for index, title in enumerate(ODD):
+        world.commit(
+            f"e{index}", page_title=title, properties=json.dumps({"price": 9.5, "odd": title}), session_index=index
+        )
+    world.commit("other", site="blog")
+    ended = world.ended(site_with(export()))
+    assert (ended.outcome, ended.counts["rows"], ended.counts["files"]) == ("succeeded", len(ODD), 1)
+    name = f"shop/events-{NOW:%Y%m%d%H%M%S}"
+    assert sorted(world.files()) == [f"{name}.csv", f"{name}.manifest.json"]
+    (tmp_path / "a.csv").write_bytes(world.files()[f"{name}.csv"])
+    types = {column.name: "VARCHAR" for column in EVENT_COLUMNS}
+    reader = duckdb.sql(f"SELECT * FROM read_csv('{tmp_path}/a.csv', header=true, columns={types}, parallel=false)")
+    assert reader is not None
+    by_duckdb = {row["event_id"]: row for row in reader.to_arrow_table().to_pylist()}
+    stored = {row["event_id"]: row for row in world.rows()}
+    assert by_duckdb.keys() == stored.keys()
+    by_python = {row["event_id"]: row for row in rows(world.files())}
+    for event_id, row in stored.items():
+        expected = {column: as_text(value) for column, value in row.items()}
+        assert by_python[event_id] == {column: text or "" for column, text in expected.items()}
+        assert {column: text or None for column, text in by_duckdb[event_id].items()} == {
+            column: text or None for column, text in expected.items()
+        }
+
+
+def as_text(value: object) -> str | None:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return None if value is None else str(value)
+
+
+def test_empty_text_and_no_value_stay_apart(world: World) -> None:
+    world.commit("e1", properties='{"plan": ""}')
+    world.commit("e2")
+    world.ended(site_with(export(fields=["event_id", "properties.plan"])))
+    assert sorted(file(world, ".csv").decode().splitlines()) == ['"e1",""', '"e2",', '"event_id","properties.plan"']
+
+
+def test_lines_of_json_have_the_same_values(world: World) -> None:
+    world.commit("e1", page_title='a "b"\n', properties='{"price": 9.5, "tags": ["x"]}', session_index=3)
+    fields = ["event_id", "page_title", "properties", "properties.price", "session_index", "occurred_at", "user_id"]
+    world.ended(site_with(export(format="ndjson", fields=fields)))
+    assert json.loads(file(world, ".ndjson")) == {
+        "event_id": "e1",
+        "page_title": 'a "b"\n',
+        "properties": {"price": 9.5, "tags": ["x"]},
+        "properties.price": 9.5,
+        "session_index": 3,
+        "occurred_at": "2026-03-10T12:00:00.000000Z",
+        "user_id": None,
+    }
+
+
+def file(world: World, ending: str) -> bytes:
+    (data,) = [data for name, data in world.files().items() if name.endswith(ending)]
+    return data
+
+
+def test_options_choose_rows_and_form(world: World) -> None:
+    world.commit("old", occurred_at=START - timedelta(days=3))
+    world.commit("day before", occurred_at=datetime(2026, 3, 8, 22, 59, tzinfo=UTC))
+    world.commit("in", occurred_at=datetime(2026, 3, 8, 23, 0, tzinfo=UTC), stream="web", page_path="/a")
+    world.commit("other stream", stream="app", page_path="/a")
+    world.commit("other page", stream="web", page_path="/b")
+    world.commit("end", occurred_at=datetime(2026, 3, 10, 23, 0, tzinfo=UTC), stream="web", page_path="/a")
+    chosen = export(
+        streams=["web"],
+        filters=[["is", "event:page", ["/a"]]],
+        start_date="2026-03-09",
+        end_date="2026-03-11",
+        time_zone="Europe/Berlin",
+        fields=["event_id"],
+        headers=False,
+        to={"compress": "gzip", "filename": "/x/{TIMESTAMP}-events", "timestamp_format": "yyyy-MM-dd_HH.mm"},
+    )
+    world.ended(site_with(chosen))
+    assert sorted(world.files()) == ["x/2026-03-11_05.00-events.csv.gz", "x/2026-03-11_05.00-events.manifest.json"]
+    assert gzip.decompress(file(world, ".gz")) == b'"in"\n'
+
+
+def test_events_without_a_stream_are_those_of_the_default_stream(world: World) -> None:
+    world.commit("none")
+    world.commit("default", stream="default")
+    world.commit("web", stream="web")
+    world.ended(site_with(export(streams=["default"])))
+    assert ids(world) == ["default", "none"]
+
+
+def test_text_that_is_a_formula_is_quoted_on_request_alone(world: World) -> None:
+    world.commit("e1", page_title="=1+1", properties='{"a": "@x", "b": 1}')
+    fields = ["page_title", "properties.a", "properties.b"]
+    world.ended(site_with(export(fields=fields, spreadsheet_safe=True)))
+    assert list(rows(world.files())[0].values()) == ["'=1+1", "'@x", "1"]
+
+
+@pytest.mark.parametrize(("when_empty", "files"), [("write", 2), ("skip", 0)])
+def test_a_run_without_events(world: World, when_empty: str, files: int) -> None:
+    ended = world.ended(site_with(export(when_empty=when_empty, fields=["event_id"])))
+    assert (ended.outcome, len(world.files()), len(ended.files)) == ("succeeded", files, files // 2)
+    if files:
+        assert file(world, ".csv") == b'"event_id"\n'
+
+
+def test_a_file_ends_at_its_size_and_the_manifest_lists_all(world: World) -> None:
+    for days in range(2):
+        world.commit(*(f"e{days}-{number}" for number in range(40)), occurred_at=START - timedelta(days=days))
+    ended = world.ended(site_with(export(to={"max_file_bytes": 100}, fields=["event_id"])))
+    manifest = json.loads(file(world, ".manifest.json"))
+    assert [part["path"] for part in manifest["files"]] == [
+        f"shop/events-{NOW:%Y%m%d%H%M%S}.csv",
+        f"shop/events-{NOW:%Y%m%d%H%M%S}-0002.csv",
+    ]
+    assert manifest["rows"] == ended.counts["rows"] == 80
+    assert len(ids(world)) == 80
+
+
+def test_a_continuous_export_has_each_event_once(world: World) -> None:
+    site = site_with(export(keep_updated=DAILY))
+    world.commit("a", "b")
+    world.ended(site)
+    assert world.state(site).next_due_at == datetime(2026, 3, 12, 2, 30, tzinfo=UTC)
+    assert world.run(site) is None, "it is not due"
+    world.commit("late", occurred_at=START - timedelta(days=6))
+    world.commit("c")
+    merge(world)
+    world.now = datetime(2026, 3, 14, 9, 0, tzinfo=UTC)  # two due times were missed
+    second = world.ended(site)
+    assert (second.due_at, second.counts["rows"]) == (datetime(2026, 3, 14, 2, 30, tzinfo=UTC), 2)
+    world.now += timedelta(days=1)
+    third = world.ended(site)
+    assert (third.counts["rows"], ids(world)) == (0, ["a", "b", "c", "late"])
+    assert [run.id for run in world.states.history("shop", "events", 2)] == [third.id, second.id]
+
+
+def merge(world: World) -> None:
+    """Rewrite all files of the table, as maintenance does."""
+    table = Table.open(EVENTS_TABLE, world.lake.account, world.lake.settings.lake_container)
+    assert table is not None
+    for day in {found.day for found in table.files()}:
+        files = [found for found in table.files() if found.day == day]
+        data = table.dataset().to_table().filter(pc.field("event_date") == day)
+        added = table.write(day, [data.drop_columns(["event_date"])])
+        table.commit([*(table.removal(found, changes_rows=False) for found in files), added], {}, {})
+        table.update()
+
+
+def test_a_continuous_export_ends_eight_days_after_its_end_date(world: World) -> None:
+    site = site_with(export(keep_updated=DAILY, end_date="2026-03-12"))
+    world.ended(site)
+    world.now = datetime(2026, 3, 19, 12, 0, tzinfo=UTC)
+    world.ended(site)
+    assert world.state(site).status == "active"
+    world.now = datetime(2026, 3, 21, 12, 0, tzinfo=UTC)
+    world.ended(site)
+    assert (world.state(site).status, world.state(site).next_due_at) == ("done", None)
+
+
+class Dying:
+    """A container that ends its process at the n-th request."""
+
+    def __init__(self, world: World, at: int) -> None:
+        self._target, self.left = world.target(), at
+
+    def stage(self, path: str, block: str, data: bytes) -> None:
+        self._count()
+        self._target.stage(path, block, data)
+
+    def publish(self, path: str, blocks: list[str], content_type: str, writer: str) -> None:
+        self._count()
+        self._target.publish(path, blocks, content_type, writer)
+
+    def _count(self) -> None:
+        self.left -= 1
+        if self.left < 0:
+            raise KeyboardInterrupt  # as little as the end of a process is it handled by anybody
+
+
+def test_a_process_that_ends_anywhere_leaves_each_row_once_and_no_half_file(world: World) -> None:
+    world.commit("a", "b")
+    world.commit("c", occurred_at=START - timedelta(days=1))
+    job = export(to={"max_file_bytes": 1}, fields=["event_id"], keep_updated=DAILY)
+    site = site_with(job)
+    at = 0
+    while True:
+        try:
+            run = world.run(site, runner=world.runner(Dying(world, at)))
+        except KeyboardInterrupt:
+            whole = {b'"event_id"\n"a"\n"b"\n', b'"event_id"\n"b"\n"a"\n', b'"event_id"\n"c"\n'}
+            assert {data for name, data in world.files().items() if name.endswith(".csv")} <= whole
+            assert world.run(site) is None, "its lease is not past"
+            world.now += timedelta(minutes=3)
+            world.commit(f"later {at}")
+            at += 1
+            continue
+        break
+    assert run is not None
+    assert (run.outcome, run.attempts) == ("succeeded", at + 1)
+    assert at >= 3
+    assert ids(world) == ["a", "b", "c"], "events after its beginning are those of the next run"
+    world.now += timedelta(days=1)
+    world.ended(site)
+    assert ids(world) == sorted(["a", "b", "c", *(f"later {number}" for number in range(at))])
+
+
+def test_a_run_goes_on_where_its_time_was_over(world: World) -> None:
+    for days in range(3):
+        world.commit(f"e{days}", occurred_at=START - timedelta(days=days))
+    site = site_with(export(fields=["event_id"]))
+    assert world.run(site, minutes=0) is None
+    state = world.state(site)
+    assert state.run is not None and state.run.counts["rows"] == 1
+    assert world.files() == {}
+    assert world.run(site, minutes=0) is None
+    assert world.run(site, minutes=0) is None
+    assert world.run(site) is not None
+    assert ids(world) == ["e0", "e1", "e2"]
+
+
+class Slow(Dying):
+    """A container during whose first publication another process takes over."""
+
+    def __init__(self, world: World, site: Any) -> None:
+        super().__init__(world, 10**6)
+        self._world, self._site = world, site
+        self.other: EndedRun | None = None
+
+    def publish(self, path: str, blocks: list[str], content_type: str, writer: str) -> None:
+        if self.other is None:
+            self._world.now += timedelta(minutes=3)
+            self.other = self._world.run(self._site)
+        super().publish(path, blocks, content_type, writer)
+
+
+def test_of_two_processes_with_one_run_one_ends_it(world: World) -> None:
+    world.commit("a")
+    site = site_with(export())
+    slow = Slow(world, site)
+    assert world.run(site, runner=world.runner(slow)) is None
+    assert slow.other is not None and slow.other.outcome == "succeeded"
+    assert ids(world) == ["a"]
+    assert len(world.states.history("shop", "events", 10)) == 1
+
+
+def test_a_file_of_somebody_else_is_not_replaced(world: World) -> None:
+    path = f"shop/events-{NOW:%Y%m%d%H%M%S}.csv"
+    world.container.upload_blob(path, b"theirs")
+    site = site_with(export())
+    ended = world.ended(site)
+    assert (ended.outcome, ended.actor, ended.code) == ("failed", Actor.AUTHOR, "name_taken")
+    assert path in str(ended.message)
+    assert world.files() == {path: b"theirs"}
+    assert world.state(site).status == "failed"
+
+
+def test_a_container_that_is_not_there_is_the_operators(world: World) -> None:
+    ended = world.ended(site_with(export(to={"container": "missing"})))
+    assert (ended.outcome, ended.actor, ended.code) == ("failed", Actor.OPERATOR, "no_container")
+    assert "missing" in str(ended.message)
+
+
+class Down(Dying):
+    """A container that cannot be reached."""
+
+    def stage(self, path: str, block: str, data: bytes) -> None:
+        raise Unavailable("down")
+
+
+def test_storage_that_is_down_is_tried_again_and_then_given_up(world: World) -> None:
+    site = site_with(export(keep_updated=DAILY))
+    runner = world.runner(Down(world, 0))
+    for _ in range(5):  # the first has saved its range, which is progress
+        assert world.run(site, runner=runner) is None
+        assert world.run(site) is None, "it pauses first"
+        world.now += timedelta(minutes=11)
+    ended = world.run(site, runner=runner)
+    assert ended is not None
+    assert (ended.outcome, ended.actor, ended.code, ended.attempts) == ("failed", Actor.NOBODY, "unavailable", 6)
+    world.now = datetime(2026, 3, 12, 3, 0, tzinfo=UTC)
+    assert world.ended(site).outcome == "succeeded", "at the next due time"
+
+
+def test_a_field_that_no_event_has_is_the_authors(world: World) -> None:
+    ended = world.ended(site_with(export(fields=["event_id", "user_idd"])))
+    assert (ended.actor, ended.code) == (Actor.AUTHOR, "job_definition")
+    assert "'user_id' meant" in str(ended.message)
+
+
+def test_a_job_that_is_stopped_waits_until_it_is_resumed(world: World) -> None:
+    world.commit("a")
+    site = site_with(export())
+    runner, job = world.runner(), site.jobs[0]
+    runner.stop(site, job)
+    assert world.run(site) is None
+    runner.resume(site, job)
+    assert world.ended(site).outcome == "succeeded"
+    runner.ask(site, job)
+    with pytest.raises(Conflict):
+        runner.ask(site, job)
+    runner.reset(site, job)
+    assert world.state(site).run is None
+
+
+def test_a_job_that_is_stopped_while_it_runs_ends_at_its_next_write(world: World) -> None:
+    world.commit("a")
+    site = site_with(export())
+
+    class Stopping(Dying):
+        def stage(self, path: str, block: str, data: bytes) -> None:
+            world.runner().stop(site, site.jobs[0])
+            super().stage(path, block, data)
+
+    assert world.run(site, runner=world.runner(Stopping(world, 9))) is None
+    assert (world.state(site).status, world.files()) == ("stopped", {})
+    world.runner().resume(site, site.jobs[0])
+    world.now += timedelta(minutes=3)
+    assert world.ended(site).outcome == "succeeded"
+    assert ids(world) == ["a"]
+
+
+def test_due_jobs_share_the_time_the_longest_waiting_first(world: World) -> None:
+    world.commit("a")
+    jobs = [export(name=name, to={"filename": f"{name}-{{TIMESTAMP}}"}) for name in ("x", "y", "z")]
+    site = site_with(*jobs)
+    report = world.runner().run_due({"shop": site}, NOW + timedelta(minutes=8))
+    assert report.ended == ["shop/x", "shop/y", "shop/z"]
+    assert world.runner().run_due({"shop": site}, NOW + timedelta(minutes=8)).ended == []
+
+
+def test_the_receipt_of_an_erasure_lists_the_runs_that_may_hold_the_person(world: World) -> None:
+    world.commit("a", user_id="jane")
+    site = site_with(export(keep_updated=DAILY))
+    first = world.ended(site)
+    world.commit("b", user_id="jane", occurred_at=START - timedelta(days=1))
+    world.now += timedelta(days=1)
+    assert world.run(site, minutes=0) is None
+    settings, states = world.lake.settings, world.states
+    eraser = Eraser(world.lake.account, settings, lambda: world.now, world.new_id, bytes, states.exports)
+    receipt = eraser.erase(ErasureRequest.model_validate({"site_id": "shop", "user_ids": ["jane"]}))
+    under_way = world.state(site).run
+    assert under_way is not None
+    assert receipt["exports"] == [
+        {
+            "job": "events",
+            "run": first.id,
+            "ended_at": "2026-03-11T04:00:00+00:00",
+            "written_to": "partner/exports",
+            "files": [f"shop/events-{NOW:%Y%m%d%H%M%S}.csv"],
+        },
+        {"job": "events", "run": under_way.id, "ended_at": None, "written_to": None, "files": []},
+    ]
+    assert problem_of(receipt, ErasureKeys.derive(settings.visitor_id_key)) is None
+    assert states.exports("blog") == []
+    world.commit("c")
+    world.ended(site)
+    world.now += timedelta(days=1)
+    assert world.ended(site).counts["rows"] == 1, "what is erased is in no later file"
+    assert ids(world) == ["a", "b", "c"]

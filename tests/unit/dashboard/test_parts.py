@@ -1,0 +1,41 @@
+"""The parts of the dashboard that need no page, and what they share with the API."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+from clickstream.filters.dimensions import DIMENSIONS
+from clickstream.querying.formats import as_csv
+from clickstream.querying.metrics import METRICS
+
+DASHBOARD = Path(__file__).parents[3] / "dashboard"
+
+
+def test_its_own_unit_tests_pass() -> None:
+    done = subprocess.run(["node", "tests/run.mjs"], cwd=DASHBOARD, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_files_of_the_api_follow_the_same_cases_as_those_of_the_dashboard() -> None:
+    cells = json.loads((DASHBOARD / "tests" / "csv_cells.json").read_text())
+    assert len(cells) > 20
+    for value, cell in cells:
+        assert as_csv(["value", "count"], [[value, 1]]).decode() == f"value,count\r\n{cell},1\r\n", repr(value)
+
+
+def test_it_names_every_dimension_that_filters_take_and_no_other() -> None:
+    labels = set(re.findall(r'^  "((?:event|visit|person):\w+)": "', source("metrics.ts"), re.MULTILINE))
+    assert labels == {name for name in DIMENSIONS if not name.startswith("time:")}
+
+
+def test_it_names_no_metric_that_the_api_does_not_have() -> None:
+    names = set(re.findall(r'\bmetric\(\s*"(\w+)"', source("metrics.ts")))
+    assert len(names) > 15
+    assert names <= set(METRICS)
+
+
+def source(name: str) -> str:
+    return (DASHBOARD / "src" / name).read_text()

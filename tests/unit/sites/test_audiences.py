@@ -1,0 +1,145 @@
+"""Audiences in a site's document: every problem at its place, and what they mean to queries."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from clickstream.errors import InvalidSite
+from clickstream.querying.audiences.formula import in_words, with_needed
+from clickstream.querying.goals import audiences_of
+from clickstream.querying.scope import Audience, Done, Every, Matching, Member, No, Some, Worth
+from clickstream.sites.document import Site, parse_site
+
+BEGIN = "site: shop\nkeys: [{kind: public, key: shop}]\ngoals: [{name: Order, event: purchase}]\n"
+
+
+def parsed(text: str) -> Site:
+    return parse_site(f"{BEGIN}{text}".encode(), expected="shop")
+
+
+def problems(text: str) -> list[str]:
+    with pytest.raises(InvalidSite) as refused:
+        parsed(text)
+    return list(refused.value.problems)
+
+
+def test_every_problem_of_a_condition_has_its_place() -> None:
+    listed = problems(
+        """
+audiences:
+  - {name: a, slug: A b, where: {did: {}, within: 7d}}
+  - name: b
+    slug: b
+    where:
+      all:
+        - {did: {event: x, page: /}, within: 401d}
+        - {did: {}, within: 7d, times: {at_least: 3, at_most: 2}}
+        - {sum: {event: x}, at_least: -1, within: 7d}
+        - {any: []}
+        - {not: {in: b, did: {}}}
+        - {ever: {}}
+"""
+    )
+    assert [problem.split(": ")[0] for problem in listed] == [
+        "/audiences/0/slug",
+        "/audiences/1/where/all/0/did",
+        "/audiences/1/where/all/0/within",
+        "/audiences/1/where/all/1/times",
+        "/audiences/1/where/all/2/sum/property",
+        "/audiences/1/where/all/2/at_least",
+        "/audiences/1/where/all/3/any",
+        "/audiences/1/where/all/4/not",
+        "/audiences/1/where/all/5",
+    ]
+
+
+def test_audiences_fit_one_another_and_the_site() -> None:
+    assert problems(
+        """
+retention_days: 30
+audiences:
+  - {name: a, slug: a, where: {all: [{did: {goal: Sale}, within: 31d}, {in: nobody}]}}
+  - {name: a, slug: a, where: {did: {}, within: 7d}}
+  - {name: b, slug: b, where: {any: [{did: {}, within: 7d}, {in: c}]}}
+  - {name: c, slug: c, where: {all: [{did: {}, within: 7d}, {not: {in: b}}]}}
+"""
+    ) == [
+        "/audiences/0/where/all/0/did/goal: no goal is called 'Sale'; known are Order",
+        "/audiences/0/where/all/0/within: is longer than events are kept, which is 30d",
+        "/audiences/0/where/all/1/in: no audience has the slug 'nobody'; known are c, b, a",
+        "/audiences/1/slug: an audience above has the slug 'a' already",
+        "/audiences/2/where: is in a circle: through `in`, this audience depends on itself",
+        "/audiences/3/where: is in a circle: through `in`, this audience depends on itself",
+    ]
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        "{did_not: {}, within: 30d}",
+        "{not: {did: {}, within: 1d}}",
+        "{did: {}, times: {at_least: 0, at_most: 3}, within: 1d}",
+        "{any: [{did: {}, within: 1d}, {not: {in: active}}]}",
+    ],
+)
+def test_what_holds_of_everybody_who_does_nothing_is_refused(where: str) -> None:
+    active = "{name: active, slug: active, where: {did: {}, within: 7d}}"
+    (problem,) = problems(f"audiences:\n  - {active}\n  - {{name: a, slug: a, where: {where}}}\n")
+    assert problem.startswith("/audiences/1/where: holds of everybody who does nothing")
+
+
+@pytest.mark.parametrize("nested", [9, 21])
+def test_conditions_are_bounded(nested: int) -> None:
+    inner = "{did: {}, within: 1d}"
+    deep = "{all: [" * nested + inner + "]}" * nested
+    wide = "{all: [" + ", ".join([inner] * nested) + "]}"
+    assert len(problems(f"audiences: [{{name: a, slug: a, where: {deep}}}]")) == 1
+    if nested > 20:
+        assert problems(f"audiences: [{{name: a, slug: a, where: {wide}}}]") == [
+            "/audiences/0: has 21 conditions, more than 20"
+        ]
+
+
+def test_conditions_become_formulas() -> None:
+    site = parsed(
+        """
+audiences:
+  - name: Regulars
+    slug: regulars
+    of: everyone
+    where:
+      any:
+        - {did: {goal: Order}, times: {at_least: 2, at_most: 5}, within: 90d}
+        - {sum: {page: /buy, property: value}, at_least: 0.5, within: 12h}
+        - {all: [{did: {}, within: 7d}, {not: {in: new}}]}
+  - {name: New, slug: new, where: {all: [{did: {}, within: 1d}, {did_not: {event: seen}, within: 30d}]}}
+"""
+    )
+    order, days = Matching("purchase"), timedelta(days=90)
+    worth = Worth(Matching(page="/buy"), timedelta(hours=12), "value", Decimal("0.5"))
+    regulars = Audience(
+        "regulars",
+        "Regulars",
+        False,
+        Some(
+            (
+                Every((Done(order, days, 2), No(Done(order, days, 6)))),
+                worth,
+                Every((Done(Matching(), timedelta(days=7), 1), No(Member("new")))),
+            )
+        ),
+    )
+    seen = Done(Matching("seen"), timedelta(days=30), 1)
+    new = Audience("new", "New", True, Every((Done(Matching(), timedelta(days=1), 1), No(seen))))
+    audiences = audiences_of(site)
+    assert audiences == {"regulars": regulars, "new": new}
+    assert with_needed(audiences, ["regulars"]) == [new, regulars]
+    assert [in_words(atom) for atom in (Done(order, days, 2), seen, worth, Member("new"))] == [
+        "did purchase at least 2 times within 90d",
+        "did seen within 30d",
+        "value of view /buy adds up to at least 0.5 within 12h",
+        "is in new",
+    ]
