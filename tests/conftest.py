@@ -20,8 +20,8 @@ ALONE = Path(__file__).parent / "e2e"
 # Machines are shared and slow at times; how long an example takes says nothing of what it shows.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")
-# Nor is a busy machine a hub or a spill that fails. Tests of those that do set the deadlines back.
-os.environ |= {"SEND_DEADLINE_MS": "10000", "SPILL_DEADLINE_MS": "10000"}
+# Nor is a busy machine a hub that fails, or a statement that asks too much. Tests of those set the limits back.
+os.environ |= {"SEND_DEADLINE_MS": "10000", "SPILL_DEADLINE_MS": "10000", "QUERY_TIMEOUT_SECONDS": "120"}
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:

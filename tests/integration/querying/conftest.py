@@ -12,9 +12,7 @@ from tests.integration.querying.rows import ROWS
 
 @pytest.fixture(scope="module")
 def lake(azurite: Azurite) -> Lake:
-    lake = make_lake(
-        azurite, QUERY_TIMEOUT_SECONDS="60"
-    )  # on a busy machine a statement of every metric takes its time
+    lake = make_lake(azurite)
     for start in range(0, len(ROWS), 500):
         lake.append(*ROWS[start : start + 500])
     lake.append_people(ROWS)

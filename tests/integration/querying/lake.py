@@ -140,7 +140,7 @@ def make_lake(azurite: Azurite, **settings: str) -> Lake:
             "Lake": azurite.connection_string,
             "VISITOR_ID_KEY": "0123456789abcdef",
             "LAKE_CONTAINER": container,
-            "QUERY_TIMEOUT_SECONDS": "10",
+            "QUERY_TIMEOUT_SECONDS": "120",
             "QUERY_MEMORY_MB": "256",
             "QUERY_MAX_ROWS": "1000",
             "QUERY_FILES_FOLDER": str(azurite.folder / "copies"),

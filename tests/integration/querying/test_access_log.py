@@ -60,7 +60,7 @@ def log() -> pa.Table:
 
 @pytest.fixture(scope="module")
 def engine(azurite: Azurite, log: pa.Table) -> QueryEngine:
-    lake = make_lake(azurite, QUERY_MAX_ROWS="10000", QUERY_TIMEOUT_SECONDS="60")
+    lake = make_lake(azurite, QUERY_MAX_ROWS="10000")
     lake.append_table(log)
     return QueryEngine(lake.account, lake.settings, lambda: NOW)
 

@@ -96,7 +96,7 @@ def events_of(site: str) -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def lake(azurite: Azurite) -> Lake:
-    lake = make_lake(azurite, QUERY_TIMEOUT_SECONDS="30")
+    lake = make_lake(azurite)
     lake.append(*events_of("shop"), *events_of("blog"))
     lake.append_failed(*FAILURES)
     lake.append_hours(*HOURS)

@@ -49,7 +49,7 @@ STATEMENTS: dict[str, Statement] = {
 
 @pytest.fixture(scope="module")
 def engine(azurite: Azurite) -> QueryEngine:
-    lake = make_lake(azurite, QUERY_TIMEOUT_SECONDS="30")
+    lake = make_lake(azurite)
     rows: list[dict[str, Any]] = []
     for number in range(60):
         at = PERIOD.begin + number * timedelta(hours=1)
