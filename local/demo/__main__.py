@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from clickstream.settings import Connection
+from clickstream.settings import Connection, Settings
 from clickstream.storage.account import StorageAccount
 from clickstream.terminal import leave
 from local.browser.driver import BrowserFailed, find_chromium
@@ -108,6 +108,23 @@ def send_browser_traffic(stack: Stack, sent: Sent) -> None:
         raise StartFailed(f"the browser visits failed: {failure}") from failure
 
 
+def compact_leftovers(stack: Stack) -> None:
+    """Wait until the tables hold what a run that was ended early has left, which would be counted as this run's.
+
+    Raise StartFailed after PATIENCE_SECONDS.
+    """
+    from clickstream.storage.progress import read_progress
+
+    lake = lake_of(stack).container("lake")
+    complete_at = datetime.now(UTC) - Settings.from_env(stack.functions_environment()).delivery_time
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while (until := read_progress(lake).complete_until) is None or until < complete_at:
+        if time.monotonic() > deadline:
+            raise StartFailed(f"events of an earlier run were not compacted after {PATIENCE_SECONDS} s")
+        stack.compact()
+        time.sleep(0.5)
+
+
 def wait_for_compaction(stack: Stack, before: Totals, events: int) -> Totals:
     """Wait until `events` are counted as answered and all durable events have arrived. Return this run's counts.
 
@@ -147,6 +164,7 @@ def run(log: Path | None, host: str) -> int:
     settings = StackSettings.from_env(os.environ)
     print("starting the local stack", flush=True)
     with Stack(settings, lambda line: print(line, flush=True)) as stack:
+        compact_leftovers(stack)
         before = read_totals(lake_of(stack), "lake")
         sent, counts = Sent(), LogCounts()
         print("sending", flush=True)
