@@ -37,7 +37,9 @@ jobs:
 
 def ours(connection: str, lake: str) -> int:
     """The product's export, from its claim to its history."""
-    from clickstream.exporting.events import EventExports
+    from clickstream.erasing.state import erasures_in
+    from clickstream.exporting.events import Events
+    from clickstream.exporting.exports import Exports
     from clickstream.jobs.runner import JobRunner
     from clickstream.jobs.state import JobStates
     from clickstream.services import new_id, now
@@ -50,8 +52,11 @@ def ours(connection: str, lake: str) -> int:
     env = {"EventHubConnection": "x", "Lake": connection, "VISITOR_ID_KEY": "0123456789abcdef", "LAKE_CONTAINER": lake}
     settings = Settings.from_env(env)
     account = StorageAccount.from_connection(settings.lake)
-    exports = EventExports(account, settings, lambda _, place: StagedBlocks(account, place), now)
-    runner = JobRunner(JobStates(account.container(lake)), {EventExport.kind: exports}, now, new_id)
+    container = account.container(lake)
+    exports = Exports(
+        Events(account, settings), lambda _, place: StagedBlocks(account, place), lambda: erasures_in(container)
+    )
+    runner = JobRunner(JobStates(container), {EventExport.kind: exports}, now, new_id)
     site = parse_site(SITE, expected="shop")
     ended = runner.run(site, site.jobs[0], now() + timedelta(hours=1))
     assert ended is not None and ended.outcome == "succeeded", ended

@@ -38,8 +38,10 @@ if TYPE_CHECKING:
     from clickstream.deriving.editing import Editor
     from clickstream.erasing.eraser import Eraser
     from clickstream.erasing.exporting import Exporter
+    from clickstream.exporting.exports import Source
     from clickstream.jobs.runner import JobRunner
     from clickstream.jobs.state import JobStates
+    from clickstream.jobs.work import Work
     from clickstream.maintaining.maintainer import Maintainer
     from clickstream.querying.engine import QueryEngine
     from clickstream.querying.reports.answering import Reports
@@ -198,27 +200,40 @@ class Services:
 
     @cached_property
     def job_runner(self) -> JobRunner:
-        from clickstream.exporting.events import EventExports
+        from clickstream.erasing.state import erasures_in
+        from clickstream.exporting.events import Events
+        from clickstream.exporting.exports import Exports
+        from clickstream.exporting.members import Members
         from clickstream.importing.csv_files import CsvImports
         from clickstream.jobs.runner import JobRunner
         from clickstream.sites.exports import EventExport
         from clickstream.sites.imports import CsvImport
+        from clickstream.sites.member_exports import MemberExport
         from clickstream.storage.staged_blocks import StagedBlocks
 
         def account(connection: str) -> StorageAccount:
             return StorageAccount.from_connection(job_connection(os.environ, connection))
 
         settings, storage = self.settings, self.storage
-        exports = EventExports(storage, settings, lambda name, place: StagedBlocks(account(name), place), now)
+        lake = storage.container(settings.lake_container)
+
+        def exports(source: Source) -> Exports:
+            return Exports(source, lambda name, place: StagedBlocks(account(name), place), lambda: erasures_in(lake))
+
         imports = CsvImports(
             settings,
             lambda name, place: account(name).container(place),
             storage.container(settings.spill_container),
-            storage.container(settings.lake_container),
+            lake,
             EventProcessor.from_settings(settings, MAX_MESSAGE_BYTES),
             now,
         )
-        return JobRunner(self.job_states, {EventExport.kind: exports, CsvImport.kind: imports}, now, new_id)
+        works: dict[str, Work] = {
+            EventExport.kind: exports(Events(storage, settings)),
+            MemberExport.kind: exports(Members(storage, settings, now)),
+            CsvImport.kind: imports,
+        }
+        return JobRunner(self.job_states, works, now, new_id)
 
     @cached_property
     def queries(self) -> QueryEngine:

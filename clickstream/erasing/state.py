@@ -69,3 +69,10 @@ class ErasureState:
             raise NotFound(f"there is no receipt {path!r}")
         document: Mapping[str, Any] = json.loads(blob.data)
         return document
+
+
+def erasures_in(lake: Container) -> str:
+    """A text that differs after each beginning and each end of an erasure. Raise Unavailable."""
+    noted = lake.head(ERASED)
+    under_way = [blob.path for blob in lake.list(UNDER_WAY)]
+    return " ".join(["" if noted is None else noted.version, *under_way])

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 import pyarrow.csv as pc
 
-from clickstream.sites.exports import EventExport
+from clickstream.sites.exports import Export
 
 BLOCK_BYTES = 4 * 2**20
 # zlib's own window size, and the header of gzip, which names no file and no time.
@@ -42,7 +42,7 @@ def block_id(run_id: str, attempt: int, index: int) -> str:
     return f"{run_id.replace('-', '')}{attempt:05}{index:06}"
 
 
-def content_type(job: EventExport) -> str:
+def content_type(job: Export) -> str:
     """The media type of the job's files."""
     return "application/gzip" if job.to.compress == "gzip" else CONTENT_TYPES[job.format]
 
@@ -51,7 +51,14 @@ class PartWriter:
     """Writes rows to one file. It holds one block in memory."""
 
     def __init__(
-        self, staging: Staging, path: str, run_id: str, attempt: int, job: EventExport, schema: pa.Schema
+        self,
+        staging: Staging,
+        path: str,
+        run_id: str,
+        attempt: int,
+        job: Export,
+        schema: pa.Schema,
+        delimiter: str,
     ) -> None:
         self._staging, self._path, self._run_id, self._attempt = staging, path, run_id, attempt
         self._compressor = zlib.compressobj(wbits=GZIP_WINDOW) if job.to.compress == "gzip" else None
@@ -60,7 +67,7 @@ class PartWriter:
         self._blocks = self._rows = self._staged_bytes = 0
         self._csv: Any = None
         if job.format == "csv":
-            options = pc.WriteOptions(include_header=job.headers)
+            options = pc.WriteOptions(include_header=job.headers, delimiter=delimiter)
             self._csv = pc.CSVWriter(pa.PythonFile(_Sink(self), mode="w"), schema, write_options=options)
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -71,12 +71,24 @@ class EventRows:
         """The columns of the batches."""
         return self._converted(self._reader.spec.schema.empty_table()).schema
 
-    def days(self, snapshot: Snapshot, after: date | None) -> Sequence[date]:
-        """The days of the snapshot that may have rows, in order."""
-        return sorted({file.day for file in self._files(snapshot) if after is None or file.day > after})
+    @property
+    def delimiter(self) -> str:
+        """What separates columns of CSV."""
+        return ","
 
-    def of_day(self, snapshot: Snapshot, day: date) -> Iterator[pa.RecordBatch]:
-        """The rows of a day. Raise Unavailable, also during iteration."""
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """Nothing else."""
+        return {}
+
+    def pieces(self, after: str | None, renew: Callable[[], None]) -> Iterator[tuple[str, Iterator[pa.RecordBatch]]]:
+        """The rows of each day after `after`, an ISO date, in the newest version of the table. Raise Unavailable."""
+        snapshot = self._reader.snapshot()
+        for day in sorted({file.day for file in self._files(snapshot)}):
+            if after is None or day.isoformat() > after:
+                yield day.isoformat(), self._of_day(snapshot, day)
+
+    def _of_day(self, snapshot: Snapshot, day: date) -> Iterator[pa.RecordBatch]:
         condition = (
             (ds.field("site") == pa.scalar(self._site.site))
             & self._batches.condition

@@ -17,6 +17,7 @@ from clickstream.jobs.failing import Actor, JobFailed
 from clickstream.jobs.state import EndedRun, JobState, JobStates, Lease, Run, Status
 from clickstream.jobs.work import LEASE, ActiveRun, Done, Work
 from clickstream.sites.document import Site
+from clickstream.sites.job_parts import AnyJob
 from clickstream.sites.jobs import Job
 
 log = logging.getLogger(__name__)
@@ -253,7 +254,7 @@ class JobRunner:
         return state, self._states.write(site.site, job.name, state, version)
 
 
-def zone_of(site: Site, job: Job) -> ZoneInfo:
+def zone_of(site: Site, job: AnyJob) -> ZoneInfo:
     """The time zone of the job's dates and times of day."""
     return ZoneInfo(job.time_zone or site.time_zone)
 

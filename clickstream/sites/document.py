@@ -221,6 +221,15 @@ class Site(_Strict):
             refuse(audience_problems(audiences, goals, info.data.get("retention_days")))
         return audiences
 
+    @field_validator("jobs")
+    @classmethod
+    def _name_audiences(cls, jobs: tuple[Job, ...], info: ValidationInfo) -> tuple[Job, ...]:
+        if jobs and "audiences" in info.data:  # else they have problems of their own
+            from clickstream.sites.member_exports import unknown_audiences
+
+            refuse(unknown_audiences(jobs, (audience.slug for audience in info.data["audiences"])))
+        return jobs
+
     def allows_origin(self, origin: str) -> bool:
         """Whether pages of this origin, as a browser writes it, may send. Without a list, every origin may."""
         return not self.origins or self.origin_pattern.fullmatch(origin) is not None

@@ -1,4 +1,4 @@
-"""Jobs that export events, in a site's document."""
+"""Jobs that export rows to files, in a site's document; those of events are here, too."""
 
 from __future__ import annotations
 
@@ -65,47 +65,20 @@ class Target(Strict):
     )
 
 
-class EventExport(AnyJob):
-    """Exports events of the site to files of a blob container."""
+class Export(AnyJob):
+    """Exports rows to files of a blob container."""
 
-    kind: ClassVar[str] = "export-events"
-
-    export: Literal["events"] = Field(description="What is exported.")
     to: Target = Field(description="Where the files go.")
     format: Literal["csv", "ndjson"] = Field(
         default="csv", description="Form of the files: CSV, or one JSON object a line."
     )
-    streams: Annotated[tuple[Stream, ...], Few] = Field(default=(), description="Streams of events; none: all.")
-    fields: Annotated[tuple[FieldName, ...], Few] = Field(
-        default=(),
-        description="Columns of the table `events`, in this order; `properties.<name>` is one property. None: all.",
-    )
-    filters: FilterList = Field(
-        default_factory=list, description="Conditions on an event, as in a query; each on the event by itself."
-    )
     headers: StrictBool = Field(default=True, description="Whether the first row of a CSV file has the names.")
-    start_date: date | None = Field(default=None, description="First day of the events, in the job's time zone.")
-    end_date: date | None = Field(default=None, description="Day before which the events end, itself left out.")
     when_empty: Literal["write", "skip"] = Field(
-        default="write", description="Whether a run without events writes an empty file, or none."
+        default="write", description="Whether a run without rows writes an empty file, or none."
     )
     spreadsheet_safe: StrictBool = Field(
         default=False, description="Whether text that a spreadsheet would run as a formula gets a ' before it."
     )
-
-    @field_validator("filters")
-    @classmethod
-    def _look_at_one_event(cls, filters: list[Any]) -> list[Any]:
-        from clickstream.filters.reader import FilterReader
-        from clickstream.filters.tree import Comparison, HasDone, Presence, leaves
-
-        for leaf in leaves(FilterReader(of_document=True).read(filters)):
-            if isinstance(leaf, HasDone) or (
-                isinstance(leaf, Comparison | Presence) and (leaf.of_visits or leaf.dimension.of_money)
-            ):
-                named = leaf.operator if isinstance(leaf, HasDone) else leaf.dimension.name
-                raise ValueError(f"{named} needs more than the event by itself; use event: and time: dimensions")
-        return filters
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:
@@ -113,10 +86,6 @@ class EventExport(AnyJob):
         return self
 
     def _problems(self) -> Iterator[tuple[Place, str]]:
-        if self.start_date and self.end_date and self.start_date >= self.end_date:
-            yield ("end_date",), "must be after the start date: it is itself left out"
-        if len(set(self.fields)) < len(self.fields):
-            yield ("fields",), "names a field twice"
         if self.keep_updated is not None:
             if TIMESTAMP not in self.to.filename:
                 yield ("to", "filename"), f"needs {TIMESTAMP}: each run writes a file of its own"
@@ -135,9 +104,9 @@ class EventExport(AnyJob):
         hourly = self.keep_updated is not None and self.keep_updated.every == "hour"
         moment = due_at.astimezone(ZoneInfo("UTC") if hourly else zone)
         stem = self.to.filename.lstrip("/").replace(TIMESTAMP, formatted(moment, self.to.timestamp_format))
-        for extension in reversed(self._extensions):
+        for extension in reversed(self.extensions):
             stem = stem.removesuffix(extension)
-        return stem + (f"-{part:04}" if part > 1 else "") + "".join(self._extensions)
+        return stem + (f"-{part:04}" if part > 1 else "") + "".join(self.extensions)
 
     @property
     def connection(self) -> str:
@@ -145,5 +114,45 @@ class EventExport(AnyJob):
         return self.to.connection
 
     @property
-    def _extensions(self) -> Sequence[str]:
+    def extensions(self) -> Sequence[str]:
+        """What the names of the files end in."""
         return (EXTENSIONS[self.format], *([".gz"] if self.to.compress == "gzip" else []))
+
+
+class EventExport(Export):
+    """Exports events of the site to files of a blob container."""
+
+    kind: ClassVar[str] = "export-events"
+
+    export: Literal["events"] = Field(description="What is exported.")
+    streams: Annotated[tuple[Stream, ...], Few] = Field(default=(), description="Streams of events; none: all.")
+    fields: Annotated[tuple[FieldName, ...], Few] = Field(
+        default=(),
+        description="Columns of the table `events`, in this order; `properties.<name>` is one property. None: all.",
+    )
+    filters: FilterList = Field(
+        default_factory=list, description="Conditions on an event, as in a query; each on the event by itself."
+    )
+    start_date: date | None = Field(default=None, description="First day of the events, in the job's time zone.")
+    end_date: date | None = Field(default=None, description="Day before which the events end, itself left out.")
+
+    @field_validator("filters")
+    @classmethod
+    def _look_at_one_event(cls, filters: list[Any]) -> list[Any]:
+        from clickstream.filters.reader import FilterReader
+        from clickstream.filters.tree import Comparison, HasDone, Presence, leaves
+
+        for leaf in leaves(FilterReader(of_document=True).read(filters)):
+            if isinstance(leaf, HasDone) or (
+                isinstance(leaf, Comparison | Presence) and (leaf.of_visits or leaf.dimension.of_money)
+            ):
+                named = leaf.operator if isinstance(leaf, HasDone) else leaf.dimension.name
+                raise ValueError(f"{named} needs more than the event by itself; use event: and time: dimensions")
+        return filters
+
+    def _problems(self) -> Iterator[tuple[Place, str]]:
+        if self.start_date and self.end_date and self.start_date >= self.end_date:
+            yield ("end_date",), "must be after the start date: it is itself left out"
+        if len(set(self.fields)) < len(self.fields):
+            yield ("fields",), "names a field twice"
+        yield from super()._problems()

@@ -19,7 +19,16 @@ from pydantic import (
 from pydantic_core import SchemaError
 
 from clickstream.problems import Place, refuse
-from clickstream.sites.job_parts import AnyJob, Connection, Container, Stream, Strict, TimestampFormat
+from clickstream.sites.job_parts import (
+    AnyJob,
+    Connection,
+    Container,
+    Delimiter,
+    Stream,
+    Strict,
+    TimestampFormat,
+    first_character,
+)
 from clickstream.sites.limits import Few
 
 # The forms of a timestamp at the end of a file's name, before its extension.
@@ -34,19 +43,6 @@ MAPPED = (
 )  # fmt: skip
 Encoding = Literal["utf-8", "utf-16", "latin-1", "cp1252"]
 Column = Annotated[str, StringConstraints(min_length=1, max_length=500)]
-
-
-def _first_character(value: object) -> object:
-    """The delimiter is the first character; `t` is a tab."""
-    if not isinstance(value, str) or not value:
-        return value
-    return "\t" if value[0] == "t" else value[0]
-
-
-def _is_delimiter(text: str) -> str:
-    if text in '"\r\n':
-        raise ValueError("a delimiter is no quote and no end of a line")
-    return text
 
 
 def _is_pattern(text: str) -> str:
@@ -77,7 +73,7 @@ class Source(Strict):
         description="Regular expression of RE2 that matches a path up to its timestamp; none: what the path of `file` "
         "has before it.",
     )
-    delimiter: Annotated[str, BeforeValidator(_first_character), AfterValidator(_is_delimiter)] = Field(
+    delimiter: Annotated[Delimiter, BeforeValidator(first_character)] = Field(
         default=",", description="What separates columns: the first character; t is a tab."
     )
     encoding: Encoding | None = Field(

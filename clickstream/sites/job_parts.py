@@ -1,4 +1,4 @@
-"""What the jobs of a site's document have in common: names, and formats of moments in names of files."""
+"""What the jobs of a site's document have in common: names, delimiters, formats of moments in names of files."""
 
 from __future__ import annotations
 
@@ -54,3 +54,19 @@ def _checked_format(form: str) -> str:
 
 
 TimestampFormat = Annotated[str, StringConstraints(max_length=40), AfterValidator(_checked_format)]
+
+
+def first_character(value: object) -> object:
+    """The delimiter is the first character; `t` is a tab."""
+    if not isinstance(value, str) or not value:
+        return value
+    return "\t" if value[0] == "t" else value[0]
+
+
+def _is_delimiter(text: str) -> str:
+    if text in '"\r\n':
+        raise ValueError("a delimiter is no quote and no end of a line")
+    return text
+
+
+Delimiter = Annotated[str, AfterValidator(_is_delimiter)]

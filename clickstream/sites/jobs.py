@@ -10,9 +10,14 @@ from clickstream.problems import refuse
 from clickstream.sites.exports import EventExport
 from clickstream.sites.imports import CsvImport
 from clickstream.sites.limits import Few
+from clickstream.sites.member_exports import MemberExport
 
-AnyKind = EventExport | CsvImport
-KINDS: dict[tuple[str, str], type[AnyKind]] = {("export", "events"): EventExport, ("import", "csv"): CsvImport}
+AnyKind = EventExport | MemberExport | CsvImport
+KINDS: dict[tuple[str, str], type[AnyKind]] = {
+    ("export", "events"): EventExport,
+    ("export", "members"): MemberExport,
+    ("import", "csv"): CsvImport,
+}
 
 
 def _read_job(value: object) -> AnyKind:

@@ -57,6 +57,17 @@ class StagedBlocks:
                 if blob.get_blob_properties().metadata.get(WRITER) != writer:
                     raise Conflict(f"there is a blob {path} in the container {self._container} already") from error
 
+    def withdraw(self, path: str, writer: str) -> None:
+        """Delete the blob if this writer has published it."""
+        from azure.core import MatchConditions
+        from azure.core.exceptions import ResourceModifiedError, ResourceNotFoundError
+
+        blob = self._blob(path)
+        with self._translated(path), contextlib.suppress(ResourceModifiedError, ResourceNotFoundError):
+            properties = blob.get_blob_properties()
+            if properties.metadata.get(WRITER) == writer:
+                blob.delete_blob(etag=properties.etag, match_condition=MatchConditions.IfNotModified)
+
     def _blob(self, path: str) -> BlobClient:
         return self._client.get_blob_client(path)
 

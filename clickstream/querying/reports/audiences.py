@@ -7,18 +7,15 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from clickstream.identity.persons import persons
 from clickstream.querying.audiences.formula import atoms, in_words, with_needed
-from clickstream.querying.audiences.membership import Names, longest_window, matchings, members, names_of_atoms
-from clickstream.querying.conditions import Parameters, ask_for_bots, need_money
+from clickstream.querying.audiences.membership import Names, longest_window, members, names_of_atoms
+from clickstream.querying.audiences.reading import persons_of
+from clickstream.querying.conditions import Parameters
 from clickstream.querying.period import Period
 from clickstream.querying.reports.report import Column, ColumnType, Parameter, Report, ReportContext, Rows, short_text
 from clickstream.querying.reports.statements import invalid_parameter, page, run_statement
-from clickstream.querying.revenue import RELATION, paid
 from clickstream.querying.scope import Audience, SiteScope
 from clickstream.querying.sequences.streams import finished
-from clickstream.querying.visitors import IN_PERIOD
-from clickstream.querying.visits import relations
 
 AUDIENCES_COLUMNS = (
     Column("audience", ColumnType.TEXT, "The audience's slug."),
@@ -112,7 +109,11 @@ class _Question:
 
     def answer(self, columns: Sequence[Column], select: str, *more: str, paged: bool = False) -> Rows:
         """Run the selection from `members`, after more common table expressions."""
-        parts = [self._persons(), members(self._audiences, self._until, self._parameters), *more]
+        parts = [
+            persons_of(self._audiences, self._parameters),
+            members(self._audiences, self._until, self._parameters),
+            *more,
+        ]
         sql = "WITH " + ",\n".join(parts) + f"\n{select}"
         statement = finished(sql, self._parameters)
         rows = run_statement(self._context, columns, page(self._context, statement) if paged else statement)
@@ -120,18 +121,6 @@ class _Question:
         read = [begin.isoformat(), self._until.astimezone(begin.tzinfo).isoformat()]
         meta = {**rows.meta, "date_range": read, "evaluated_at": self._until.isoformat()}
         return replace(rows, meta=meta)
-
-    def _persons(self) -> str:
-        site, matched = self._context.site, matchings(self._audiences)
-        filters = tuple(item for matching in matched for item in matching.filters)
-        with_bots = ask_for_bots(filters, site)
-        of_visits = any(matching.needs_visits for matching in matched)
-        expressions = [relations(of_visits=of_visits, with_bots=with_bots, split_at_midnight=site.split_at_midnight)]
-        source = "visited" if of_visits else "of_site"
-        if need_money(filters, site):
-            expressions.append(paid(source, self._parameters, with_bots=with_bots))
-            source = RELATION
-        return ",\n".join([*expressions, persons(f"(SELECT * FROM {source} WHERE {IN_PERIOD})", site.trust)])
 
 
 def _period(site: SiteScope, audiences: Sequence[Audience], until: datetime) -> Period:

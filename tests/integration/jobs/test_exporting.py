@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -213,7 +214,7 @@ class Dying:
     """A container that ends its process at the n-th request."""
 
     def __init__(self, world: World, at: int) -> None:
-        self._target, self.left = world.target(), at
+        self._world, self._target, self.left = world, world.target(), at
 
     def stage(self, path: str, block: str, data: bytes) -> None:
         self._count()
@@ -222,6 +223,9 @@ class Dying:
     def publish(self, path: str, blocks: list[str], content_type: str, writer: str) -> None:
         self._count()
         self._target.publish(path, blocks, content_type, writer)
+
+    def withdraw(self, path: str, writer: str) -> None:
+        self._target.withdraw(path, writer)
 
     def _count(self) -> None:
         self.left -= 1
@@ -275,7 +279,7 @@ class Slow(Dying):
 
     def __init__(self, world: World, site: Any) -> None:
         super().__init__(world, 10**6)
-        self._world, self._site = world, site
+        self._site = site
         self.other: EndedRun | None = None
 
     def publish(self, path: str, blocks: list[str], content_type: str, writer: str) -> None:
@@ -388,8 +392,7 @@ def test_the_receipt_of_an_erasure_lists_the_runs_that_may_hold_the_person(world
     world.now += timedelta(days=1)
     assert world.run(site, minutes=0) is None
     settings, states = world.lake.settings, world.states
-    eraser = Eraser(world.lake.account, settings, lambda: world.now, world.new_id, bytes, states.exports)
-    receipt = eraser.erase(ErasureRequest.model_validate({"site_id": "shop", "user_ids": ["jane"]}))
+    receipt = erase_jane(world)
     under_way = world.state(site).run
     assert under_way is not None
     assert receipt["exports"] == [
@@ -408,4 +411,36 @@ def test_the_receipt_of_an_erasure_lists_the_runs_that_may_hold_the_person(world
     world.ended(site)
     world.now += timedelta(days=1)
     assert world.ended(site).counts["rows"] == 1, "what is erased is in no later file"
-    assert ids(world) == ["a", "b", "c"]
+    assert ids(world) == ["a", "c"], "not even in that of the run under way"
+
+
+def erase_jane(world: World) -> Mapping[str, Any]:
+    settings = world.lake.settings
+    eraser = Eraser(world.lake.account, settings, lambda: world.now, world.new_id, bytes, world.states.exports)
+    return eraser.erase(ErasureRequest.model_validate({"site_id": "shop", "user_ids": ["jane"]}))
+
+
+class Erasing(Dying):
+    """A container during whose n-th publication a person is erased."""
+
+    def __init__(self, world: World, publication: int) -> None:
+        super().__init__(world, 10**6)
+        self._publications = publication
+
+    def publish(self, path: str, blocks: list[str], content_type: str, writer: str) -> None:
+        self._target.publish(path, blocks, content_type, writer)
+        self._publications -= 1
+        if self._publications == 0:
+            erase_jane(self._world)
+
+
+def test_a_run_during_which_a_person_is_erased_withdraws_its_files(world: World, azurite: Azurite) -> None:
+    site = site_with(export(fields=["event_id"], to={"max_file_bytes": 1}))
+    for publications in (1, 3):
+        world.commit("jane's", user_id="jane")
+        world.commit("other's", occurred_at=START - timedelta(days=1))
+        assert world.run(site, runner=world.runner(Erasing(world, publications))) is None, publications
+        assert world.files() == {}
+        assert world.ended(site).counts["rows"] == 1
+        assert ids(world) == ["other's"]
+        world = World(azurite)

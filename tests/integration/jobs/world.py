@@ -11,13 +11,18 @@ import pyarrow as pa
 import yaml
 
 from clickstream.collecting.event_processor import EventProcessor
-from clickstream.exporting.events import EventExports
+from clickstream.erasing.state import erasures_in
+from clickstream.exporting.events import Events
+from clickstream.exporting.exports import Exports, Source
+from clickstream.exporting.members import Members
 from clickstream.importing.csv_files import CsvImports, Pace
 from clickstream.jobs.runner import JobRunner, job_of
 from clickstream.jobs.state import EndedRun, JobState, JobStates
+from clickstream.jobs.work import Work
 from clickstream.sites.document import Site, parse_site
 from clickstream.sites.exports import EventExport
 from clickstream.sites.imports import CsvImport
+from clickstream.sites.member_exports import MemberExport
 from clickstream.storage.staged_blocks import StagedBlocks
 from clickstream.table.delta import Table
 from clickstream.table.specs import EVENTS_TABLE
@@ -67,15 +72,18 @@ class World:
 
     def runner(self, target: Any = None, lake_account: Any = None) -> JobRunner:
         """A process of its own; `target` replaces the partner's container."""
-        exports = EventExports(
-            lake_account or self.lake.account,
-            self.lake.settings,
-            lambda connection, container: target or self.target(container),
-            lambda: self.now,
-        )
-        return JobRunner(
-            self.states, {EventExport.kind: exports, CsvImport.kind: self.imports()}, lambda: self.now, self.new_id
-        )
+        account, settings = lake_account or self.lake.account, self.lake.settings
+        container = self.lake.account.container(settings.lake_container)
+
+        def exports(source: Source) -> Exports:
+            return Exports(source, lambda connection, name: target or self.target(name), lambda: erasures_in(container))
+
+        works: dict[str, Work] = {
+            EventExport.kind: exports(Events(account, settings)),
+            MemberExport.kind: exports(Members(account, settings, lambda: self.now)),
+            CsvImport.kind: self.imports(),
+        }
+        return JobRunner(self.states, works, lambda: self.now, self.new_id)
 
     def imports(self, spill: Any = None, pace: Pace | None = None) -> CsvImports:
         """The import of a process; `spill` replaces the container of the spill."""

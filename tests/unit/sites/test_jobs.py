@@ -92,6 +92,33 @@ def test_options_that_do_not_fit_are_refused(fields: dict[str, Any], problem: st
     assert found.startswith(problem)
 
 
+AUDIENCE = {"name": "Buyers", "slug": "buyers", "where": {"did": {"event": "purchase"}, "within": "7d"}}
+
+
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        ({}, None),
+        ({"audience": "buyer"}, "/jobs/0/audience: no audience has the slug 'buyer'; known are buyers"),
+        ({"fields": ["traits.", "usr_ids"]}, "/jobs/0/fields/0: 'traits.' is none of person, is_known, "),
+        ({"fields": ["person", "person"]}, "/jobs/0/fields: names a field twice"),
+        ({"delimiter": '"'}, "/jobs/0/delimiter: a delimiter is no quote and no end of a line"),
+        ({"join": "a\nb"}, "/jobs/0/join: has a control character"),
+        ({"keep_updated": {}, "to": {**TO, "filename": "all"}}, "/jobs/0/to/filename: needs {TIMESTAMP}"),
+        ({"streams": ["web"]}, "/jobs/0/streams: Extra inputs are not permitted"),
+    ],
+)
+def test_options_of_members_that_do_not_fit_are_refused(fields: dict[str, Any], problem: str | None) -> None:
+    job = {"name": "members", "export": "members", "audience": "buyers", "to": TO, **fields}
+    text = yaml.safe_dump({**yaml.safe_load(document(job)), "audiences": [AUDIENCE]}).encode()
+    if problem is None:
+        assert parse_site(text, expected="shop").jobs[0].kind == "export-members"
+        return
+    with pytest.raises(InvalidSite) as error:
+        parse_site(text, expected="shop")
+    assert error.value.problems[0].startswith(problem), error.value.problems
+
+
 def test_two_jobs_of_one_name_are_refused() -> None:
     assert problems(export(), export()) == ["/jobs/1/name: a job above is called 'events' already"]
 

@@ -12,11 +12,12 @@ from pydantic.fields import FieldInfo
 from clickstream.sites.document import parse_site
 from clickstream.sites.exports import EventExport, Target
 from clickstream.sites.imports import CsvImport, Source
+from clickstream.sites.member_exports import MemberExport
 from clickstream.sites.schedules import Schedule
 
 ROOT = Path(__file__).parents[3]
 TEXT = (ROOT / "docs" / "jobs.md").read_text()
-MODELS: tuple[type[BaseModel], ...] = (EventExport, Target, CsvImport, Source, Schedule)
+MODELS: tuple[type[BaseModel], ...] = (EventExport, MemberExport, Target, CsvImport, Source, Schedule)
 
 
 def rows_of(model: type[BaseModel]) -> list[str]:

@@ -1,0 +1,67 @@
+"""Jobs that export the members of an audience, in a site's document."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
+
+from clickstream.problems import Place
+from clickstream.sites.exports import Export, FieldName
+from clickstream.sites.job_parts import AnyJob, Delimiter, first_character
+from clickstream.sites.limits import Few
+
+# What is known of a member, in the order in which all of it is exported.
+MEMBER_FIELDS = (
+    "person", "is_known", "changes_at", "user_ids", "devices", "first_seen_at", "last_seen_at", "traits"
+)  # fmt: skip
+TRAIT = "traits."
+
+
+def _on_one_line(text: str) -> str:
+    if any(ord(character) < 32 for character in text):
+        raise ValueError("has a control character")
+    return text
+
+
+class MemberExport(Export):
+    """Exports the members of an audience to files of a blob container."""
+
+    kind: ClassVar[str] = "export-members"
+
+    export: Literal["members"] = Field(description="What is exported.")
+    audience: Annotated[str, StringConstraints(min_length=1, max_length=63)] = Field(
+        description="Slug of the audience whose members are exported."
+    )
+    fields: Annotated[tuple[FieldName, ...], Few] = Field(
+        default=(),
+        description="What is exported of a member, in this order; `traits.<name>` is one trait. None: all.",
+    )
+    delimiter: Annotated[Delimiter, BeforeValidator(first_character)] = Field(
+        default=",", description="What separates columns of a CSV file: the first character; t is a tab."
+    )
+    join: Annotated[str, StringConstraints(min_length=1, max_length=10), AfterValidator(_on_one_line)] = Field(
+        default="&", description="What is between the values of a list, in a column of a CSV file."
+    )
+
+    def _problems(self) -> Iterator[tuple[Place, str]]:
+        for index, name in enumerate(self.fields):
+            if name not in MEMBER_FIELDS and not (name.startswith(TRAIT) and len(name) > len(TRAIT)):
+                near = difflib.get_close_matches(name, MEMBER_FIELDS, 1)
+                meant = f" (is {near[0]!r} meant?)" if near else ""
+                known = ", ".join(MEMBER_FIELDS)
+                yield ("fields", index), f"{name!r} is none of {known}{meant}; a trait is {TRAIT}<name>"
+        if len(set(self.fields)) < len(self.fields):
+            yield ("fields",), "names a field twice"
+        yield from super()._problems()
+
+
+def unknown_audiences(jobs: Iterable[AnyJob], slugs: Iterable[str]) -> Iterator[tuple[Place, str]]:
+    """Jobs that name an audience that the site does not have."""
+    known = list(slugs)
+    for index, job in enumerate(jobs):
+        if isinstance(job, MemberExport) and job.audience not in known:
+            shown = ", ".join(known[:10]) or "none"
+            yield (index, "audience"), f"no audience has the slug {job.audience!r}; known are {shown}"
