@@ -17,12 +17,17 @@ demo: install  ## send traffic through the whole chain and print the reports; LO
 	@$(if $(LOG),,local/chromium.sh || true)
 	@$(BIN)/python -m local.demo $(if $(LOG),--log '$(LOG)' --host '$(HOST)')
 
+# What fails (exit code 1) runs once more, one by one, and the first failure then fails the run. Both runs are printed: a
+# test that passes only by itself asks too much of a busy machine, and is to be mended.
+pytest = $(BIN)/pytest $(1) $(2) || { [ $$? = 1 ] && echo "one by one, what failed beside other tests:" && \
+	$(BIN)/pytest $(1) -x --last-failed --last-failed-no-failures none; }
+
 # Those that look at the clock come last, by themselves. Hundreds of processes start, which would each compile every
 # module where the environment forbids to keep the compiled ones.
 test: export PYTHONDONTWRITEBYTECODE =
 test: check install-tests  ## run every test
-	@$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder -m 'not alone'
-	@$(BIN)/pytest -m alone tests/e2e
+	@$(call pytest,-m 'not alone',-n 4 --dist loadfile --no-loadscope-reorder)
+	@$(call pytest,-m alone tests/e2e)
 	@$(MAKE) --no-print-directory test-runtime
 
 # Azure runs the functions by a library that exists for Python 3.13 alone. Where there is one, it runs them here, too.
