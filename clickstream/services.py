@@ -18,7 +18,7 @@ from clickstream.collecting.collector import Collector
 from clickstream.collecting.event_processor import EventProcessor
 from clickstream.delivery.composing import make_hub_states, make_sink
 from clickstream.delivery.durable import MAX_MESSAGE_BYTES, DurableSink
-from clickstream.errors import NotFound
+from clickstream.errors import NotFound, SettingsError
 from clickstream.model.ids import uuid7
 from clickstream.privacy.salts import DailySalts
 from clickstream.settings import Settings, job_connection
@@ -33,7 +33,11 @@ from clickstream.storage.site_documents import PREFIX, SUFFIX, BlobSiteDocuments
 from clickstream.tally import Tally
 
 if TYPE_CHECKING:
+    from clickstream.audiences.asking import Asking
+    from clickstream.audiences.evaluating import Evaluator
+    from clickstream.audiences.sending import Sender
     from clickstream.compacting.compactor import Compactor
+    from clickstream.delivery.event_hub import Hub
     from clickstream.deriving.deriver import Deriver
     from clickstream.deriving.editing import Editor
     from clickstream.erasing.eraser import Eraser
@@ -51,6 +55,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 JOBS_AT_ONCE = 4
+# How long a hub of audiences may take for messages of one run; nobody waits for it.
+AUDIENCE_SEND_SECONDS = 30.0
 # Outside Services, because it counts even while the settings are invalid.
 TALLY = Tally(time.monotonic)
 
@@ -152,7 +158,43 @@ class Services:
 
         suppression = LateEvents.of(self.storage, self.settings)
         hubs = make_hub_states(self.settings)
-        return Compactor(self.storage, self.settings, suppression, hubs, now, say=self.say, derive=self.deriver.run)
+        return Compactor(self.storage, self.settings, suppression, hubs, now, say=self.say, derive=self.derive)
+
+    def derive(self, deadline: datetime) -> None:
+        """Bring everything up to date that follows from `events`. Raise Unavailable."""
+        if self.deriver.run(deadline).finished:
+            self.evaluator.run(deadline)
+        self.audience_sender.run(deadline)
+
+    @cached_property
+    def evaluator(self) -> Evaluator:
+        from clickstream.audiences.evaluating import Evaluator
+
+        return Evaluator(self.storage, self.settings, self.queries, now)
+
+    @cached_property
+    def audience_sender(self) -> Sender:
+        from clickstream.audiences.sending import Sender
+
+        return Sender(self.storage, self.settings, self._audience_hub, now)
+
+    @cached_property
+    def audience_asking(self) -> Asking:
+        from clickstream.audiences.asking import Asking
+
+        return Asking(self.storage, self.settings)
+
+    def _audience_hub(self, connection: str | None, hub: str) -> Hub:
+        """A hub that audiences are sent to. Raise SettingsError if its connection is missing."""
+        from clickstream.delivery.event_hub import EventHub
+
+        if connection is not None:
+            target = job_connection(os.environ, connection, "fullyQualifiedNamespace")
+        elif (own := self.settings.event_hub_connection) is not None:
+            target = own
+        else:
+            raise SettingsError(["EventHubConnection is required for messages of audiences"])
+        return EventHub(target, hub, AUDIENCE_SEND_SECONDS, now, Tally(time.monotonic))
 
     @cached_property
     def deriver(self) -> Deriver:

@@ -114,6 +114,9 @@ class Settings:
     query_files_mb: int = _setting("Megabytes of the lake's files that an instance keeps on its disk.", 512, 0)
     query_spill_mb: int = _setting("Megabytes of temporary disk that reports, or an SQL statement, may take.", 256, 1)
     query_files_folder: str = _setting("Folder they are kept in; without it, one in the system's for such files.", "")
+    audience_max_change: int = _setting(
+        "Percent of an audience's members that may enter and leave at once; more wait for a release by hand.", 20, 1
+    )
     query_answers_mb: int = _setting("Megabytes of memory for answers that are kept until the table changes.", 32, 0)
 
     @property
@@ -168,13 +171,15 @@ class Settings:
         return cls(**values)
 
 
-def job_connection(env: Mapping[str, str], name: str) -> Connection:
-    """The connection that jobs call by this name, such as `partner` for `CONNECTION_PARTNER`.
+def job_connection(env: Mapping[str, str], name: str, target: str = "accountName") -> Connection:
+    """The connection that jobs and audiences call by this name, such as `partner` for `CONNECTION_PARTNER`. `target` is
+    the setting of the app's identity: `accountName` of an account, `fullyQualifiedNamespace` of Event Hubs.
 
-    Raise SettingsError if it is missing or incomplete. Jobs alone need it, so the app's own settings do not hold it.
+    Raise SettingsError if it is missing or incomplete. The app needs it for nothing else, so its settings do not hold
+    it.
     """
     problems: list[str] = []
-    connection = _connection(env, JOB_CONNECTION + name.upper().replace("-", "_"), "accountName", problems)
+    connection = _connection(env, JOB_CONNECTION + name.upper().replace("-", "_"), target, problems)
     if problems:
         raise SettingsError(problems)
     return connection

@@ -137,6 +137,8 @@ class HubClient:
         for message in messages:
             data = EventData(message.body)
             data.properties.update(message.properties)
+            if message.id is not None:
+                data.message_id, data.content_type = message.id, "application/json"
             try:
                 batch.add(data)
             except ValueError:

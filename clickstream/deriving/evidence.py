@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from clickstream.deriving.site_rules import digest_of
 from clickstream.identity.edges import EVENT_COLUMNS, USES, combined, edges_of, without_known_uses
 from clickstream.identity.rules import Rules
+from clickstream.model.digests import digest_of
 from clickstream.model.identity_tables import EDGE_PARTITION
 from clickstream.model.schema import BATCH_COLUMN
 from clickstream.table.delta import COMPACTOR, Table

@@ -10,12 +10,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from clickstream.deriving.evidence import REBUILT
-from clickstream.deriving.site_rules import digest_of, digest_of_rules
+from clickstream.deriving.site_rules import digest_of_rules
 from clickstream.identity.edges import after
 from clickstream.identity.edits import EditsInForce
 from clickstream.identity.parts import Evidence, joined_columns
 from clickstream.identity.resolving import lone_rows, resolve
 from clickstream.identity.rules import Rules
+from clickstream.model.digests import digest_of
 from clickstream.model.identity_tables import EDGE_PARTITION, IDENTITY_PARTITION, IDENTITY_SCHEMA, NOBODY
 from clickstream.model.schema import BATCH_COLUMN
 from clickstream.table.actions import Action

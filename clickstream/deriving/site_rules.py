@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Mapping
-from hashlib import sha256
 from pathlib import PurePosixPath
 
 from clickstream.errors import InvalidSite
 from clickstream.identity.rules import Limits, Rules, Trust
+from clickstream.model.digests import digest_of
 from clickstream.privacy.nobody import pseudonyms_of_nobody
 from clickstream.privacy.pseudonyms import PseudonymKeys
 from clickstream.sites.document import Site, parse_site
@@ -56,11 +56,6 @@ def rules_of(site: Site, pseudonyms: Collection[str]) -> Rules:
         identity.logout_events,
         Limits(identity.limits.partners, identity.limits.ids, identity.limits.people),
     )
-
-
-def digest_of(*parts: object) -> int:
-    """A number that differs for different values, as an application version of a commit; 52 bits, above 0."""
-    return int.from_bytes(sha256(repr(parts).encode("utf-8", "surrogatepass")).digest()[:7]) >> 4 | 1
 
 
 def digest_of_rules(rules: Rules) -> int:

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message for a hub. Messages with the same `key` keep their order."""
+    """A message for a hub. Messages with the same `key` keep their order. One with an `id` is JSON, and says so."""
 
     body: bytes
     key: str
     properties: Mapping[str, str]
+    id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -162,6 +162,10 @@ class Audience(_Strict):
         default="people", description="people: known ones alone; everyone: anonymous visitors too."
     )
     where: Condition = Field(description="What must hold of a member.")
+    messages: Literal["changes", "existing", "none"] = Field(
+        default="changes",
+        description="What `audience_messages` reports: changes; existing: also who is a member already; none: nothing.",
+    )
 
     @model_validator(mode="after")
     def _within_limits(self) -> Self:

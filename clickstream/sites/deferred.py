@@ -42,6 +42,13 @@ def load_audiences() -> Any:
     return Audiences
 
 
+def load_audience_messages() -> Any:
+    """The type of the part about messages of audiences."""
+    from clickstream.sites.audience_messages import AudienceMessages
+
+    return AudienceMessages | None
+
+
 def load_jobs() -> Any:
     """The type of a document's jobs."""
     from clickstream.sites.jobs import Jobs

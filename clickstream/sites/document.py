@@ -22,7 +22,7 @@ from pydantic import (
 from clickstream.errors import InvalidSite
 from clickstream.problems import Place, problem_lines, refuse
 from clickstream.sites.currencies import Currency, Rates, check_rates
-from clickstream.sites.deferred import Deferred, load_audiences, load_jobs
+from clickstream.sites.deferred import Deferred, load_audience_messages, load_audiences, load_jobs
 from clickstream.sites.event_definitions import EventDefinitions
 from clickstream.sites.event_validation import Definitions
 from clickstream.sites.funnels import Funnel, funnel_problems
@@ -40,13 +40,16 @@ if TYPE_CHECKING:
     import re
     from collections.abc import Iterator
 
+    from clickstream.sites.audience_messages import AudienceMessages
     from clickstream.sites.audiences import Audience
     from clickstream.sites.jobs import Job
 
     Audiences = tuple[Audience, ...]
+    Messages = AudienceMessages | None
     Jobs = tuple[Job, ...]
 else:
     Audiences = Annotated[tuple, Deferred(load_audiences)]
+    Messages = Annotated[object, Deferred(load_audience_messages)]
     Jobs = Annotated[tuple, Deferred(load_jobs)]
 
 DIGEST = "sha256:"
@@ -191,6 +194,9 @@ class Site(_Strict):
     )
     audiences: Audiences = Field(
         default=(), description="People who meet a condition now, such as having put something into a cart lately."
+    )
+    audience_messages: Messages = Field(
+        default=None, description="The event hub that is sent who enters and leaves audiences; none: no messages."
     )
     segments: Segments = Field(default=(), description="Filters that queries use by name.")
     visits: Visits = Field(default_factory=Visits, description="Where visits end.")

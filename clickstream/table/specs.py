@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from clickstream.model.audience_tables import AUDIENCE_CHANGES, CHANGE_COLUMNS, CHANGE_PARTITION
 from clickstream.model.identity_tables import (
     EDGE_COLUMNS,
     EDGE_PARTITION,
@@ -96,6 +97,13 @@ IDENTITIES_TABLE = TableSpec(
 IDENTITY_EDITS_TABLE = TableSpec(
     IDENTITY_EDITS, EDIT_COLUMNS, EDIT_PARTITION, (EDIT_PARTITION, "site", "recorded_at"), ("site", "recorded_at")
 )
+AUDIENCE_CHANGES_TABLE = TableSpec(
+    AUDIENCE_CHANGES,
+    CHANGE_COLUMNS,
+    CHANGE_PARTITION,
+    (CHANGE_PARTITION, "site", "audience", "seq"),
+    ("seq", "site", "audience"),
+)
 ALL_TABLES = (
     EVENTS_TABLE,
     FAILED_TABLE,
@@ -103,4 +111,5 @@ ALL_TABLES = (
     IDENTITY_EDGES_TABLE,
     IDENTITIES_TABLE,
     IDENTITY_EDITS_TABLE,
+    AUDIENCE_CHANGES_TABLE,
 )

@@ -44,15 +44,31 @@ class Names:
     often: bool
 
 
-def members(audiences: Sequence[Audience], until: datetime, parameters: Parameters, source: str = "persons") -> str:
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A further column of `members`: an aggregate function over a value of the person's events."""
+
+    name: str
+    function: str
+    value: str
+
+
+def members(
+    audiences: Sequence[Audience],
+    until: datetime,
+    parameters: Parameters,
+    source: str = "persons",
+    facts: Sequence[Fact] = (),
+) -> str:
     """Common table expressions, the last of which is `members`: one row for each person with an event in the longest
     window before `until`, an aware moment.
 
     `source` has events with `person` and `is_known`. Each audience comes after those that it depends on. `members` has
-    `person`, `is_known`, and of audience n (from 0) `member_n` and `changes_n`: microseconds since 1970 of the next
-    moment at which the membership can change without another event, or null. Of atom n it has `holds_n` and `turns_n`.
+    `person`, `is_known`, `is_allowed` (false: opted out of advertising), and of audience n (from 0) `member_n` and
+    `changes_n`: microseconds since 1970 of the next moment at which the membership can change without another event,
+    or null. Of atom n it has `holds_n` and `turns_n`. Further `facts` may use the column `moment`.
     """
-    return _Members(audiences, until, parameters, source).sql()
+    return _Members(audiences, until, parameters, source, facts).sql()
 
 
 def names_of_atoms(audiences: Sequence[Audience]) -> Mapping[Atom, Names]:
@@ -69,7 +85,15 @@ def names_of_atoms(audiences: Sequence[Audience]) -> Mapping[Atom, Names]:
 class _Members:
     """The parts of one statement."""
 
-    def __init__(self, audiences: Sequence[Audience], until: datetime, parameters: Parameters, source: str) -> None:
+    def __init__(
+        self,
+        audiences: Sequence[Audience],
+        until: datetime,
+        parameters: Parameters,
+        source: str,
+        facts: Sequence[Fact],
+    ) -> None:
+        self._extra = facts
         self._audiences = audiences
         self._names = names_of_atoms(audiences)
         self._of_events = [(number, atom) for number, atom in enumerate(dict.fromkeys(_of_events(audiences)))]
@@ -98,7 +122,8 @@ class _Members:
         return ",\n".join(parts)
 
     def _hits(self) -> str:
-        columns = ["person", "is_known", "moment"]
+        columns = ["person", "is_known", "moment", "advertising"]
+        columns.extend(f"{fact.value} AS {fact.name}" for fact in self._extra)
         for number, atom in self._of_events:
             matches = condition(atom.matching, self._parameters)
             lasts = f"moment > {self._until} - {_us(atom.within)}"
@@ -126,7 +151,14 @@ class _Members:
 )"""
 
     def _facts(self, source: str) -> str:
-        columns = ["person", "bool_or(is_known) AS is_known"]
+        # Of two last events at one moment, the one that opts out counts.
+        allowed = "max(moment) FILTER (NOT advertising) < max(moment) FILTER (advertising)"
+        columns = [
+            "person",
+            "bool_or(is_known) AS is_known",
+            f"coalesce({allowed}, bool_and(advertising), true) AS is_allowed",
+            *(f"{fact.function}({fact.name}) AS {fact.name}" for fact in self._extra),
+        ]
         for number, atom in self._of_events:
             if isinstance(atom, Worth):
                 differs = f"(left_{number} >= {self._least[atom]}) <> (total_{number} >= {self._least[atom]})"
@@ -137,7 +169,7 @@ class _Members:
         return f"facts AS (\n    SELECT {_lines(columns)}\n    FROM {source}\n    GROUP BY person\n)"
 
     def _held(self) -> str:
-        columns = ["person", "is_known"]
+        columns = ["person", "is_known", "is_allowed", *(fact.name for fact in self._extra)]
         for number, atom in self._of_events:
             within = _us(atom.within)
             if isinstance(atom, Worth):
@@ -161,8 +193,8 @@ class _Members:
             for name in own
         ]
         changes = "least(" + ",\n        ".join(turns) + ")" if turns else "CAST(NULL AS BIGINT)"
-        if audience.known_only:
-            member, changes = f"is_known AND {member}", f"CASE WHEN is_known THEN {changes} END"
+        may_be = "is_known AND is_allowed" if audience.known_only else "is_allowed"
+        member, changes = f"{may_be} AND {member}", f"CASE WHEN {may_be} THEN {changes} END"
         return (
             f"audience_{number} AS (\n    SELECT *,\n        {member} AS member_{number},\n"
             f"        {changes} AS changes_{number}\n    FROM {source}\n)"

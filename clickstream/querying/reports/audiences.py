@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
+from datetime import datetime
 
 from clickstream.querying.audiences.formula import atoms, in_words, with_needed
-from clickstream.querying.audiences.membership import Names, longest_window, members, names_of_atoms
-from clickstream.querying.audiences.reading import persons_of
-from clickstream.querying.conditions import Parameters
-from clickstream.querying.period import Period
+from clickstream.querying.audiences.question import Question
 from clickstream.querying.reports.report import Column, ColumnType, Parameter, Report, ReportContext, Rows, short_text
 from clickstream.querying.reports.statements import invalid_parameter, page, run_statement
-from clickstream.querying.scope import Audience, SiteScope
-from clickstream.querying.sequences.streams import finished
+from clickstream.querying.scope import Audience
+from clickstream.querying.statement import Statement
 
 AUDIENCES_COLUMNS = (
     Column("audience", ColumnType.TEXT, "The audience's slug."),
@@ -45,35 +41,35 @@ def _list(context: ReportContext) -> Rows:
     audiences = list(context.site.audiences.values())
     if not audiences:
         return Rows(AUDIENCES_COLUMNS, [], None)
-    question = _Question(context, with_needed(context.site.audiences, context.site.audiences))
+    question = _question(context, with_needed(context.site.audiences, context.site.audiences))
     rows = []
     for number, audience in enumerate(audiences):
-        names = question.names(audience)
+        names = question.names(audience.slug)
         labels = f"{question.bind(audience.slug)} AS audience, {question.bind(audience.name)} AS name"
         rows.append(
             f"SELECT {number} AS place, {labels}, count(*) FILTER ({names.holds}) AS people, "
             f"make_timestamptz(min({names.changes})) AS changes_at FROM members"
         )
     union = "\nUNION ALL\n".join(rows)
-    return question.answer(AUDIENCES_COLUMNS, f"SELECT * EXCLUDE (place) FROM (\n{union}\n)\nORDER BY place")
+    statement = question.statement(f"SELECT * EXCLUDE (place) FROM (\n{union}\n)\nORDER BY place")
+    return _answer(context, question, AUDIENCES_COLUMNS, statement)
 
 
 def _members(context: ReportContext) -> Rows:
     audience = _audience(context)
-    question = _Question(context, with_needed(context.site.audiences, [audience.slug]))
-    names = question.names(audience)
-    return question.answer(
-        MEMBERS_COLUMNS,
+    question = _question(context, with_needed(context.site.audiences, [audience.slug]))
+    names = question.names(audience.slug)
+    statement = question.statement(
         f"SELECT person, is_known, make_timestamptz({names.changes}) AS changes_at\n"
-        f"FROM members\nWHERE {names.holds}\nORDER BY person",
-        paged=True,
+        f"FROM members\nWHERE {names.holds}\nORDER BY person"
     )
+    return _answer(context, question, MEMBERS_COLUMNS, page(context, statement))
 
 
 def _why(context: ReportContext) -> Rows:
     audience = _audience(context)
-    question = _Question(context, with_needed(context.site.audiences, [audience.slug]))
-    conditions = [("member", question.names(audience))]
+    question = _question(context, with_needed(context.site.audiences, [audience.slug]))
+    conditions = [("member", question.names(audience.slug))]
     conditions += [(in_words(atom), question.of_atom[atom]) for atom in dict.fromkeys(atoms(audience.formula))]
     rows = [
         f"SELECT {number} AS place, {question.bind(words)} AS condition, coalesce({names.holds}, false) AS holds, "
@@ -83,50 +79,24 @@ def _why(context: ReportContext) -> Rows:
     given = f"(SELECT {question.bind(context.own['person'])} AS person)"
     one = f"one AS (\n    SELECT * FROM {given} AS given LEFT JOIN members USING (person)\n)"
     union = "\nUNION ALL\n".join(rows)
-    return question.answer(WHY_COLUMNS, f"SELECT * EXCLUDE (place) FROM (\n{union}\n)\nORDER BY place", one)
+    statement = question.statement(f"SELECT * EXCLUDE (place) FROM (\n{union}\n)\nORDER BY place", one)
+    return _answer(context, question, WHY_COLUMNS, statement)
 
 
-class _Question:
-    """A question about the members of audiences at the moment up to which the table is complete."""
-
-    def __init__(self, context: ReportContext, audiences: Sequence[Audience]) -> None:
-        self._until = context.complete_until or context.now
-        period = _period(context.site, audiences, self._until)
-        self._context = replace(context, period=period)
-        self._parameters = Parameters(context.site, period)
-        self._audiences = audiences
-        self.of_atom = names_of_atoms(audiences)
-        self._numbers = {audience.slug: number for number, audience in enumerate(audiences)}
-
-    def bind(self, value: str) -> str:
-        """A placeholder for the value."""
-        return self._parameters.bind(value)
-
-    def names(self, audience: Audience) -> Names:
-        """The columns of `members` about the audience."""
-        number = self._numbers[audience.slug]
-        return Names(f"member_{number}", f"changes_{number}", True)
-
-    def answer(self, columns: Sequence[Column], select: str, *more: str, paged: bool = False) -> Rows:
-        """Run the selection from `members`, after more common table expressions."""
-        parts = [
-            persons_of(self._audiences, self._parameters),
-            members(self._audiences, self._until, self._parameters),
-            *more,
-        ]
-        sql = "WITH " + ",\n".join(parts) + f"\n{select}"
-        statement = finished(sql, self._parameters)
-        rows = run_statement(self._context, columns, page(self._context, statement) if paged else statement)
-        begin = self._context.period.begin
-        read = [begin.isoformat(), self._until.astimezone(begin.tzinfo).isoformat()]
-        meta = {**rows.meta, "date_range": read, "evaluated_at": self._until.isoformat()}
-        return replace(rows, meta=meta)
+def _question(context: ReportContext, audiences: Sequence[Audience]) -> Question:
+    """A question about the moment up to which the table is complete."""
+    return Question(context.site, audiences, _until(context))
 
 
-def _period(site: SiteScope, audiences: Sequence[Audience], until: datetime) -> Period:
-    zone = ZoneInfo(site.time_zone)
-    end = until + timedelta(microseconds=1)
-    return Period((until - longest_window(audiences)).astimezone(zone), end.astimezone(zone))
+def _until(context: ReportContext) -> datetime:
+    return context.complete_until or context.now
+
+
+def _answer(context: ReportContext, question: Question, columns: Sequence[Column], statement: Statement) -> Rows:
+    rows = run_statement(replace(context, period=question.period), columns, statement)
+    until, begin = _until(context), question.period.begin
+    read = [begin.isoformat(), until.astimezone(begin.tzinfo).isoformat()]
+    return replace(rows, meta={**rows.meta, "date_range": read, "evaluated_at": until.isoformat()})
 
 
 def _audience(context: ReportContext) -> Audience:

@@ -17,6 +17,7 @@ class Did:
     at: datetime
     name: str
     value: int | None = None
+    advertising: bool = True
 
 
 History = Sequence[Did]
@@ -26,7 +27,15 @@ def is_member(
     audience: Audience, audiences: Mapping[str, Audience], history: History, known: bool, at: datetime
 ) -> bool:
     """Whether a person with this history is in the audience at a moment."""
-    return (known or not audience.known_only) and holds(audience.formula, audiences, history, known, at)
+    may_be = (known or not audience.known_only) and allowed(history, at)
+    return may_be and holds(audience.formula, audiences, history, known, at)
+
+
+def allowed(history: History, at: datetime) -> bool:
+    """Whether no event of the person's last moment opts out of advertising."""
+    past = [event for event in history if event.at <= at]
+    last = max((event.at for event in past), default=None)
+    return all(event.advertising for event in past if event.at == last)
 
 
 def holds(formula: Formula, audiences: Mapping[str, Audience], history: History, known: bool, at: datetime) -> bool:

@@ -38,7 +38,12 @@ def world_of(random: Random) -> World:
     """A random world."""
     histories = {
         f"p{number}": [
-            Did(START + STEP * random.randrange(STEPS), random.choice(NAMES), random.choice((None, -2, 1, 3, 5)))
+            Did(
+                START + STEP * random.randrange(STEPS),
+                random.choice(NAMES),
+                random.choice((None, -2, 1, 3, 5)),
+                random.random() < 0.9,
+            )
             for _ in range(random.randrange(1, 8))
         ]
         for number in range(PERSONS)
@@ -79,6 +84,7 @@ def answered(world: World, members: Callable[..., str] = members) -> Mapping[str
             "is_known": world.known[person],
             "occurred_at": event.at,
             "event_name": event.name,
+            "advertising": event.advertising,
             "properties": "{}" if event.value is None else f'{{"value": {event.value}}}',
         }
         for person, history in world.histories.items()
@@ -90,6 +96,7 @@ def answered(world: World, members: Callable[..., str] = members) -> Mapping[str
             ("is_known", pa.bool_()),
             ("occurred_at", pa.timestamp("us", "UTC")),
             ("event_name", pa.string()),
+            ("advertising", pa.bool_()),
             ("properties", pa.string()),
         ]
     )

@@ -39,8 +39,15 @@ MUTANTS: Mapping[str, tuple[ModuleType, str, str]] = {
         "{name.holds}",
     ),
     "the first of the moments": (membership, 'changes = "least("', 'changes = "greatest("'),
-    "who is known": (membership, 'member, changes = f"is_known AND {member}"', 'member, changes = f"{member}"'),
-    "that anonymous persons have no next moment": (membership, "CASE WHEN is_known THEN {changes} END", "{changes}"),
+    "who is known": (membership, '"is_known AND is_allowed"', '"is_allowed"'),
+    "who opted out": (membership, 'else "is_allowed"', 'else "true"'),
+    "that whoever is back may be reached": (membership, "{allowed}, bool_and", "bool_and"),
+    "that of one moment the opting out counts": (
+        membership,
+        "FILTER (NOT advertising) < max",
+        "FILTER (NOT advertising) <= max",
+    ),
+    "that anonymous persons have no next moment": (membership, "CASE WHEN {may_be} THEN {changes} END", "{changes}"),
     "what an audience depends on": (
         membership,
         'Names(f"member_{number}", f"changes_{number}", True)',

@@ -13,6 +13,7 @@ from jsonschema_rs import Draft202012Validator
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from clickstream.sites.audience_messages import AudienceMessages
 from clickstream.sites.audiences import Audience, Events, Times
 from clickstream.sites.document import Key, Site, parse_site
 from clickstream.sites.event_definitions import EventDefinition, EventDefinitions
@@ -49,7 +50,7 @@ def rows(model: type[BaseModel]) -> str:
     "model",
     [
         *(Site, Key, Privacy, EventDefinitions, EventDefinition, Goal, Funnel, FunnelStep, FunnelExclusion),
-        *(Audience, Times, Events, Segment, Visits, Identity, IdentityLimits),
+        *(Audience, AudienceMessages, Times, Events, Segment, Visits, Identity, IdentityLimits),
     ],
 )
 def test_every_field_is_documented_with_its_default_and_meaning_and_no_other(model: type[BaseModel]) -> None:

@@ -1,0 +1,411 @@
+"""Evaluates audiences up to the moment of completeness, and adds what changed to the table `audience_changes`.
+
+Rows, their messages and what they follow from are one commit. So a crash leaves the table as before or as after, and
+a message, once committed, never changes.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from pathlib import PurePosixPath
+
+import orjson
+import pyarrow as pa
+
+from clickstream.audiences.changing import Change, Evaluated, Step
+from clickstream.audiences.messages import Subject, Transition, body, message_id
+from clickstream.audiences.state import (
+    HELD,
+    QUEUED,
+    RELEASED,
+    Memberships,
+    Notes,
+    memberships_of,
+    microseconds_of,
+    moment_of,
+)
+from clickstream.errors import InvalidSite, LimitExceeded
+from clickstream.model.audience_tables import CHANGE_PARTITION, CHANGE_SCHEMA, ENTER
+from clickstream.model.digests import digest_of
+from clickstream.querying.audiences.formula import with_needed
+from clickstream.querying.audiences.membership import Fact
+from clickstream.querying.audiences.question import Question
+from clickstream.querying.engine import QueryEngine
+from clickstream.querying.goals import scope_of
+from clickstream.querying.period import Period
+from clickstream.querying.statement import Statement
+from clickstream.retrying import retry_on_conflict
+from clickstream.settings import Settings
+from clickstream.sites.audiences import Audience, In, events_of, leaves
+from clickstream.sites.directory import Access
+from clickstream.sites.document import KeyKind, Site, parse_site
+from clickstream.storage.account import StorageAccount
+from clickstream.storage.site_documents import EditableBlobSiteDocuments
+from clickstream.table.delta import COMPACTOR, Table
+from clickstream.table.specs import AUDIENCE_CHANGES_TABLE, EVENTS_TABLE, IDENTITIES_TABLE
+
+log = logging.getLogger(__name__)
+# Fewer changes than these are never held.
+HELD_FROM = 1000
+# Existing members are reported as if at most so much time had passed since the last ones.
+PAUSE_THAT_COUNTS = timedelta(minutes=10)
+# How far ahead of the moment of completeness events are searched: clocks of servers may run ahead by minutes.
+AHEAD = timedelta(days=2)
+
+
+@dataclass(slots=True)
+class Report:
+    """The results of one run: rows added, and the audiences, as `site/slug`, whose changes wait for a release."""
+
+    changes: int = 0
+    held: list[str] = field(default_factory=list)
+
+
+class Evaluator:
+    """Keeps `audience_changes`. Several may run at once: one commit wins, the others evaluate again."""
+
+    def __init__(
+        self,
+        account: StorageAccount,
+        settings: Settings,
+        engine: QueryEngine,
+        now: Callable[[], datetime],
+        held_from: int = HELD_FROM,
+    ) -> None:
+        self._account = account
+        self._settings = settings
+        self._engine = engine
+        self._now = now
+        self._held_from = held_from
+        self._documents = EditableBlobSiteDocuments(account.container(settings.config_container))
+
+    def run(self, deadline: datetime | None = None) -> Report:
+        """Evaluate the audiences of every site for which anything may have changed. Raise Unavailable.
+
+        Begins no site after `deadline`. A site whose document is invalid, or whose evaluation exceeds the limits of
+        queries, stays as it is.
+        """
+        report = Report()
+        until = self._engine.complete_until()
+        if until is None:
+            return report
+        for site in self._sites():
+            if deadline is not None and self._now() >= deadline:
+                log.warning("no time to evaluate the audiences of %s", site.site)
+                break
+            held: list[str] = []
+            try:
+                report.changes += self._evaluate(site, until, held)
+            except LimitExceeded as error:
+                log.error("the audiences of %s stay as they are: %s", site.site, error.message)
+            report.held += [f"{site.site}/{slug}" for slug in held]
+        return report
+
+    def _sites(self) -> Iterator[Site]:
+        for path in self._documents.versions():
+            name = PurePosixPath(path).stem
+            try:
+                site = parse_site(self._documents.fetch(path).text, expected=name)
+            except InvalidSite as problem:
+                log.warning("%s cannot be read, so its audiences stay as they are: %s", path, problem.message)
+                continue
+            if site.audiences or self._had_audiences(name):
+                yield site
+
+    def _had_audiences(self, site: str) -> bool:
+        table = self._opened()
+        return table is not None and bool(Notes(table, site).of("definitions"))
+
+    def _opened(self) -> Table | None:
+        return Table.open(AUDIENCE_CHANGES_TABLE, self._account, self._settings.lake_container)
+
+    def _evaluate(self, site: Site, until: datetime, held: list[str]) -> int:
+        def attempt() -> int:
+            held.clear()
+            table = Table.open_or_create(AUDIENCE_CHANGES_TABLE, self._account, self._settings.lake_container)
+            evaluation = _Evaluation(self._engine, table, site, until, self._versions(), self._now())
+            if not evaluation.is_due:
+                return 0
+            changes = evaluation.changes(self._settings.audience_max_change, self._held_from)
+            held.extend(evaluation.held)
+            evaluation.commit(changes, self._destination(site))
+            return len(changes)
+
+        count = retry_on_conflict(attempt, AUDIENCE_CHANGES_TABLE.name)
+        for slug in held:
+            log.warning(
+                "changes of the audience %s of %s wait: `python -m clickstream.audiences release %s %s`",
+                *(slug, site.site, site.site, slug),
+            )
+        return count
+
+    def _versions(self) -> Mapping[str, int]:
+        """Up to where the sources are now. Read before their rows, which may then be newer."""
+        container = self._settings.lake_container
+        events = Table.open(EVENTS_TABLE, self._account, container)
+        identities = Table.open(IDENTITIES_TABLE, self._account, container)
+        return {
+            "events": (events.application_version(COMPACTOR) or 0) if events is not None else 0,
+            "identities": identities.version if identities is not None else 0,
+        }
+
+    def _destination(self, site: Site) -> str | None:
+        messages, settings = site.audience_messages, self._settings
+        if messages is None:
+            return None
+        if messages.connection is None and messages.hub in (settings.event_hub_name, settings.failed_event_hub_name):
+            log.error("%s sends audiences to %s, which carries events: nothing is sent", site.site, messages.hub)
+            return None
+        return messages.destination
+
+
+class _Evaluation:
+    """One evaluation of the audiences of a site."""
+
+    def __init__(
+        self,
+        engine: QueryEngine,
+        table: Table,
+        site: Site,
+        until: datetime,
+        versions: Mapping[str, int],
+        now: datetime,
+    ) -> None:
+        self._engine = engine
+        self._table = table
+        self._site = site
+        self._until = until
+        self._versions = versions
+        self._now = now
+        self._scope = scope_of(Access(site, KeyKind.READ))
+        self._audiences = with_needed(self._scope.audiences, self._scope.audiences)
+        self._notes = Notes(table, site.site)
+        self._definitions = {audience.slug: _definition(audience, site) for audience in site.audiences}
+        self._noted: dict[str, int] = {}
+        self._people: Evaluated | None = None
+        self.held: list[str] = []
+
+    @property
+    def is_due(self) -> bool:
+        """Whether anything may have changed since the last evaluation. Time never goes back."""
+        notes, until = self._notes, microseconds_of(self._until)
+        before, due = notes.of("until"), notes.of("due")
+        if before is not None and until < before:
+            return False
+        return (
+            before is None
+            or any(notes.of(name) != version for name, version in self._versions.items())
+            or notes.of("definitions") != self._all_definitions
+            or bool(due and due <= until)
+            or bool(notes.of("telling"))
+            or (notes.of("asked") or 0) != (notes.of("answered") or 0)
+        )
+
+    @property
+    def _all_definitions(self) -> int:
+        messages = self._site.audience_messages
+        return digest_of(sorted(self._definitions.items()), messages) if self._definitions else 0
+
+    def changes(self, max_change: int, held_from: int) -> Sequence[Change]:
+        """What changed, and members that are reported again; see `held` for the audiences left out."""
+        notes, since = self._notes, self._notes.until
+        memberships = memberships_of(self._table, self._site.site)
+        now = self._people = self._evaluated(self._until, since, None)
+        self._noted = {
+            notes.key("until"): microseconds_of(self._until),
+            **{notes.key(name): version for name, version in self._versions.items()},
+            notes.key("definitions"): self._all_definitions,
+            notes.key("due"): min(filter(None, (now.next_change(), self._ahead())), default=0),
+            notes.key("answered"): notes.of("asked") or 0,
+        }
+        steps = [step for step in self._steps(now, memberships) if self._may_go_on(step, max_change, held_from)]
+        doubtful = {person for step in steps for person in step.without_news(now)}
+        earlier = self._evaluated(since, None, doubtful) if doubtful and since is not None else None
+        found = [change for step in steps for change in step.changes(now, earlier, since)]
+        return [*found, *self._told_again(steps, now)]
+
+    def _steps(self, now: Evaluated, memberships: Memberships) -> Iterator[Step]:
+        messages = self._site.audience_messages
+        sent = {audience.slug: audience.messages != "none" for audience in self._site.audiences}
+        for slug in dict.fromkeys([*self._definitions, *memberships]):
+            if slug not in self._definitions and not memberships[slug]:
+                continue
+            before, definition = self._notes.of("defined", slug) or 0, self._definitions.get(slug, 0)
+            is_removed = definition == 0
+            yield Step.of(
+                slug,
+                self._until,
+                now,
+                memberships,
+                was_defined=before != 0 or is_removed,
+                is_changed=before != definition,
+                is_sent=messages is not None and (messages.removed == "exits" if is_removed else sent[slug]),
+            )
+
+    def _may_go_on(self, step: Step, max_change: int, held_from: int) -> bool:
+        """Whether the step is made. It waits for a release if it changes too much."""
+        hold, key = self._notes.of("hold", step.slug), self._notes.key("hold", step.slug)
+        count = len(step.enters) + len(step.exits)
+        too_many = count >= held_from and count * 100 > max_change * max(1, len(step.before))
+        if step.was_defined and too_many and hold != RELEASED:
+            self.held.append(step.slug)
+            self._noted[key] = HELD
+            return False
+        if hold:
+            self._noted[key] = 0
+        if (self._notes.of("defined", step.slug) or 0) != self._definitions.get(step.slug, 0):
+            self._noted[self._notes.key("defined", step.slug)] = self._definitions.get(step.slug, 0)
+        return True
+
+    def _told_again(self, steps: Sequence[Step], now: Evaluated) -> Sequence[Change]:
+        """Rows about members that messages are still to report, as many as the rate allows."""
+        messages, notes = self._site.audience_messages, self._notes
+        found: list[Change] = []
+        if messages is None:
+            return found
+        existing = {audience.slug for audience in self._site.audiences if audience.messages == "existing"}
+        left, is_left = self._allowance(messages.existing_per_minute), False
+        for step in steps:
+            key = notes.key("tell", step.slug)
+            if not step.was_defined:
+                if step.slug in existing and step.enters:  # in the next runs, because these rows have no numbers yet
+                    self._noted[key] = (self._table.application_version("seq") or 0) + 1
+                    is_left = True
+            elif step.is_sent and (last := notes.of("tell", step.slug)):
+                rows, is_all = step.told_again(now, last, left)
+                found += rows
+                left -= len(rows)
+                is_left = is_left or not is_all
+                self._noted[key] = 0 if is_all else last
+        if found:
+            self._noted[notes.key("told_at")] = microseconds_of(self._now)
+        self._noted[notes.key("telling")] = int(is_left)
+        return found
+
+    def _allowance(self, per_minute: int) -> int:
+        """How many existing members may be reported now."""
+        at = self._notes.of("told_at")
+        if at is None:
+            return per_minute
+        pause = min(self._now - moment_of(at), PAUSE_THAT_COUNTS)
+        return max(0, int(per_minute * (pause / timedelta(minutes=1))))
+
+    def commit(self, changes: Sequence[Change], destination: str | None) -> None:
+        """Add the changes with their messages. Raise Conflict if another evaluator committed first, Unavailable."""
+        last = self._table.application_version("seq") or 0
+        rows = self._rows(changes, last, destination)
+        versions = {**self._noted, "seq": last + len(rows)}
+        if any(row["message"] is not None for row in rows):
+            versions[QUEUED] = last + len(rows)
+        staged = self._table.stage(pa.Table.from_pylist(rows, schema=CHANGE_SCHEMA)) if rows else []
+        self._table.commit_batch(staged, versions, {})
+
+    def _rows(self, changes: Sequence[Change], last: int, destination: str | None) -> list[dict[str, object]]:
+        """The rows, numbered by person: entrants first, so that whoever takes another's place is there before."""
+        enters = {change.person for change in changes if change.kind == ENTER}
+        ordered = sorted(changes, key=lambda change: (change.person not in enters, change.person))
+        rows: list[dict[str, object]] = []
+        for person, group in groupby(ordered, lambda change: change.person):
+            of_person = list(group)
+            first = last + len(rows) + 1
+            made = [(change, _transition(change, first + place)) for place, change in enumerate(of_person)]
+            sent = [transition for change, transition in made if change.is_sent]
+            known = any(change.is_known for change in of_person)
+            subject = Subject(self._site.site, person, known, self._first_seen(person))
+            text = body(subject, sent, destination, self._now) if sent and destination is not None else None
+            id = None if text is None else message_id(subject, sent)
+            for change, transition in made:
+                has_text = bool(sent) and transition is sent[0]
+                rows.append(
+                    self._row(
+                        change, transition, destination, id if change.is_sent else None, text if has_text else None
+                    )
+                )
+        return rows
+
+    def _row(
+        self, change: Change, transition: Transition, destination: str | None, id: str | None, text: bytes | None
+    ) -> dict[str, object]:
+        return {
+            "seq": transition.seq,
+            "site": self._site.site,
+            "audience": change.audience,
+            "person": change.person,
+            "is_known": change.is_known,
+            "kind": change.kind,
+            "reason": change.reason,
+            "changed_at": change.changed_at,
+            "entered_at": change.entered_at,
+            "exit_at": change.exit_at,
+            "definition": self._definitions.get(change.audience, 0),
+            "destination": destination if id is not None else None,
+            "message_id": id,
+            "message": None if text is None else text.decode(),
+            "committed_at": self._now,
+            CHANGE_PARTITION: self._now.astimezone(UTC).date(),
+        }
+
+    def _first_seen(self, person: str) -> datetime:
+        at = self._people.value("first_at", person) if self._people is not None else None
+        return self._until if at is None else moment_of(at)
+
+    def _evaluated(self, until: datetime, since: datetime | None, people: set[str] | None) -> Evaluated:
+        """What holds at a moment, of everybody or of these people alone."""
+        slugs = [audience.slug for audience in self._audiences]
+        if not slugs:
+            return Evaluated(pa.table({"person": pa.array([], pa.string())}), slugs)
+        question = Question(self._scope, self._audiences, until)
+        names = [question.names(slug) for slug in slugs]
+        before = question.bind(0 if since is None else microseconds_of(since))
+        late = f"batch > {question.bind(self._notes.of('events') or 0)} AND moment <= {before}"
+        facts = [
+            Fact("first_at", "min", "moment"),
+            Fact("has_news", "bool_or", f"moment > {before}"),
+            Fact("has_late", "bool_or", f"coalesce({late}, false)"),
+        ]
+        where = "true"
+        if people is not None:
+            listed = question.bind(orjson.dumps(sorted(people)).decode())
+            where = f"person IN (SELECT unnest(from_json({listed}, '[\"VARCHAR\"]')))"
+        columns = ", ".join(f"{name.holds}, {name.changes}" for name in names)
+        kept = " OR ".join(f"{name.holds} OR {name.changes} IS NOT NULL" for name in names)
+        statement = question.statement(
+            f"SELECT person, is_known, is_allowed, first_at, has_news, has_late, {columns}\n"
+            f"FROM members\nWHERE has_news OR has_late OR {kept}",
+            facts=facts,
+            where=where,
+        )
+        return Evaluated(self._engine.run(statement, self._scope, question.period), slugs)
+
+    def _ahead(self) -> int | None:
+        """The moment of the first event after the evaluated moment, in microseconds since 1970."""
+        period = Period(self._until, self._until + AHEAD)
+        sql = (
+            "SELECT min(epoch_us(occurred_at)) AS at FROM events WHERE site = $site AND epoch_us(occurred_at) > $until"
+        )
+        parameters: Mapping[str, str | int] = {"site": self._site.site, "until": microseconds_of(self._until)}
+        at: int | None = self._engine.run(Statement(sql, parameters), self._scope, period)["at"][0].as_py()
+        return at
+
+
+def _transition(change: Change, seq: int) -> Transition:
+    return Transition(
+        seq, change.audience, change.kind, change.reason, change.changed_at, change.entered_at, change.exit_at
+    )
+
+
+def _definition(audience: Audience, site: Site) -> int:
+    """The digest of everything in the document that memberships depend on."""
+    goals = {goal.name: goal for goal in site.goals}
+    by_slug = {other.slug: other for other in site.audiences}
+    parts: list[object] = [audience.of, audience.where]
+    for _, leaf in leaves(audience.where):
+        if isinstance(leaf, In):
+            parts.append(_definition(by_slug[leaf.in_], site))
+        elif (name := events_of(leaf)[1].goal) is not None:
+            parts.append(goals[name])
+    return digest_of(*parts)

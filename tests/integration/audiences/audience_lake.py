@@ -1,0 +1,108 @@
+"""A lake with audiences, a clock that is moved by hand, and a hub that takes messages or does not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from clickstream.audiences.evaluating import HELD_FROM, Evaluator, Report
+from clickstream.audiences.sending import Sender
+from clickstream.audiences.state import Memberships, memberships_of
+from clickstream.delivery.event_hub import Hub
+from clickstream.model.message import Message
+from clickstream.querying.engine import QueryEngine
+from clickstream.storage.account import StorageAccount
+from clickstream.storage.progress import Progress, write_progress
+from clickstream.table.delta import Table
+from clickstream.table.specs import AUDIENCE_CHANGES_TABLE
+from local.azurite import Azurite
+from tests.integration.compacting.lake import START
+from tests.integration.deriving.derived_lake import DerivedLake
+from tests.integration.maintaining.maintained_lake import row
+
+
+class Crash(Exception):
+    """The process ended here."""
+
+
+class Outbox:
+    """A hub that keeps what it acknowledged. It dies before or after a message, if it is told to."""
+
+    condition: Literal["none"] = "none"
+    acknowledged_at = None
+
+    def __init__(self, hub: Hub | None = None) -> None:
+        self.taken: list[Message] = []
+        self.dies: Literal["before", "after", "half", None] = None
+        self._hub = hub
+
+    async def deliver(self, messages: Sequence[Message], until: datetime | None = None) -> Sequence[Message]:
+        dies, self.dies = self.dies, None
+        if dies == "before":
+            raise Crash
+        taken = messages[: len(messages) // 2] if dies == "half" else messages
+        self.taken += taken
+        if dies == "after":
+            raise Crash
+        return messages[len(taken) :]
+
+    async def is_reachable(self) -> bool:
+        return True
+
+    async def close(self) -> None:
+        """There is nothing to close."""
+
+
+class AudienceLake(DerivedLake):
+    """`at` is the moment up to which the table is complete."""
+
+    def __init__(self, azurite: Azurite) -> None:
+        super().__init__(azurite)
+        self.at = START
+        self.settings = replace(self.settings, query_timeout_seconds=300)
+        self.engine = QueryEngine(self.account, self.settings, lambda: self.at)
+        self.hub = Outbox()
+
+    def moves(self, by: timedelta) -> None:
+        """Time passes, and all that was sent by then is compacted."""
+        self.at += by
+        write_progress(self.account.container(self.settings.lake_container), Progress(self.at, self.at))
+
+    def evaluate(self, account: StorageAccount | None = None, held_from: int = HELD_FROM) -> Report:
+        return Evaluator(
+            account or self.account, self.settings, self.engine, lambda: self.at + timedelta(seconds=90), held_from
+        ).run()
+
+    def send(self, account: StorageAccount | None = None, hub: Hub | None = None) -> int:
+        return Sender(
+            account or self.account, self.settings, lambda connection, name: hub or self.hub, lambda: self.at
+        ).run()
+
+    def run(self) -> Report:
+        """What follows a compaction."""
+        self.derive()
+        report = self.evaluate()
+        self.send()
+        return report
+
+    def changes(self) -> list[dict[str, Any]]:
+        """The rows of the table, in order."""
+        rows: list[dict[str, Any]] = self.delta("audience_changes").to_pyarrow_table().sort_by("seq").to_pylist()
+        return rows
+
+    def memberships(self) -> Memberships:
+        table = Table.open(AUDIENCE_CHANGES_TABLE, self.account, self.settings.lake_container)
+        return {} if table is None else memberships_of(table, "shop")
+
+    def told(self) -> list[Mapping[str, Any]]:
+        """The bodies of the messages that the hub took."""
+        return [json.loads(message.body) for message in self.hub.taken]
+
+
+def did(id: str, at: datetime, user: str, name: str = "view", **fields: Any) -> dict[str, Any]:
+    """An event of a user."""
+    more = {"event_type": "custom", "advertising": True, "id_source": "client", "key_kind": "public"}
+    return row(id, at, **{**more, "event_name": name, "user_id": user, "anonymous_id": f"device of {user}", **fields})

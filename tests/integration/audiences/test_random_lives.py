@@ -1,0 +1,36 @@
+"""Random histories with late events, changed definitions and crashes: members are right, and messages say so."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from local.azurite import Azurite
+from tests.integration.audiences.audience_lake import AudienceLake
+from tests.integration.audiences.random_lives import Life
+from tests.integration.compacting.failing_storage import FailingStorage
+
+pytestmark = pytest.mark.integration
+# LIVES sets how many histories are tried.
+LIVES = int(os.environ.get("LIVES", "1"))
+STEPS = 12
+
+
+@pytest.fixture(scope="module")
+def storage(azurite: Azurite) -> Iterator[FailingStorage]:
+    with FailingStorage(azurite.blob_endpoint) as failing:
+        yield failing
+
+
+@pytest.mark.parametrize("seed", range(LIVES))
+def test_every_transition_arrives_in_order_whatever_crashes(
+    azurite: Azurite, storage: FailingStorage, seed: int
+) -> None:
+    life = Life(AudienceLake(azurite), storage, seed)
+    life.live(STEPS)
+    life.check_messages([message.body for message in life.lake.hub.taken])
+    assert life.crashes > 3
+    assert len(life.lake.hub.taken) > 5
+    print(f"{life.crashes} crashes, {len(life.lake.changes())} rows, {len(life.lake.hub.taken)} messages")
