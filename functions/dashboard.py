@@ -67,6 +67,7 @@ async def sites(req: func.HttpRequest) -> func.HttpResponse:
 
 def _described(access: Access) -> dict[str, Any]:
     from clickstream.querying.goals import scope_of
+    from clickstream.querying.sharing import closed_dimensions
 
     site, scope = access.site, scope_of(access)
     sharing = scope.sharing
@@ -88,7 +89,11 @@ def _described(access: Access) -> dict[str, Any]:
             "unknown_consent": site.privacy.unknown_consent,
         }
     if sharing is not None:
-        described |= {"smallest_group": sharing.smallest_group, "shared_properties": sorted(sharing.properties)}
+        described |= {
+            "smallest_group": sharing.smallest_group,
+            "shared_properties": sorted(sharing.properties),
+            "closed_dimensions": closed_dimensions(sharing),
+        }
     return described
 
 

@@ -111,6 +111,9 @@ SITES = _object(
                         "description": "With a share key: the minimum number of visitors of a group.",
                     },
                     "shared_properties": _list(TEXT, "With a share key: the event properties that it may query."),
+                    "closed_dimensions": _list(
+                        TEXT, "With a share key: the dimensions that it may not query, except properties."
+                    ),
                 },
             )
         )

@@ -39,7 +39,9 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class QueryAnswer:
-    """The answer of a query. `meta` has further keys of the document's `meta`."""
+    """The answer of a query. `meta` has further keys of the document's `meta`; `others` are the groups of the other
+    period, if they are included.
+    """
 
     request: QueryRequest
     period: Period
@@ -48,11 +50,14 @@ class QueryAnswer:
     complete_until: datetime | None
     statement: Statement
     meta: Mapping[str, Any]
+    others: Sequence[Group] | None = None
 
     def document(self) -> dict[str, Any]:
         """The document that `POST /api/query` answers with."""
+        others = {} if self.others is None else {"comparison_results": [group.document() for group in self.others]}
         return {
             "results": [group.document() for group in self.groups],
+            **others,
             "meta": {
                 "complete_until": self.complete_until and self.complete_until.isoformat(),
                 **self._statement(),

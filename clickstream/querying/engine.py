@@ -157,16 +157,14 @@ class QueryEngine:
         other_rows = ComparisonRows(
             request, texts, places, absent_is_zero=sharing_meta is None, money_is_comparable=alike
         )
-        meta = {
-            **answer.meta,
-            "comparison_date_range": other.texts,
-            "comparison_sql": all_groups.sql,
-            "comparison_parameters": all_groups.parameters,
-        }
+        meta = {**answer.meta, "comparison_date_range": other.texts}
+        if request.include.sql:
+            meta |= {"comparison_sql": all_groups.sql, "comparison_parameters": all_groups.parameters}
         if request.include.comparison_time_labels:
             meta["comparison_time_labels"] = labels
         groups = [replace(group, comparison=other_rows.comparison(group)) for group in answer.groups]
-        return replace(answer, groups=groups, meta=meta)
+        others = [Group(row[:width], row[width:]) for row in texts] if request.include.comparison_results else None
+        return replace(answer, groups=groups, meta=meta, others=others)
 
     def together(self, questions: Sequence[Callable[[QueryEngine], Result]]) -> Sequence[Future[Result]]:
         """Call each question with an engine over one version of the tables; returns their finished futures.

@@ -102,12 +102,14 @@ class Include(_Strict):
     time_labels: bool = False
     comparisons: Comparisons | None = None
     comparison_time_labels: bool = False
+    comparison_results: bool = False
     sql: bool = True
 
     @model_validator(mode="after")
     def _labels_of_something(self) -> Include:
-        if self.comparison_time_labels and self.comparisons is None:
-            raise ValueError("`comparison_time_labels` needs `comparisons`")
+        for name in ("comparison_time_labels", "comparison_results"):
+            if getattr(self, name) and self.comparisons is None:
+                raise ValueError(f"`{name}` needs `comparisons`")
         return self
 
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from clickstream.errors import Forbidden
-from clickstream.filters.dimensions import GOAL, PERSON, PROPERTY, Dimension, Kind, quoted
+from clickstream.filters.dimensions import DIMENSIONS, GOAL, PERSON, PROPERTY, Dimension, Kind, quoted
 from clickstream.filters.tree import Comparison, Filter, Group, HasDone, Negation, Presence, leaves
 from clickstream.problems import steps
 from clickstream.querying.conditions import Parameters, conditions
@@ -64,8 +64,13 @@ def _dimensions(filters: Sequence[Filter]) -> Iterator[Dimension]:
     return (item.dimension for item in leaves(filters) if isinstance(item, Comparison | Presence))
 
 
+def closed_dimensions(sharing: Sharing) -> Sequence[str]:
+    """The names of the dimensions that a share key may not query, except properties of events."""
+    return [dimension.name for dimension in DIMENSIONS.values() if _closed(dimension, sharing)]
+
+
 def _closed(dimension: Dimension, sharing: Sharing) -> bool:
-    if dimension.name == PERSON:
+    if dimension.name == PERSON or dimension.kind is Kind.MINUTE:
         return True
     if dimension.of_money:
         return not sharing.revenue
@@ -77,11 +82,11 @@ def check_shared(request: QueryRequest, sharing: Sharing) -> None:
     dimensions = [*request.dimensions, *_dimensions(request.filters)]
     if any(dimension.name == PERSON for dimension in dimensions):
         raise Forbidden(f"a share key opens no {PERSON}: it shows single persons")
+    if any(dimension.kind is Kind.MINUTE for dimension in request.dimensions):
+        raise Forbidden("a share key opens no numbers by the minute")
     if closed := sorted({dimension.name for dimension in dimensions if _closed(dimension, sharing)}):
         opened = ", ".join(sorted(sharing.properties)) or "none"
         raise Forbidden(f"a share key opens no {closed[0][:100]}; the properties that the site shares are: {opened}")
-    if any(dimension.kind is Kind.MINUTE for dimension in request.dimensions):
-        raise Forbidden("a share key opens no numbers by the minute")
     for metric in request.metrics:
         if Need.GOAL_OF_GROUP in metric.needs:
             raise Forbidden(f"a share key opens no {metric.name}")

@@ -3,6 +3,8 @@ import type { Setup } from "./setup_checks";
 
 export interface Answer {
   readonly results: readonly Row[];
+  /** The rows of the other period, if the query includes them. */
+  readonly comparison_results?: readonly Row[];
   readonly meta: Meta;
   readonly query: {
     readonly date_range: readonly [string, string];
@@ -28,7 +30,7 @@ export interface Meta {
   readonly total_rows?: number;
   readonly time_labels?: readonly string[];
   readonly partial_time_labels?: readonly string[];
-  readonly comparison_date_range?: readonly [string, string];
+  readonly comparison_time_labels?: readonly string[];
   readonly sharing?: Sharing;
   /** The currency of all amounts; null if there are several or none. */
   readonly currency?: string | null;
@@ -72,6 +74,8 @@ export interface Site {
   readonly setup?: Setup;
   /** With a share key: the properties that it opens. */
   readonly shared_properties?: readonly string[];
+  /** With a share key: the dimensions that it does not open. */
+  readonly closed_dimensions?: readonly string[];
 }
 
 /** A request that failed. `status` is 0 if no answer came back. */
@@ -86,22 +90,73 @@ export class Problem extends Error {
 }
 
 const RETRY_SECONDS = 5;
-// Each query keeps several cores of a server busy. The panels at the top send theirs first.
+// Each request keeps several cores of a server busy. The panels at the top send theirs first.
 const MOST_PARALLEL = 3;
+/** The most questions of one request to `POST /api/questions`. */
+const MOST_QUESTIONS = 32;
+
+/** A body of `POST /api/query`. */
+export interface Query extends Readonly<Record<string, unknown>> {
+  readonly site_id: string;
+  readonly include?: object;
+}
+
+/** A query that waits for its request. */
+interface Question {
+  readonly query: Query;
+  readonly signal: AbortSignal;
+  answer(answer: Answer): void;
+  refuse(reason: unknown): void;
+}
 
 export class Api {
   readonly #key: string;
   readonly #waiting: (() => void)[] = [];
   #running = 0;
+  #questions: Question[] = [];
 
   constructor(key: string) {
     this.#key = key;
   }
 
-  /** Without the SQL, which is most of an answer. */
-  async query(body: object, signal: AbortSignal, sql = false): Promise<Answer> {
-    const text = JSON.stringify({ ...body, include: { ...(body as { include?: object }).include, sql } });
-    return this.#json("/api/query", { method: "POST", body: text, signal });
+  /**
+   * The answer to a query, without the SQL, which is most of it. Queries of the same moment are sent in one request, so
+   * that the server computes once what they have in common.
+   */
+  query(body: Query, signal: AbortSignal, sql = false): Promise<Answer> {
+    return new Promise((answer, refuse) => {
+      const query = { ...body, include: { ...body.include, sql } };
+      if (this.#questions.push({ query, signal, answer, refuse }) === 1) queueMicrotask(() => this.#ask());
+    });
+  }
+
+  #ask(): void {
+    const bySite = new Map<string, Question[]>();
+    for (const question of this.#questions) {
+      const { site_id } = question.query;
+      if (!question.signal.aborted) bySite.set(site_id, [...(bySite.get(site_id) ?? []), question]);
+    }
+    this.#questions = [];
+    for (const [site, questions] of bySite) {
+      for (let at = 0; at < questions.length; at += MOST_QUESTIONS) void this.#askTogether(site, questions.slice(at, at + MOST_QUESTIONS));
+    }
+  }
+
+  async #askTogether(site: string, questions: readonly Question[]): Promise<void> {
+    const leaving = new AbortController();
+    let interested = questions.length;
+    for (const { signal } of questions) signal.addEventListener("abort", () => --interested || leaving.abort(), { once: true });
+    const body = JSON.stringify({ site_id: site, questions: questions.map(({ query }) => ({ query })) });
+    try {
+      const { answers } = await this.#json<Answers>("/api/questions", { method: "POST", body, signal: leaving.signal });
+      questions.forEach(({ answer, refuse }, at) => {
+        const { status, body: one } = answers[at]!;
+        if (status === 200) answer(one as Answer);
+        else refuse(problemOf(status, one, RETRY_SECONDS));
+      });
+    } catch (error) {
+      for (const { refuse } of questions) refuse(error);
+    }
   }
 
   async report(name: string, parameters: Record<string, string>, signal: AbortSignal, sql = false): Promise<Report> {
@@ -149,10 +204,18 @@ export class Api {
       throw new Problem(0, "The server cannot be reached.", RETRY_SECONDS);
     }
     if (answer.ok) return answer;
-    const body = (await answer.json().catch(() => ({}))) as { message?: string };
     const wait = Number(answer.headers.get("Retry-After")) || RETRY_SECONDS;
-    throw new Problem(answer.status, body.message ?? `The server answered ${answer.status}.`, wait);
+    throw problemOf(answer.status, await answer.json().catch(() => ({})), wait);
   }
+}
+
+/** The answer of `POST /api/questions`: an item for each question. */
+interface Answers {
+  readonly answers: readonly { readonly status: number; readonly body: object }[];
+}
+
+function problemOf(status: number, body: { message?: string }, wait: number): Problem {
+  return new Problem(status, body.message ?? `The server answered ${status}.`, wait);
 }
 
 function reportAddress(name: string, parameters: Record<string, string>): string {

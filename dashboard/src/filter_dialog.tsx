@@ -1,8 +1,8 @@
 // The dialog that adds or changes a filter: a dimension, a condition, and one value or several.
 import { useEffect, useId, useRef, useState } from "preact/hooks";
 import { formatNumber, valueLabel } from "./format";
-import { DIMENSION_GROUPS, PROPERTY, dimensionLabel } from "./metrics";
-import { opensProperties, queryBase } from "./requests";
+import { PROPERTY, dimensionLabel } from "./metrics";
+import { openDimensions, opensProperties, queryBase } from "./requests";
 import { Dialog, Icon } from "./ui";
 import { useQuery, useScreen } from "./use_api";
 import { usePropertyNames } from "./property_names";
@@ -52,7 +52,7 @@ export function FilterDialog({ edited, onClose }: { edited?: number; onClose(): 
           <label class="field">
             <span>Dimension</span>
             <select value={dimension} onChange={(event) => choose(event.currentTarget.value)}>
-              {DIMENSION_GROUPS.map(([group, names]) => (
+              {openDimensions(site).map(([group, names]) => (
                 <optgroup key={group} label={group}>
                   {names.map((id) => (
                     <option key={id} value={id}>

@@ -4,10 +4,10 @@ import type { Answer, Row } from "./api";
 import { comparisonOf, queryBase, reportBase } from "./requests";
 import { useQuery, useScreen } from "./use_api";
 import { Chart } from "./chart";
-import { formatNumber } from "./format";
+import { formatNumber, today } from "./format";
 import { Lines } from "./lines";
 import { AVERAGE_REVENUE, HEADLINES, type Metric, OF_A_GOAL, REVENUE, inCurrency } from "./metrics";
-import { STEPS, periodOfLabel, stepsOf } from "./periods";
+import { STEPS, daysOf, periodOfLabel, stepsOf } from "./periods";
 import { BotsLeftOut, Change, CurrencyNote, SmallGroups, ExportLinks, PanelState, Value } from "./ui";
 import { asValueFilter } from "./view";
 
@@ -36,15 +36,13 @@ export function Headline() {
   // Amounts in several currencies have no sum. Then each currency is queried.
   const isMixed = meta?.currency === null && meta.currency_note !== undefined;
   const each = useQuery(isMixed ? { ...base, dimensions: ["event:currency"] } : null);
-  const range = totals.answer?.query.date_range ?? null;
+  // All time is as long as the site's history.
+  const range = view.period === "all" ? (totals.current ? totals.answer!.query.date_range : null) : daysOf(view.period, today(site.time_zone));
   const steps = stepsOf(view.period, range);
   const step = steps.find((name) => name === view.choices["interval"]) ?? steps[0]!;
-  const ready = range !== null || !["all", "year", "month"].includes(view.period) && !view.period.includes(",");
-  const overTime = { ...base, dimensions: [step], include: { time_labels: true } };
-  const series = useQuery(ready ? overTime : null);
-  // A query of its own: `comparison` of this period's rows lacks the times at which this period has no events.
-  const before = totals.current ? totals.answer?.meta.comparison_date_range : undefined;
-  const earlier = useQuery(before ? { ...overTime, date_range: before } : null);
+  const overTime = { ...base, dimensions: [step] };
+  const others = "comparisons" in compared ? { ...compared, comparison_time_labels: true, comparison_results: true } : {};
+  const series = useQuery(view.period === "all" && !range ? null : { ...overTime, include: { time_labels: true, ...others } });
 
   const chosen = metrics.find(({ name }) => name === view.choices["metric"]) ?? metrics[0]!;
   const row = totals.answer?.results[0];
@@ -55,7 +53,7 @@ export function Headline() {
   }, [totals.answer]);
 
   const lines = new Lines(series.answer, metrics, site.time_zone);
-  const linesBefore = series.current && earlier.current && earlier.answer ? new Lines(earlier.answer, metrics, site.time_zone) : null;
+  const linesBefore = series.answer?.comparison_results ? new Lines(series.answer, metrics, site.time_zone, "other") : null;
   const at = metrics.indexOf(chosen);
   // The query of what is drawn, which may be the one before.
   const drawn = series.answer?.query;

@@ -18,14 +18,16 @@ export class Lines {
   /** With a share key, a time without a row may have been left out. */
   readonly #leavesOut: boolean;
 
-  constructor(answer: Answer | null, metrics: readonly Metric[], zone: string) {
-    this.labels = answer?.meta.time_labels ?? [];
+  /** `which` of the answer's periods: its own, or the one that it is compared with. */
+  constructor(answer: Answer | null, metrics: readonly Metric[], zone: string, which: "own" | "other" = "own") {
+    const isOwn = which === "own";
+    this.labels = (isOwn ? answer?.meta.time_labels : answer?.meta.comparison_time_labels) ?? [];
     this.#metrics = metrics;
     this.#leavesOut = answer?.meta.sharing !== undefined;
     this.until = localText(answer?.meta.complete_until ?? new Date().toISOString(), zone);
     const partial = new Set(answer?.meta.partial_time_labels);
     this.partial = this.labels.map((label) => partial.has(label));
-    this.#rows = new Map(answer?.results.map((row) => [row.dimensions[0]!, row.metrics]));
+    this.#rows = new Map((isOwn ? answer?.results : answer?.comparison_results)?.map((row) => [row.dimensions[0]!, row.metrics]));
   }
 
   /** The values before the incomplete ones at the end. */

@@ -55,6 +55,17 @@ export function daysIn(range: readonly [string, string]): number {
   return Math.round((dayOf(range[1]) - dayOf(range[0])) / DAY_MS) + 1;
 }
 
+/**
+ * The days of a period; null if only the server knows them. `today` is a date in the site's time zone. Periods that are
+ * named by their length need none.
+ */
+export function daysOf(period: string, today: string): readonly [string, string] | null {
+  const [first, last] = period.split(",");
+  if (last !== undefined) return [first!, last];
+  if (period === "month") return [`${today.slice(0, 8)}01`, today];
+  return period === "year" ? [`${today.slice(0, 5)}01-01`, today] : null;
+}
+
 const UP_TO_TODAY: Readonly<Record<number, string>> = { 1: "day", 7: "7d", 28: "28d", 30: "30d", 91: "91d" };
 
 /**
@@ -110,7 +121,7 @@ export const STEPS: Readonly<Record<string, string>> = {
 export function stepsOf(period: string, range: readonly [string, string] | null): readonly string[] {
   if (period === REALTIME) return ["time:minute"];
   if (["day", "yesterday", "24h"].includes(period)) return ["time:hour"];
-  const days = range ? daysIn(range) : (({ "7d": 7, "28d": 28, "30d": 30, "91d": 91, month: 30 })[period] ?? 365);
+  const days = range ? daysIn(range) : (({ "7d": 7, "28d": 28, "30d": 30, "91d": 91 })[period] ?? 365);
   if (days <= 2) return ["time:hour"];
   if (days <= 14) return ["time:day", "time:hour"];
   if (days <= 100) return ["time:day", "time:week"];

@@ -1,5 +1,6 @@
 // What requests to the API contain, by the view.
 import type { Site } from "./api";
+import { DIMENSION_GROUPS } from "./metrics";
 import { dateRange, isLong } from "./periods";
 import { type Filter, type View, ofWholeVisits } from "./view";
 
@@ -9,6 +10,13 @@ export const WEEKDAYS = "weekdays";
 /** Whether the key opens any property of events: a share key opens those that the site lists. */
 export function opensProperties(site: Site): boolean {
   return site.key_kind === "read" || (site.shared_properties ?? []).length > 0;
+}
+
+/** The dimensions that the key opens, in groups. */
+export function openDimensions(site: Site): readonly (readonly [string, readonly string[]])[] {
+  const closed = site.closed_dimensions ?? [];
+  const groups = DIMENSION_GROUPS.map(([group, names]) => [group, names.filter((name) => !closed.includes(name))] as const);
+  return groups.filter(([, names]) => names.length > 0);
 }
 
 /** The part that every query of a view shares. */

@@ -1,7 +1,7 @@
 // Small components that the views share.
 import type { ComponentChildren } from "preact";
 import { useEffect, useId, useRef, useState } from "preact/hooks";
-import type { Meta, Problem, Sharing } from "./api";
+import type { Meta, Problem, Query, Sharing } from "./api";
 import { type Result, isOutage, isRetried, useConnection, useScreen } from "./use_api";
 import { save } from "./csv";
 import { NOTHING, formatChange, formatNumber, sentence } from "./format";
@@ -238,7 +238,7 @@ export function ExportLinks(props: {
   /** Creates the file if no report has it. */
   file?: (() => Promise<Blob>) | undefined;
   /** The query that is shown, if it is none of the report. */
-  query?: object;
+  query?: Query;
   /** Whether there is an answer. */
   isAnswered: boolean;
 }) {

@@ -1,7 +1,7 @@
 // Answers of the API as state of a component. The last answer stays until the next one arrives.
 import { createContext } from "preact";
 import { useContext, useEffect, useId, useRef, useState } from "preact/hooks";
-import { type Answer, type Api, Problem, type Report, type Site } from "./api";
+import { type Answer, type Api, Problem, type Query, type Report, type Site } from "./api";
 import type { View } from "./view";
 
 /** How requests are sent. */
@@ -114,7 +114,7 @@ export function isRetried(problem: Problem): boolean {
 }
 
 /** The answer to a query; `null` for no query yet. */
-export function useQuery(body: object | null): Result<Answer> {
+export function useQuery(body: Query | null): Result<Answer> {
   return useRequest(body && JSON.stringify(body), (api, signal) => api.query(body!, signal));
 }
 

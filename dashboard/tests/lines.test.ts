@@ -45,3 +45,13 @@ test("finished values end before the first incomplete one at the end", () => {
 test("without an answer there are no values", () => {
   assert.deepEqual(new Lines(null, metrics, "UTC").of(0), []);
 });
+
+test("the other period has labels and rows of its own", () => {
+  const compared: Answer = {
+    ...answer(),
+    comparison_results: [{ dimensions: ["2026-02-02"], metrics: [7, 10] }],
+    meta: { ...answer().meta, comparison_time_labels: ["2026-02-01", "2026-02-02"] },
+  };
+  const lines = new Lines(compared, metrics, "UTC", "other");
+  assert.deepEqual([lines.labels, lines.of(0), lines.of(1)], [["2026-02-01", "2026-02-02"], [0, 7], [null, 10]]);
+});

@@ -1,7 +1,7 @@
 // Ranges of time.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { dateRange, daysIn, isLong, isPresent, isRunning, periodOfLabel, periodsOf, shifted, stepsOf } from "../src/periods";
+import { dateRange, daysIn, daysOf, isLong, isPresent, isRunning, periodOfLabel, periodsOf, shifted, stepsOf } from "../src/periods";
 
 test("periods go back and forth by their own length", () => {
   const march: [string, string] = ["2026-03-01T00:00:00+01:00", "2026-03-31T23:59:59+02:00"];
@@ -62,4 +62,11 @@ test("days are counted by the calendar, also across a change of the clock", () =
 test("a share key opens no period of hours", () => {
   const names = (kind: "read" | "share") => periodsOf(kind).flat().map(({ name }) => name);
   assert.deepEqual(names("read").filter((name) => !names("share").includes(name)), ["24h", "realtime"]);
+});
+
+test("the days of a month, a year and of two dates need no answer of the server", () => {
+  assert.deepEqual(daysOf("month", "2026-05-20"), ["2026-05-01", "2026-05-20"]);
+  assert.deepEqual(daysOf("year", "2026-05-20"), ["2026-01-01", "2026-05-20"]);
+  assert.deepEqual(daysOf("2026-03-01,2026-03-02", "2026-05-20"), ["2026-03-01", "2026-03-02"]);
+  assert.deepEqual(["7d", "all"].map((period) => daysOf(period, "2026-05-20")), [null, null]);
 });

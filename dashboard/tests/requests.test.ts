@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Site } from "../src/api";
-import { comparisonOf, matchesWeekdays, opensProperties, queryBase, reportBase, sequenceBase } from "../src/requests";
+import { comparisonOf, matchesWeekdays, openDimensions, opensProperties, queryBase, reportBase, sequenceBase } from "../src/requests";
 import { DEFAULT_VIEW, type View } from "../src/view";
 
 const view: View = { ...DEFAULT_VIEW, site: "shop", filters: [["is", "event:page", ["/"]]] };
@@ -39,4 +39,12 @@ test("a share key opens properties only if the site lists some", () => {
   assert.equal(opensProperties(site), true);
   assert.equal(opensProperties({ ...site, key_kind: "share" }), false);
   assert.equal(opensProperties({ ...site, key_kind: "share", shared_properties: ["plan"] }), true);
+});
+
+test("dimensions that the key does not open are not offered, nor is a group of none", () => {
+  const offered = (closed: readonly string[]) => openDimensions({ ...site, key_kind: "share", closed_dimensions: closed });
+  assert.deepEqual(offered([]), openDimensions(site));
+  assert.equal(offered(["event:currency"]).some(([, names]) => names.includes("event:currency")), false);
+  assert.equal(offered(["event:currency"]).length, openDimensions(site).length);
+  assert.equal(offered(["person:id", "person:known"]).length, openDimensions(site).length - 1);
 });

@@ -132,7 +132,8 @@ def test_a_read_key_is_told_its_sites_and_no_other_key_is(client: httpx.Client) 
     shared = client.get("/api/sites", headers={"Authorization": "Bearer demo-share"})
     assert any(goal["revenue"] for goal in site["goals"])
     goals = [{**goal, "revenue": None} for goal in site["goals"]]  # a share key opens no property that is not listed
-    bounds = {"smallest_group": 5, "shared_properties": []}
+    closed = ["event:currency", "person:id", "time:minute"]
+    bounds = {"smallest_group": 5, "shared_properties": [], "closed_dimensions": closed}
     assert site.pop("setup") == {"public_keys": ["demo"], "origins": [], "unknown_consent": "full"}
     assert shared.json() == {"sites": [{**site, "key_kind": "share", "goals": goals, **bounds}]}
     for key in ("demo", "demo-server", "demo-import", "demo-admin", "nothing"):

@@ -11,6 +11,7 @@ from typing import Any
 import azure.functions as func
 import pytest
 
+from clickstream.filters.dimensions import DIMENSIONS
 from clickstream.querying.reports.registry import REPORTS
 from functions import dashboard, query, reports
 from local.azurite import Azurite
@@ -180,5 +181,10 @@ def test_the_sites_route_names_to_a_share_key_what_it_opens_and_no_more() -> Non
     assert [goal["name"] for goal in shared["goals"]] == ["Signup"]
     assert (shared["funnels"], shared["segments"]) == (["Way"], ["paying"])
     assert (shared["smallest_group"], shared["shared_properties"]) == (K, ["plan"])
+    assert shared["closed_dimensions"] == ["event:currency", "person:id", "time:minute"]
     assert "Jane" not in json.dumps(shared)
     assert told("shop-read")["segments"] == ["paying", "jane"]
+    assert "closed_dimensions" not in told("shop-read")
+    for name in DIMENSIONS:
+        status, document = post(dimensions=[name])
+        assert status == (403 if name in shared["closed_dimensions"] else 200), (name, document)

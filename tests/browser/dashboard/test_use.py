@@ -159,9 +159,13 @@ def test_a_share_link_asks_for_no_key_and_opens_no_sql(world: World, looker: Loo
     assert SHARE not in seen["sent"]
     assert seen["closed"] == {"now": 0, "sequences": 0, "properties": 0, "problems": 0}
     assert not {text.split("\n")[0] for text in seen["periods"]} & {"Realtime", "Last 24 hours"}
+    assert len(seen["dimensions"]) > 20
     with httpx.Client(
         base_url=world.stack.base_url, headers={"Authorization": f"Bearer {SHARE}"}, timeout=60
     ) as client:
+        for name in seen["dimensions"]:
+            asked = {"metrics": ["visitors"], "dimensions": [name], "date_range": ["2026-10-12", "2026-10-26"]}
+            assert client.post("/api/query", json={"site_id": "shop", **asked}).status_code == 200, name
         sql = client.post("/api/sql", json={"site_id": "shop", "sql": "SELECT 1"})
         other = client.get("/api/reports/pages", params={"site_id": "hostile"})
         visits = client.get("/api/reports/visits", params={"site_id": "shop"})

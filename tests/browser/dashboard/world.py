@@ -25,11 +25,15 @@ from tests.integration.querying.rows import GOALS, RATES, ROWS, SEGMENTS
 KEY = "look-read"
 SHARE = "look-share"
 SHOP_KEY = "shop-read"
+ADMIN = "shop-admin"
 FRESH_KEY = "fresh-public"
 # The shop has four visitors in the days that are looked at.
 SMALLEST = 3
 ZONE = "Europe/Berlin"
 LOG_HOST = "example.com"
+DID_BUY = {"all": [{"did": {"goal": "Purchase"}, "within": "400d"}, {"did_not": {"event": "refund"}, "within": "30d"}]}
+# No setting has this connection, so a run fails, and the operator has to act.
+EXPORT = {"export": "events", "to": {"connection": "nowhere", "container": "exports", "filename": "events-{TIMESTAMP}"}}
 HOSTILE_GOAL = "<img src=x onerror=canary=40>"
 
 
@@ -54,8 +58,17 @@ def documents(friend: str) -> Mapping[str, dict[str, Any]]:
         rates={code: {str(since): float(rate) for since, rate in by_day} for code, by_day in RATES.items()},
         embed_origins=[friend],
         smallest_shared_group=SMALLEST,
+        audiences=[
+            {"name": "Buyers", "slug": "buyers", "of": "everyone", "where": DID_BUY},
+            {"name": "Known", "slug": "known", "where": {"any": [{"did": {}, "within": "400d"}, {"in": "buyers"}]}},
+        ],
+        jobs=[{**EXPORT, "name": "nightly", "keep_updated": {"every": "day", "at": "02:30"}}],
     )
-    shop["keys"] += [{"kind": "read", "key": SHOP_KEY}, {"kind": "share", "key": SHARE}]
+    shop["keys"] += [
+        {"kind": "read", "key": SHOP_KEY},
+        {"kind": "share", "key": SHARE},
+        {"kind": "admin", "key": ADMIN},
+    ]
     definition = {"name": "defined", "properties": {"count": {"type": "integer"}}}
     return {
         "shop": shop,
@@ -63,6 +76,8 @@ def documents(friend: str) -> Mapping[str, dict[str, Any]]:
             "hostile",
             goals=[{"name": HOSTILE_GOAL, "event": "defined"}],
             funnels=[{"name": HOSTILE_GOAL, "steps": [{"page": "/*"}, {"goal": HOSTILE_GOAL}]}],
+            audiences=[{"name": HOSTILE_GOAL, "slug": "all", "where": {"did": {}, "within": "400d"}}],
+            jobs=[{**EXPORT, "name": "hostile", "description": HOSTILE_GOAL}],
             events={"mode": "warn", "definitions": [definition]},
         ),
         "blog": site("blog", time_zone=ZONE, goals=goals),

@@ -56,7 +56,7 @@ def test_each_group_stands_beside_its_own_of_the_other_period(
 @pytest.mark.parametrize("kind", ["time:day", "time:hour", "time:week"])
 def test_times_are_compared_by_their_place_even_where_clocks_change(engine: QueryEngine, kind: str) -> None:
     # The second Sunday has 25 hours, the one a week before has 24.
-    include = {**PREVIOUS, "time_labels": True, "comparison_time_labels": True}
+    include = {**PREVIOUS, "time_labels": True, "comparison_time_labels": True, "sql": False}
     query = {"metrics": ["events"], "dimensions": [kind, "event:name"], "date_range": ["2026-10-20", "2026-10-26"]}
     meta = (answer := ask(engine, {**query, "include": include}, zone="Europe/Berlin"))["meta"]
     assert meta["comparison_date_range"] == ["2026-10-13T00:00:00+02:00", "2026-10-19T23:59:59+02:00"]
@@ -73,6 +73,12 @@ def test_times_are_compared_by_their_place_even_where_clocks_change(engine: Quer
         there = places[1][place] if place < len(places[1]) else None
         assert result["comparison"]["dimensions"] == [there, name]
         assert result["comparison"]["metrics"] == (told.get((there, name), [0]) if there else [0])
+    assert not {"sql", "comparison_sql"} & set(meta)
+    # The lines of both periods are one query.
+    line = {**query, "dimensions": [kind]}
+    both = ask(engine, {**line, "include": {**PREVIOUS, "comparison_results": True}}, zone="Europe/Berlin")
+    alone = ask(engine, {**line, "date_range": ["2026-10-13", "2026-10-19"]}, zone="Europe/Berlin")
+    assert sorted(both["comparison_results"], key=str) == sorted(alone["results"], key=str) != []
 
 
 @pytest.mark.parametrize(

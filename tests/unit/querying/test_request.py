@@ -87,6 +87,7 @@ def nested(depth: int) -> list[Any]:
             "pair of dates",
         ),
         ({"include": {"comparison_time_labels": True}}, "/include", "needs `comparisons`"),
+        ({"include": {"comparison_results": True}}, "/include", "`comparison_results` needs `comparisons`"),
         ({"include": {"imports": True}}, "/include/imports", "not permitted"),
         ({"include": {"total_rows": 1}}, "/include/total_rows", "boolean"),
         ({"a/b~c": 1}, "/a~1b~0c", "not permitted"),

@@ -21,6 +21,9 @@ export async function link(dashboard, { path }) {
   await page.getByTestId("period").click();
   told.periods = await page.locator(".menu .group button").allInnerTexts();
   await page.keyboard.press("Escape");
+  await dashboard.click(page.getByTestId("add-filter"));
+  told.dimensions = await page.getByTestId("filter-dialog").getByLabel("Dimension").locator("option").evaluateAll((all) => all.map(({ value }) => value));
+  await page.keyboard.press("Escape");
   told.reloaded = await page.getByTestId("filters").innerText();
   told.kept = await page.evaluate(() => Object.values({ ...sessionStorage, ...localStorage }));
   const asked = dashboard.page.waitForRequest((request) => request.url().includes("/share/"));

@@ -27,7 +27,7 @@ export async function severalValues(dashboard, { path, key }) {
   const { page } = dashboard;
   let sent;
   page.on("request", (request) => {
-    if (request.url().endsWith("/api/query")) sent = request.postDataJSON().filters;
+    if (request.url().endsWith("/api/questions")) sent = request.postDataJSON().questions.at(-1).query.filters;
   });
   const seen = {};
   const took = async (name) => {
@@ -66,17 +66,17 @@ export async function properties(dashboard, { path, key }) {
   return { names, property: await panel.getByRole("textbox", { name: "Property" }).inputValue(), values: await panel.getByTestId("row").count() };
 }
 
-/** How many requests the first screen takes, and how many more once a reader has scrolled to the end. */
+/** The requests of the first screen, and how many there are once a reader has scrolled to the end. */
 export async function requests(dashboard, { path, key }) {
   const { context, baseUrl } = dashboard;
   await context.addInitScript((stored) => sessionStorage.setItem("clickstream-key", stored), key);
   const page = await dashboard.watched(await context.newPage());
   const asked = [];
-  page.on("request", (request) => new URL(request.url()).pathname.startsWith("/api/") && asked.push(request.url()));
+  page.on("request", (request) => new URL(request.url()).pathname.startsWith("/api/") && asked.push(new URL(request.url()).pathname));
   await page.goto(baseUrl + path);
   await page.getByTestId("chart").waitFor();
   await page.waitForFunction(() => !document.querySelector('[aria-busy="true"], .loading'));
-  const first = asked.length;
+  const first = [...asked];
   const later = await page.getByTestId("later").count();
   await dashboard.settled(page);
   return { first, later, all: asked.length, left: await page.getByTestId("later").count() };
