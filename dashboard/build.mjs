@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { gzip } from "@gfx/zopfli";
 import { build } from "esbuild";
+import { languages } from "./bundling.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const folder = process.argv[2] ?? join(here, "..", "functions", "static", "dashboard");
@@ -20,6 +21,7 @@ const { outputFiles } = await build({
   entryNames: "dashboard-[hash]",
   outdir: "out",
   bundle: true,
+  plugins: [languages],
   minify: true,
   format: "esm",
   target: ["chrome123", "firefox121", "safari17.5"],

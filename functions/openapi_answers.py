@@ -105,6 +105,7 @@ SITES = _object(
                         ),
                         "With a read key: what a page needs in order to be measured.",
                     ),
+                    "audiences": _list(ANY_OBJECT, "With a read key: the audiences, as in the site's document."),
                     "smallest_group": {
                         "type": "integer",
                         "minimum": 1,

@@ -1,5 +1,6 @@
 // Requests to the API, with the site's key. The key is in this object and in the session's storage, and nowhere else.
 import type { Setup } from "./setup_checks";
+import type { Filter } from "./view";
 
 export interface Answer {
   readonly results: readonly Row[];
@@ -61,6 +62,58 @@ export interface Report {
   readonly meta: Meta;
 }
 
+/** Events that a condition is about: those of a goal, of a name or of a page; without any of the three, all. */
+export interface Events {
+  readonly goal?: string;
+  readonly event?: string;
+  readonly page?: string;
+  readonly filters?: readonly Filter[];
+}
+
+/** A condition of an audience, as in the site's document. Lengths of time are texts such as `7d`. */
+export type Condition =
+  | { readonly all: readonly Condition[] }
+  | { readonly any: readonly Condition[] }
+  | { readonly not: Condition }
+  | { readonly in: string }
+  | { readonly did: Events; readonly times?: { readonly at_least?: number; readonly at_most?: number }; readonly within: string }
+  | { readonly did_not: Events; readonly within: string }
+  | { readonly sum: Events & { readonly property: string }; readonly at_least: number; readonly within: string };
+
+export interface Audience {
+  readonly name: string;
+  readonly slug: string;
+  /** By default known persons alone. */
+  readonly of?: "people" | "everyone";
+  readonly where: Condition;
+}
+
+/** A run that has ended. `actor` is who can remove the reason of a failure. */
+export interface EndedRun {
+  readonly id: string;
+  readonly due_at: string;
+  readonly ended_at: string;
+  readonly outcome: "succeeded" | "failed" | "stopped";
+  readonly counts: Readonly<Record<string, number>>;
+  readonly actor: "author" | "operator" | "other_side" | "nobody" | "us" | null;
+  readonly message: string | null;
+}
+
+export interface Job {
+  readonly name: string;
+  /** Begins with `export` or `import`. */
+  readonly kind: string;
+  readonly description: string | null;
+  readonly status: "active" | "running" | "stopped" | "failed" | "done";
+  readonly reason: string | null;
+  readonly next_runs: readonly string[];
+  readonly run: { readonly started_at: string; readonly counts: Readonly<Record<string, number>> } | null;
+  readonly last_run: EndedRun | null;
+}
+
+/** What an admin key does with a job. */
+export type Action = "run" | "stop" | "resume";
+
 /** A site that a key opens. */
 export interface Site {
   readonly site: string;
@@ -72,6 +125,8 @@ export interface Site {
   readonly segments: readonly string[];
   /** With a read key: what a page needs in order to be measured. */
   readonly setup?: Setup;
+  /** With a read key: the audiences of its document. */
+  readonly audiences?: readonly Audience[];
   /** With a share key: the properties that it opens. */
   readonly shared_properties?: readonly string[];
   /** With a share key: the dimensions that it does not open. */
@@ -172,16 +227,33 @@ export class Api {
     return ((await this.#json("/api/sites", { signal })) as { sites: readonly Site[] }).sites;
   }
 
-  async #json<Body>(address: string, options: RequestInit): Promise<Body> {
-    return (await this.#scheduled(address, options)).json();
+  async jobs(site: string, signal: AbortSignal): Promise<readonly Job[]> {
+    const answer = await this.#json<{ jobs: readonly Job[] }>(`/api/jobs?${new URLSearchParams({ site_id: site })}`, { signal });
+    return answer.jobs;
   }
 
-  async #scheduled(address: string, options: RequestInit): Promise<Response> {
+  /** The latest runs that have ended, the newest first. */
+  async jobRuns(site: string, job: string, limit: number, signal: AbortSignal): Promise<readonly EndedRun[]> {
+    const parameters = new URLSearchParams({ site_id: site, limit: String(limit) });
+    const answer = await this.#json<{ runs: readonly EndedRun[] }>(`/api/jobs/${encodeURIComponent(job)}/runs?${parameters}`, { signal });
+    return answer.runs;
+  }
+
+  async changeJob(site: string, job: string, action: Action, adminKey: string): Promise<void> {
+    const body = JSON.stringify({ site_id: site });
+    await this.#json(`/api/jobs/${encodeURIComponent(job)}/${action}`, { method: "POST", body }, adminKey);
+  }
+
+  async #json<Body>(address: string, options: RequestInit, key?: string): Promise<Body> {
+    return (await this.#scheduled(address, options, key)).json();
+  }
+
+  async #scheduled(address: string, options: RequestInit, key: string = this.#key): Promise<Response> {
     if (this.#running === MOST_PARALLEL) await new Promise<void>((turn) => this.#waiting.push(turn));
     else this.#running += 1;
     try {
       options.signal?.throwIfAborted();
-      return await this.#send(address, options);
+      return await this.#send(address, options, key);
     } finally {
       // The request that waits longest takes the place.
       const next = this.#waiting.shift();
@@ -190,12 +262,12 @@ export class Api {
     }
   }
 
-  async #send(address: string, options: RequestInit): Promise<Response> {
+  async #send(address: string, options: RequestInit, key: string): Promise<Response> {
     let answer: Response;
     try {
       answer = await fetch(address, {
         ...options,
-        headers: { Authorization: `Bearer ${this.#key}` },
+        headers: { Authorization: `Bearer ${key}` },
         credentials: "omit",
         referrerPolicy: "no-referrer",
       });

@@ -3,11 +3,13 @@ import { useCallback, useEffect, useMemo, useRef, useState } from "preact/hooks"
 import { Api, type Problem, type Site } from "./api";
 import { ConnectionContext, Screen, useConnection, useRequest, useScreen } from "./use_api";
 import { AttributionPanel } from "./attribution";
+import { AudiencesPage } from "./audiences";
 import { FilterDialog } from "./filter_dialog";
 import { FunnelPanel } from "./funnel";
 import { Header } from "./header";
 import { Headline } from "./headline";
 import { Help } from "./help";
+import { JobsPage } from "./jobs";
 import { KeyForm } from "./key_form";
 import { chosenTheme, removeKey, storeKey, storeTheme, storedKey } from "./browser_storage";
 import { type Command, commandOf } from "./shortcuts";
@@ -26,6 +28,7 @@ import { type View, addressOf, sharedSite, viewOf } from "./view";
 const REFRESH_MS = 60_000;
 const REALTIME_REFRESH_MS = 10_000;
 const SETUP_REFRESH_MS = 5_000;
+const JOBS_REFRESH_MS = 10_000;
 
 export function App() {
   const [key, setKey] = useState(storedKey);
@@ -64,7 +67,11 @@ function Opened({ apiKey, onLeave }: { apiKey: string; onLeave(refused: boolean)
       return new Map(outage ? [...others, [request, outage]] : others);
     });
   }, []);
-  const connection = useMemo(() => ({ api, round, onUnauthorized: () => onLeave(true), onOutage }), [api, round]);
+  const [adminKey, setAdminKey] = useState<string | null>(null);
+  const connection = useMemo(
+    () => ({ api, round, adminKey, setAdminKey, onUnauthorized: () => onLeave(true), onOutage }),
+    [api, round, adminKey],
+  );
   const [outage] = outages.values();
   return (
     <ConnectionContext.Provider value={connection}>
@@ -124,8 +131,9 @@ function useView() {
 
 /** Refresh what includes the present regularly, and whenever the tab is shown again. */
 function useRefresh({ page, period }: View, onRefresh: () => void): void {
-  const interval = page === "setup" ? SETUP_REFRESH_MS : period === REALTIME ? REALTIME_REFRESH_MS : REFRESH_MS;
-  const isLive = page === "setup" || isRunning(period);
+  const ofPage = { setup: SETUP_REFRESH_MS, jobs: JOBS_REFRESH_MS, audiences: REFRESH_MS }[page as string];
+  const interval = ofPage ?? (period === REALTIME ? REALTIME_REFRESH_MS : REFRESH_MS);
+  const isLive = ofPage !== undefined || isRunning(period);
   useEffect(() => {
     if (!isLive) return;
     const refresh = () => document.hidden || onRefresh();
@@ -225,7 +233,7 @@ function Frame(props: {
         onShift={(steps) => void shift(steps)}
       />
       <main id="content" tabIndex={-1}>
-        {view.page === "overview" ? <Overview /> : view.page === "setup" ? <SetupPage key={site.site} /> : <ReportPage key={view.page} />}
+        <CurrentPage />
       </main>
       <footer class="end">
         <button type="button" class="quiet" onClick={() => setOpened("help")}>
@@ -241,6 +249,22 @@ function Frame(props: {
       {opened === "help" && <Help onClose={close} />}
     </>
   );
+}
+
+function CurrentPage() {
+  const { view, site } = useScreen();
+  switch (view.page) {
+    case "overview":
+      return <Overview />;
+    case "audiences":
+      return <AudiencesPage key={site.site} />;
+    case "jobs":
+      return <JobsPage key={site.site} />;
+    case "setup":
+      return <SetupPage key={site.site} />;
+    default:
+      return <ReportPage key={view.page} />;
+  }
 }
 
 function Overview() {

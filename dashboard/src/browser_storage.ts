@@ -1,7 +1,8 @@
-// What the browser stores: the key until the tab is closed, the theme for good.
+// What the browser stores: the key until the tab is closed, the theme and the language for good.
 
 const KEY = "clickstream-key";
 const THEME = "clickstream-theme";
+const LANGUAGE = "clickstream-language";
 
 /**
  * The key of the session, or of the share link. A key in the address (`#key=`) is stored and removed from the address.
@@ -26,7 +27,7 @@ export function removeKey(): void {
 
 /** The theme in the address (for pages that embed this one), else the stored one, else the system's. */
 export function chosenTheme(location: { search: string }): string {
-  const preference = new URLSearchParams(location.search).get("theme") ?? storedTheme();
+  const preference = new URLSearchParams(location.search).get("theme") ?? stored(THEME);
   const dark = preference === "dark" || (preference !== "light" && matchMedia("(prefers-color-scheme: dark)").matches);
   const theme = dark ? "dark" : "light";
   document.documentElement.dataset["theme"] = theme;
@@ -35,16 +36,28 @@ export function chosenTheme(location: { search: string }): string {
 
 export function storeTheme(theme: string): void {
   document.documentElement.dataset["theme"] = theme;
+  store(THEME, theme);
+}
+
+export function storeLanguage(language: string): void {
+  store(LANGUAGE, language);
+}
+
+export function storedLanguage(): string | null {
+  return stored(LANGUAGE);
+}
+
+function store(name: string, value: string): void {
   try {
-    localStorage.setItem(THEME, theme);
+    localStorage.setItem(name, value);
   } catch {
-    // An embedded page may have no storage. Then the theme lasts as long as the page.
+    // An embedded page may have no storage. Then the choice lasts as long as the page.
   }
 }
 
-function storedTheme(): string | null {
+function stored(name: string): string | null {
   try {
-    return localStorage.getItem(THEME);
+    return localStorage.getItem(name);
   } catch {
     return null;
   }

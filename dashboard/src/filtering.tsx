@@ -1,27 +1,10 @@
 // The active filters, each of which can be changed, inverted or removed.
 import { useState } from "preact/hooks";
 import { useScreen } from "./use_api";
-import { valueLabel } from "./format";
 import { FilterDialog } from "./filter_dialog";
-import { dimensionLabel } from "./metrics";
+import { describe } from "./filter_words";
 import { Icon } from "./ui";
-import { type Filter, OPERATORS, asValueFilter, negated } from "./view";
-
-/** The filter in words. */
-export function describe(filter: Filter): { subject: string; operator: string; values: string } {
-  const known = asValueFilter(filter);
-  if (known) {
-    const [operator, dimension, values] = known;
-    const shown = values.map((value) => valueLabel(dimension, value)).join(" or ");
-    return { subject: dimensionLabel(dimension), operator: OPERATORS[operator], values: shown };
-  }
-  if (filter[0] === "segment") return { subject: "Segment", operator: "is", values: String(filter[1]) };
-  if (filter[0] === "not" && Array.isArray(filter[1])) {
-    const inner = describe(filter[1]);
-    return { ...inner, operator: `not: ${inner.operator}` };
-  }
-  return { subject: "Filter", operator: "is", values: JSON.stringify(filter) };
-}
+import { type Filter, asValueFilter, negated } from "./view";
 
 export function Filters() {
   const { view, go } = useScreen();

@@ -31,6 +31,16 @@ export function formatNumber(value: number | null | undefined, unit: Unit, brief
   return currency ? money(currency, isShort).format(value) : (isShort ? short : twoDigits).format(value);
 }
 
+const BYTE_UNITS = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"] as const;
+
+/** A number of bytes in the largest unit that it reaches. */
+export function formatBytes(bytes: number): string {
+  const power = Math.min(BYTE_UNITS.length - 1, Math.max(0, Math.floor(Math.log10(bytes || 1) / 3)));
+  const unit = BYTE_UNITS[power]!;
+  const form = { style: "unit", unit, unitDisplay: power ? "short" : "long", maximumFractionDigits: 1 } as const;
+  return new Intl.NumberFormat(LOCALE, form).format(bytes / 1000 ** power);
+}
+
 const SMALLEST_PERCENT = 0.1;
 
 const MONEY = new Map<string, Intl.NumberFormat>();

@@ -5,8 +5,12 @@ import { useQuery, useScreen } from "./use_api";
 import { NO_BREAK, formatMoment, rangeLabel, today } from "./format";
 import { Filters } from "./filtering";
 import { NAMED, REALTIME, isPresent, periodsOf } from "./periods";
+import { t } from "./texts";
 import { Dialog, Icon, Menu } from "./ui";
-import { COMPARISONS, PAGES, type Page } from "./view";
+import { COMPARISONS, type Page } from "./view";
+
+/** Pages about now. */
+const TIMELESS: readonly Page[] = ["setup", "audiences", "jobs"];
 
 export interface HeaderProps {
   readonly completeUntil: string | null | undefined;
@@ -48,7 +52,7 @@ export function Header(props: HeaderProps) {
             <span class="unseen narrow-only">Filter</span>
           </button>
         )}
-        {view.page !== "setup" && <Period isOpen={props.periodIsOpen} onOpen={props.onPeriod} onShift={props.onShift} />}
+        {!TIMELESS.includes(view.page) && <Period isOpen={props.periodIsOpen} onOpen={props.onPeriod} onShift={props.onShift} />}
         <span class="not-on-phones">
           <Comparison testid="compare" />
         </span>
@@ -68,7 +72,7 @@ export function Header(props: HeaderProps) {
       <div class="second-bar">
         {site.key_kind === "read" && (
           <nav aria-label="Views">
-            {(Object.entries(PAGES) as [Page, string][]).map(([page, label]) => (
+            {(Object.entries(t.pages) as [Page, string][]).map(([page, label]) => (
               <button
                 type="button"
                 key={page}

@@ -7,17 +7,10 @@ import { formatMoment, formatNumber } from "./format";
 import { DIMENSIONS, worded } from "./metrics";
 import { Pages } from "./panel";
 import { Dialog, ExportLinks, PanelState } from "./ui";
-import { PAGES, type Page, type View } from "./view";
+import { t } from "./texts";
+import type { View } from "./view";
 
 const ROWS = 50;
-const EXPLANATIONS: Record<Page, string> = {
-  overview: "",
-  setup: "",
-  visits: "Visits that match the filters, newest first.",
-  failed_events: "Items that could not become events. They are stored, so that they can be repaired and replayed.",
-  event_definitions: "Incoming events compared with the event definitions of this site.",
-  reconciliation: "Received items and their outcome, hour by hour. A difference of 0 means that nothing was lost.",
-};
 
 /** The parameters of the page's report. Only visits take filters. */
 function parametersOf(view: View): Record<string, string> {
@@ -36,7 +29,7 @@ export function ReportPage() {
   useEffect(() => {
     if (result.answer) setCompleteUntil(result.answer.meta.complete_until);
   }, [result.answer]);
-  const title = PAGES[view.page];
+  const title = t.pages[view.page];
   const isPaged = view.page !== "event_definitions";
   const report = result.answer && isPaged ? { ...result.answer, rows: result.answer.rows.slice(0, ROWS) } : result.answer;
   return (
@@ -44,7 +37,7 @@ export function ReportPage() {
       <header>
         <div>
           <h2>{title}</h2>
-          <p>{EXPLANATIONS[view.page]}</p>
+          <p>{t.explanations[view.page]}</p>
         </div>
         <span class="space" />
         <ExportLinks title={title} report={view.page} parameters={parameters} isAnswered={result.answer !== null} />

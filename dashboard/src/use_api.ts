@@ -9,6 +9,9 @@ export interface Connection {
   readonly api: Api;
   /** Grows whenever every request is to be repeated. */
   readonly round: number;
+  /** The admin key that was entered last, until the page is left; null if none works. */
+  readonly adminKey: string | null;
+  setAdminKey(key: string | null): void;
   onUnauthorized(): void;
   /** The outage that a request has met, or null once it has been answered. */
   onOutage(request: string, outage: Problem | null): void;

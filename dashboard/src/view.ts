@@ -1,6 +1,7 @@
 // The view: site, page, period, comparison, filters and choices. The address contains all of it, so that the back button,
 // bookmarks and links work.
 import { filterOf, filterText, parameter } from "./filter_address";
+import { t } from "./texts";
 
 export type Comparator = "is" | "is_not" | "contains" | "contains_not" | "matches" | "matches_not";
 export const OPERATORS: Record<Comparator, string> = {
@@ -14,16 +15,7 @@ export const OPERATORS: Record<Comparator, string> = {
 /** A filter of `POST /api/query`: nested lists. */
 export type Filter = readonly unknown[];
 export type ValueFilter = readonly [Comparator, string, readonly string[]];
-export type Page = "overview" | "visits" | "setup" | "failed_events" | "event_definitions" | "reconciliation";
-
-export const PAGES: Record<Page, string> = {
-  overview: "Overview",
-  visits: "Visits",
-  failed_events: "Failed events",
-  event_definitions: "Event definitions",
-  reconciliation: "Reconciliation",
-  setup: "Set-up",
-};
+export type Page = keyof typeof t.pages;
 export const COMPARISONS: Record<string, string> = {
   previous_period: "Previous period",
   year_over_year: "Same period last year",
@@ -62,9 +54,9 @@ export function viewOf(location: { pathname: string; search: string }): View {
   const { site = "", view = "", period = DEFAULT_VIEW.period, compare = "", filters = "", f: _, ...rest } = choices;
   return {
     site: sharedSite(location.pathname) ?? site,
-    page: view in PAGES ? (view as Page) : DEFAULT_VIEW.page,
+    page: Object.hasOwn(t.pages, view) ? (view as Page) : DEFAULT_VIEW.page,
     period,
-    comparing: compare in COMPARISONS || DATES.test(compare) ? compare : DEFAULT_VIEW.comparing,
+    comparing: Object.hasOwn(COMPARISONS, compare) || DATES.test(compare) ? compare : DEFAULT_VIEW.comparing,
     filters: [...filtersOf(filters), ...parameters.getAll("f").flatMap((text) => isFilter(filterOf(text)))],
     choices: rest,
   };

@@ -1,7 +1,7 @@
 // Texts for metrics, dimensions, filters, steps and shortcuts.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { describe } from "../src/filtering";
+import { describe } from "../src/filter_words";
 import { stepsIn } from "../src/funnel_maker";
 import { DIMENSIONS, DIMENSION_GROUPS, dimensionLabel, inCurrency, metricOf, worded } from "../src/metrics";
 import { PANELS } from "../src/panels";

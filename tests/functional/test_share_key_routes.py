@@ -37,6 +37,9 @@ funnels:
 segments:
 - {name: paying, filters: [[is, "event:props:plan", [pro]]]}
 - {name: jane, filters: [[is, "event:props:name", [Jane Doe]]]}
+audiences:
+- {name: Jane, slug: jane, where: {all: [{did: {goal: Signup}, times: {at_least: 2}, within: 7d}, {not: {in: them}}]}}
+- {name: Them, slug: them, where: {sum: {property: value}, at_least: 5, within: 12h}}
 """
 # Nothing of this may be in any answer to a share key.
 SECRETS = ("Jane", "ACME", "/jane", "one@", "identify")
@@ -184,7 +187,11 @@ def test_the_sites_route_names_to_a_share_key_what_it_opens_and_no_more() -> Non
     assert shared["closed_dimensions"] == ["event:currency", "person:id", "time:minute"]
     assert "Jane" not in json.dumps(shared)
     assert told("shop-read")["segments"] == ["paying", "jane"]
-    assert "closed_dimensions" not in told("shop-read")
+    read = told("shop-read")
+    assert "closed_dimensions" not in read
+    parts = [{"did": {"goal": "Signup"}, "times": {"at_least": 2}, "within": "7d"}, {"not": {"in": "them"}}]
+    assert read["audiences"][0] == {"name": "Jane", "slug": "jane", "where": {"all": parts}}
+    assert read["audiences"][1]["where"] == {"sum": {"property": "value"}, "at_least": 5, "within": "12h"}
     for name in DIMENSIONS:
         status, document = post(dimensions=[name])
         assert status == (403 if name in shared["closed_dimensions"] else 200), (name, document)

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from tests.browser.dashboard.looking import Looker
-from tests.browser.dashboard.world import FRESH_KEY, KEY, SHARE, World
+from tests.browser.dashboard.world import ADMIN, FRESH_KEY, KEY, SHARE, World
 from tests.e2e.journey import compact_everything
 
 pytestmark = pytest.mark.e2e
@@ -90,3 +90,32 @@ def test_the_first_screen_is_one_request(looker: Looker, path: str) -> None:
     assert seen["later"] >= 2
     assert seen["left"] == 0
     assert seen["all"] > 2
+
+
+def test_an_audience_shows_who_is_in_it_and_why(world: World, looker: Looker) -> None:
+    sizes = {row["audience"]: row["people"] for row in world.report("audiences", site_id="shop")}
+    members = [row["person"] for row in world.report("audience_members", site_id="shop", audience="known")]
+    path = "/dashboard?site=shop&view=audiences"
+    seen = looker.look("working.audiences", path=path, key=KEY, audience="known", other="<b>nobody</b>")
+    assert seen["sizes"] == sizes and all(sizes.values())
+    assert seen["definition"] == "Known persons who did anything within 400 days or are in buyers"
+    assert (seen["size"], seen["members"]) == (len(members), members)
+    assert f"{members[0]} is in this audience" in seen["why"]["text"]
+    assert "true" in seen["why"]["holds"]
+    assert "<b>nobody</b> is not in this audience" in seen["whyNot"]["text"]
+    assert set(seen["whyNot"]["holds"]) == {"false"}
+    assert seen["chips"] == [f"Person\nis\n{members[0]}"]
+    assert seen["visits"] > 0
+
+
+def test_jobs_say_what_to_do_and_obey_an_admin_key_alone(looker: Looker) -> None:
+    given = {"job": "nightly", "wrong": KEY, "admin": ADMIN}
+    seen = looker.look("working.jobs", path="/dashboard?site=shop&view=jobs", key=KEY, **given)
+    assert "Next run" in seen["text"]
+    assert ("No run has ended yet" in seen["text"]) != ("CONNECTION_NOWHERE" in seen["text"])
+    assert seen["refused"]
+    first, refused, stopped, resumed = seen["status"]
+    assert stopped == "stopped"
+    assert "stopped" not in (first, refused, resumed)
+    assert seen["announced"] == "The job is stopped."
+    assert ADMIN not in seen["kept"]

@@ -1,6 +1,6 @@
 // Every place of the dashboard, one after the other: views, tabs, and dialogs.
 
-const VIEWS = ["Visits", "Failed events", "Event definitions", "Reconciliation", "Set-up"];
+const VIEWS = ["Visits", "Audiences", "Jobs", "Failed events", "Event definitions", "Reconciliation", "Set-up"];
 
 /** A place of each kind. */
 export async function main(dashboard, there) {
@@ -48,6 +48,15 @@ export async function everywhere(dashboard, there, { tabs = true } = {}) {
     await there(name);
     await dialog(dashboard, page.getByRole("button", { name: /^SQL/ }), `${name} SQL`, there);
     if (name === "Visits") await dialog(dashboard, page.getByRole("button", { name: "Events", exact: true }).first(), "visit", there);
+    if (name === "Audiences") {
+      await dashboard.click(page.getByTestId("row").first().getByRole("button"));
+      await there("audience");
+      await dialog(dashboard, page.getByTestId("row").first().getByRole("button", { name: /^Why/ }), "why", there);
+    }
+    if (name === "Jobs") {
+      await dialog(dashboard, page.getByRole("button", { name: /^Runs of/ }).first(), "runs", there);
+      await dialog(dashboard, page.getByRole("button", { name: /^Run now/ }).first(), "admin key", there);
+    }
   }
 }
 

@@ -66,6 +66,63 @@ export async function properties(dashboard, { path, key }) {
   return { names, property: await panel.getByRole("textbox", { name: "Property" }).inputValue(), values: await panel.getByTestId("row").count() };
 }
 
+/** The audiences, the members of one, why its first member is one and another person is not, and the visits of that member. */
+export async function audiences(dashboard, { path, key, audience, other }) {
+  await dashboard.open(path, key);
+  const { page } = dashboard;
+  const rows = page.getByTestId("row");
+  const size = (part) => part.locator("data").first().getAttribute("value").then(Number);
+  const seen = { sizes: {} };
+  for (const row of await rows.all()) seen.sizes[await row.getAttribute("data-value")] = await size(row);
+  await dashboard.click(rows.and(page.locator(`[data-value="${audience}"]`)).getByRole("button"));
+  seen.definition = await page.getByTestId("definition").innerText();
+  seen.size = await size(page.getByTestId("size"));
+  seen.members = await rows.evaluateAll((all) => all.map(({ dataset }) => dataset.value));
+  const why = async (open) => {
+    await open();
+    const dialog = page.getByTestId("why");
+    const text = await dialog.innerText();
+    const holds = await dialog.getByTestId("condition").evaluateAll((all) => all.map(({ dataset }) => dataset.holds));
+    await dashboard.press("Escape");
+    return { text, holds };
+  };
+  seen.why = await why(() => dashboard.click(rows.first().getByRole("button", { name: /^Why/ })));
+  seen.whyNot = await why(async () => {
+    await page.getByPlaceholder("Person").fill(other);
+    await dashboard.click(page.getByRole("button", { name: "Check" }));
+  });
+  await dashboard.click(rows.first().getByRole("button", { name: /^Visits of/ }));
+  seen.chips = await chips(page);
+  seen.visits = await rows.count();
+  return seen;
+}
+
+/** What is said of a job, and its status after it was stopped and resumed, first by a wrong admin key. */
+export async function jobs(dashboard, { path, key, job, wrong, admin }) {
+  await dashboard.open(path, key);
+  const { page } = dashboard;
+  const row = page.getByTestId("row").and(page.locator(`[data-value="${job}"]`));
+  const seen = { text: await row.innerText(), status: [] };
+  const enter = async (entered) => {
+    await page.getByTestId("admin-key").getByLabel("Admin key").fill(entered);
+    await dashboard.press("Enter");
+  };
+  const note = async () => seen.status.push(await row.getAttribute("data-status"));
+  await note();
+  await dashboard.click(row.getByRole("button", { name: /^Stop/ }));
+  await enter(wrong);
+  seen.refused = await page.getByTestId("alert").innerText();
+  await note();
+  await dashboard.click(row.getByRole("button", { name: /^Stop/ }));
+  await enter(admin);
+  await note();
+  seen.announced = await page.getByTestId("announced").innerText();
+  await dashboard.click(row.getByRole("button", { name: /^Resume/ }));
+  await note();
+  seen.kept = JSON.stringify([await dashboard.context.storageState(), await page.evaluate(() => ({ ...sessionStorage }))]);
+  return seen;
+}
+
 /** The requests of the first screen, and how many there are once a reader has scrolled to the end. */
 export async function requests(dashboard, { path, key }) {
   const { context, baseUrl } = dashboard;

@@ -1,0 +1,42 @@
+// The condition of an audience in words.
+import type { Audience, Condition, Events } from "./api";
+import { describe } from "./filter_words";
+import { t } from "./texts";
+
+/** What the members of an audience have in common. */
+export function inWords({ of, where }: Audience): string {
+  const words = t.audiences.definitions;
+  return words.who(of === "everyone" ? words.everyone : words.known, conditionInWords(where, false));
+}
+
+function conditionInWords(condition: Condition, isPart: boolean): string {
+  const words = t.audiences.definitions;
+  const joined = (parts: readonly Condition[], word: string): string => {
+    const text = parts.map((part) => conditionInWords(part, parts.length > 1)).join(word);
+    return isPart && parts.length > 1 ? `(${text})` : text;
+  };
+  if ("all" in condition) return joined(condition.all, words.all);
+  if ("any" in condition) return joined(condition.any, words.any);
+  if ("not" in condition) return words.not(conditionInWords(condition.not, false));
+  if ("in" in condition) return words.in(condition.in);
+  const within = lengthInWords(condition.within);
+  if ("did_not" in condition) return words.didNot(eventsInWords(condition.did_not), within);
+  if ("sum" in condition) return words.sum(condition.sum.property, eventsInWords(condition.sum), String(condition.at_least), within);
+  const { at_least: least = 1, at_most: most } = condition.times ?? {};
+  const times = least === 1 && most === undefined ? "" : words.times(String(least), most === undefined ? null : String(most));
+  return words.did(eventsInWords(condition.did), times, within);
+}
+
+function eventsInWords({ goal, event, page, filters = [] }: Events): string {
+  const words = t.audiences.definitions;
+  const named = goal !== undefined ? words.goal(goal) : event !== undefined ? words.event(event) : page !== undefined ? words.page(page) : words.anything;
+  const conditions = filters.map((filter) => Object.values(describe(filter)).join(" "));
+  return conditions.length ? named + words.where(conditions.join(words.all)) : named;
+}
+
+/** A length of time such as `7d`. */
+function lengthInWords(length: string): string {
+  const units: Readonly<Record<string, string>> = t.audiences.definitions.units;
+  const [, number = length, unit = ""] = /^(\d+)([smhd])$/.exec(length) ?? [];
+  return [number, units[unit]].filter(Boolean).join(" ");
+}
