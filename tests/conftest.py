@@ -18,7 +18,10 @@ from tests.target import TARGET, Target
 
 ALONE = Path(__file__).parent / "e2e"
 # Machines are shared and slow at times; how long an example takes says nothing of what it shows.
-settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# As in hypothesis' own profile for CI, a change alone makes a run there differ from the last.
+settings.register_profile(
+    "unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=bool(os.environ.get("CI"))
+)
 settings.load_profile("unhurried")
 # Nor is a busy machine a hub that fails, or a statement that asks too much. Tests of those set the limits back.
 os.environ |= {"SEND_DEADLINE_MS": "10000", "SPILL_DEADLINE_MS": "10000", "QUERY_TIMEOUT_SECONDS": "120"}

@@ -15,7 +15,7 @@ from tests.e2e.fuzzing import Fuzzer, Sent
 from tests.e2e.journey import stack_settings
 
 pytestmark = pytest.mark.e2e
-REQUESTS = int(os.environ.get("FUZZ_REQUESTS", "2000"))
+REQUESTS = int(os.environ.get("FUZZ_REQUESTS", "1000"))
 SEED = int(os.environ.get("FUZZ_SEED", "0")) or SystemRandom().randrange(1, 1_000_000)
 
 

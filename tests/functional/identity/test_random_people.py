@@ -14,7 +14,7 @@ from tests.functional.identity.plain_people import people_of
 from tests.functional.identity.random_people import random_streams
 
 # How many random streams of events are compared.
-PEOPLE = int(os.environ.get("PEOPLE", "2000"))
+PEOPLE = int(os.environ.get("PEOPLE", "1000"))
 AT_ONCE = 100
 TODAY = date(2026, 3, 10)
 

@@ -14,7 +14,7 @@ from clickstream.sites.funnels import Order, Within
 from tests.functional.sequences.plain_streams import NAMES, Happened, Matches, Plan, counted, grouped
 
 # How many random streams the comparisons with plain Python see together, at the least.
-STREAMS = int(os.environ.get("STREAMS", "2500"))
+STREAMS = int(os.environ.get("STREAMS", "1000"))
 AT_ONCE = 25
 WINDOWS = [None, *(timedelta(milliseconds=ms) for ms in (0, 1, 999, 1000, 2000, 2001))]
 

@@ -18,7 +18,7 @@ from tests.functional.visits.random_streams import DAY, random_stream
 from tests.integration.querying import plain_visits
 
 # `STREAMS=20000 pytest tests/functional/visits` looks at so many.
-STREAMS = int(os.environ.get("STREAMS", "800"))
+STREAMS = int(os.environ.get("STREAMS", "400"))
 BATCH = 400
 ZONE = ZoneInfo("Europe/Zurich")
 PARAMETERS = {"site": "shop", "from": DAY.isoformat(), "to": (DAY + timedelta(days=20)).isoformat()}

@@ -33,7 +33,7 @@ from tests.integration.compacting.lake import FAULTY, NOW, START, Lake, event, f
 pytestmark = pytest.mark.integration
 HUBS = ("events", "failed-events")
 # One in so many requests of a retry is the last one. CRASH_EVERY=1 tries each.
-EVERY = int(os.environ.get("CRASH_EVERY", "14"))
+EVERY = int(os.environ.get("CRASH_EVERY", "23"))
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ from tests.integration.compacting.lake import START, Lake
 
 pytestmark = pytest.mark.integration
 SETTINGS = Settings.from_env({"EventHubConnection": "x", "Lake": "x", "VISITOR_ID_KEY": "0123456789abcdef"})
-MULTISETS = int(os.environ.get("COPIES", "10"))
+MULTISETS = int(os.environ.get("COPIES", "6"))
 SITES = {
     f"sites/{site}.yaml": f"""
 site: {site}

@@ -29,7 +29,7 @@ from tests.integration.compacting.failing_storage import DEAD, FailingStorage
 from tests.integration.compacting.lake import FAULTY, START, Lake, event, failed_event, poison
 
 pytestmark = pytest.mark.integration
-SCHEDULES = int(os.environ.get("SCHEDULES", "15"))
+SCHEDULES = int(os.environ.get("SCHEDULES", "8"))
 # What a body is: an event by its id and content, or no event at all.
 WORDS = ["af", "ag", "bf", "cf", "df", "ef", "pf", "-"]
 POISON = "pf"

@@ -19,7 +19,7 @@ class Sail(Service):
         self._folder = folder
         self._port = port
         self._azurite = azurite
-        self._workers = workers
+        self.has_workers = workers
 
     @property
     def remote(self) -> str:
@@ -38,7 +38,7 @@ class Sail(Service):
                 "AZURE_STORAGE_ENDPOINT": self._azurite.blob_endpoint,
                 "AZURE_ALLOW_HTTP": "true",
                 "PYTHONPATH": str(ROOT),
-                "SAIL_MODE": "local-cluster" if self._workers else "local",
+                "SAIL_MODE": "local-cluster" if self.has_workers else "local",
                 "EventHubConnection": "none",
                 "Lake": self._azurite.connection_string,
                 "VISITOR_ID_KEY": "0123456789abcdef",
