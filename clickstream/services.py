@@ -310,9 +310,11 @@ class Services:
 
     @cached_property
     def eraser(self) -> Eraser:
+        from clickstream.audiences.leaving import Leaving
         from clickstream.erasing.eraser import Eraser
 
-        return Eraser(self.storage, self.settings, now, new_id, os.urandom, self.job_states.exports)
+        leave = Leaving(self.storage, self.settings, self.site, self.audience_sender, now).end
+        return Eraser(self.storage, self.settings, now, new_id, os.urandom, self.job_states.exports, leave)
 
     @cached_property
     def exporter(self) -> Exporter:

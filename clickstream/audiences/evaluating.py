@@ -9,18 +9,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from itertools import groupby
+from datetime import datetime, timedelta
 from pathlib import PurePosixPath
 
 import orjson
 import pyarrow as pa
 
 from clickstream.audiences.changing import Change, Evaluated, Step
-from clickstream.audiences.messages import Subject, Transition, body, message_id
+from clickstream.audiences.recording import Record, destination_of
 from clickstream.audiences.state import (
     HELD,
-    QUEUED,
     RELEASED,
     Memberships,
     Notes,
@@ -29,7 +27,6 @@ from clickstream.audiences.state import (
     moment_of,
 )
 from clickstream.errors import InvalidSite, LimitExceeded
-from clickstream.model.audience_tables import CHANGE_PARTITION, CHANGE_SCHEMA, ENTER
 from clickstream.model.digests import digest_of
 from clickstream.querying.audiences.formula import with_needed
 from clickstream.querying.audiences.membership import Fact
@@ -132,7 +129,7 @@ class Evaluator:
                 return 0
             changes = evaluation.changes(self._settings.audience_max_change, self._held_from)
             held.extend(evaluation.held)
-            evaluation.commit(changes, self._destination(site))
+            evaluation.commit(changes, destination_of(site, self._settings))
             return len(changes)
 
         count = retry_on_conflict(attempt, AUDIENCE_CHANGES_TABLE.name)
@@ -152,15 +149,6 @@ class Evaluator:
             "events": (events.application_version(COMPACTOR) or 0) if events is not None else 0,
             "identities": identities.version if identities is not None else 0,
         }
-
-    def _destination(self, site: Site) -> str | None:
-        messages, settings = site.audience_messages, self._settings
-        if messages is None:
-            return None
-        if messages.connection is None and messages.hub in (settings.event_hub_name, settings.failed_event_hub_name):
-            log.error("%s sends audiences to %s, which carries events: nothing is sent", site.site, messages.hub)
-            return None
-        return messages.destination
 
 
 class _Evaluation:
@@ -296,58 +284,8 @@ class _Evaluation:
 
     def commit(self, changes: Sequence[Change], destination: str | None) -> None:
         """Add the changes with their messages. Raise Conflict if another evaluator committed first, Unavailable."""
-        last = self._table.application_version("seq") or 0
-        rows = self._rows(changes, last, destination)
-        versions = {**self._noted, "seq": last + len(rows)}
-        if any(row["message"] is not None for row in rows):
-            versions[QUEUED] = last + len(rows)
-        staged = self._table.stage(pa.Table.from_pylist(rows, schema=CHANGE_SCHEMA)) if rows else []
-        self._table.commit_batch(staged, versions, {})
-
-    def _rows(self, changes: Sequence[Change], last: int, destination: str | None) -> list[dict[str, object]]:
-        """The rows, numbered by person: entrants first, so that whoever takes another's place is there before."""
-        enters = {change.person for change in changes if change.kind == ENTER}
-        ordered = sorted(changes, key=lambda change: (change.person not in enters, change.person))
-        rows: list[dict[str, object]] = []
-        for person, group in groupby(ordered, lambda change: change.person):
-            of_person = list(group)
-            first = last + len(rows) + 1
-            made = [(change, _transition(change, first + place)) for place, change in enumerate(of_person)]
-            sent = [transition for change, transition in made if change.is_sent]
-            known = any(change.is_known for change in of_person)
-            subject = Subject(self._site.site, person, known, self._first_seen(person))
-            text = body(subject, sent, destination, self._now) if sent and destination is not None else None
-            id = None if text is None else message_id(subject, sent)
-            for change, transition in made:
-                has_text = bool(sent) and transition is sent[0]
-                rows.append(
-                    self._row(
-                        change, transition, destination, id if change.is_sent else None, text if has_text else None
-                    )
-                )
-        return rows
-
-    def _row(
-        self, change: Change, transition: Transition, destination: str | None, id: str | None, text: bytes | None
-    ) -> dict[str, object]:
-        return {
-            "seq": transition.seq,
-            "site": self._site.site,
-            "audience": change.audience,
-            "person": change.person,
-            "is_known": change.is_known,
-            "kind": change.kind,
-            "reason": change.reason,
-            "changed_at": change.changed_at,
-            "entered_at": change.entered_at,
-            "exit_at": change.exit_at,
-            "definition": self._definitions.get(change.audience, 0),
-            "destination": destination if id is not None else None,
-            "message_id": id,
-            "message": None if text is None else text.decode(),
-            "committed_at": self._now,
-            CHANGE_PARTITION: self._now.astimezone(UTC).date(),
-        }
+        record = Record(self._site.site, destination, self._now, self._definitions, self._first_seen)
+        record.commit(self._table, changes, self._noted)
 
     def _first_seen(self, person: str) -> datetime:
         at = self._people.value("first_at", person) if self._people is not None else None
@@ -390,12 +328,6 @@ class _Evaluation:
         parameters: Mapping[str, str | int] = {"site": self._site.site, "until": microseconds_of(self._until)}
         at: int | None = self._engine.run(Statement(sql, parameters), self._scope, period)["at"][0].as_py()
         return at
-
-
-def _transition(change: Change, seq: int) -> Transition:
-    return Transition(
-        seq, change.audience, change.kind, change.reason, change.changed_at, change.entered_at, change.exit_at
-    )
 
 
 def _definition(audience: Audience, site: Site) -> int:

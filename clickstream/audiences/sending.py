@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 
 import pyarrow.compute as pc
@@ -94,13 +94,26 @@ class Sender:
         return count
 
 
+def people_waited_for(table: Table, site: str) -> Collection[str]:
+    """The persons of a site about whom messages wait. Raise Unavailable."""
+    files = [file for file in table.files() if file.may_hold(site)]
+    waits = (pc.field("site") == site) & pc.field("message").is_valid()
+    rows = all_rows_of(table, files, ["seq", "destination", "person"], waits).to_pylist()
+    return {row["person"] for row in rows if row["seq"] > _sent(table, row["destination"])}
+
+
+def _sent(table: Table, destination: str) -> int:
+    """The number of the row up to which a destination has all its messages."""
+    return max(table.application_version(name) or 0 for name in (SENT, f"{SENT}/{destination}"))
+
+
 def _waiting(table: Table) -> Mapping[str, Sequence[int]]:
     """By destination, the numbers of the rows whose messages wait, in order."""
     waits = (pc.field("seq") > (table.application_version(SENT) or 0)) & pc.field("message").is_valid()
     rows = all_rows_of(table, table.files(), ["seq", "destination"], waits).sort_by("seq")
     waiting: defaultdict[str, list[int]] = defaultdict(list)
     for seq, destination in zip(rows["seq"].to_pylist(), rows["destination"].to_pylist(), strict=True):
-        if seq > (table.application_version(f"{SENT}/{destination}") or 0):
+        if seq > _sent(table, destination):
             waiting[destination].append(seq)
     return waiting
 

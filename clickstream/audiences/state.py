@@ -16,8 +16,9 @@ from clickstream.table.rows import all_rows_of
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _COLUMNS = ("seq", "audience", "person", "is_known", "kind", "entered_at", "message_id")
-# Notes of the whole table: the number of the last row with a message, and up to which row all messages are sent.
-QUEUED, SENT = "queued", "sent"
+# Notes of the whole table: the number of the last row, of the last one with a message, and of the one up to which all
+# messages are sent.
+LAST, QUEUED, SENT = "seq", "queued", "sent"
 # The values of the note `hold` of an audience.
 HELD, RELEASED = 1, 2
 

@@ -16,6 +16,7 @@ from clickstream.model.schema import TIMESTAMP
 EDGE_COLUMNS = ("site", "left_id", "right_id", "first_at")
 IDENTITY_COLUMNS = ("site", "id", "person")
 EDIT_COLUMNS = ("site", "ids")
+CHANGE_COLUMNS = ("site", "person")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +39,15 @@ class DerivedRows:
         """Mask over `identities`: true for rows of the person's ids, and of others that have one as their name."""
         return self._named(rows, ("id", "person"))
 
+    def in_changes(self, rows: pa.Table) -> pa.ChunkedArray:
+        """Mask over `audience_changes`: true for rows about a person whose name is one of the ids."""
+        return self._named(rows, ("person", "person"))
+
     def in_edits(self, rows: pa.Table) -> pa.ChunkedArray:
         """Mask over `identity_edits`: true for edits that name the person."""
         here = rows["site"].to_pylist()
         named = [
-            site == self.person.site and any(map(self._is_named, orjson.loads(ids)))
+            site == self.person.site and any(map(self.is_named, orjson.loads(ids)))
             for site, ids in zip(here, rows["ids"].to_pylist(), strict=True)
         ]
         return pa.chunked_array([pa.array(named, pa.bool_())])
@@ -50,7 +55,7 @@ class DerivedRows:
     def without_ids(self, rows: pa.Table) -> pa.Table:
         """The edits that replace these: without the person's ids, and without texts that may name the person."""
         left = [
-            orjson.dumps([id for id in orjson.loads(ids) if not self._is_named(id)]).decode()
+            orjson.dumps([id for id in orjson.loads(ids) if not self.is_named(id)]).decode()
             for ids in rows["ids"].to_pylist()
         ]
         for name, values in (("ids", left), ("why", ["erased"] * len(left)), ("asked_by", ["erased"] * len(left))):
@@ -58,7 +63,8 @@ class DerivedRows:
             rows = rows.set_column(at, rows.schema.field(at), pa.array(values, pa.string()))
         return rows
 
-    def _is_named(self, id: str) -> bool:
+    def is_named(self, id: str) -> bool:
+        """Whether it is one of the ids."""
         return id in self.person.ids or (bool(self.digests) and self._is_erased(id))
 
     def _named(self, rows: pa.Table, columns: Sequence[str]) -> pa.ChunkedArray:

@@ -23,7 +23,14 @@ import pyarrow.compute as pc
 from clickstream.erasing import person as persons
 from clickstream.erasing.captured import Finder
 from clickstream.erasing.changing import Anonymisation, Change, Removal
-from clickstream.erasing.derived import EDGE_COLUMNS, EDIT_COLUMNS, IDENTITY_COLUMNS, DerivedRows, nothing
+from clickstream.erasing.derived import (
+    CHANGE_COLUMNS,
+    EDGE_COLUMNS,
+    EDIT_COLUMNS,
+    IDENTITY_COLUMNS,
+    DerivedRows,
+    nothing,
+)
 from clickstream.erasing.erased import Erased, ErasureKeys
 from clickstream.erasing.linking import Linked, linked, links_in
 from clickstream.erasing.person import Person
@@ -42,6 +49,7 @@ from clickstream.table import erasure
 from clickstream.table.delta import Table
 from clickstream.table.erasure import Replaced, Rewritten
 from clickstream.table.specs import (
+    AUDIENCE_CHANGES_TABLE,
     EVENTS_TABLE,
     FAILED_TABLE,
     IDENTITIES_TABLE,
@@ -120,9 +128,13 @@ class Eraser:
         new_id: Callable[[], str],
         random: Callable[[int], bytes],
         exported: Callable[[str], Sequence[Mapping[str, Any]]],
+        leave: Callable[[str, Callable[[str], bool]], None] = lambda site, is_erased: None,
     ) -> None:
-        """`exported` lists the exports of a site whose files were written or are being written."""
+        """`exported` lists the exports of a site whose files were written or are being written. `leave` ends the
+        memberships in audiences of a site's persons who are erased.
+        """
         self._exported = exported
+        self._leave = leave
         self._account = account
         self._container = settings.lake_container
         self._now = now
@@ -238,6 +250,7 @@ class Eraser:
             (IDENTITY_EDGES_TABLE, EDGE_COLUMNS, derived.in_edges, nothing),
             (IDENTITIES_TABLE, IDENTITY_COLUMNS, derived.in_identities, nothing),
             (IDENTITY_EDITS_TABLE, EDIT_COLUMNS, derived.in_edits, derived.without_ids),
+            (AUDIENCE_CHANGES_TABLE, CHANGE_COLUMNS, derived.in_changes, nothing),
         )
         examined: dict[str, dict[str, Replaced | None]] = {spec.name: {} for spec, *_ in steps}
         clean: dict[str, set[str]] = {spec.name: set() for spec, *_ in steps}
@@ -258,6 +271,8 @@ class Eraser:
                 if not self._is_there(spec):  # whoever creates it from now on reads the tables above without the person
                     continue
                 log.info("round %d: %s", round + 1, spec.name)
+                if spec is AUDIENCE_CHANGES_TABLE:  # after the events, so that no evaluation finds the person again
+                    self._leave(wanted.person.site, derived.is_named)
                 table, rows = self._rewrite(spec, columns, find, replace, examined[spec.name], progress, round == 0)
                 save()
                 old = erasure.forget(table, columns, find, clean[spec.name])

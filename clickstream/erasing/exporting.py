@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from clickstream.erasing import person as persons
-from clickstream.erasing.derived import EDGE_COLUMNS, EDIT_COLUMNS, IDENTITY_COLUMNS, DerivedRows
+from clickstream.erasing.derived import CHANGE_COLUMNS, EDGE_COLUMNS, EDIT_COLUMNS, IDENTITY_COLUMNS, DerivedRows
 from clickstream.erasing.linking import Linked, linked, links_in
 from clickstream.erasing.person import Person
 from clickstream.erasing.reach import check_reach, preview
@@ -22,6 +22,7 @@ from clickstream.storage.progress import read_progress
 from clickstream.table.delta import Table
 from clickstream.table.erasure import whole_rows
 from clickstream.table.specs import (
+    AUDIENCE_CHANGES_TABLE,
     EVENTS_TABLE,
     FAILED_TABLE,
     IDENTITIES_TABLE,
@@ -70,6 +71,7 @@ class Exporter:
             (IDENTITY_EDGES_TABLE, EDGE_COLUMNS, derived.in_edges),
             (IDENTITIES_TABLE, IDENTITY_COLUMNS, derived.in_identities),
             (IDENTITY_EDITS_TABLE, EDIT_COLUMNS, derived.in_edits),
+            (AUDIENCE_CHANGES_TABLE, CHANGE_COLUMNS, derived.in_changes),
         ):
             if (table := Table.open(spec, self._account, self._container)) is not None:
                 steps.append((table, columns_of_table, found))

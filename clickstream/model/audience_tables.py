@@ -28,7 +28,7 @@ CHANGE_COLUMNS = (
         "reason",
         pa.string(),
         False,
-        "`event`, `late`, `time`, `definition`, `existing`, `identity` or `opted_out`: see "
+        "`event`, `late`, `time`, `definition`, `existing`, `identity`, `opted_out` or `erased`: see "
         "[audiences.md](audiences.md#changes).",
         "audiences",
         "event",

@@ -14,13 +14,19 @@ import pytest
 from azure.eventhub import EventData, EventHubConsumerClient, PartitionContext
 from jsonschema_rs import Draft202012Validator
 
+from clickstream.audiences.asking import Asking
+from clickstream.audiences.leaving import Leaving
+from clickstream.audiences.sending import Sender
 from clickstream.delivery.event_hub import EventHub
+from clickstream.errors import NotFound, Unavailable
 from clickstream.settings import Connection
+from clickstream.sites.document import parse_site
 from clickstream.tally import Tally
 from local.azurite import Azurite
 from local.event_hubs.process import EventHubsEmulator
 from tests.integration.audiences.audience_lake import AudienceLake, did
 from tests.integration.compacting.lake import START
+from tests.integration.deriving.derived_lake import CANARY, erase
 
 pytestmark = pytest.mark.integration
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -93,6 +99,102 @@ def test_a_membership_ends_by_time_to_the_microsecond_and_without_an_event(lake:
     last = lake.changes()[-1]
     assert brief(last) == ("cart-abandoners", "ada", "exit", "time")
     assert last["changed_at"] == at + 7 * DAY
+
+
+def test_a_late_event_corrects_and_opting_out_ends_what_it_can(lake: AudienceLake) -> None:
+    lake.add(*(did(f"cart {name}", lake.at, name, "add_to_cart") for name in ("ada", "bo", "cy")))
+    lake.moves(HOUR)
+    lake.run()
+    lake.add(
+        did("late", lake.at - 2 * HOUR, "ada", "purchase"),
+        did("out", lake.at + timedelta(minutes=1), "bo", advertising=False),
+    )
+    lake.moves(HOUR)
+    lake.run()
+    assert {brief(change) for change in lake.changes()[-3:]} == {
+        ("cart-abandoners", "ada", "exit", "late"),
+        ("buyers", "ada", "enter", "late"),
+        ("cart-abandoners", "bo", "exit", "opted_out"),
+    }
+    assert sorted(lake.memberships()["cart-abandoners"]) == ["cy"]
+
+
+@pytest.mark.parametrize("removed", ["exits", "nothing"])
+def test_members_of_a_removed_audience_leave_as_the_document_says(lake: AudienceLake, removed: str) -> None:
+    text = AUDIENCES.replace("{hub: changes}", f"{{hub: changes, removed: {removed}}}")
+    lake.site("shop", None, text[: text.index("  - name: Buyers")])
+    lake.run()
+    assert brief(lake.changes()[-1]) == ("buyers", "zoe", "exit", "definition")
+    assert [document["data"]["segment_events"][0]["event"] for document in lake.told()] == (
+        ["exit"] if removed == "exits" else []
+    )
+    lake.site("shop", None, text)
+    lake.run()
+    assert brief(lake.changes()[-1]) == ("buyers", "zoe", "enter", "existing")
+
+
+def test_too_many_changes_wait_for_a_release(lake: AudienceLake) -> None:
+    people = [f"p{number}" for number in range(12)]
+    lake.add(*(did(person, lake.at, person, "purchase") for person in people))
+    lake.moves(HOUR)
+    assert lake.evaluate(held_from=10).held == ["shop/buyers"]
+    assert set(lake.memberships()["buyers"]) == {"zoe"}
+    lake.moves(HOUR)
+    assert lake.evaluate(held_from=10).held == []
+    asking = Asking(lake.account, lake.settings)
+    asking.release("shop", "buyers")
+    assert lake.evaluate(held_from=10).changes == len(people)
+    with pytest.raises(NotFound):
+        asking.release("shop", "buyers")
+
+
+def test_existing_members_are_reported_at_the_rate_of_the_site_and_again_if_asked(lake: AudienceLake) -> None:
+    people = [f"p{number}" for number in range(12)]
+    lake.add(*(did(person, lake.at, person, "purchase") for person in people))
+    lake.moves(HOUR)
+    lake.run()
+    told = len(lake.hub.taken)
+    text = AUDIENCES.replace("{hub: changes}", "{hub: changes, existing_per_minute: 5}")
+    more = "  - {name: All, slug: all, messages: existing, where: {did: {}, within: 90d}}\n"
+    lake.site("shop", None, text + more)
+    sizes = []
+    for _ in range(5):
+        lake.moves(timedelta(minutes=1))
+        lake.run()
+        sizes.append(len(lake.hub.taken) - told)
+    assert sizes == [0, 5, 10, 13, 13]
+    backfill = lake.told()[told:]
+    assert {document["data"]["user_id"] for document in backfill} == {"zoe", *people}
+    assert all(document["meta"]["backfill"] for document in backfill)
+    Asking(lake.account, lake.settings).backfill("shop", "all")
+    for _ in range(4):
+        lake.moves(timedelta(minutes=1))
+        lake.run()
+    assert len(lake.hub.taken) - told == 26
+
+
+def test_an_erased_person_leaves_with_a_last_message_and_no_trace(lake: AudienceLake) -> None:
+    user, device = CANARY
+    lake.add(did("c", lake.at, user, "purchase", anonymous_id=device), did("z", lake.at, "zoe"))
+    lake.moves(HOUR)
+    lake.run()
+    sender = Sender(lake.account, lake.settings, lambda connection, name: lake.hub, lambda: lake.at)
+    text = f"site: shop\nkeys: [{{kind: public, key: shop-key}}]\n{AUDIENCES}"
+    leaving = Leaving(
+        lake.account, lake.settings, lambda name: parse_site(text.encode(), expected=name), sender, lambda: lake.at
+    )
+    lake.hub.dies = "half"
+    with pytest.raises(Unavailable):
+        erase(lake, lake.at, leave=leaving.end)
+    receipt = erase(lake, lake.at, leave=leaving.end)
+    last = lake.told()[-1]
+    assert (last["data"]["user_id"], last["meta"]["reason"]) == (user, "erased")
+    assert [each["event"] for each in last["data"]["segment_events"]] == ["exit"]
+    assert receipt["counts"]["audience_changes"] == 2
+    assert [name for name in lake.finds(*CANARY) if name.startswith("audience")] == []
+    assert set(lake.memberships()["buyers"]) == {"zoe"}
+    lake.moves(HOUR)
+    assert lake.run().changes == 0
 
 
 def test_the_example_of_the_documentation_meets_the_schema() -> None:

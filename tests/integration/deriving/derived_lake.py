@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,6 +19,7 @@ from clickstream.storage.account import StorageAccount
 from tests.integration.compacting.lake import NOW, START
 from tests.integration.maintaining.maintained_lake import MaintainedLake, row, rows
 
+Leave = Callable[[str, Callable[[str], bool]], None]
 CANARY = ("canary-user-8471", "canary-device-8471")
 
 
@@ -79,11 +81,17 @@ class DerivedLake(MaintainedLake):
         return found
 
 
+def stays(site: str, is_erased: Callable[[str], bool]) -> None:
+    """There are no audiences."""
+
+
 def page(id: str, minutes: float, **fields: Any) -> dict[str, Any]:
     return row(id, START + timedelta(minutes=minutes), id_source="client", key_kind="public", **fields)
 
 
-def erase(lake: DerivedLake, at: datetime = START + timedelta(hours=3), **asked: Any) -> dict[str, Any]:
-    eraser = Eraser(lake.account, lake.settings, lambda: at, lambda: "erasure-1", bytes, lambda site: ())
+def erase(
+    lake: DerivedLake, at: datetime = START + timedelta(hours=3), leave: Leave = stays, **asked: Any
+) -> dict[str, Any]:
+    eraser = Eraser(lake.account, lake.settings, lambda: at, lambda: "erasure-1", bytes, lambda site: (), leave)
     request = {"site_id": "shop", "user_ids": [CANARY[0]], "anonymous_ids": [CANARY[1]], "asked_by": "test", **asked}
     return eraser.erase(ErasureRequest.model_validate(request))
