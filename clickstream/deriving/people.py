@@ -9,7 +9,7 @@ from datetime import date
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from clickstream.deriving.evidence import REBUILT
+from clickstream.deriving.following import REBUILT
 from clickstream.deriving.site_rules import digest_of_rules
 from clickstream.identity.edges import after
 from clickstream.identity.edits import EditsInForce

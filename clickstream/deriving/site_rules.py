@@ -1,4 +1,4 @@
-"""The rules of identity of every site, from its document."""
+"""The rules of identity and of profiles of every site, from its document."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from clickstream.identity.rules import Limits, Rules, Trust
 from clickstream.model.digests import digest_of
 from clickstream.privacy.nobody import pseudonyms_of_nobody
 from clickstream.privacy.pseudonyms import PseudonymKeys
+from clickstream.profiles.rules import ProfileRules
 from clickstream.sites.document import Site, parse_site
 from clickstream.sites.identity import Believed
 from clickstream.storage.site_documents import EditableBlobSiteDocuments
@@ -26,6 +27,7 @@ class SiteRules:
         self._keys = keys
         self._versions: dict[str, str] = {}
         self._rules: dict[str, Rules] = {}
+        self._profiles: dict[str, ProfileRules] = {}
 
     def read(self) -> Mapping[str, Rules]:
         """The rules by site; sites without a valid document are missing. Raise Unavailable."""
@@ -40,9 +42,14 @@ class SiteRules:
                 log.warning("%s cannot be read, so the rules of identity stay: %s", path, problem.message)
             else:
                 self._rules[name] = rules_of(site, pseudonyms_of_nobody(self._keys))
+                self._profiles[name] = profile_rules_of(site)
             self._versions[path] = version
         there = {PurePosixPath(path).stem for path in versions}
         return {name: rules for name, rules in self._rules.items() if name in there}
+
+    def of_profiles(self, site: str) -> ProfileRules:
+        """The rules of profiles of a site that the last `read` returned."""
+        return self._profiles[site]
 
 
 def rules_of(site: Site, pseudonyms: Collection[str]) -> Rules:
@@ -56,6 +63,11 @@ def rules_of(site: Site, pseudonyms: Collection[str]) -> Rules:
         identity.logout_events,
         Limits(identity.limits.partners, identity.limits.ids, identity.limits.people),
     )
+
+
+def profile_rules_of(site: Site) -> ProfileRules:
+    """The rules of profiles that a site's document sets."""
+    return ProfileRules(site.profiles.label, site.profiles.first_write, site.currency)
 
 
 def digest_of_rules(rules: Rules) -> int:

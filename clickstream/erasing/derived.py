@@ -17,6 +17,8 @@ EDGE_COLUMNS = ("site", "left_id", "right_id", "first_at")
 IDENTITY_COLUMNS = ("site", "id", "person")
 EDIT_COLUMNS = ("site", "ids")
 CHANGE_COLUMNS = ("site", "person")
+ACTIVITY_COLUMNS = ("site", "anonymous_id", "user_id", "first_at")
+PROFILE_COLUMNS = ("site", "person")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,19 @@ class DerivedRows:
     def in_changes(self, rows: pa.Table) -> pa.ChunkedArray:
         """Mask over `audience_changes`: true for rows about a person whose name is one of the ids."""
         return self._named(rows, ("person", "person"))
+
+    def in_activity(self, rows: pa.Table) -> pa.ChunkedArray:
+        """Mask over `activity` and `traits`: true for the person's rows that began before the erasure."""
+        early = pc.less_equal(rows["first_at"], pa.scalar(self.person.until, TIMESTAMP))
+        return pc.and_(self._named(rows, ("anonymous_id", "user_id")), early)
+
+    def in_profiles(self, rows: pa.Table) -> pa.ChunkedArray:
+        """Mask over `profiles`: true for the person under each of the ids."""
+        return self._named(rows, ("person", "person"))
+
+    def in_profiles_of_site(self, rows: pa.Table) -> pa.ChunkedArray:
+        """Mask over `profiles`: true for everybody of the site. Sums of others may include the person's events."""
+        return pc.equal(rows["site"], self.person.site)
 
     def in_edits(self, rows: pa.Table) -> pa.ChunkedArray:
         """Mask over `identity_edits`: true for edits that name the person."""

@@ -24,10 +24,12 @@ from clickstream.erasing import person as persons
 from clickstream.erasing.captured import Finder
 from clickstream.erasing.changing import Anonymisation, Change, Removal
 from clickstream.erasing.derived import (
+    ACTIVITY_COLUMNS,
     CHANGE_COLUMNS,
     EDGE_COLUMNS,
     EDIT_COLUMNS,
     IDENTITY_COLUMNS,
+    PROFILE_COLUMNS,
     DerivedRows,
     nothing,
 )
@@ -49,12 +51,15 @@ from clickstream.table import erasure
 from clickstream.table.delta import Table
 from clickstream.table.erasure import Replaced, Rewritten
 from clickstream.table.specs import (
+    ACTIVITY_TABLE,
     AUDIENCE_CHANGES_TABLE,
     EVENTS_TABLE,
     FAILED_TABLE,
     IDENTITIES_TABLE,
     IDENTITY_EDGES_TABLE,
     IDENTITY_EDITS_TABLE,
+    PROFILES_TABLE,
+    TRAITS_TABLE,
     TableSpec,
 )
 
@@ -251,6 +256,9 @@ class Eraser:
             (IDENTITIES_TABLE, IDENTITY_COLUMNS, derived.in_identities, nothing),
             (IDENTITY_EDITS_TABLE, EDIT_COLUMNS, derived.in_edits, derived.without_ids),
             (AUDIENCE_CHANGES_TABLE, CHANGE_COLUMNS, derived.in_changes, nothing),
+            (ACTIVITY_TABLE, ACTIVITY_COLUMNS, derived.in_activity, nothing),
+            (TRAITS_TABLE, ACTIVITY_COLUMNS, derived.in_activity, nothing),
+            (PROFILES_TABLE, PROFILE_COLUMNS, derived.in_profiles_of_site, nothing),
         )
         examined: dict[str, dict[str, Replaced | None]] = {spec.name: {} for spec, *_ in steps}
         clean: dict[str, set[str]] = {spec.name: set() for spec, *_ in steps}
@@ -278,11 +286,12 @@ class Eraser:
                 old = erasure.forget(table, columns, find, clean[spec.name])
                 progress.note_table(spec.name, table.version, table.version, old_files_deleted=dict(old))
                 save()
-                # Rows of `identities` have no moment: those of events from after the erasure may come at any time.
-                changed = changed or (spec is not IDENTITIES_TABLE and (rows > 0 or len(old) > 0))
+                # Rows of these have no moment: those of events from after the erasure may come at any time.
+                timeless = spec in (IDENTITIES_TABLE, PROFILES_TABLE)
+                changed = changed or (not timeless and (rows > 0 or len(old) > 0))
             if not changed:
                 break
-        proven = (EVENTS_TABLE, FAILED_TABLE, IDENTITY_EDGES_TABLE)
+        proven = (EVENTS_TABLE, FAILED_TABLE, IDENTITY_EDGES_TABLE, ACTIVITY_TABLE, TRAITS_TABLE)
         proof = [proof_of(self._open(spec), wanted.person) for spec in proven if self._is_there(spec)]
         if changed or any(statement["result"] for statement in proof):
             raise Unavailable(f"events of the person were found again in {MAX_ROUNDS} rounds; repeat the request")

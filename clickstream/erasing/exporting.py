@@ -9,7 +9,15 @@ from typing import Any
 import orjson
 
 from clickstream.erasing import person as persons
-from clickstream.erasing.derived import CHANGE_COLUMNS, EDGE_COLUMNS, EDIT_COLUMNS, IDENTITY_COLUMNS, DerivedRows
+from clickstream.erasing.derived import (
+    ACTIVITY_COLUMNS,
+    CHANGE_COLUMNS,
+    EDGE_COLUMNS,
+    EDIT_COLUMNS,
+    IDENTITY_COLUMNS,
+    PROFILE_COLUMNS,
+    DerivedRows,
+)
 from clickstream.erasing.linking import Linked, linked, links_in
 from clickstream.erasing.person import Person
 from clickstream.erasing.reach import check_reach, preview
@@ -22,12 +30,15 @@ from clickstream.storage.progress import read_progress
 from clickstream.table.delta import Table
 from clickstream.table.erasure import whole_rows
 from clickstream.table.specs import (
+    ACTIVITY_TABLE,
     AUDIENCE_CHANGES_TABLE,
     EVENTS_TABLE,
     FAILED_TABLE,
     IDENTITIES_TABLE,
     IDENTITY_EDGES_TABLE,
     IDENTITY_EDITS_TABLE,
+    PROFILES_TABLE,
+    TRAITS_TABLE,
     TableSpec,
 )
 
@@ -72,6 +83,9 @@ class Exporter:
             (IDENTITIES_TABLE, IDENTITY_COLUMNS, derived.in_identities),
             (IDENTITY_EDITS_TABLE, EDIT_COLUMNS, derived.in_edits),
             (AUDIENCE_CHANGES_TABLE, CHANGE_COLUMNS, derived.in_changes),
+            (ACTIVITY_TABLE, ACTIVITY_COLUMNS, derived.in_activity),
+            (TRAITS_TABLE, ACTIVITY_COLUMNS, derived.in_activity),
+            (PROFILES_TABLE, PROFILE_COLUMNS, derived.in_profiles),
         ):
             if (table := Table.open(spec, self._account, self._container)) is not None:
                 steps.append((table, columns_of_table, found))

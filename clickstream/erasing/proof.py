@@ -11,7 +11,7 @@ from clickstream.erasing.naming import bounded, is_telling
 from clickstream.erasing.person import Person
 from clickstream.errors import Unavailable
 from clickstream.table.delta import Table
-from clickstream.table.specs import EVENTS_TABLE, IDENTITY_EDGES_TABLE
+from clickstream.table.specs import ACTIVITY_TABLE, EVENTS_TABLE, IDENTITY_EDGES_TABLE, TRAITS_TABLE
 
 EVENTS_SQL = """
 SELECT count(*) FROM events WHERE site = $site AND least(occurred_at, received_at) <= $until
@@ -26,7 +26,16 @@ EDGES_SQL = """
 SELECT count(*) FROM identity_edges WHERE site = $site AND first_at <= $until
 AND (list_contains($ids, left_id) OR list_contains($ids, right_id))
 """.strip()
+ACTIVITY_SQL = """
+SELECT count(*) FROM {table} WHERE site = $site AND first_at <= $until
+AND (list_contains($ids, anonymous_id) OR list_contains($ids, user_id))
+""".strip()
 _NOTHING = r"[^\s\S]"
+
+_BY_IDS = {
+    IDENTITY_EDGES_TABLE: EDGES_SQL,
+    **{table: ACTIVITY_SQL.format(table=table.name) for table in (ACTIVITY_TABLE, TRAITS_TABLE)},
+}
 
 
 def proof_of(table: Table, person: Person) -> dict[str, Any]:
@@ -38,8 +47,8 @@ def proof_of(table: Table, person: Person) -> dict[str, Any]:
     if table.spec is EVENTS_TABLE:
         sql = EVENTS_SQL
         parameters |= {"user_ids": sorted(person.user_ids), "anonymous_ids": sorted(person.anonymous_ids)}
-    elif table.spec is IDENTITY_EDGES_TABLE:
-        sql = EDGES_SQL
+    elif table.spec in _BY_IDS:
+        sql = _BY_IDS[table.spec]
         parameters["ids"] = sorted(person.ids)
     else:
         sql = FAILED_SQL

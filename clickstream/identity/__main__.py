@@ -61,7 +61,7 @@ def answer(services: Services, command_line: argparse.Namespace) -> Any:
     """What the command prints. Raise ClickstreamError."""
     match command_line.command:
         case "run":
-            return asdict(services.deriver.run())
+            return asdict(services.deriver.run(at_once=True))
         case "rebuild":
             return asdict(services.deriver.rebuild())
         case "edits":

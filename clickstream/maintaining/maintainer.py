@@ -27,11 +27,14 @@ from clickstream.table.data_files import Cleaned
 from clickstream.table.delta import Table
 from clickstream.table.maintenance import checkpoint, delete_expired, merge, note_cleaned, read_cleaned
 from clickstream.table.specs import (
+    ACTIVITY_TABLE,
     ALL_TABLES,
     EVENTS_TABLE,
     FAILED_TABLE,
     IDENTITIES_TABLE,
     IDENTITY_EDGES_TABLE,
+    PROFILES_TABLE,
+    TRAITS_TABLE,
     TableSpec,
 )
 from clickstream.table.watermarks import read_watermark
@@ -40,9 +43,11 @@ log = logging.getLogger(__name__)
 CHECKPOINT_AFTER_COMMITS = 20
 # Folders younger than this stay, so that a collector whose clock is off by less still writes into an existing folder.
 SPILL_IS_WRITTEN = timedelta(days=1)
-EXPIRING_TABLES = (EVENTS_TABLE, FAILED_TABLE, IDENTITY_EDGES_TABLE)
-# Each site's rows of `identities` are replaced as one file.
-MERGED_TABLES = tuple(spec for spec in ALL_TABLES if spec is not IDENTITIES_TABLE)
+EXPIRING_TABLES = (EVENTS_TABLE, FAILED_TABLE, IDENTITY_EDGES_TABLE, ACTIVITY_TABLE, TRAITS_TABLE)
+# Each site's rows of these are replaced as one file, and often. Anybody can build them anew, so old ones go soon.
+REPLACED_TABLES = (IDENTITIES_TABLE, PROFILES_TABLE)
+REPLACED_RETENTION = timedelta(days=1)
+MERGED_TABLES = tuple(spec for spec in ALL_TABLES if spec not in REPLACED_TABLES)
 
 
 @dataclass(slots=True)
@@ -182,7 +187,10 @@ class Maintainer:
         if self._now() >= deadline:
             return False
         done.checkpointed = checkpoint(table, CHECKPOINT_AFTER_COMMITS)
-        done.vacuumed_files = table.vacuum(timedelta(days=self._settings.vacuum_retention_days))
+        retention = timedelta(days=self._settings.vacuum_retention_days)
+        if spec in REPLACED_TABLES:
+            retention = min(retention, REPLACED_RETENTION)
+        done.vacuumed_files = table.vacuum(retention)
         self._say(f"{spec.name}: {done.vacuumed_files} files of old versions deleted")
         return True
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
+from clickstream.filters.deeds import DEED
 from clickstream.filters.dimensions import NOT_SET
 from clickstream.filters.tree import Comparison, Presence, leaves
-from clickstream.model.commerce import CURRENCY_NAMES, DEEDS, ITEMS, Deed
+from clickstream.model.commerce import CURRENCY_NAMES
 from clickstream.problems import escape
 from clickstream.querying.amounts import MONEY, amounts
 from clickstream.querying.conditions import Parameters, condition
@@ -24,13 +25,6 @@ BEGIN = "CAST($from AS TIMESTAMPTZ)"
 # Names of an amount within an object. Any other object has no revenue.
 _AMOUNTS = ("amount", "value", "total", "revenue", "price")
 _LOOK_BACK = HISTORY // timedelta(microseconds=1)
-_REFUNDS = ", ".join(f"'{name}'" for name, deed in DEEDS.items() if deed is Deed.REFUND)
-# Snowplow's two ecommerce plugins name the action in a property.
-_SNOWPLOW = "'snowplow_ecommerce_action', 'action'"
-_IS_REFUND = f"""CASE WHEN event_name IN ({_SNOWPLOW})
-                THEN coalesce(properties->>'$.type', properties->>'$.action') = 'refund'
-                ELSE regexp_replace(lower(event_name), '[^\\p{{L}}]', '', 'g') IN ({_REFUNDS}) END"""
-_FIRST_ITEMS = ", ".join(f"properties->>'$.{name}[0]'" for name in ITEMS)
 
 
 def paid(
@@ -158,11 +152,7 @@ worths AS (
 {amounts("priced", "worths")},
 order_events AS (
     SELECT *, coalesce(currency, named) AS own_currency,
-        CASE WHEN amount > 0 THEN 'sale'
-            WHEN amount_text IS NULL AND {_IS_REFUND}
-                AND coalesce({_FIRST_ITEMS}) IS NULL THEN 'refund of all'
-            WHEN amount < 0 THEN 'refund ' || coalesce(properties->>'$.refund_id', properties->>'$.refundId')
-            END AS deed
+        {DEED} AS deed
     FROM priced
     WHERE order_id IS NOT NULL
 ),

@@ -29,10 +29,24 @@ from clickstream.querying.json_rows import json_rows
 from clickstream.querying.sql_checking import checked_tables
 from clickstream.storage.account import StorageAccount
 from clickstream.table.reading import TableReader
-from clickstream.table.specs import EVENTS_TABLE, FAILED_TABLE, IDENTITIES_TABLE, PIPELINE_TABLE
+from clickstream.table.specs import (
+    ACTIVITY_TABLE,
+    EVENTS_TABLE,
+    FAILED_TABLE,
+    IDENTITIES_TABLE,
+    PIPELINE_TABLE,
+    PROFILES_TABLE,
+    TRAITS_TABLE,
+)
 from clickstream.terminal import leave
 
-TABLES = {spec.name: spec for spec in (EVENTS_TABLE, FAILED_TABLE, PIPELINE_TABLE, IDENTITIES_TABLE)}
+TABLES = {
+    spec.name: spec
+    for spec in (
+        *(EVENTS_TABLE, FAILED_TABLE, PIPELINE_TABLE, IDENTITIES_TABLE),
+        *(ACTIVITY_TABLE, TRAITS_TABLE, PROFILES_TABLE),
+    )
+}
 
 # Collecting and compaction in the same instance have priority.
 NICENESS = 10

@@ -7,14 +7,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from clickstream.filters.deeds import ACT
 from clickstream.privacy.consent import CHOICES, GRANTS
 
 IN_PERIOD = "occurred_at >= CAST($from AS TIMESTAMPTZ) AND occurred_at < CAST($to AS TIMESTAMPTZ)"
 # How long before a period earlier visits and orders are searched.
 HISTORY = timedelta(days=30)
-# Whether the visitor did something; false for events that only identify a visitor or report reading time, or that
-# happened by themselves. Rows from before the column `interactive` have null there.
-ACT = "(interactive IS NOT FALSE AND event_type NOT IN ('page_ping', 'identify', 'alias', 'group'))"
 # Of events at the same moment, the one that was received first comes first.
 IN_ORDER = "occurred_at, received_at, event_id"
 

@@ -28,7 +28,7 @@ from clickstream.sites.event_validation import Definitions
 from clickstream.sites.funnels import Funnel, funnel_problems
 from clickstream.sites.goals import Goals
 from clickstream.sites.hosts import Host, Origin, any_of
-from clickstream.sites.identity import Identity
+from clickstream.sites.identity import Identity, Profiles
 from clickstream.sites.limits import Few
 from clickstream.sites.privacy import Privacy
 from clickstream.sites.source_rules import SourceRule
@@ -201,6 +201,7 @@ class Site(_Strict):
     segments: Segments = Field(default=(), description="Filters that queries use by name.")
     visits: Visits = Field(default_factory=Visits, description="Where visits end.")
     identity: Identity = Field(default_factory=Identity, description="Which ids are one person.")
+    profiles: Profiles = Field(default_factory=Profiles, description="What is kept about people.")
     jobs: Jobs = Field(default=(), description="Exports and imports, once or on a schedule.")
 
     @field_validator("rates")

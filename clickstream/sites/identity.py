@@ -1,4 +1,4 @@
-"""The part of a site's document about identity: whose word joins ids to people."""
+"""The parts of a site's document about people: whose word joins ids to people, and what is kept about them."""
 
 from __future__ import annotations
 
@@ -55,3 +55,17 @@ class Identity(BaseModel):
         default=(), description="Names of events by which a user leaves a device."
     )
     limits: IdentityLimits = Field(default_factory=IdentityLimits, description="Sizes of what is still a person.")
+
+
+TraitName = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+
+class Profiles(BaseModel):
+    """What is kept about people, see docs/profiles.md."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    label: TraitName = Field(default="name", description="The trait that names a person for readers.")
+    first_write: Annotated[tuple[TraitName, ...], Few] = Field(
+        default=(), description="Traits that keep their first value, such as signup_source."
+    )

@@ -19,6 +19,17 @@ from clickstream.model.identity_tables import (
     IDENTITY_EDITS,
     IDENTITY_PARTITION,
 )
+from clickstream.model.profile_tables import (
+    ACTIVITY,
+    ACTIVITY_COLUMNS,
+    ACTIVITY_PARTITION,
+    PROFILE_COLUMNS,
+    PROFILE_PARTITION,
+    PROFILES,
+    TRAIT_COLUMNS,
+    TRAIT_PARTITION,
+    TRAITS,
+)
 from clickstream.model.schema import (
     BATCH_COLUMN,
     EVENT_COLUMNS,
@@ -104,6 +115,24 @@ AUDIENCE_CHANGES_TABLE = TableSpec(
     (CHANGE_PARTITION, "site", "audience", "seq"),
     ("seq", "site", "audience"),
 )
+ACTIVITY_TABLE = TableSpec(
+    ACTIVITY,
+    ACTIVITY_COLUMNS,
+    ACTIVITY_PARTITION,
+    (ACTIVITY_PARTITION, "site", "anonymous_id", "user_id", "half_hour"),
+    ("site", "first_at", BATCH_COLUMN),
+)
+TRAITS_TABLE = TableSpec(
+    TRAITS,
+    TRAIT_COLUMNS,
+    TRAIT_PARTITION,
+    (TRAIT_PARTITION, "site", "name", "anonymous_id", "user_id", "half_hour"),
+    ("site", "name", "first_at", BATCH_COLUMN),
+)
+# Replaced as a whole, site by site; each file has the rows of one site.
+PROFILES_TABLE = TableSpec(
+    PROFILES, PROFILE_COLUMNS, PROFILE_PARTITION, (PROFILE_PARTITION, "site", "person"), ("site", "person")
+)
 ALL_TABLES = (
     EVENTS_TABLE,
     FAILED_TABLE,
@@ -112,4 +141,7 @@ ALL_TABLES = (
     IDENTITIES_TABLE,
     IDENTITY_EDITS_TABLE,
     AUDIENCE_CHANGES_TABLE,
+    ACTIVITY_TABLE,
+    TRAITS_TABLE,
+    PROFILES_TABLE,
 )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -15,6 +16,7 @@ from clickstream.erasing.eraser import Eraser
 from clickstream.erasing.request import ErasureRequest
 from clickstream.identity.edges import combined
 from clickstream.model.identity_tables import EDGE_SCHEMA, IDENTITY_SCHEMA
+from clickstream.model.profile_tables import PROFILE_SCHEMA
 from clickstream.storage.account import StorageAccount
 from tests.integration.compacting.lake import NOW, START
 from tests.integration.maintaining.maintained_lake import MaintainedLake, row, rows
@@ -41,8 +43,9 @@ class DerivedLake(MaintainedLake):
     def derive(self, account: StorageAccount | None = None) -> Report:
         return self.deriver(account).run()
 
-    def versions(self) -> tuple[int, int]:
-        return self.delta("identity_edges").version(), self.delta("identities").version()
+    def versions(self) -> list[int]:
+        tables = ("identity_edges", "identities", "activity", "traits", "profiles")
+        return [self.delta(table).version() for table in tables]
 
     def people(self) -> pa.Table:
         stored = self.delta("identities").to_pyarrow_table().select(IDENTITY_SCHEMA.names)
@@ -56,11 +59,32 @@ class DerivedLake(MaintainedLake):
         evidence: list[dict[str, Any]] = combined([plain, plain]).to_pylist()
         return evidence
 
+    def summed(self, table: str, key: Sequence[str], sums: str) -> list[tuple[Any, ...]]:
+        """Rows of a table that adds up, one for each key: batches may have several of the same."""
+        with duckdb.connect(config={"threads": 1}) as connection:
+            connection.register(table, self.delta(table).to_pyarrow_dataset())
+            return connection.sql(f"SELECT {', '.join(key)}, {sums} FROM {table} GROUP BY ALL ORDER BY ALL").fetchall()
+
+    def profiles(self) -> list[dict[str, Any]]:
+        stored = self.delta("profiles").to_pyarrow_table().select(PROFILE_SCHEMA.names)
+        people: list[dict[str, Any]] = stored.sort_by([("site", "ascending"), ("person", "ascending")]).to_pylist()
+        return people
+
+    def known(self) -> list[Any]:
+        """What is known of each person, and what that follows from."""
+        ids = ("site", "anonymous_id", "user_id", "half_hour")
+        return [
+            self.profiles(),
+            self.summed("activity", (*ids, "session_id"), "sum(acts), min(first_at), max(last_at)"),
+            self.summed("traits", (*ids, "name", "value"), "min(first_at), max(last_at)"),
+        ]
+
     def check(self) -> None:
-        """Assert that building both tables anew changes nothing in them."""
-        before, evidence = self.people(), self.evidence()
+        """Assert that building all tables anew changes nothing in them."""
+        before, evidence, known = self.people(), self.evidence(), self.known()
         self.deriver().rebuild()
         assert self.people().to_pylist() == before.to_pylist()
+        assert self.known() == known
         again = self.evidence()
         for edge in (*evidence, *again):
             if edge["kind"] in ("user", "device", "name"):  # a day has an id once, as first seen

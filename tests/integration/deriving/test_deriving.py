@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from clickstream.deriving.deriver import Report
+from clickstream.deriving.deriver import Deriver, Report
 from clickstream.errors import Unavailable
 from clickstream.identity.rules import Rules
 from clickstream.model.identity_tables import IDENTITY_SCHEMA
@@ -19,7 +20,7 @@ from tests.functional.identity.asking import whose_in_sql
 from tests.functional.identity.plain_people import people_of
 from tests.functional.identity.random_people import random_streams
 from tests.integration.compacting.failing_storage import FailingStorage
-from tests.integration.compacting.lake import START
+from tests.integration.compacting.lake import NOW, START
 from tests.integration.deriving.derived_lake import CANARY, DerivedLake, erase, page
 from tests.integration.maintaining.maintained_lake import LATER, row
 
@@ -35,7 +36,7 @@ def lake(azurite: Azurite) -> DerivedLake:
 
 def test_pages_read_before_a_login_become_the_users_once_it_is_compacted(lake: DerivedLake) -> None:
     lake.add(page("1", 0, anonymous_id="phone"), page("2", 1, anonymous_id="phone"))
-    assert lake.derive() == Report(2 - 1, 0)
+    assert lake.derive() == Report(2 - 1, 0, 1, 0, 1)
     assert lake.people().num_rows == 0
     lake.add(page("3", 2, anonymous_id="phone", user_id="ada"))
     assert lake.derive().sites == 1
@@ -60,8 +61,11 @@ def test_nobody_without_full_consent_and_no_bot_leaves_evidence(lake: DerivedLak
         page("2", 1, consent="denied", **ids),
         page("3", 2, consent="anonymous", event_type="alias", **ids),
     )
-    assert lake.derive() == Report()
-    assert [name for name in lake.finds(*CANARY) if name.startswith("identit")] == []
+    assert lake.derive() == Report(profiles=1)
+    assert lake.profiles() == []
+    assert [
+        name for name in lake.finds(*CANARY) if name.startswith(("identit", "activity", "traits", "profiles"))
+    ] == []
 
 
 def stored_streams(seed: int) -> tuple[Sequence[dict[str, Any]], Rules]:
@@ -139,6 +143,7 @@ def test_an_erased_person_is_in_no_file_of_people_and_the_others_stay(lake: Deri
         page("4", 90, anonymous_id="shared", user_id="bob"),
         page("5", 91, user_id=user, previous_id="zoe", event_type="alias", event_name="alias") | {"key_kind": "server"},
         page("6", 92, anonymous_id="laptop", user_id="zoe"),
+        page("8", 5, user_id=user, event_type="identify", event_name="identify", properties='{"name":"Canary"}'),
     )
     lake.derive()
     lake.add(page("7", 93, anonymous_id=device))
@@ -147,11 +152,13 @@ def test_an_erased_person_is_in_no_file_of_people_and_the_others_stay(lake: Deri
     receipt = erase(lake, mode=mode)
     assert lake.finds(*CANARY) == []
     assert receipt["counts"]["identity_edges"] > 0 and receipt["counts"]["identities"] > 0
-    assert [statement["result"] for statement in receipt["proof"]] == [0, 0, 0]
+    assert [statement["result"] for statement in receipt["proof"]] == [0, 0, 0, 0, 0]
+    assert receipt["counts"]["activity"] > 0 and receipt["counts"]["traits"] > 0 and lake.profiles() == []
     lake.derive()
     assert lake.finds(*CANARY) == []
     people = {row["id"]: row["person"] for row in lake.people().to_pylist()}
     assert people["laptop"] == "zoe"
+    assert {"bob", "zoe"} <= {profile["person"] for profile in lake.profiles()}
     lake.check()
 
 
@@ -161,9 +168,11 @@ def test_retention_takes_evidence_and_the_people_that_follow_from_it(lake: Deriv
     lake.derive()
     assert lake.people().num_rows == 1
     lake.site("shop", 7)
-    lake.maintain()
+    assert [profile["person"] for profile in lake.profiles()] == ["ada"]
+    assert lake.maintain().tables["activity"].expired_rows == 1
     lake.derive()
     assert lake.people().num_rows == 0
+    assert [profile["person"] for profile in lake.profiles()] == ["phone"]
     lake.check()
 
 
@@ -175,4 +184,32 @@ def test_merging_files_of_evidence_changes_nobody(lake: DerivedLake) -> None:
     assert lake.maintain(START + timedelta(days=20)).tables["identity_edges"].merged_files >= 12
     assert lake.derive() == Report()
     assert lake.people().to_pylist() == before
+    lake.check()
+
+
+def test_profiles_follow_people_and_the_sites_choices_and_new_events_wait_for_their_share_of_time(
+    lake: DerivedLake,
+) -> None:
+    said = {"event_type": "identify", "event_name": "identify"}
+    lake.add(
+        page("1", 0, anonymous_id="phone", page_path="/a", session_id="s"),
+        page("2", 1, anonymous_id="phone", user_id="ada", properties='{"name":"Ada","plan":"free"}', **said),
+        page("3", 2, user_id="ada", properties='{"plan":"pro"}', **said),
+    )
+    lake.derive()
+    (ada,) = lake.profiles()
+    assert (ada["person"], ada["label"], ada["visits"], ada["devices"]) == ("ada", "Ada", 1, 1)
+    assert ada["traits"] == '{"name":"Ada","plan":"pro"}'
+    lake.site("shop", None, "profiles: {label: plan, first_write: [plan]}\n")
+    assert lake.derive().profiles == 1
+    (ada,) = lake.profiles()
+    assert (ada["label"], ada["traits"]) == ("free", '{"name":"Ada","plan":"free"}')
+    ticks = itertools.count()
+    slow = Deriver(lake.account, lake.settings, lambda: NOW + timedelta(seconds=next(ticks)))
+    for number, (at_once, built) in enumerate(((False, 1), (False, 0), (True, 1), (False, 0))):
+        lake.add(page(f"t{number}", 90, anonymous_id="tablet"))
+        assert slow.run(at_once=at_once).profiles == built
+    ticks = itertools.count(60)
+    assert slow.run().profiles == 1
+    assert [each["acts"] for each in lake.profiles() if each["person"] == "tablet"] == [4]
     lake.check()

@@ -19,7 +19,7 @@ from clickstream.sites.document import Key, Site, parse_site
 from clickstream.sites.event_definitions import EventDefinition, EventDefinitions
 from clickstream.sites.funnels import Funnel, FunnelExclusion, FunnelStep
 from clickstream.sites.goals import Goal
-from clickstream.sites.identity import Identity, IdentityLimits
+from clickstream.sites.identity import Identity, IdentityLimits, Profiles
 from clickstream.sites.privacy import Privacy
 from clickstream.sites.publishing import site_schema, site_schema_text
 from clickstream.sites.visit_rules import Segment, Visits
@@ -50,7 +50,7 @@ def rows(model: type[BaseModel]) -> str:
     "model",
     [
         *(Site, Key, Privacy, EventDefinitions, EventDefinition, Goal, Funnel, FunnelStep, FunnelExclusion),
-        *(Audience, AudienceMessages, Times, Events, Segment, Visits, Identity, IdentityLimits),
+        *(Audience, AudienceMessages, Times, Events, Segment, Visits, Identity, IdentityLimits, Profiles),
     ],
 )
 def test_every_field_is_documented_with_its_default_and_meaning_and_no_other(model: type[BaseModel]) -> None:

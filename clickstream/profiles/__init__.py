@@ -1,0 +1,1 @@
+"""What is known about each person, from events: docs/profiles.md."""

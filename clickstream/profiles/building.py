@@ -1,0 +1,151 @@
+"""Profiles: from the activity and the traits of ids, and from whose these are, what is known about each person."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TypeAlias
+
+import duckdb
+import pyarrow as pa
+import pyarrow.dataset as ds
+
+from clickstream.identity.persons import persons
+from clickstream.identity.rules import Trust
+from clickstream.model.profile_tables import ARRIVAL, PROFILE_PARTITION, PROFILE_SCHEMA
+from clickstream.profiles.activity import SUMMED
+from clickstream.profiles.rules import ProfileRules
+
+# A person's traits in the order of their names; further ones are left out.
+MAX_TRAITS = 200
+NO_CURRENCY = "(not set)"
+Rows: TypeAlias = "pa.Table | ds.Dataset"
+# A visit is a session, or a run: acts of the person without a pause. A run with a session in it is no visit of its own.
+_VISITS = """
+stretches AS (
+    SELECT person, first_act_at, last_act_at, event_date,
+        CASE WHEN session_id IS NOT NULL
+            THEN struct_pack(visitor := coalesce(anonymous_id, user_id), session := session_id) END AS session
+    FROM active
+    WHERE acts > 0
+),
+runs AS (
+    SELECT *, sum(begins) OVER (PARTITION BY person ORDER BY first_act_at, last_act_at) AS run
+    FROM (
+        SELECT *,
+            CASE WHEN first_act_at - max(last_act_at) OVER (
+                PARTITION BY person ORDER BY first_act_at, last_act_at ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+            ) <= INTERVAL 30 MINUTE THEN 0 ELSE 1 END AS begins
+        FROM stretches
+    )
+),
+visits AS (
+    SELECT person, count(DISTINCT event_date) AS active_days,
+        count(DISTINCT session) + count(DISTINCT run) - count(DISTINCT run) FILTER (session IS NOT NULL) AS visits
+    FROM runs
+    GROUP BY person
+)"""
+# An order is sold once for each person, and each refund with an id counts once.
+_MONEY = """
+deeds AS (
+    SELECT person, entry->>'$[0]' AS order_id, CAST(entry->>'$[1]' AS BIGINT) AS moment, entry->>'$[2]' AS event_id,
+        entry->>'$[3]' AS deed, entry->>'$[4]' AS currency, CAST(entry->>'$[5]' AS DECIMAL(18, 4)) AS amount
+    FROM (SELECT person, unnest(CAST(orders AS JSON[])) AS entry FROM active WHERE orders IS NOT NULL)
+),
+single AS (
+    FROM deeds
+    QUALIFY deed IS NULL OR row_number() OVER (PARTITION BY person, order_id, deed ORDER BY moment, event_id) = 1
+),
+counted AS (
+    SELECT *,
+        arg_min(
+            struct_pack(amount := amount, currency := currency), struct_pack(moment := moment, event_id := event_id)
+        ) FILTER (deed = 'sale') OVER so_far AS sale,
+        coalesce(sum(amount) FILTER (amount < 0) OVER so_far, 0) AS refunded
+    FROM single
+    WINDOW so_far AS (PARTITION BY person, order_id ORDER BY moment RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
+),
+amounts AS (
+    SELECT person, deed IS NOT DISTINCT FROM 'sale' AS sells,
+        coalesce(currency, CASE WHEN deed IS DISTINCT FROM 'sale' THEN sale.currency END, $currency) AS currency,
+        CASE WHEN deed IS DISTINCT FROM 'refund of all' THEN amount ELSE -greatest(0, sale.amount + refunded) END
+            AS amount
+    FROM counted
+    WHERE deed IS DISTINCT FROM 'refund of all' OR sale IS NOT NULL
+    UNION ALL
+    SELECT person, FALSE, coalesce(entry->>'$[0]', $currency), CAST(entry->>'$[1]' AS DECIMAL(18, 4))
+    FROM (SELECT person, unnest(CAST(revenue AS JSON[])) AS entry FROM active WHERE revenue IS NOT NULL)
+),
+money AS (
+    SELECT person, CAST(sum(orders) AS BIGINT) AS orders,
+        to_json(map(list(currency ORDER BY currency), list(CAST(total AS VARCHAR) ORDER BY currency))) AS revenue
+    FROM (
+        SELECT person, currency, count_if(sells) AS orders, sum(amount) AS total FROM amounts GROUP BY person, currency
+    )
+    GROUP BY person
+)"""
+# The last write counts; of a trait of the site's choice, or one that was only sent for people without it, the first.
+_TRAITS = """
+written AS (
+    SELECT person, name,
+        CASE WHEN name IN (SELECT unnest($first_write)) OR bool_and(is_once)
+            THEN arg_min(value, struct_pack(at := first_at, value := value))
+            ELSE arg_max(value, struct_pack(at := last_at, value := value)) FILTER (NOT is_once) END AS value
+    FROM traited
+    GROUP BY person, name
+),
+traited_people AS (
+    SELECT person, any_value(value) FILTER (name = $label) AS label,
+        to_json(map(list(name ORDER BY name), list(CAST(value AS JSON) ORDER BY name))) AS traits
+    FROM (FROM written QUALIFY row_number() OVER (PARTITION BY person ORDER BY name) <= $most)
+    GROUP BY person
+)"""
+_ARRIVALS = ", ".join(f"{side}_{name}" for side in ("first", "last") for name in ARRIVAL)
+_PROFILES = f"""
+WITH {_VISITS.strip()},
+{_MONEY.strip()},
+{_TRAITS.strip()},
+summed AS (
+    SELECT person, bool_or(is_known) AS is_known, count(DISTINCT user_id) AS users,
+        count(DISTINCT anonymous_id) AS devices,
+    {SUMMED}
+    FROM active
+    GROUP BY person
+)
+SELECT $site AS site, person, is_known,
+    CASE WHEN json_type(label) = 'VARCHAR' THEN label->>'$' ELSE label END AS label, users, devices,
+    first_at AS first_seen_at, last_at AS last_seen_at, coalesce(active_days, 0) AS active_days,
+    coalesce(visits, 0) AS visits, acts, page_views, coalesce(orders, 0) AS orders,
+    coalesce(CAST(revenue AS VARCHAR), '{{}}') AS revenue,
+    {_ARRIVALS}, first_page, country, device_class, advertising, coalesce(CAST(traits AS VARCHAR), '{{}}') AS traits,
+    $today AS {PROFILE_PARTITION}
+FROM summed LEFT JOIN visits USING (person) LEFT JOIN money USING (person) LEFT JOIN traited_people USING (person)
+ORDER BY person
+"""
+
+
+def profiles_of(
+    activity: Rows, traits: Rows, identities: Rows, trust: Trust, rules: ProfileRules, site: str, today: date
+) -> pa.Table:
+    """The rows of `profiles` of a site, as PROFILE_SCHEMA, in the order of people.
+
+    The others are the site's rows of these tables. A half hour of a device is whose the device was when it began.
+    """
+    with duckdb.connect(config={"threads": 1}) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.register("identities", identities)
+        for table, source, rows in (("active", "activity", activity), ("traited", "traits", traits)):
+            connection.register(source, rows)
+            moments = f"(SELECT *, half_hour AS occurred_at FROM {source})"
+            connection.execute(f"CREATE TEMP TABLE {table} AS WITH {persons(moments, trust)} SELECT * FROM persons")
+        result = connection.sql(
+            _PROFILES,
+            params={
+                "site": site,
+                "today": today,
+                "currency": rules.currency or NO_CURRENCY,
+                "first_write": list(rules.first_write),
+                "label": rules.label,
+                "most": MAX_TRAITS,
+            },
+        ).to_arrow_table()
+    return result.select(PROFILE_SCHEMA.names).cast(PROFILE_SCHEMA)
