@@ -9,7 +9,17 @@ from pydantic import StringConstraints, TypeAdapter
 from pydantic_core import SchemaError
 
 from clickstream.filters.dimensions import DIMENSIONS, GOAL, PROPERTY, Dimension, Kind, dimension_named
-from clickstream.filters.tree import Comparison, Filter, GoalComparison, Group, HasDone, Negation, Presence, SegmentName
+from clickstream.filters.tree import (
+    AudienceName,
+    Comparison,
+    Filter,
+    GoalComparison,
+    Group,
+    HasDone,
+    Negation,
+    Presence,
+    SegmentName,
+)
 from clickstream.problems import Problem
 
 MAX_DEPTH = 8
@@ -22,7 +32,8 @@ OF_GOALS = ("is", "is_not", "contains", "contains_not")
 PRESENCES = ("is_set", "is_not_set")
 GROUPS = ("and", "or")
 VISIT_OPERATORS = ("has_done", "has_not_done")
-OPERATORS = (*COMPARISONS, *PRESENCES, *GROUPS, "not", *VISIT_OPERATORS, "segment")
+OPERATORS = (*COMPARISONS, *PRESENCES, *GROUPS, "not", *VISIT_OPERATORS, "segment", "audience")
+MOMENTS = ("now", "then")
 FILTERABLE = {name: dimension for name, dimension in DIMENSIONS.items() if dimension.kind is Kind.TEXT}
 
 
@@ -51,6 +62,7 @@ class FilterReader:
             **dict.fromkeys(GROUPS, self._group),
             **dict.fromkeys(("not", *VISIT_OPERATORS), self._around_one),
             "segment": self._segment,
+            "audience": self._audience,
         }
 
     def read(self, value: object, pointer: str = "/filters", depth: int = 1) -> tuple[Filter, ...]:
@@ -98,6 +110,13 @@ class FilterReader:
         if self._of_document:
             raise _Refused(pointer, "a site's own filters cannot name a segment")
         return SegmentName(value[1], f"{pointer}/1")
+
+    def _audience(self, value: list[Any], pointer: str, _depth: int) -> Filter:
+        if len(value) != 3 or not isinstance(value[1], str) or value[2] not in MOMENTS:
+            raise _Refused(pointer, 'must be ["audience", slug, "now"] or ["audience", slug, "then"]')
+        if self._of_document:
+            raise _Refused(pointer, "a site's own filters cannot name an audience")
+        return AudienceName(value[1], value[2], f"{pointer}/1")
 
     def _presence(self, value: list[Any], pointer: str, _depth: int) -> Filter:
         if len(value) != 2:

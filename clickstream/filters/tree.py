@@ -82,7 +82,17 @@ class SegmentName:
     of_visits: ClassVar[bool] = False  # by itself; its filters may be
 
 
-Leaf = Comparison | GoalComparison | Presence | HasDone | SegmentName
+@dataclass(frozen=True, slots=True)
+class AudienceName:
+    """The event's person is a member of an audience of the site: `now`, or `then`, at the moment of the event."""
+
+    slug: str
+    when: str
+    pointer: str = field(default="", compare=False)
+    of_visits: ClassVar[bool] = False
+
+
+Leaf = Comparison | GoalComparison | Presence | HasDone | SegmentName | AudienceName
 Filter = Leaf | Group | Negation
 
 

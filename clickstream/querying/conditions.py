@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from clickstream.errors import InvalidRequest
 from clickstream.filters.dimensions import BOT, DIMENSIONS, NONE, NOT_SET
 from clickstream.filters.tree import (
+    AudienceName,
     Comparison,
     Filter,
     GoalComparison,
@@ -19,6 +20,7 @@ from clickstream.filters.tree import (
     SegmentName,
     leaves,
 )
+from clickstream.querying.memberships import membership
 from clickstream.querying.period import Period
 from clickstream.querying.scope import Matching, SiteScope
 
@@ -82,7 +84,8 @@ def need_money(filters: Sequence[Filter], site: SiteScope) -> bool:
 def need_people(filters: Sequence[Filter], site: SiteScope) -> bool:
     """Whether the conditions of the filters need the relation `persons`."""
     return any(
-        isinstance(item, Comparison | Presence) and item.dimension.of_people for item in _spelled_out(filters, site)
+        isinstance(item, AudienceName) or (isinstance(item, Comparison | Presence) and item.dimension.of_people)
+        for item in _spelled_out(filters, site)
     )
 
 
@@ -99,6 +102,9 @@ def require_names(filters: Sequence[Filter], site: SiteScope) -> None:
     for item in leaves(filters):
         if isinstance(item, SegmentName) and item.name not in site.segments:
             problems.append((item.pointer, f"no segment is called {item.name[:100]!r}; {_listed(site.segments)}"))
+        if isinstance(item, AudienceName) and item.slug not in site.audiences:
+            known = _listed(site.audiences)
+            problems.append((item.pointer, f"no audience has the slug {item.slug[:100]!r}; {known}"))
         if isinstance(item, GoalComparison) and item.operator in ("is", "is_not"):
             problems.extend(
                 (f"{item.pointer}/{index}", f"no goal is called {name[:100]!r}; {_listed(site.goals)}")
@@ -160,6 +166,8 @@ def _condition(item: Filter, parameters: Parameters) -> str:
             return f"NOT {_condition(item.filter, parameters)}"
         case SegmentName():
             return condition(Matching(filters=parameters.site.segments[item.name]), parameters)
+        case AudienceName():
+            return membership(item.slug, parameters, at="occurred_at" if item.when == "then" else None)
         case GoalComparison():
             goals = (parameters.site.goals[name].matching for name in _goals(item, parameters.site))
             met = " OR ".join(condition(matching, parameters) for matching in goals) or "false"

@@ -28,13 +28,14 @@ from clickstream.identity.persons import reads_identities
 from clickstream.querying.answers import Answers, Question
 from clickstream.querying.deadline import deadline
 from clickstream.querying.materialising import answers as computed
+from clickstream.querying.memberships import reads_memberships
 from clickstream.querying.statement import Statement
 from clickstream.settings import Settings
 from clickstream.storage.account import StorageAccount
 from clickstream.table.cache import FileCache, StoredFile
 from clickstream.table.data_files import DataFile
 from clickstream.table.reading import Snapshot, TableReader
-from clickstream.table.specs import IDENTITIES_TABLE, TableSpec
+from clickstream.table.specs import AUDIENCE_CHANGES_TABLE, IDENTITIES_TABLE, TableSpec
 
 # A file can be deleted while it is read: if the table no longer names it, or if another process needs its room.
 TRIES = 3
@@ -113,7 +114,7 @@ class LakeDatabase:
         self, table: TableSpec, site_id: str, first: date, last: date, *statements: Statement
     ) -> Sequence[pa.Table]:
         """Run each statement over the site's rows of these dates, both included, all of the newest table version; those
-        that read `identities`, over all of the site's rows of that, too.
+        that read `identities` or `audience_changes`, over all of the site's rows of these, too.
 
         A statement must be deterministic, since its result is cached. Raise InvalidRequest for a pattern that RE2
         refuses, LimitExceeded if it takes too long or too much memory, Unavailable.
@@ -135,7 +136,11 @@ class LakeDatabase:
         """
         seconds = self._settings.query_timeout_seconds * questions
         until = time.monotonic() + seconds
-        derived = [IDENTITIES_TABLE] if any(reads_identities(statement.sql) for statement in statements) else []
+        derived = [
+            spec
+            for spec, reads in ((IDENTITIES_TABLE, reads_identities), (AUDIENCE_CHANGES_TABLE, reads_memberships))
+            if spec is not table and any(reads(statement.sql) for statement in statements)
+        ]
         for left in reversed(range(TRIES)):
             # What is derived is read first, so that it is not newer than what it is derived from.
             beside = {spec: self.newest(spec.name) for spec in derived}

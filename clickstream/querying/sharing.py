@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from clickstream.errors import Forbidden
 from clickstream.filters.dimensions import DIMENSIONS, GOAL, PERSON, PROPERTY, Dimension, Kind, quoted
-from clickstream.filters.tree import Comparison, Filter, Group, HasDone, Negation, Presence, leaves
+from clickstream.filters.tree import AudienceName, Comparison, Filter, Group, HasDone, Negation, Presence, leaves
 from clickstream.problems import steps
 from clickstream.querying.conditions import Parameters, conditions
 from clickstream.querying.metrics import Need
@@ -82,6 +82,8 @@ def check_shared(request: QueryRequest, sharing: Sharing) -> None:
     dimensions = [*request.dimensions, *_dimensions(request.filters)]
     if any(dimension.name == PERSON for dimension in dimensions):
         raise Forbidden(f"a share key opens no {PERSON}: it shows single persons")
+    if any(isinstance(item, AudienceName) for item in leaves(request.filters)):
+        raise Forbidden("a share key opens no audiences: they are of single persons")
     if any(dimension.kind is Kind.MINUTE for dimension in request.dimensions):
         raise Forbidden("a share key opens no numbers by the minute")
     if closed := sorted({dimension.name for dimension in dimensions if _closed(dimension, sharing)}):

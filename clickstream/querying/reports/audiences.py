@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 from clickstream.querying.audiences.formula import atoms, in_words, with_needed
 from clickstream.querying.audiences.question import Question
 from clickstream.querying.reports.report import Column, ColumnType, Parameter, Report, ReportContext, Rows, short_text
-from clickstream.querying.reports.statements import invalid_parameter, page, run_statement
+from clickstream.querying.reports.statements import LIMITS, invalid_parameter, page, parameters_of, run_statement
 from clickstream.querying.scope import Audience
 from clickstream.querying.statement import Statement
+from clickstream.table.specs import AUDIENCE_CHANGES_TABLE
 
 AUDIENCES_COLUMNS = (
     Column("audience", ColumnType.TEXT, "The audience's slug."),
@@ -34,6 +35,22 @@ WHY_COLUMNS = (
     ),
     Column("holds", ColumnType.BOOLEAN, "Whether it holds of the person."),
     Column("changes_at", ColumnType.MOMENT, "The next moment at which that can change without another event."),
+)
+
+HISTORY_COLUMNS = (
+    Column("date", ColumnType.DATE, "The day, by the site's clock."),
+    Column("entered", ColumnType.INTEGER, "Memberships that began on that day."),
+    Column("left", ColumnType.INTEGER, "Memberships that ended on that day."),
+    Column("people", ColumnType.INTEGER, "Members at the end of the day, by all evaluations so far."),
+)
+CHANGES_COLUMNS = (
+    Column("person", ColumnType.TEXT, "The person."),
+    Column("kind", ColumnType.TEXT, "`enter`, `exit`, or `member`: a member whom messages report again."),
+    Column("reason", ColumnType.TEXT, "Why: see [audiences.md](audiences.md#changes)."),
+    Column("changed_at", ColumnType.MOMENT, "The moment from which it is true."),
+    Column("entered_at", ColumnType.MOMENT, "When the membership began."),
+    Column("exit_at", ColumnType.MOMENT, "The planned end of the membership; null: none is planned."),
+    Column("message_id", ColumnType.TEXT, "The id of the message that reports it; null: none is sent."),
 )
 
 
@@ -83,6 +100,44 @@ def _why(context: ReportContext) -> Rows:
     return _answer(context, question, WHY_COLUMNS, statement)
 
 
+def _history(context: ReportContext) -> Rows:
+    parameters = parameters_of(context)
+    changes = f"FROM audience_changes WHERE site = $site AND audience = {parameters.bind(_audience(context).slug)}"
+    sql = f"""WITH flow AS (
+    SELECT CAST(timezone($time_zone, changed_at) AS DATE) AS date, count(*) FILTER (kind = 'enter') AS entered,
+        count(*) FILTER (kind = 'exit') AS departed
+    {changes}
+    GROUP BY ALL
+),
+days AS (
+    SELECT CAST(unnest(generate_series(
+        CAST(timezone($time_zone, CAST($from AS TIMESTAMPTZ)) AS DATE),
+        CAST(timezone($time_zone, CAST($to AS TIMESTAMPTZ) - INTERVAL 1 MICROSECOND) AS DATE), INTERVAL 1 DAY
+    )) AS DATE) AS date
+)
+SELECT date, coalesce(entered, 0) AS entered, coalesce(departed, 0) AS departed,
+    CAST(coalesce((SELECT sum(entered - departed) FROM flow AS earlier WHERE earlier.date <= days.date), 0) AS BIGINT)
+FROM days LEFT JOIN flow USING (date)
+ORDER BY date"""
+    return _of_changes(context, HISTORY_COLUMNS, Statement(sql, parameters.of(sql)))
+
+
+def _changes(context: ReportContext) -> Rows:
+    parameters = parameters_of(context)
+    sql = (
+        "SELECT person, kind, reason, changed_at, entered_at, exit_at, message_id\nFROM audience_changes\n"
+        f"WHERE site = $site AND audience = {parameters.bind(_audience(context).slug)} AND {_IN_PERIOD}\n"
+        "ORDER BY seq DESC"
+    )
+    return _of_changes(context, CHANGES_COLUMNS, page(context, Statement(sql, parameters.of(sql))))
+
+
+def _of_changes(context: ReportContext, columns: Sequence[Column], statement: Statement) -> Rows:
+    """Rows of a statement over all changes, which lie in partitions of other days than those of their moments."""
+    ever = context.period.since(BEGINNING)
+    return run_statement(context, columns, statement, AUDIENCE_CHANGES_TABLE, ever)
+
+
 def _question(context: ReportContext, audiences: Sequence[Audience]) -> Question:
     """A question about the moment up to which the table is complete."""
     return Question(context.site, audiences, _until(context))
@@ -107,6 +162,8 @@ def _audience(context: ReportContext) -> Audience:
     return audiences[slug]
 
 
+BEGINNING = datetime(1970, 1, 2, tzinfo=UTC)
+_IN_PERIOD = "changed_at >= CAST($from AS TIMESTAMPTZ) AND changed_at < CAST($to AS TIMESTAMPTZ)"
 _AUDIENCE = Parameter("audience", "Slug of one of the site's audiences.", short_text, required=True)
 AUDIENCES = Report(
     "audiences",
@@ -122,6 +179,23 @@ AUDIENCE_MEMBERS = Report(
     MEMBERS_COLUMNS,
     _members,
     frozenset({"limit", "offset"}),
+    (_AUDIENCE,),
+    personal=True,
+)
+AUDIENCE_HISTORY = Report(
+    "audience_history",
+    "How many people entered and left an audience on each day, and how many were members.",
+    HISTORY_COLUMNS,
+    _history,
+    frozenset({"date_range"}),
+    (_AUDIENCE,),
+)
+AUDIENCE_CHANGES = Report(
+    "audience_changes",
+    "Who entered and left an audience, the latest first, and which message reports it.",
+    CHANGES_COLUMNS,
+    _changes,
+    LIMITS,
     (_AUDIENCE,),
     personal=True,
 )

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from clickstream.querying.reports.audiences import AUDIENCE_MEMBERS, AUDIENCE_WHY, AUDIENCES
+from clickstream.querying.reports.audiences import (
+    AUDIENCE_CHANGES,
+    AUDIENCE_HISTORY,
+    AUDIENCE_MEMBERS,
+    AUDIENCE_WHY,
+    AUDIENCES,
+)
 from clickstream.querying.reports.breakdowns import BREAKDOWNS
 from clickstream.querying.reports.definitions import EVENT_DEFINITIONS
 from clickstream.querying.reports.funnels import FUNNEL, FUNNEL_VISITS
@@ -31,6 +37,8 @@ REPORTS: Mapping[str, Report] = {
         AUDIENCES,
         AUDIENCE_MEMBERS,
         AUDIENCE_WHY,
+        AUDIENCE_HISTORY,
+        AUDIENCE_CHANGES,
         VISITS,
         VISIT_EVENTS,
         NEWEST_EVENTS,
