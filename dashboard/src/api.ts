@@ -1,5 +1,6 @@
 // Requests to the API, with the site's key. The key is in this object and in the session's storage, and nowhere else.
 import type { Setup } from "./setup_checks";
+import { t } from "./texts";
 import type { Filter } from "./view";
 
 export interface Answer {
@@ -273,7 +274,7 @@ export class Api {
       });
     } catch (error) {
       if (options.signal?.aborted) throw error;
-      throw new Problem(0, "The server cannot be reached.", RETRY_SECONDS);
+      throw new Problem(0, t.frame.unreachable, RETRY_SECONDS);
     }
     if (answer.ok) return answer;
     const wait = Number(answer.headers.get("Retry-After")) || RETRY_SECONDS;
@@ -287,7 +288,7 @@ interface Answers {
 }
 
 function problemOf(status: number, body: { message?: string }, wait: number): Problem {
-  return new Problem(status, body.message ?? `The server answered ${status}.`, wait);
+  return new Problem(status, body.message ?? t.frame.answered(status), wait);
 }
 
 function reportAddress(name: string, parameters: Record<string, string>): string {

@@ -11,12 +11,13 @@ import { Headline } from "./headline";
 import { Help } from "./help";
 import { JobsPage } from "./jobs";
 import { KeyForm } from "./key_form";
-import { chosenTheme, removeKey, storeKey, storeTheme, storedKey } from "./browser_storage";
+import { chosenTheme, removeKey, storeKey, storeLanguage, storeTheme, storedKey } from "./browser_storage";
 import { type Command, commandOf } from "./shortcuts";
 import { Panel } from "./panel";
 import { PANELS } from "./panels";
 import { Alert, Outage, PanelState } from "./ui";
 import { PathsPanel } from "./paths";
+import { LANGUAGE, LANGUAGES, LANGUAGE_PARAMETER, t } from "./texts";
 import { today } from "./format";
 import { WhenNear } from "./when_near";
 import { REALTIME, dateRange, isRunning, periodsOf, shifted } from "./periods";
@@ -91,7 +92,7 @@ function Sites(props: { onRefresh(): void; onLeave(): void }) {
         <Dashboard {...props} sites={sites} announce={announce} alert={alert} />
       ) : (
         <main class="alone">
-          <PanelState result={{ answer: sites, ...result }} empty="This key opens no site" />
+          <PanelState result={{ answer: sites, ...result }} empty={t.frame.noSite} />
         </main>
       )}
       {alertText !== null && <Alert text={alertText} onClose={() => alert(null)} />}
@@ -221,7 +222,7 @@ function Frame(props: {
   return (
     <>
       <button type="button" class="skip" onClick={() => document.getElementById("content")!.focus()}>
-        Skip to the numbers
+        {t.frame.skip}
       </button>
       <Header
         completeUntil={props.completeUntil}
@@ -237,17 +238,41 @@ function Frame(props: {
       </main>
       <footer class="end">
         <button type="button" class="quiet" onClick={() => setOpened("help")}>
-          Keyboard shortcuts
+          {t.frame.shortcuts}
         </button>
         {sharedSite(location.pathname) === null && (
           <button type="button" class="quiet" data-testid="leave" onClick={props.onLeave}>
-            Log out
+            {t.frame.logOut}
           </button>
         )}
+        <LanguageChoice />
       </footer>
       {opened === "filter" && <FilterDialog onClose={close} />}
       {opened === "help" && <Help onClose={close} />}
     </>
+  );
+}
+
+/** Texts are chosen while the page loads, so another language loads it again. */
+function LanguageChoice() {
+  const change = (language: string) => {
+    storeLanguage(language);
+    const address = new URL(location.href);
+    address.searchParams.delete(LANGUAGE_PARAMETER);
+    history.replaceState(history.state, "", address);
+    location.reload();
+  };
+  return (
+    <label>
+      <span class="unseen">{t.frame.language}</span>
+      <select class="language" value={LANGUAGE} data-testid="language" onChange={(event) => change(event.currentTarget.value)}>
+        {LANGUAGES.map(([language, name]) => (
+          <option key={language} value={language} lang={language}>
+            {name}
+          </option>
+        ))}
+      </select>
+    </label>
   );
 }
 

@@ -3,20 +3,14 @@ import { sequenceBase } from "./requests";
 import { useReport, useScreen } from "./use_api";
 import { formatNumber, valueLabel } from "./format";
 import { dimensionLabel } from "./metrics";
+import { t } from "./texts";
 import { CurrencyNote } from "./ui";
 import { useFilterBy } from "./panel";
 import { Choice, ReportPanel } from "./report_panel";
 import { ValueTable } from "./value_table";
 
-const MODELS: Record<string, string> = {
-  last: "Last touch",
-  first: "First touch",
-  linear: "Linear",
-  position: "Position-based",
-};
-const BY = ["visit:channel", "visit:source_name", "visit:utm_campaign", "visit:entry_page"];
+const BY = Object.keys(t.attribution.byDimension) as readonly (keyof typeof t.attribution.byDimension)[];
 const ROWS = 9;
-const CONVERSIONS = "Conversions, each split over the visits before it by the model";
 
 export function AttributionPanel() {
   const { view, site, choose } = useScreen();
@@ -30,7 +24,7 @@ export function AttributionPanel() {
   const column = by.slice(by.indexOf(":") + 1);
   return (
     <ReportPanel
-      title="Attribution"
+      title={t.attribution.title}
       report="attribution"
       parameters={parameters}
       result={result}
@@ -39,25 +33,28 @@ export function AttributionPanel() {
       controls={
         <>
           <Choice
-            label="Goal"
+            label={t.attribution.goal}
             chosen={goal.name}
             of={site.goals.map(({ name }) => [name, name])}
             onChoose={(name) => choose("goal", name)}
           />
           <Choice
-            label="By"
+            label={t.attribution.by}
             chosen={by}
-            of={BY.map((dimension) => [dimension, `by ${dimensionLabel(dimension).toLowerCase()}`])}
+            of={BY.map((dimension) => [dimension, t.attribution.byDimension[dimension]])}
             onChoose={(dimension) => choose("by", dimension)}
           />
-          <Choice label="Model" chosen={model} of={Object.entries(MODELS)} onChoose={(id) => choose("model", id)} />
+          <Choice label={t.attribution.model} chosen={model} of={Object.entries(t.attribution.models)} onChoose={(id) => choose("model", id)} />
         </>
       }
     >
       {(records) => {
         const { currency, currency_note: note } = records.report.meta;
         const unit = currency ? (`money ${currency}` as const) : "money";
-        const columns = [{ label: CONVERSIONS, heading: "Conversions" }, ...(goal.revenue ? [{ label: "Revenue" }] : [])];
+        const columns = [
+          { label: t.attribution.conversionsHint, heading: t.attribution.conversions },
+          ...(goal.revenue ? [{ label: t.attribution.revenue }] : []),
+        ];
         const rows = records.rows.slice(0, ROWS).map((row) => {
           const value = records.text(row, column);
           const conversions = records.number(row, "conversions") ?? 0;

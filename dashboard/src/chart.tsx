@@ -5,6 +5,7 @@ import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { formatNumber, formatTick, longTimeLabel, timeLabel } from "./format";
 import type { Metric } from "./metrics";
+import { t } from "./texts";
 
 export interface ChartProps {
   readonly metric: Metric;
@@ -73,11 +74,11 @@ export function Chart(props: ChartProps) {
         ref={holder}
         role="slider"
         tabIndex={0}
-        aria-label={`${props.metric.label}, point of the chart`}
+        aria-label={t.chart.point(props.metric.label)}
         aria-valuemin={0}
         aria-valuemax={Math.max(0, last)}
         aria-valuenow={Math.max(0, here)}
-        aria-valuetext={last < 0 ? "Nothing in this period" : spoken(props, here)}
+        aria-valuetext={last < 0 ? t.states.empty : spoken(props, here)}
         data-testid="chart"
         onKeyDown={keys}
         onBlur={() => plot.current?.setCursor({ left: -10, top: -10 })}
@@ -85,7 +86,7 @@ export function Chart(props: ChartProps) {
       {at !== null && at <= last && <Tip {...props} at={at} plot={plot.current!} />}
       <div class="below-chart">
         <details>
-          <summary>Show as table</summary>
+          <summary>{t.chart.table}</summary>
           <Points {...props} />
         </details>
         {props.sources}
@@ -116,15 +117,15 @@ function Tip(props: ChartProps & { at: number; plot: uPlot }) {
 
 function Points({ labels, values, partial, until, earlier, earlierLabels, step, metric }: ChartProps) {
   return (
-    <div class="scroll" tabIndex={0} role="region" aria-label={`${metric.label} as table`}>
+    <div class="scroll" tabIndex={0} role="region" aria-label={t.chart.asTable(metric.label)}>
       <table data-testid="chart-table">
         <thead>
           <tr>
-            <th scope="col">Time</th>
+            <th scope="col">{t.chart.time}</th>
             <th scope="col" class="number">
               {metric.label}
             </th>
-            {earlier && <th scope="col">Compared with</th>}
+            {earlier && <th scope="col">{t.chart.comparedWith}</th>}
             {earlier && (
               <th scope="col" class="number">
                 {metric.label}
@@ -156,12 +157,14 @@ function pointLabel({ labels, partial, until, step }: Pick<ChartProps, "labels" 
   const label = longTimeLabel(step, labels[at]!);
   if (!partial[at]) return label;
   const day = until.slice(0, 10) === labels[at]!.slice(0, 10);
-  return at < labels.length - 1 && !day ? `${label} (in part)` : `${label} (until ${day ? "" : `${until.slice(0, 10)} `}${until.slice(11, 16)})`;
+  if (at < labels.length - 1 && !day) return t.chart.inPart(label);
+  const time = timeLabel("time:minute", until);
+  return t.chart.until(label, day ? time : `${timeLabel("time:day", until)}, ${time}`);
 }
 
 function spoken(props: ChartProps, at: number): string {
   const { values, earlier, metric } = props;
-  const before = earlier ? `, before ${formatNumber(earlier[at], metric.unit)}` : "";
+  const before = earlier ? t.chart.before(formatNumber(earlier[at], metric.unit)) : "";
   return `${pointLabel(props, at)}: ${formatNumber(values[at], metric.unit)}${before}`;
 }
 

@@ -3,10 +3,11 @@ import { useEffect, useId, useRef, useState } from "preact/hooks";
 import { formatNumber, valueLabel } from "./format";
 import { PROPERTY, dimensionLabel } from "./metrics";
 import { openDimensions, opensProperties, queryBase } from "./requests";
+import { t } from "./texts";
 import { Dialog, Icon } from "./ui";
 import { useQuery, useScreen } from "./use_api";
 import { usePropertyNames } from "./property_names";
-import { type Comparator, type Filter, OPERATORS, asValueFilter, withFilter } from "./view";
+import { type Comparator, type Filter, asValueFilter, withFilter } from "./view";
 
 const SUGGESTIONS = 20;
 const PAUSE_MS = 200;
@@ -46,28 +47,28 @@ export function FilterDialog({ edited, onClose }: { edited?: number; onClose(): 
     onClose();
   };
   return (
-    <Dialog title={before ? "Change the filter" : "Add a filter"} testid="filter-dialog" onClose={onClose}>
+    <Dialog title={before ? t.filters.change : t.filters.add} testid="filter-dialog" onClose={onClose}>
       <form class="form" onSubmit={submit}>
         <div class="fields">
           <label class="field">
-            <span>Dimension</span>
+            <span>{t.filters.dimension}</span>
             <select value={dimension} onChange={(event) => choose(event.currentTarget.value)}>
               {openDimensions(site).map(([group, names]) => (
-                <optgroup key={group} label={group}>
+                <optgroup key={group} label={t.filters.groups[group]}>
                   {names.map((id) => (
                     <option key={id} value={id}>
                       {dimensionLabel(id)}
                     </option>
                   ))}
-                  {group === "Events" && opensProperties(site) && <option value={PROPERTY}>Property</option>}
+                  {group === "events" && opensProperties(site) && <option value={PROPERTY}>{t.filters.property}</option>}
                 </optgroup>
               ))}
             </select>
           </label>
           <label class="field">
-            <span>Condition</span>
+            <span>{t.filters.condition}</span>
             <select value={operator} onChange={(event) => setOperator(event.currentTarget.value as Comparator)}>
-              {Object.entries(OPERATORS).map(([id, label]) => (
+              {Object.entries(t.filters.operators).map(([id, label]) => (
                 <option key={id} value={id}>
                   {label}
                 </option>
@@ -78,12 +79,12 @@ export function FilterDialog({ edited, onClose }: { edited?: number; onClose(): 
         {dimension === PROPERTY && <PropertyField value={property} onChange={setProperty} />}
         <Values name={name} others={others} values={values} typed={typed} onTyped={setTyped} onValues={setValues} />
         <button type="submit" class="primary" disabled={!isReady}>
-          {before ? "Change filter" : "Add filter"}
+          {before ? t.filters.changeButton : t.filters.addButton}
         </button>
       </form>
       {!before && site.segments.length > 0 && (
         <section class="segments">
-          <h3>Segments</h3>
+          <h3>{t.filters.segments}</h3>
           {site.segments.map((chosen) => (
             <button type="button" class="control" key={chosen} onClick={() => segment(chosen)}>
               {chosen}
@@ -100,7 +101,7 @@ function PropertyField({ value, onChange }: { value: string; onChange(name: stri
   const id = useId();
   return (
     <label class="field">
-      <span>Property</span>
+      <span>{t.filters.property}</span>
       <input required list={id} autocomplete="off" value={value} onChange={(event) => onChange(event.currentTarget.value.trim())} />
       <datalist id={id}>
         {names.map(({ name }) => (
@@ -154,7 +155,7 @@ function Values(props: {
   return (
     <div class="field">
       <label class="field">
-        <span>Values</span>
+        <span>{t.filters.values}</span>
         <input
           ref={input}
           autofocus
@@ -164,17 +165,17 @@ function Values(props: {
           aria-autocomplete="list"
           aria-activedescendant={active >= 0 ? `${id}-${active}` : undefined}
           autocomplete="off"
-          placeholder="Type, or choose below"
+          placeholder={t.filters.placeholder}
           value={typed}
           onInput={(event) => onTyped(event.currentTarget.value)}
           onKeyDown={keys}
         />
       </label>
       {values.length > 0 && (
-        <ul class="chosen" aria-label="Chosen values">
+        <ul class="chosen" aria-label={t.filters.chosen}>
           {values.map((value) => (
             <li key={value}>
-              <button type="button" class="control" aria-label={`Remove ${valueLabel(name, value)}`} onClick={() => toggle(value)}>
+              <button type="button" class="control" aria-label={t.filters.remove(valueLabel(name, value))} onClick={() => toggle(value)}>
                 <span>{valueLabel(name, value)}</span>
                 <Icon name="close" />
               </button>
@@ -182,7 +183,7 @@ function Values(props: {
           ))}
         </ul>
       )}
-      <div class="options" role="listbox" aria-multiselectable="true" aria-label="Values that occur" aria-busy={result.loading} id={`${id}-list`}>
+      <div class="options" role="listbox" aria-multiselectable="true" aria-label={t.filters.occurring} aria-busy={result.loading} id={`${id}-list`}>
         {options.map(({ value, visitors }, index) => (
           <div
             role="option"
@@ -198,7 +199,7 @@ function Values(props: {
           </div>
         ))}
       </div>
-      {name !== PROPERTY && result.current && !options.length && <p class="hint">No such value in this period. It can be used all the same.</p>}
+      {name !== PROPERTY && result.current && !options.length && <p class="hint">{t.filters.unseen}</p>}
     </div>
   );
 }

@@ -3,6 +3,7 @@ import { useState } from "preact/hooks";
 import { useScreen } from "./use_api";
 import { FilterDialog } from "./filter_dialog";
 import { describe } from "./filter_words";
+import { t } from "./texts";
 import { Icon } from "./ui";
 import { type Filter, asValueFilter, negated } from "./view";
 
@@ -14,23 +15,24 @@ export function Filters() {
     go({ filters: view.filters.flatMap((other, index) => (index !== at ? [other] : filter ? [filter] : [])) });
   return (
     <>
-      <ul class="filters" aria-label="Filters" data-testid="filters">
+      <ul class="filters" aria-label={t.filters.label} data-testid="filters">
         {view.filters.map((filter, index) => {
           const { subject, operator, values } = describe(filter);
+          const words = `${subject} ${operator} ${values}`;
           return (
             <li class="chip" key={JSON.stringify(filter)}>
               <span>{subject}</span>
               <button
                 type="button"
                 class="operator"
-                title="Invert"
-                aria-label={`${subject} ${operator} ${values}: invert`}
+                title={t.filters.invert}
+                aria-label={t.filters.inverts(words)}
                 onClick={() => replaced(index, negated(filter))}
               >
                 {operator}
               </button>
               {asValueFilter(filter) ? (
-                <button type="button" class="edit" aria-label={`Change filter ${subject} ${operator} ${values}`} onClick={() => setEdited(index)}>
+                <button type="button" class="edit" aria-label={t.filters.changes(words)} onClick={() => setEdited(index)}>
                   <strong title={values}>{values}</strong>
                 </button>
               ) : (
@@ -39,7 +41,7 @@ export function Filters() {
               <button
                 type="button"
                 class="remove"
-                aria-label={`Remove filter ${subject} ${operator} ${values}`}
+                aria-label={t.filters.removes(words)}
                 onClick={() => replaced(index, null)}
               >
                 <Icon name="close" />
@@ -50,7 +52,7 @@ export function Filters() {
         {view.filters.length > 1 && (
           <li>
             <button type="button" class="quiet" onClick={() => go({ filters: [] })}>
-              Clear all
+              {t.filters.clear}
             </button>
           </li>
         )}

@@ -1,13 +1,17 @@
 // Numbers, moments and values as texts.
 import type { Unit } from "./metrics";
+import { LOCALE, t } from "./texts";
 
-const LOCALE = "en-GB";
 export const NOTHING = "–";
 export const NO_BREAK = "\u00a0";
 
 const whole = new Intl.NumberFormat(LOCALE, { maximumFractionDigits: 0 });
 const short = new Intl.NumberFormat(LOCALE, { notation: "compact", maximumFractionDigits: 1 });
-const exactlyOneDigit = new Intl.NumberFormat(LOCALE, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+const percent = (least: number, most: number) =>
+  new Intl.NumberFormat(LOCALE, { style: "unit", unit: "percent", minimumFractionDigits: least, maximumFractionDigits: most });
+const wholePercent = percent(0, 0);
+const shortPercent = percent(0, 1);
+const exactPercent = percent(1, 1);
 const oneDigit = new Intl.NumberFormat(LOCALE, { maximumFractionDigits: 1 });
 const twoDigits = new Intl.NumberFormat(LOCALE, { minimumFractionDigits: 2, maximumFractionDigits: 2 });
 
@@ -47,12 +51,17 @@ const MONEY = new Map<string, Intl.NumberFormat>();
 
 /** One digit always, so that columns align; a share that is not 0 is never shown as 0. */
 function formatPercent(value: number): string {
-  return value > 0 && value < SMALLEST_PERCENT ? `<${SMALLEST_PERCENT}%` : `${exactlyOneDigit.format(value)}%`;
+  return value > 0 && value < SMALLEST_PERCENT ? `<${exactPercent.format(SMALLEST_PERCENT)}` : exactPercent.format(value);
+}
+
+/** A percentage without digits after the point. */
+export function formatWholePercent(value: number): string {
+  return wholePercent.format(value);
 }
 
 /** A number beside the chart's axis, as short as possible. */
 export function formatTick(value: number, unit: Unit): string {
-  return unit === "percent" ? `${oneDigit.format(value)}%` : formatNumber(value, unit, true);
+  return unit === "percent" ? shortPercent.format(value) : formatNumber(value, unit, true);
 }
 
 /** The format of a currency, with the digits that it has. */
@@ -70,8 +79,9 @@ function money(currency: string, isShort: boolean): Intl.NumberFormat {
 export function formatDuration(seconds: number): string {
   const rounded = Math.round(seconds);
   const [hours, minutes, rest] = [Math.floor(rounded / 3600), Math.floor(rounded / 60) % 60, rounded % 60];
-  if (hours) return `${hours}h ${minutes}m`;
-  return minutes ? `${minutes}m ${String(rest).padStart(2, "0")}s` : `${rest}s`;
+  const of = t.units.duration;
+  if (hours) return `${hours}${of.hours} ${minutes}${of.minutes}`;
+  return minutes ? `${minutes}${of.minutes} ${String(rest).padStart(2, "0")}${of.seconds}` : `${rest}${of.seconds}`;
 }
 
 /** A message as a sentence: a capital letter first, a full stop at the end. */
@@ -82,8 +92,8 @@ export function sentence(text: string): string {
 /** A change without its sign: of a rate in percentage points, of other numbers in percent. */
 export function formatChange(change: number, unit: Unit): string {
   const size = Math.abs(change);
-  if (unit === "percent") return `${oneDigit.format(size)} pp`;
-  return `${whole.format(size > 0 && size < 1 ? 1 : size)}%`;
+  if (unit === "percent") return t.units.points(oneDigit.format(size));
+  return wholePercent.format(size > 0 && size < 1 ? 1 : size);
 }
 
 const NAMES: Readonly<Record<string, Intl.DisplayNames>> = {
@@ -91,22 +101,13 @@ const NAMES: Readonly<Record<string, Intl.DisplayNames>> = {
   "visit:language": new Intl.DisplayNames(LOCALE, { type: "language", fallback: "code" }),
 };
 
-const LABELS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
-  "visit:device": { desktop: "Desktop", mobile: "Mobile", tablet: "Tablet" },
-  "visit:screen": {
-    xs: "Below 576 px",
-    sm: "576 to 767 px",
-    md: "768 to 991 px",
-    lg: "992 to 1199 px",
-    xl: "1200 px and wider",
-  },
-};
 const UNKNOWN = "(not set)";
 
 /** A readable label of a dimension's value, such as the name of a country for its code. */
 export function valueLabel(dimension: string, value: string): string {
-  if (value === UNKNOWN) return "Unknown";
-  const label = LABELS[dimension]?.[value];
+  if (value === UNKNOWN) return t.unknown;
+  const labels = t.values[dimension];
+  const label = labels && Object.hasOwn(labels, value) ? labels[value] : undefined;
   if (label !== undefined) return label;
   const names = NAMES[dimension];
   if (names === undefined || value.startsWith("(")) return value;
@@ -143,7 +144,7 @@ export function timeLabel(dimension: string, label: string): string {
 /** A label of the time axis in full. */
 export function longTimeLabel(dimension: string, label: string): string {
   const text = LONG_FORMS[dimension]?.format(asWritten(label)) ?? label;
-  return dimension === "time:week" ? `Week of ${text}` : text;
+  return dimension === "time:week" ? t.period.weekOf(text) : text;
 }
 
 /** The local time in a time zone, in the form of the axis labels without their offset. */

@@ -5,12 +5,13 @@ import { type Result, useReport, useScreen } from "./use_api";
 import type { Report } from "./api";
 import { NO_BREAK, formatDuration, formatNumber } from "./format";
 import { FunnelMaker, type Step, stepsIn } from "./funnel_maker";
+import { Filled } from "./filled";
+import { t } from "./texts";
 import { Dialog, ExportLinks, PanelState } from "./ui";
 import { Records } from "./records";
 import { ReportTable, VisitDialog } from "./report_page";
 import { Choice } from "./report_panel";
 
-const CUSTOM = "Custom";
 const SHOWN_VISITS = "100";
 
 interface Behind {
@@ -23,9 +24,9 @@ export function FunnelPanel() {
   const [behind, setBehind] = useState<Behind | null>(null);
   const [making, setMaking] = useState(false);
   const customSteps = stepsIn(view.choices["steps"]);
-  const offered = customSteps.length ? [CUSTOM, ...site.funnels] : site.funnels;
+  const offered = customSteps.length ? [t.funnel.custom, ...site.funnels] : site.funnels;
   const named = site.funnels.find((one) => one === view.choices["funnel"]) ?? site.funnels[0];
-  const name = customSteps.length ? CUSTOM : named;
+  const name = customSteps.length ? t.funnel.custom : named;
   const parameters: Record<string, string> = sequenceBase(view);
   if (customSteps.length) parameters["definition"] = JSON.stringify({ steps: customSteps });
   else parameters["funnel"] = named ?? "";
@@ -36,21 +37,21 @@ export function FunnelPanel() {
     setMaking(false);
   };
   return (
-    <section class="card panel across" aria-label="Funnel" aria-busy={result.loading} data-testid="panel-funnel">
+    <section class="card panel across" aria-label={t.funnel.title} aria-busy={result.loading} data-testid="panel-funnel">
       <header>
-        <h2>Funnel</h2>
+        <h2>{t.funnel.title}</h2>
         <span class="space" />
         {site.funnels.length > 0 && (
-          <Choice label="Funnel" chosen={name ?? ""} of={offered.map((one) => [one, one])} onChoose={select} />
+          <Choice label={t.funnel.title} chosen={name ?? ""} of={offered.map((one) => [one, one])} onChoose={select} />
         )}
         <button type="button" class="control" onClick={() => setMaking(true)}>
-          New funnel
+          {t.funnel.make}
         </button>
       </header>
       <div class="rows">
         {name === undefined ? (
           <p class="notice">
-            No funnels yet. Create one here, or define some under <code>funnels</code> in the site’s document
+            <Filled text={t.funnel.none} parts={{ funnels: <code>funnels</code> }} />
           </p>
         ) : (
           <Steps result={result} onBehind={site.key_kind === "read" ? setBehind : null} />
@@ -59,7 +60,7 @@ export function FunnelPanel() {
       <footer>
         <span class="space" />
         {name !== undefined && (
-          <ExportLinks title="Funnel" report="funnel" parameters={parameters} isAnswered={result.answer !== null} />
+          <ExportLinks title={t.funnel.title} report="funnel" parameters={parameters} isAnswered={result.answer !== null} />
         )}
       </footer>
       {making && <FunnelMaker steps={customSteps} onMade={make} onClose={() => setMaking(false)} />}
@@ -90,8 +91,8 @@ function Steps({ result, onBehind }: { result: Result<Report>; onBehind: ((behin
             <button
               type="button"
               class="behind"
-              title="Show these visits"
-              aria-label={`${formatNumber(value, "count")} ${title}: show visits`}
+              title={t.funnel.showVisits}
+              aria-label={t.funnel.visitsBehind(formatNumber(value, "count"), title)}
               onClick={() => onBehind({ title, parameters: { step, ...more } })}
             >
               {text}
@@ -102,17 +103,19 @@ function Steps({ result, onBehind }: { result: Result<Report>; onBehind: ((behin
           <li key={index} data-testid="funnel-step" data-value={name}>
             <p class="step">
               <strong>{name}</strong>
-              <span>{index > 0 && seconds !== null ? `median ${formatDuration(seconds)}` : NO_BREAK}</span>
+              <span>{index > 0 && seconds !== null ? t.funnel.median(formatDuration(seconds)) : NO_BREAK}</span>
             </p>
             <div class="column" aria-hidden="true">
               <span class="bar" style={{ blockSize: `${share ?? 0}%` }} />
             </div>
             <p class="reached">
-              {number(reached, `reached ${name}`, {})}
+              {number(reached, t.funnel.reached(name), {})}
               <data value={String(share ?? "")}>{formatNumber(share, "percent")}</data>
             </p>
             {index < records.rows.length - 1 && (
-              <p class="dropped">{number(dropped, `dropped off after ${name}`, { dropped: "1" })} dropped off{rate}</p>
+              <p class="dropped">
+                <Filled text={t.funnel.dropped} parts={{ number: number(dropped, t.funnel.droppedAfter(name), { dropped: "1" }), rate }} />
+              </p>
             )}
           </li>
         );
@@ -125,14 +128,14 @@ function Visitors(props: { title: string; parameters: Record<string, string>; on
   const result = useReport("funnel_visits", { ...props.parameters, limit: SHOWN_VISITS });
   const [visit, setVisit] = useState<string | null>(null);
   return (
-    <Dialog title={`Visits that ${props.title}`} testid="funnel-visits" wide onClose={props.onClose}>
+    <Dialog title={t.funnel.visitsThat(props.title)} testid="funnel-visits" wide onClose={props.onClose}>
       {result.answer?.rows.length ? (
         <ReportTable report={result.answer} onVisit={setVisit} />
       ) : (
         <PanelState result={result} />
       )}
       <footer>
-        <ExportLinks title="These visits" report="funnel_visits" parameters={props.parameters} isAnswered={result.answer !== null} />
+        <ExportLinks title={t.funnel.theseVisits} report="funnel_visits" parameters={props.parameters} isAnswered={result.answer !== null} />
       </footer>
       {visit !== null && <VisitDialog visit={visit} onClose={() => setVisit(null)} />}
     </Dialog>

@@ -1,6 +1,7 @@
 // The dialog that defines a funnel. Its steps are pages, events or goals.
 import { useState } from "preact/hooks";
 import { useScreen } from "./use_api";
+import { t } from "./texts";
 import { Dialog, Icon } from "./ui";
 
 /** A step as in a site's document: `{"page": "/cart"}`. */
@@ -17,7 +18,7 @@ export function stepsIn(text: string | undefined): readonly Step[] {
   }
 }
 
-const KINDS: Record<Kind, string> = { page: "Page", event: "Event", goal: "Goal" };
+const KINDS: Readonly<Record<Kind, string>> = t.funnel.kinds;
 const LEAST = 2;
 const MOST = 10;
 
@@ -31,7 +32,7 @@ export function FunnelMaker(props: { steps: readonly Step[]; onMade(steps: reado
   };
   const kinds = (Object.keys(KINDS) as Kind[]).filter((kind) => kind !== "goal" || site.goals.length);
   return (
-    <Dialog title="New funnel" testid="funnel-maker" onClose={props.onClose}>
+    <Dialog title={t.funnel.make} testid="funnel-maker" onClose={props.onClose}>
       <form class="form" onSubmit={submit}>
         <ol class="maker">
           {steps.map((step, index) => {
@@ -41,7 +42,7 @@ export function FunnelMaker(props: { steps: readonly Step[]; onMade(steps: reado
                 <select
                   class="control"
                   autofocus={index === 0}
-                  aria-label={`Kind of step ${index + 1}`}
+                  aria-label={t.funnel.kindOf(index + 1)}
                   value={kind}
                   onChange={(event) => change(index, { [event.currentTarget.value]: "" })}
                 >
@@ -54,8 +55,8 @@ export function FunnelMaker(props: { steps: readonly Step[]; onMade(steps: reado
                 <input
                   class="control"
                   required
-                  aria-label={`Step ${index + 1}`}
-                  placeholder={kind === "page" ? "/cart or /shop/*" : ""}
+                  aria-label={t.funnel.step(index + 1)}
+                  placeholder={kind === "page" ? t.funnel.pageHint : ""}
                   list={kind === "goal" ? "goals" : undefined}
                   value={step[kind] ?? ""}
                   onInput={(event) => change(index, { [kind]: event.currentTarget.value })}
@@ -63,7 +64,7 @@ export function FunnelMaker(props: { steps: readonly Step[]; onMade(steps: reado
                 <button
                   type="button"
                   class="quiet"
-                  aria-label={`Remove step ${index + 1}`}
+                  aria-label={t.funnel.removeStep(index + 1)}
                   disabled={steps.length <= LEAST}
                   onClick={() => setSteps(steps.filter((_, at) => at !== index))}
                 >
@@ -84,10 +85,10 @@ export function FunnelMaker(props: { steps: readonly Step[]; onMade(steps: reado
           disabled={steps.length >= MOST}
           onClick={() => setSteps([...steps, { page: "" }])}
         >
-          Add a step
+          {t.funnel.addStep}
         </button>
         <button type="submit" class="primary">
-          Show
+          {t.funnel.show}
         </button>
       </form>
     </Dialog>

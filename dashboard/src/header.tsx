@@ -3,11 +3,12 @@ import { useState } from "preact/hooks";
 import { WEEKDAYS, matchesWeekdays, queryBase } from "./requests";
 import { useQuery, useScreen } from "./use_api";
 import { NO_BREAK, formatMoment, rangeLabel, today } from "./format";
+import { Filled } from "./filled";
 import { Filters } from "./filtering";
 import { NAMED, REALTIME, isPresent, periodsOf } from "./periods";
 import { t } from "./texts";
 import { Dialog, Icon, Menu } from "./ui";
-import { COMPARISONS, type Page } from "./view";
+import { COMPARISONS, type Page, isComparison } from "./view";
 
 /** Pages about now. */
 const TIMELESS: readonly Page[] = ["setup", "audiences", "jobs"];
@@ -30,7 +31,7 @@ export function Header(props: HeaderProps) {
         <h1>
           {sites.length > 1 ? (
             <select
-              aria-label="Site"
+              aria-label={t.frame.site}
               data-testid="site"
               value={site.site}
               onChange={(event) => go({ site: event.currentTarget.value, filters: [], choices: {} })}
@@ -48,8 +49,8 @@ export function Header(props: HeaderProps) {
         {(view.page === "overview" || view.page === "visits") && (
           <button type="button" class="control" data-testid="add-filter" onClick={props.onFilter}>
             <Icon name="filter" />
-            <span class="wide-only">Filter</span>
-            <span class="unseen narrow-only">Filter</span>
+            <span class="wide-only">{t.filters.filter}</span>
+            <span class="unseen narrow-only">{t.filters.filter}</span>
           </button>
         )}
         {!TIMELESS.includes(view.page) && <Period isOpen={props.periodIsOpen} onOpen={props.onPeriod} onShift={props.onShift} />}
@@ -60,18 +61,18 @@ export function Header(props: HeaderProps) {
           type="button"
           class="control icon-only"
           data-testid="theme"
-          aria-label={theme === "dark" ? "Light theme" : "Dark theme"}
+          aria-label={theme === "dark" ? t.frame.theme.light : t.frame.theme.dark}
           onClick={props.onTheme}
         >
           <Icon name={theme === "dark" ? "sun" : "moon"} />
         </button>
-        <button type="button" class="control icon-only not-on-phones" aria-label="Help and keyboard shortcuts" data-testid="help" onClick={props.onHelp}>
+        <button type="button" class="control icon-only not-on-phones" aria-label={t.frame.help} data-testid="help" onClick={props.onHelp}>
           <Icon name="help" />
         </button>
       </div>
       <div class="second-bar">
         {site.key_kind === "read" && (
-          <nav aria-label="Views">
+          <nav aria-label={t.frame.views}>
             {(Object.entries(t.pages) as [Page, string][]).map(([page, label]) => (
               <button
                 type="button"
@@ -96,11 +97,9 @@ function CompleteUntil({ moment: until }: { moment: string | null | undefined })
   return (
     <p class="complete" data-testid="complete-until">
       {until ? (
-        <>
-          Complete until <time dateTime={until}>{formatMoment(until, site.time_zone)}</time>
-        </>
+        <Filled text={t.frame.completeUntil} parts={{ moment: <time dateTime={until}>{formatMoment(until, site.time_zone)}</time> }} />
       ) : until === null ? (
-        "Nothing is complete yet"
+        t.frame.nothingComplete
       ) : (
         NO_BREAK
       )}
@@ -118,7 +117,7 @@ function Now() {
     <button type="button" class="now" data-testid="now" onClick={() => go({ page: "overview", period: REALTIME })}>
       <span class="dot" aria-hidden="true" />
       <data value={String(visitors)}>{visitors}</data>
-      <span class="wide-only"> in the last 30 minutes</span>
+      <span class="wide-only">{t.frame.lastMinutes}</span>
     </button>
   );
 }
@@ -130,11 +129,11 @@ function Period(props: { isOpen: boolean; onOpen(isOpen: boolean): void; onShift
   const label = custom ? rangeLabel(from, to) : (NAMED.get(view.period)?.label ?? view.period);
   return (
     <div class="together">
-      <button type="button" class="control icon-only wide-only" aria-label="Earlier" onClick={() => props.onShift(-1)}>
+      <button type="button" class="control icon-only wide-only" aria-label={t.period.earlier} onClick={() => props.onShift(-1)}>
         <Icon name="left" />
       </button>
       <Menu
-        name={`Period: ${label}`}
+        name={t.period.label(label)}
         testid="period"
         isOpen={props.isOpen}
         onOpen={props.onOpen}
@@ -182,7 +181,7 @@ function Period(props: { isOpen: boolean; onOpen(isOpen: boolean): void; onShift
       <button
         type="button"
         class="control icon-only wide-only"
-        aria-label="Later"
+        aria-label={t.period.later}
         disabled={isPresent(view.period, today(site.time_zone))}
         onClick={() => props.onShift(1)}
       >
@@ -203,15 +202,15 @@ function Dates(props: { from: string; to: string; onChosen(dates: string): void 
   return (
     <form class="custom" onSubmit={submit}>
       <label>
-        <span>From</span>
+        <span>{t.period.from}</span>
         <input type="date" required value={from} onInput={(event) => setFrom(event.currentTarget.value)} />
       </label>
       <label>
-        <span>To</span>
+        <span>{t.period.to}</span>
         <input type="date" required value={to} onInput={(event) => setTo(event.currentTarget.value)} />
       </label>
       <button type="submit" class="primary">
-        Apply
+        {t.period.apply}
       </button>
     </form>
   );
@@ -224,7 +223,7 @@ function Comparison({ testid }: { testid: string }) {
   const [asks, setAsks] = useState(false);
   // Nothing precedes all time.
   if (view.page !== "overview" || view.period === "all") return null;
-  const [from = "", to = ""] = view.comparing in COMPARISONS ? [] : view.comparing.split(",");
+  const [from = "", to = ""] = isComparison(view.comparing) ? [] : view.comparing.split(",");
   const choose = (event: { currentTarget: HTMLSelectElement }) => {
     const chosen = event.currentTarget.value;
     if (chosen !== OTHER_DATES) return go({ comparing: chosen });
@@ -235,30 +234,30 @@ function Comparison({ testid }: { testid: string }) {
   return (
     <>
       <label class="compare">
-        <span class="unseen">Compare with</span>
+        <span class="unseen">{t.comparison.label}</span>
         <select class="control" data-testid={testid} value={view.comparing} onChange={choose}>
-          {Object.entries(COMPARISONS).map(([id, label]) => (
+          {COMPARISONS.map((id) => (
             <option key={id} value={id}>
-              {id === "none" ? label : `vs ${label.toLowerCase()}`}
+              {id === "none" ? t.comparison.none : t.comparison.versus[id]}
             </option>
           ))}
-          {from && <option value={view.comparing}>vs {rangeLabel(from, to)}</option>}
-          <option value={OTHER_DATES}>vs custom dates…</option>
+          {from && <option value={view.comparing}>{t.comparison.versus.dates(rangeLabel(from, to))}</option>}
+          <option value={OTHER_DATES}>{t.comparison.versus.custom}</option>
         </select>
       </label>
-      {view.comparing in COMPARISONS && view.comparing !== "none" && (
-        <label class="weekdays" title="Begin the other period with the same day of the week">
+      {isComparison(view.comparing) && view.comparing !== "none" && (
+        <label class="weekdays" title={t.comparison.weekdaysHint}>
           <input
             type="checkbox"
             data-testid={`${testid}-weekdays`}
             checked={matchesWeekdays(view)}
             onChange={(event) => remember(WEEKDAYS, event.currentTarget.checked ? "on" : "off")}
           />
-          Weekdays
+          {t.comparison.weekdays}
         </label>
       )}
       {asks && (
-        <Dialog title="Compare with" testid="compare-dates" onClose={() => setAsks(false)}>
+        <Dialog title={t.comparison.label} testid="compare-dates" onClose={() => setAsks(false)}>
           <Dates
             from={from}
             to={to}

@@ -8,6 +8,7 @@ import { formatNumber, today } from "./format";
 import { Lines } from "./lines";
 import { AVERAGE_REVENUE, HEADLINES, type Metric, OF_A_GOAL, REVENUE, inCurrency } from "./metrics";
 import { STEPS, daysOf, periodOfLabel, stepsOf } from "./periods";
+import { t } from "./texts";
 import { BotsLeftOut, Change, CurrencyNote, SmallGroups, ExportLinks, PanelState, Value } from "./ui";
 import { asValueFilter } from "./view";
 
@@ -63,7 +64,7 @@ export function Headline() {
     if (from && to) go({ period: `${from.split(",")[0]},${to.split(",")[1]}` });
   };
   return (
-    <section class="card headline" aria-label="Numbers of the period" aria-busy={totals.loading || series.loading}>
+    <section class="card headline" aria-label={t.headline.label} aria-busy={totals.loading || series.loading}>
       <div class="figures">
         {metrics.map((metric, index) => (
           <button
@@ -91,9 +92,9 @@ export function Headline() {
       </div>
       {site.key_kind === "read" && totals.current && row?.metrics[0] === 0 && !view.filters.length && (
         <p class="notice" data-testid="no-events">
-          No visitors in this period{" "}
+          {t.headline.noVisitors}{" "}
           <button type="button" class="quiet" onClick={() => go({ page: "setup" })}>
-            Check the set-up
+            {t.headline.checkSetup}
           </button>
         </p>
       )}
@@ -102,7 +103,7 @@ export function Headline() {
       <SmallGroups sharing={(totals.answer?.meta.sharing?.withheld ? totals : series).answer?.meta.sharing} />
       {steps.length > 1 && (
         <label class="steps">
-          <span class="unseen">Steps of the chart</span>
+          <span class="unseen">{t.period.stepsOfChart}</span>
           <select value={step} data-testid="interval" onChange={(event) => choose("interval", event.currentTarget.value)}>
             {steps.map((name) => (
               <option key={name} value={name}>
@@ -125,7 +126,7 @@ export function Headline() {
           earlier={linesBefore && lines.labels.map((_, index) => linesBefore.of(at)[index] ?? null)}
           sources={
             <ExportLinks
-              title={`${chosen.label} over time`}
+              title={t.headline.overTime(chosen.label)}
               report="overview"
               parameters={{ ...reportBase(view), interval: drawnStep.slice("time:".length) }}
               query={overTime}
@@ -157,7 +158,7 @@ function EachCurrency({ answer, metric }: { answer: Answer; metric: Metric }) {
   return (
     <span class="currencies">
       {rows.map(({ dimensions: [code], metrics }) => (
-        <span key={code} data-currency={code} title={code!.startsWith("(") ? "No currency is named" : code}>
+        <span key={code} data-currency={code} title={code!.startsWith("(") ? t.headline.noCurrency : code}>
           <Value value={metrics[at]} metric={code!.startsWith("(") ? metric : inCurrency(metric, code)} brief />
         </span>
       ))}

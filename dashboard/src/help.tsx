@@ -1,10 +1,12 @@
 // The keyboard shortcuts, and what clicks do.
+import { Filled } from "./filled";
 import { SHORTCUTS } from "./shortcuts";
+import { t } from "./texts";
 import { Dialog } from "./ui";
 
 export function Help({ onClose }: { onClose(): void }) {
   return (
-    <Dialog title="Keyboard shortcuts" testid="help-dialog" onClose={onClose}>
+    <Dialog title={t.frame.shortcuts} testid="help-dialog" onClose={onClose}>
       <dl class="keys">
         {SHORTCUTS.map(([key, label]) => (
           <div key={key}>
@@ -16,9 +18,7 @@ export function Help({ onClose }: { onClose(): void }) {
         ))}
       </dl>
       <p>
-        Click a value to filter by it. <kbd>Shift</kbd>-click excludes it,{" "}
-        <kbd>Ctrl</kbd>-click adds it to the values before. Click a point of the chart, or drag over it, to show
-        that time. While the chart has the focus, the arrow keys move from point to point.
+        <Filled text={t.help.gestures} parts={{ shift: <kbd>Shift</kbd>, ctrl: <kbd>Ctrl</kbd> }} />
       </p>
     </Dialog>
   );

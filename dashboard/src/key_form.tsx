@@ -1,6 +1,8 @@
 // The form for the read key.
 import { useEffect, useRef, useState } from "preact/hooks";
 import { chosenTheme } from "./browser_storage";
+import { Filled } from "./filled";
+import { t } from "./texts";
 import { sharedSite } from "./view";
 
 export function KeyForm({ refused, onKey }: { refused: boolean; onKey(key: string): void }) {
@@ -13,7 +15,7 @@ export function KeyForm({ refused, onKey }: { refused: boolean; onKey(key: strin
     return (
       <main class="alone">
         <p class="notice" role="alert">
-          This link no longer works. Ask whoever sent it for a new one.
+          {t.key.brokenLink}
         </p>
       </main>
     );
@@ -27,7 +29,7 @@ export function KeyForm({ refused, onKey }: { refused: boolean; onKey(key: strin
       <form class="card key-form" onSubmit={submit}>
         <h1>Clickstream</h1>
         <label class="field">
-          <span>Read key</span>
+          <span>{t.key.label}</span>
           <input
             type="password"
             name="read-key"
@@ -42,15 +44,14 @@ export function KeyForm({ refused, onKey }: { refused: boolean; onKey(key: strin
         </label>
         {refused && (
           <p class="problem" role="alert">
-            This key opens no site. It may have been replaced.
+            {t.key.refused}
           </p>
         )}
         <button type="submit" class="primary">
-          Open
+          {t.key.open}
         </button>
         <p class="hint" id="key-hint">
-          Paste a key of kind <code>read</code> from <code>keys</code> in the site’s document. This tab forgets the key when it is
-          closed.
+          <Filled text={t.key.hint} parts={{ kind: <code>read</code>, keys: <code>keys</code> }} />
         </p>
       </form>
     </main>

@@ -4,17 +4,17 @@ import type { Answer } from "./api";
 import { opensProperties, queryBase, reportBase } from "./requests";
 import { type Result, useConnection, useQuery, useScreen } from "./use_api";
 import { csvOf } from "./csv";
-import { valueLabel } from "./format";
+import { formatNumber, valueLabel } from "./format";
 import { PROPERTY, dimensionLabel, inCurrency, metricOf } from "./metrics";
 import type { PanelOf, Tab } from "./panels";
 import { Dialog, SmallGroups, ExportLinks, Tabs, PanelState, Value } from "./ui";
 import { ValueTable } from "./value_table";
 import { usePropertyNames } from "./property_names";
+import { t } from "./texts";
 import { withFilter, withMoreValues } from "./view";
 
 const ROWS = 9;
 const GOAL = "event:goal";
-const NO_GOALS = "No goals yet. Define some under goals in the site’s document";
 const MORE_ROWS = 100;
 
 export function Panel({ panel }: { panel: PanelOf }) {
@@ -48,13 +48,14 @@ export function Panel({ panel }: { panel: PanelOf }) {
       </header>
       {named.dimension === PROPERTY && <PropertyName />}
       <div class="rows">
-        {asks && <Rows result={result} empty={tab.dimension === GOAL && !site.goals.length ? NO_GOALS : undefined} />}
+        {asks && <Rows result={result} empty={tab.dimension === GOAL && !site.goals.length ? t.panel.noGoals : undefined} />}
         {asks && !result.problem && <SmallGroups sharing={result.answer?.meta.sharing} />}
         {!asks && <PropertyNames />}
       </div>
       <footer>
         <button type="button" class="quiet" disabled={!result.answer?.results.length} onClick={() => setOpened(true)}>
-          Details<span class="unseen"> of {tab.label}</span>
+          {t.panel.details}
+          <span class="unseen">{t.panel.detailsOf(tab.label)}</span>
         </button>
         <span class="space" />
         <ExportLinks
@@ -75,7 +76,7 @@ function PropertyName() {
   const { view, choose } = useScreen();
   return (
     <label class="field">
-      <span>Property</span>
+      <span>{t.filters.property}</span>
       <input
         type="text"
         value={view.choices["property"] ?? ""}
@@ -91,12 +92,12 @@ function PropertyName() {
 function PropertyNames() {
   const { choose } = useScreen();
   const names = usePropertyNames();
-  if (!names.length) return <p class="notice">Enter a property of your events to see its values</p>;
+  if (!names.length) return <p class="notice">{t.panel.enterProperty}</p>;
   const events = metricOf("events");
   return (
     <ValueTable
-      heading="Property"
-      action="Show values of"
+      heading={t.filters.property}
+      action={t.panel.showValues}
       columns={[events]}
       rows={names.slice(0, ROWS).map(({ name, events: count }) => ({
         value: name,
@@ -169,11 +170,11 @@ function Details({ tab, onClose }: { tab: Tab; onClose(): void }) {
   return (
     <Dialog title={tab.label} testid="details" wide onClose={onClose}>
       <label class="field">
-        <span class="unseen">Search</span>
-        <input type="search" placeholder="Search" value={text} onChange={search} />
+        <span class="unseen">{t.panel.search}</span>
+        <input type="search" placeholder={t.panel.search} value={text} onChange={search} />
       </label>
       <div class="scroll" tabIndex={0} role="region" aria-label={tab.label} aria-busy={result.loading}>
-        <Rows result={result} empty="Nothing found" onChosen={onClose} />
+        <Rows result={result} empty={t.panel.nothingFound} onChosen={onClose} />
       </div>
       <Pages offset={offset} size={MORE_ROWS} isLast={offset + MORE_ROWS >= total} total={total} onMove={setOffset} />
     </Dialog>
@@ -191,16 +192,19 @@ export function Pages(props: {
   const { offset, size, isLast, total } = props;
   if (offset === 0 && isLast) return null;
   return (
-    <nav class="pages" aria-label="Pages of the list">
+    <nav class="pages" aria-label={t.panel.pagesOfList}>
       <button type="button" class="control" disabled={!offset} onClick={() => props.onMove(Math.max(0, offset - size))}>
-        Previous
+        {t.panel.previous}
       </button>
       <span>
-        {offset + 1} to {Math.min(offset + size, total ?? Infinity)}
-        {total !== undefined && ` of ${total}`}
+        {t.panel.range(
+          formatNumber(offset + 1, "count"),
+          formatNumber(Math.min(offset + size, total ?? Infinity), "count"),
+          total === undefined ? null : formatNumber(total, "count"),
+        )}
       </span>
       <button type="button" class="control" disabled={isLast} onClick={() => props.onMove(offset + size)}>
-        Next
+        {t.panel.next}
       </button>
     </nav>
   );

@@ -1,5 +1,6 @@
 // Definitions of the panels. Each tab has a dimension, its metrics, and the report with the same numbers.
 import { PROPERTY } from "./metrics";
+import { t } from "./texts";
 
 export interface Tab {
   readonly id: string;
@@ -22,65 +23,64 @@ export interface PanelOf {
 const OF_VISITS = ["visits", "pageviews", "bounce_rate", "visit_duration"];
 
 const tab = (
-  id: string,
-  label: string,
+  id: keyof typeof t.tabs,
   dimension: string,
   metrics: readonly string[] = ["visitors", "percentage"],
   more: readonly string[] = OF_VISITS,
   report: string | null = id,
-): Tab => ({ id, label, dimension, metrics, more, report });
+): Tab => ({ id, label: t.tabs[id], dimension, metrics, more, report });
 
 export const PANELS: readonly PanelOf[] = [
   {
     id: "sources",
-    title: "Sources",
+    title: t.panels.sources,
     tabs: [
-      tab("channels", "Channels", "visit:channel"),
-      tab("sources", "Sources", "visit:source_name"),
-      tab("referrers", "Referrers", "visit:referrer"),
-      tab("campaigns", "Campaigns", "visit:utm_campaign"),
+      tab("channels", "visit:channel"),
+      tab("sources", "visit:source_name"),
+      tab("referrers", "visit:referrer"),
+      tab("campaigns", "visit:utm_campaign"),
     ],
   },
   {
     id: "pages",
-    title: "Pages",
+    title: t.panels.pages,
     tabs: [
-      tab("pages", "Pages", "event:page", ["visitors", "pageviews"], ["visits", "time_on_page", "scroll_depth"]),
-      tab("entry_pages", "Entries", "visit:entry_page", ["visitors", "visits"], ["bounce_rate", "visit_duration"]),
-      tab("exit_pages", "Exits", "visit:exit_page", ["visitors", "visits"], ["pageviews"]),
+      tab("pages", "event:page", ["visitors", "pageviews"], ["visits", "time_on_page", "scroll_depth"]),
+      tab("entry_pages", "visit:entry_page", ["visitors", "visits"], ["bounce_rate", "visit_duration"]),
+      tab("exit_pages", "visit:exit_page", ["visitors", "visits"], ["pageviews"]),
     ],
   },
   {
     id: "places",
-    title: "Places",
+    title: t.panels.places,
     tabs: [
-      tab("countries", "Countries", "visit:country"),
-      tab("regions", "Regions", "visit:region"),
-      tab("cities", "Cities", "visit:city"),
-      tab("languages", "Languages", "visit:language"),
+      tab("countries", "visit:country"),
+      tab("regions", "visit:region"),
+      tab("cities", "visit:city"),
+      tab("languages", "visit:language"),
     ],
   },
   {
     id: "devices",
-    title: "Devices",
+    title: t.panels.devices,
     tabs: [
-      tab("devices", "Devices", "visit:device"),
-      tab("browsers", "Browsers", "visit:browser"),
-      tab("operating_systems", "Systems", "visit:os"),
-      tab("screens", "Screens", "visit:screen"),
+      tab("devices", "visit:device"),
+      tab("browsers", "visit:browser"),
+      tab("operating_systems", "visit:os"),
+      tab("screens", "visit:screen"),
     ],
   },
   {
     id: "events",
-    title: "Events",
+    title: t.panels.events,
     tabs: [
-      tab("events", "Events", "event:name", ["visitors", "events"], ["visits"]),
-      tab("properties", "Properties", PROPERTY, ["visitors", "events"], ["visits"], null),
+      tab("events", "event:name", ["visitors", "events"], ["visits"]),
+      tab("properties", PROPERTY, ["visitors", "events"], ["visits"], null),
     ],
   },
   {
     id: "goals",
-    title: "Goals",
-    tabs: [tab("goals", "Goals", "event:goal", ["visitors", "events", "conversion_rate"], ["visits"])],
+    title: t.panels.goals,
+    tabs: [tab("goals", "event:goal", ["visitors", "events", "conversion_rate"], ["visits"])],
   },
 ];

@@ -5,10 +5,11 @@ import { useReport, useScreen } from "./use_api";
 import { formatNumber } from "./format";
 import type { Records } from "./records";
 import { Choice, ReportPanel } from "./report_panel";
+import { t } from "./texts";
 
 const LENGTH = 4;
 const BRANCHES = 8;
-const DIRECTIONS: Record<string, string> = { forward: "Next steps", backward: "Previous steps" };
+const DIRECTIONS = { forward: t.paths.forward, backward: t.paths.backward };
 
 interface Node {
   readonly name: string;
@@ -30,7 +31,7 @@ export function PathsPanel() {
   const result = useReport("paths", parameters);
   return (
     <ReportPanel
-      title="Paths"
+      title={t.paths.title}
       report="paths"
       parameters={parameters}
       result={result}
@@ -38,17 +39,17 @@ export function PathsPanel() {
       controls={
         <>
           <Choice
-            label="Direction"
+            label={t.paths.direction}
             chosen={direction}
             of={Object.entries(DIRECTIONS)}
             onChoose={(id) => choose("direction", id === "forward" ? "" : id)}
           />
           <label>
-            <span class="unseen">Page or event</span>
+            <span class="unseen">{t.paths.startLabel}</span>
             <input
               class="control"
-              placeholder={direction === "forward" ? "Start: any page" : "End: any page"}
-              title="A page such as /cart, or the name of an event"
+              placeholder={direction === "forward" ? t.paths.anyStart : t.paths.anyEnd}
+              title={t.paths.startHint}
               value={start}
               onChange={(event) => choose("start", event.currentTarget.value.trim())}
             />
@@ -102,7 +103,7 @@ function Columns({ branches }: { branches: Branches }) {
       {columns.map(({ before: path, nodes, at }, step) => {
         const most = Math.max(...nodes.map(({ reached }) => reached), 1);
         return (
-          <ol key={step} aria-label={`Step ${step + 1}`}>
+          <ol key={step} aria-label={t.funnel.step(step + 1)}>
             {nodes.map(({ name, reached }) => {
               const { kind, label } = nodeLabel(name);
               return (
@@ -133,8 +134,8 @@ const hasNextStep = (name: string): boolean => name !== "other" && name !== "end
 
 /** The kind and the label of a node: `page /cart`, `event purchase`, `other` or `end`. */
 function nodeLabel(name: string): { kind: string; label: string } {
-  if (name === "other") return { kind: "rest", label: "Other" };
-  if (name === "end") return { kind: "rest", label: "Exit" };
+  if (name === "other") return { kind: "rest", label: t.paths.other };
+  if (name === "end") return { kind: "rest", label: t.paths.exit };
   const [kind = "", ...label] = name.split(" ");
   return { kind, label: label.join(" ") };
 }

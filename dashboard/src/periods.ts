@@ -1,4 +1,5 @@
 // Ranges of time, their keyboard shortcuts, and the steps of the chart's axis.
+import { t } from "./texts";
 
 export interface NamedPeriod {
   readonly name: string;
@@ -10,22 +11,22 @@ export const REALTIME = "realtime";
 const MOVING = ["24h", REALTIME];
 export const PERIODS: readonly (readonly NamedPeriod[])[] = [
   [
-    { name: "day", label: "Today", key: "D" },
-    { name: "yesterday", label: "Yesterday", key: "E" },
-    { name: "24h", label: "Last 24 hours", key: "H" },
-    { name: REALTIME, label: "Realtime", key: "R" },
+    { name: "day", label: t.periods["day"], key: "D" },
+    { name: "yesterday", label: t.periods["yesterday"], key: "E" },
+    { name: "24h", label: t.periods["24h"], key: "H" },
+    { name: REALTIME, label: t.periods[REALTIME], key: "R" },
   ],
   [
-    { name: "7d", label: "Last 7 days", key: "W" },
-    { name: "28d", label: "Last 28 days", key: "F" },
-    { name: "30d", label: "Last 30 days", key: "T" },
-    { name: "91d", label: "Last 91 days", key: "N" },
+    { name: "7d", label: t.periods["7d"], key: "W" },
+    { name: "28d", label: t.periods["28d"], key: "F" },
+    { name: "30d", label: t.periods["30d"], key: "T" },
+    { name: "91d", label: t.periods["91d"], key: "N" },
   ],
   [
-    { name: "month", label: "This month", key: "M" },
-    { name: "year", label: "This year", key: "Y" },
-    { name: "12mo", label: "Last 12 months", key: "L" },
-    { name: "all", label: "All time", key: "A" },
+    { name: "month", label: t.periods["month"], key: "M" },
+    { name: "year", label: t.periods["year"], key: "Y" },
+    { name: "12mo", label: t.periods["12mo"], key: "L" },
+    { name: "all", label: t.periods["all"], key: "A" },
   ],
 ];
 /** The periods that a key of this kind opens. A share key opens whole days only. */
@@ -110,12 +111,7 @@ export function periodOfLabel(step: string, label: string, range: readonly [stri
   return `${textOf(from)},${textOf(to)}`;
 }
 
-export const STEPS: Readonly<Record<string, string>> = {
-  "time:hour": "Hours",
-  "time:day": "Days",
-  "time:week": "Weeks",
-  "time:month": "Months",
-};
+export const STEPS: Readonly<Record<string, string>> = t.period.steps;
 
 /** The steps that the chart offers for a range, the default first. */
 export function stepsOf(period: string, range: readonly [string, string] | null): readonly string[] {

@@ -3,11 +3,11 @@ import { useEffect, useState } from "preact/hooks";
 import type { Column, Report } from "./api";
 import { reportBase } from "./requests";
 import { useReport, useScreen } from "./use_api";
-import { formatMoment, formatNumber } from "./format";
-import { DIMENSIONS, worded } from "./metrics";
+import { NOTHING, formatMoment, formatNumber } from "./format";
+import { worded } from "./metrics";
 import { Pages } from "./panel";
 import { Dialog, ExportLinks, PanelState } from "./ui";
-import { t } from "./texts";
+import { LANGUAGE, LOCALE, t } from "./texts";
 import type { View } from "./view";
 
 const ROWS = 50;
@@ -60,12 +60,12 @@ export function ReportTable({ report, onVisit }: { report: Report; onVisit?: ((v
   const { site } = useScreen();
   const visitAt = report.columns.findIndex(({ name }) => name === "visit" || name === "event_ids");
   return (
-    <div class="scroll" tabIndex={0} role="region" aria-label="Rows">
+    <div class="scroll" tabIndex={0} role="region" aria-label={t.reports.rows}>
       <table class="plain">
         <thead>
           <tr>
             {report.columns.map((column, at) => (
-              <th scope="col" key={column.name} title={column.description} class={isNumber(column) ? "number" : ""}>
+              <th scope="col" key={column.name} title={LANGUAGE === "en" ? column.description : undefined} class={isNumber(column) ? "number" : ""}>
                 {columnLabel(at === visitAt && onVisit ? "visit" : column.name)}
               </th>
             ))}
@@ -78,7 +78,7 @@ export function ReportTable({ report, onVisit }: { report: Report; onVisit?: ((v
                 <td key={column.name} class={isNumber(column) ? "number" : isLong(row[at]) && !isId(column) ? "long" : ""}>
                   {at === visitAt && onVisit ? (
                     <button type="button" class="quiet" onClick={() => onVisit(firstOf(row[at]))}>
-                      Events
+                      {t.reports.events}
                     </button>
                   ) : (
                     <Cell value={row[at]} column={column} zone={site.time_zone} />
@@ -95,7 +95,9 @@ export function ReportTable({ report, onVisit }: { report: Report; onVisit?: ((v
 
 const LONG = 60;
 const isLong = (value: unknown): boolean => typeof value === "string" && value.length > LONG;
-const columnLabel = (name: string): string => DIMENSIONS[`visit:${name}`] ?? worded(name);
+const columnLabel = (name: string): string => t.reports.columns[name] ?? worded(name);
+/** A code in words. */
+const codeLabel = (code: string): string => t.reports.codes[code] ?? worded(code);
 /** `visit` of the report `visit_events`: any event of the visit identifies it. */
 const firstOf = (value: unknown): string => String(Array.isArray(value) ? value[0] : value);
 /** Ids are cut short: their first characters distinguish them. */
@@ -103,13 +105,13 @@ const isId = ({ name }: Column): boolean => name === "visitor" || name === "even
 const isNumber = ({ type }: Column): boolean => type === "integer" || type === "number";
 
 function Cell({ value, column, zone }: { value: unknown; column: Column; zone: string }) {
-  if (value === null || value === undefined) return <span class="nothing">–</span>;
-  if (column.name === "code" || column.name === "kind") return <>{worded(String(value))}</>;
+  if (value === null || value === undefined) return <span class="nothing">{NOTHING}</span>;
+  if (column.name === "code" || column.name === "kind") return <>{codeLabel(String(value))}</>;
   if (column.name === "share") return <data value={String(value)}>{formatNumber(Number(value) * 100, "percent")}</data>;
-  if (typeof value === "number") return <data value={String(value)}>{value.toLocaleString("en-GB")}</data>;
+  if (typeof value === "number") return <data value={String(value)}>{value.toLocaleString(LOCALE)}</data>;
   if (column.type === "moment") return <time dateTime={String(value)}>{formatMoment(String(value), zone)}</time>;
   if (isId(column)) return <span class="id" title={String(value)}>{String(value)}</span>;
-  if (typeof value === "boolean") return <>{value ? "yes" : "no"}</>;
+  if (typeof value === "boolean") return <>{value ? t.units.yes : t.units.no}</>;
   return <>{typeof value === "object" ? JSON.stringify(value) : String(value)}</>;
 }
 
@@ -119,7 +121,7 @@ export function VisitDialog({ visit, onClose }: { visit: string; onClose(): void
   const { site_id, date_range } = reportBase(view) as Record<"site_id" | "date_range", string>;
   const result = useReport("visit_events", { site_id, date_range, visit });
   return (
-    <Dialog title="Events of the visit" testid="visit" wide onClose={onClose}>
+    <Dialog title={t.reports.eventsOfVisit} testid="visit" wide onClose={onClose}>
       {result.answer?.rows.length ? <ReportTable report={result.answer} /> : <PanelState result={result} />}
     </Dialog>
   );

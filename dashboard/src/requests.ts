@@ -13,7 +13,7 @@ export function opensProperties(site: Site): boolean {
 }
 
 /** The dimensions that the key opens, in groups. */
-export function openDimensions(site: Site): readonly (readonly [string, readonly string[]])[] {
+export function openDimensions(site: Site): typeof DIMENSION_GROUPS {
   const closed = site.closed_dimensions ?? [];
   const groups = DIMENSION_GROUPS.map(([group, names]) => [group, names.filter((name) => !closed.includes(name))] as const);
   return groups.filter(([, names]) => names.length > 0);

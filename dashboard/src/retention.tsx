@@ -1,15 +1,15 @@
 // Retention: how many visitors came back, and how often.
 import { sequenceBase } from "./requests";
 import { useReport, useScreen } from "./use_api";
-import { formatNumber, longTimeLabel, timeLabel } from "./format";
+import { formatNumber, formatWholePercent, longTimeLabel, timeLabel } from "./format";
 import type { Records } from "./records";
 import { Choice, ReportPanel } from "./report_panel";
+import { t } from "./texts";
 import { ValueTable } from "./value_table";
 
-const UNITS: Record<string, string> = { day: "By day", week: "By week", month: "By month" };
 const MOST_COLUMNS = 12;
 const MOST_VISITS = "10";
-const COLUMNS = [{ label: "Visitors" }, { label: "Share of visitors", heading: "%" }];
+const COLUMNS = [{ label: t.metrics.visitors }, { label: t.metrics.percentage, heading: t.headings.percentage }];
 
 export function RetentionPanel() {
   const { view, choose } = useScreen();
@@ -19,7 +19,7 @@ export function RetentionPanel() {
   const result = useReport("retention", parameters);
   return (
     <ReportPanel
-      title="Retention"
+      title={t.retention.title}
       report="retention"
       parameters={parameters}
       result={result}
@@ -27,9 +27,9 @@ export function RetentionPanel() {
       hidesOld
       controls={
         <Choice
-          label="Retention by"
+          label={t.retention.by}
           chosen={unit}
-          of={Object.entries(UNITS)}
+          of={Object.entries(t.retention.units)}
           onChoose={(id) => choose("retention", id)}
         />
       }
@@ -44,17 +44,17 @@ function Grid({ records, unit }: { records: Records; unit: string }) {
   const most = Math.max(...records.rows.map((row) => records.number(row, "units_later") ?? 0));
   const columns = Array.from({ length: Math.min(most + 1, MOST_COLUMNS) }, (_, later) => later);
   return (
-    <div class="scroll" tabIndex={0} role="region" aria-label="Retention, in percent of the visitors of each first visit">
+    <div class="scroll" tabIndex={0} role="region" aria-label={t.retention.region}>
       <table class="grid">
         <thead>
           <tr>
-            <th scope="col">First visit</th>
+            <th scope="col">{t.retention.firstVisit}</th>
             <th scope="col" class="number">
-              Visitors
+              {t.metrics.visitors}
             </th>
             {columns.map((later) => (
               <th scope="col" key={later} class="number">
-                {later === 0 ? <abbr title={`The ${unit} itself`}>0</abbr> : `+${later}`}
+                {later === 0 ? <abbr title={t.retention.itself[unit as keyof typeof t.retention.itself]}>0</abbr> : `+${later}`}
               </th>
             ))}
           </tr>
@@ -71,9 +71,9 @@ function Grid({ records, unit }: { records: Records; unit: string }) {
                 if (!row) return <td key={later} class="none" />;
                 const percent = records.number(row, "percent") ?? 0;
                 return (
-                  <td key={later} title={`${formatNumber(records.number(row, "reached"), "count")} visitors`}>
+                  <td key={later} title={t.retention.visitors(formatNumber(records.number(row, "reached"), "count"))}>
                     <span class="shade" style={{ opacity: (percent / 100) * 0.5 }} />
-                    <data value={String(percent)}>{formatNumber(percent, "count")}%</data>
+                    <data value={String(percent)}>{formatWholePercent(percent)}</data>
                   </td>
                 );
               })}
@@ -90,7 +90,7 @@ export function FrequencyPanel() {
   const parameters = sequenceBase(view);
   const result = useReport("frequency", parameters);
   return (
-    <ReportPanel title="Visits per visitor" report="frequency" parameters={parameters} result={result} width="narrower">
+    <ReportPanel title={t.retention.frequency} report="frequency" parameters={parameters} result={result} width="narrower">
       {(records) => {
         const rows = records.rows.map((row) => {
           const visits = records.text(row, "visits");
@@ -100,9 +100,9 @@ export function FrequencyPanel() {
             <data value={String(reached)}>{formatNumber(reached, "count")}</data>,
             <data value={String(percent)}>{formatNumber(percent, "percent")}</data>,
           ];
-          return { value: visits, label: visits === MOST_VISITS ? `${visits} or more` : visits, size: reached, cells };
+          return { value: visits, label: visits === MOST_VISITS ? t.retention.orMore(visits) : visits, size: reached, cells };
         });
-        return <ValueTable heading="Visits" columns={COLUMNS} rows={rows} />;
+        return <ValueTable heading={t.metrics.visits} columns={COLUMNS} rows={rows} />;
       }}
     </ReportPanel>
   );

@@ -5,6 +5,8 @@ import { formatMoment, localText } from "./format";
 import { worded } from "./metrics";
 import { Records } from "./records";
 import { type Arrived, type Check, type SnippetKind, IN_THE_BROWSER, SNIPPETS, checksOf, snippetOf } from "./setup_checks";
+import { Filled } from "./filled";
+import { t } from "./texts";
 import { PanelState, Tabs } from "./ui";
 import { useReport, useScreen } from "./use_api";
 
@@ -31,15 +33,15 @@ export function SetupPage() {
   return (
     <div class="setup">
       <Snippet keys={setup.public_keys} collector={collector} onCollector={setCollector} />
-      <section class="card report" aria-label="Check" data-testid="setup-check">
+      <section class="card report" aria-label={t.setup.check} data-testid="setup-check">
         <header>
           <div>
-            <h2>Check</h2>
-            <p>Repeated every five seconds while this page is open.</p>
+            <h2>{t.setup.check}</h2>
+            <p>{t.setup.repeated}</p>
           </div>
         </header>
         <label class="field">
-          <span>Address of a page of yours</span>
+          <span>{t.setup.page}</span>
           <input
             type="url"
             inputmode="url"
@@ -54,10 +56,9 @@ export function SetupPage() {
             <Checks checks={checksOf({ setup, page, collector, arrived, ...counts })} />
             {!arrived.some(({ verdict }) => verdict === "accepted") && (
               <details>
-                <summary>If nothing arrives</summary>
+                <summary>{t.setup.ifNothing}</summary>
                 <p>
-                  These happen in the visitor’s browser. Put <code>t.debug.js</code> in place of <code>t.js</code> in the tag: the
-                  console then says what is sent, and what becomes of it.
+                  <Filled text={t.setup.inBrowser} parts={{ debug: <code>t.debug.js</code>, script: <code>t.js</code> }} />
                 </p>
                 <Checks checks={IN_THE_BROWSER} />
               </details>
@@ -67,14 +68,14 @@ export function SetupPage() {
           <PanelState result={newest.answer ? (failed.answer ? hours : failed) : newest} />
         )}
       </section>
-      <section class="card report inspector" aria-label="Newest events" aria-busy={newest.loading} data-testid="setup-events">
+      <section class="card report inspector" aria-label={t.setup.newest} aria-busy={newest.loading} data-testid="setup-events">
         <header>
           <div>
-            <h2>Newest events</h2>
-            <p>Of the last 24 hours, with those of bots and those that failed.</p>
+            <h2>{t.setup.newest}</h2>
+            <p>{t.setup.newestHint}</p>
           </div>
         </header>
-        {arrived.length ? <Events arrived={arrived.slice(0, EVENTS)} /> : <PanelState result={newest} empty="No events in the last 24 hours" />}
+        {arrived.length ? <Events arrived={arrived.slice(0, EVENTS)} /> : <PanelState result={newest} empty={t.setup.noEvents} />}
       </section>
     </div>
   );
@@ -101,19 +102,19 @@ function Snippet(props: { keys: readonly string[]; collector: string; onCollecto
   const [chosen, setChosen] = useState("");
   const key = keys.includes(chosen) ? chosen : (keys[0] ?? "KEY");
   const code = snippetOf(kind, collector || "https://APP", key);
-  const copy = () => navigator.clipboard.writeText(code).then(() => announce("Copied"));
+  const copy = () => navigator.clipboard.writeText(code).then(() => announce(t.setup.copied));
   return (
-    <section class="card report" aria-label="Snippet" data-testid="setup-snippet">
+    <section class="card report" aria-label={t.setup.snippet} data-testid="setup-snippet">
       <header>
         <div>
-          <h2>Measure a page</h2>
+          <h2>{t.setup.measure}</h2>
           <p>{SNIPPETS.find(({ id }) => id === kind)!.hint}</p>
         </div>
-        <Tabs label="Kind of page" tabs={SNIPPETS} chosen={kind} onChoose={(id) => setKind(id as SnippetKind)} />
+        <Tabs label={t.setup.kindOfPage} tabs={SNIPPETS} chosen={kind} onChoose={(id) => setKind(id as SnippetKind)} />
       </header>
       <div class="fields">
         <label class="field">
-          <span>Collector</span>
+          <span>{t.setup.collector}</span>
           <input
             type="url"
             placeholder="https://APP"
@@ -124,7 +125,7 @@ function Snippet(props: { keys: readonly string[]; collector: string; onCollecto
         </label>
         {keys.length > 1 && (
           <label class="field">
-            <span>Public key</span>
+            <span>{t.setup.publicKey}</span>
             <select value={key} onChange={(event) => setChosen(event.currentTarget.value)}>
               {keys.map((one) => (
                 <option key={one}>{one}</option>
@@ -136,22 +137,20 @@ function Snippet(props: { keys: readonly string[]; collector: string; onCollecto
       <pre tabIndex={0} data-testid="snippet">{code}</pre>
       <p class="actions">
         <button type="button" class="control" onClick={copy}>
-          Copy
+          {t.setup.copy}
         </button>
-        {!collector && <span class="hint">APP is the host of the app that collects: azd prints it.</span>}
+        {!collector && <span class="hint">{t.setup.noCollector}</span>}
       </p>
     </section>
   );
 }
-
-const STATES: Record<Check["state"], string> = { good: "OK", bad: "To do", waiting: "Waiting", note: "Note" };
 
 function Checks({ checks }: { checks: readonly Check[] }) {
   return (
     <ul class="checks">
       {checks.map(({ state, title, text }) => (
         <li key={title} class={state} data-testid="check" data-state={state}>
-          <span class="state">{STATES[state]}</span>
+          <span class="state">{t.setup.states[state]}</span>
           <span>
             <strong>{title}</strong> {text}
           </span>
@@ -164,11 +163,11 @@ function Checks({ checks }: { checks: readonly Check[] }) {
 function Events({ arrived }: { arrived: readonly Arrived[] }) {
   const { site } = useScreen();
   return (
-    <div class="scroll" tabIndex={0} role="region" aria-label="Newest events">
+    <div class="scroll" tabIndex={0} role="region" aria-label={t.setup.newest}>
       <table class="plain">
         <thead>
           <tr>
-            {["Received", "Verdict", "Event", "Page", "Consent", "Sent by", "Properties, or the reason"].map((label) => (
+            {Object.values(t.setup.columns).map((label) => (
               <th scope="col" key={label}>
                 {label}
               </th>
@@ -183,8 +182,8 @@ function Events({ arrived }: { arrived: readonly Arrived[] }) {
                   {localText(receivedAt, site.time_zone).slice("yyyy-mm-ddT".length)}
                 </time>
               </td>
-              <td class={`verdict ${verdict}`}>{worded(verdict)}</td>
-              <td>{verdict === "failed" ? worded(name) : name}</td>
+              <td class={`verdict ${verdict}`}>{t.setup.verdicts[verdict]}</td>
+              <td>{verdict === "failed" ? (t.reports.codes[name] ?? worded(name)) : name}</td>
               <td>{host + path}</td>
               <td>{consent}</td>
               <td>{sender}</td>

@@ -1,5 +1,6 @@
 // What is known about a site's set-up: the snippet for its pages, and what may keep events from being counted.
 import { worded } from "./metrics";
+import { t } from "./texts";
 
 export interface Setup {
   /** Public keys of the site's document. Those stored as a digest cannot be shown. */
@@ -77,7 +78,7 @@ export function checksOf(findings: Findings): readonly Check[] {
   const checks = [...keyChecks(setup), ...pageChecks(findings, url), eventCheck(findings, ofPage), ...consentChecks(setup, ofPage)];
   const failed = arrived.filter(({ verdict }) => verdict === "failed");
   if (failed.length && failed.length < arrived.length) {
-    checks.push({ state: "note", title: `${failed.length} of the newest ${arrived.length} events failed`, text: failed[0]!.detail });
+    checks.push({ state: "note", title: t.checks.someFailed(failed.length, arrived.length), text: failed[0]!.detail });
   }
   const weight = { bad: 0, waiting: 1, good: 2, note: 3 };
   return checks.sort((one, other) => weight[one.state] - weight[other.state]);
@@ -88,31 +89,31 @@ function keyChecks({ public_keys }: Setup): Check[] {
   return [
     {
       state: "bad",
-      title: "No public key",
-      text: "Add one of kind public under keys in the site’s document. Without it no page can send events.",
+      title: t.checks.noKey,
+      text: t.checks.noKeyHint,
     },
   ];
 }
 
 function pageChecks({ setup, page, collector }: Findings, url: URL | null): Check[] {
   if (!page.trim()) return [];
-  if (!url) return [{ state: "bad", title: "Not an address", text: "Enter the address of a page, such as https://www.example.com/." }];
+  if (!url) return [{ state: "bad", title: t.checks.noAddress, text: t.checks.noAddressHint }];
   const checks: Check[] = [];
   if (allowsOrigin(setup.origins, url.origin)) {
-    checks.push({ state: "good", title: "Origin allowed", text: `Pages of ${url.origin} may send.` });
+    checks.push({ state: "good", title: t.checks.allowed, text: t.checks.allowedHint(url.origin) });
   } else {
     checks.push({
       state: "bad",
-      title: "Origin not allowed",
-      text: `Pages of ${url.origin} are refused with 403. Add it under origins in the site’s document; it lists ${setup.origins.join(", ")}.`,
+      title: t.checks.refused,
+      text: t.checks.refusedHint(url.origin, setup.origins.join(", ")),
     });
   }
   const target = pageOf(collector);
   if (target && url.protocol === "https:" && target.protocol === "http:" && !isLocal(target)) {
     checks.push({
       state: "bad",
-      title: "Mixed content",
-      text: `Browsers block ${target.origin} in pages of ${url.origin}, because it has no TLS.`,
+      title: t.checks.mixed,
+      text: t.checks.mixedHint(target.origin, url.origin),
     });
   }
   return checks;
@@ -121,30 +122,30 @@ function pageChecks({ setup, page, collector }: Findings, url: URL | null): Chec
 function eventCheck({ answered, stored, page }: Findings, arrived: readonly Arrived[]): Check {
   const newest = arrived.find(({ verdict }) => verdict === "accepted");
   if (newest) {
-    return { state: "good", title: "Events arrive", text: `The newest is ${newest.name}${newest.path ? ` of ${newest.path}` : ""}.` };
+    return { state: "good", title: t.checks.arrive, text: t.checks.newest(newest.name, newest.path) };
   }
   const bots = arrived.filter(({ verdict }) => verdict === "bot");
   if (bots.length) {
     return {
       state: "bad",
-      title: "Only bots",
-      text: `All ${bots.length} events came from user agents of bots, such as ${bots[0]!.sender || "one without a name"}. They are stored and not counted. Open the page in a normal browser; curl needs -H 'User-Agent: Mozilla/5.0'.`,
+      title: t.checks.onlyBots,
+      text: t.checks.onlyBotsHint(bots.length, bots[0]!.sender),
     };
   }
   if (arrived.length) {
-    return { state: "bad", title: "Only failed events", text: `${worded(arrived[0]!.name)}: ${arrived[0]!.detail}` };
+    return { state: "bad", title: t.checks.onlyFailed, text: `${t.reports.codes[arrived[0]!.name] ?? worded(arrived[0]!.name)}: ${arrived[0]!.detail}` };
   }
   if (answered > stored) {
     return {
       state: "waiting",
-      title: "Received, not yet captured",
-      text: `${answered - stored} events were accepted and are not in the table yet. They are once Capture has written its file and compaction has run.`,
+      title: t.checks.received,
+      text: t.checks.receivedHint(answered - stored),
     };
   }
   return {
     state: "waiting",
-    title: "Waiting for the first event",
-    text: `Nothing${page.trim() ? " of this page" : ""} in the last 24 hours. After a visit an event takes Capture’s window and the next compaction to appear.`,
+    title: t.checks.waiting,
+    text: page.trim() ? t.checks.waitingForPage : t.checks.waitingHint,
   };
 }
 
@@ -154,8 +155,8 @@ function consentChecks(setup: Setup, arrived: readonly Arrived[]): Check[] {
     return [
       {
         state: "note",
-        title: "Consent denied",
-        text: "All newest events come without consent. Page views are counted, visitors are not. Call clickstream.consent() after the visitor’s choice.",
+        title: t.checks.denied,
+        text: t.checks.deniedHint,
       },
     ];
   }
@@ -163,8 +164,8 @@ function consentChecks(setup: Setup, arrived: readonly Arrived[]): Check[] {
     return [
       {
         state: "note",
-        title: "Consent is denied until stated",
-        text: "privacy.unknown_consent of the site’s document is denied: events have no visitor until the page states a consent.",
+        title: t.checks.deniedByDefault,
+        text: t.checks.deniedByDefaultHint,
       },
     ];
   }
@@ -173,19 +174,14 @@ function consentChecks(setup: Setup, arrived: readonly Arrived[]): Check[] {
 
 /** What keeps events from leaving a page. No server sees these; the page's console does. */
 export const IN_THE_BROWSER: readonly Check[] = [
-  { state: "note", title: "Blocked by a content blocker", text: "The console says ERR_BLOCKED_BY_CLIENT. Serve the script under a path of your own host." },
-  { state: "note", title: "Blocked by the page’s policy", text: "The console names script-src or connect-src. Add the collector to both in the Content-Security-Policy." },
-  { state: "note", title: "Wrong key", text: "Requests to /api/events are answered 401. Compare data-site with the key above." },
-  { state: "note", title: "Opted out", text: "clickstream.optOut() was called in this browser. clickstream.optOut(false) ends it." },
+  { state: "note", title: t.checks.blocker, text: t.checks.blockerHint },
+  { state: "note", title: t.checks.policy, text: t.checks.policyHint },
+  { state: "note", title: t.checks.wrongKey, text: t.checks.wrongKeyHint },
+  { state: "note", title: t.checks.optedOut, text: t.checks.optedOutHint },
 ];
 
-export type SnippetKind = "html" | "gtm" | "module" | "curl";
-export const SNIPPETS: readonly { readonly id: SnippetKind; readonly label: string; readonly hint: string }[] = [
-  { id: "html", label: "HTML", hint: "In the head of every page." },
-  { id: "gtm", label: "Tag Manager", hint: "A Custom HTML tag on All Pages." },
-  { id: "module", label: "React, Next.js", hint: "Once, in the browser, with the module of tracker/." },
-  { id: "curl", label: "curl", hint: "One event from a terminal; ?verdict=1 answers what became of it." },
-];
+export type SnippetKind = keyof typeof t.setup.snippets;
+export const SNIPPETS = (Object.keys(t.setup.snippets) as SnippetKind[]).map((id) => ({ id, ...t.setup.snippets[id] }));
 
 /** The code to copy. */
 export function snippetOf(kind: SnippetKind, collector: string, key: string): string {

@@ -1,5 +1,6 @@
 // Keyboard shortcuts. They work everywhere except in fields and dialogs, and where a part handles the key itself.
 import { NAMED } from "./periods";
+import { t } from "./texts";
 
 export interface Command {
   readonly name: "period" | "compare" | "filter" | "custom" | "help" | "earlier" | "later" | "clear" | "theme";
@@ -7,14 +8,14 @@ export interface Command {
 }
 
 const OTHERS: readonly (readonly [string, Command["name"], string])[] = [
-  ["C", "custom", "Choose a period"],
-  ["←", "earlier", "Previous period"],
-  ["→", "later", "Next period"],
-  ["X", "compare", "Comparison on or off"],
-  ["/", "filter", "Add a filter"],
-  ["Backspace", "clear", "Remove all filters"],
-  ["S", "theme", "Light or dark theme"],
-  ["?", "help", "This list"],
+  ["C", "custom", t.help.custom],
+  ["←", "earlier", t.help.earlier],
+  ["→", "later", t.help.later],
+  ["X", "compare", t.help.compare],
+  ["/", "filter", t.help.filter],
+  ["Backspace", "clear", t.help.clear],
+  ["S", "theme", t.help.theme],
+  ["?", "help", t.help.list],
 ];
 const KEY_OF: Readonly<Record<string, string>> = { ArrowLeft: "←", ArrowRight: "→" };
 

@@ -26,7 +26,8 @@ function isTag(tag: string): boolean {
   }
 }
 
-const inAddress = new URLSearchParams(globalThis.location?.search).get("language");
+export const LANGUAGE_PARAMETER = "language";
+const inAddress = new URLSearchParams(globalThis.location?.search).get(LANGUAGE_PARAMETER);
 export const { language: LANGUAGE, locale: LOCALE } = chosenLanguage([inAddress, storedLanguage(), ...(globalThis.navigator?.languages ?? [])]);
 export const t = languages[LANGUAGE]!;
 

@@ -7,6 +7,7 @@ import { save } from "./csv";
 import { NOTHING, formatChange, formatNumber, sentence } from "./format";
 import { ICONS, type IconName } from "./icons";
 import type { Metric } from "./metrics";
+import { t } from "./texts";
 import { withFilter } from "./view";
 
 const STEPS_DOWN: Readonly<Record<string, number>> = { ArrowDown: 1, ArrowUp: -1 };
@@ -38,7 +39,7 @@ export function Change({ change, metric }: { change: number | null | undefined; 
   return (
     <data class={`change${news}`} value={String(change)}>
       <span aria-hidden="true">{change === 0 ? "" : up ? "↑ " : "↓ "}</span>
-      <span class="unseen">{change === 0 ? "unchanged " : up ? "up " : "down "}</span>
+      <span class="unseen">{change === 0 ? t.units.unchanged : up ? t.units.up : t.units.down}</span>
       {formatChange(change, metric.unit)}
     </data>
   );
@@ -54,9 +55,9 @@ export function PanelState({ result, empty }: { result: Result<unknown>; empty?:
       </p>
     );
   }
-  if (problem && !result.answer) return <p class="notice">Not loaded</p>;
-  if (!result.current) return <p class="notice loading">Loading</p>;
-  return <p class="notice">{empty ?? "Nothing in this period"}</p>;
+  if (problem && !result.answer) return <p class="notice">{t.states.notLoaded}</p>;
+  if (!result.current) return <p class="notice loading">{t.states.loading}</p>;
+  return <p class="notice">{empty ?? t.states.empty}</p>;
 }
 
 /** A note on groups of few visitors, which a share link hides. */
@@ -64,10 +65,10 @@ export function SmallGroups({ sharing }: { sharing: Sharing | undefined }) {
   if (!sharing || !(sharing.withheld || sharing.small_groups !== "none")) return null;
   const { smallest_group: least, withheld, small_groups: kind } = sharing;
   const text = withheld
-    ? `Not shown, because it would be about fewer than ${least} visitors`
+    ? t.states.withheld(least)
     : kind === "folded"
-      ? `Values of few visitors are shown as one: (fewer than ${least})`
-      : "Times of few visitors are left out";
+      ? t.states.folded(least)
+      : t.states.leftOut;
   return (
     <p class="notice" data-testid="small-groups">
       {text}
@@ -82,9 +83,10 @@ export function BotsLeftOut({ count }: { count: number | null | undefined }) {
   const show = () => go({ filters: withFilter(view.filters, ["is", "event:bot", ["true"]]) });
   return (
     <p class="notice" data-testid="bots-left-out">
-      {formatNumber(count, "count")} {count === 1 ? "event from bots is" : "events from bots are"} not counted{" "}
+      {t.states.bots(formatNumber(count, "count"))}{" "}
       <button type="button" class="quiet" onClick={show}>
-        Show<span class="unseen"> events from bots</span>
+        {t.states.show}
+        <span class="unseen">{t.states.showBots}</span>
       </button>
     </p>
   );
@@ -185,7 +187,7 @@ export function Dialog(props: { title: string; testid: string; wide?: boolean; o
       <div class="sheet">
         <header>
           <h2 id={id}>{props.title}</h2>
-          <button type="button" class="quiet" aria-label="Close" onClick={props.onClose}>
+          <button type="button" class="quiet" aria-label={t.frame.close} onClick={props.onClose}>
             <Icon name="close" />
           </button>
         </header>
@@ -254,7 +256,7 @@ export function ExportLinks(props: {
       const file = await (props.file?.() ?? api.csv(props.report, props.parameters));
       save(file, `${props.parameters["site_id"]}-${props.report}.csv`);
     } catch (error) {
-      alert(`${props.title} could not be saved. ${sentence(error instanceof Error ? error.message : String(error))}`);
+      alert(`${t.files.notSaved(props.title)} ${sentence(error instanceof Error ? error.message : String(error))}`);
     } finally {
       setBusy(false);
     }
@@ -267,26 +269,26 @@ export function ExportLinks(props: {
       const answer = props.query ? api.query(props.query, signal, true) : api.report(props.report, props.parameters, signal, true);
       setStatement((await answer).meta);
     } catch (error) {
-      alert(`The SQL of ${props.title} could not be loaded. ${sentence(error instanceof Error ? error.message : String(error))}`);
+      alert(`${t.files.sqlNotLoaded(props.title)} ${sentence(error instanceof Error ? error.message : String(error))}`);
     } finally {
       setBusy(false);
     }
   };
   return (
     <>
-      <button type="button" class="quiet" aria-label={`${props.title} as CSV`} onClick={saveFile}>
+      <button type="button" class="quiet" aria-label={t.files.csv(props.title)} onClick={saveFile}>
         CSV
       </button>
       {site.key_kind === "read" && (
-        <button type="button" class="quiet" aria-label={`SQL of ${props.title}`} disabled={!props.isAnswered} onClick={showSql}>
+        <button type="button" class="quiet" aria-label={t.files.sql(props.title)} disabled={!props.isAnswered} onClick={showSql}>
           SQL
         </button>
       )}
       {statement && (
-        <Dialog title={`SQL: ${props.title}`} testid="sql" wide onClose={() => setStatement(null)}>
-          <p>POST /api/sql with a read key returns the same rows for this statement.</p>
-          <pre tabIndex={0}>{statement.sql ?? "This report is more than one statement."}</pre>
-          <h3>Parameters</h3>
+        <Dialog title={t.files.sqlTitle(props.title)} testid="sql" wide onClose={() => setStatement(null)}>
+          <p>{t.files.sqlHint}</p>
+          <pre tabIndex={0}>{statement.sql ?? t.files.severalStatements}</pre>
+          <h3>{t.files.parameters}</h3>
           <pre tabIndex={0}>{JSON.stringify(statement.parameters ?? {}, null, 2)}</pre>
         </Dialog>
       )}
@@ -299,7 +301,7 @@ export function Alert({ text, onClose }: { text: string; onClose(): void }) {
   return (
     <div class="alert" role="alert" data-testid="alert">
       <span>{text}</span>
-      <button type="button" class="quiet" aria-label="Close the message" onClick={onClose}>
+      <button type="button" class="quiet" aria-label={t.frame.closeMessage} onClick={onClose}>
         <Icon name="close" />
       </button>
     </div>
@@ -312,10 +314,10 @@ export function Outage({ problem, onRetry }: { problem: Problem; onRetry(): void
     <div class="alert" role="alert" data-testid="outage">
       <span>
         {sentence(problem.message)}
-        {isRetried(problem) && ` Trying again in ${problem.retryAfterSeconds} s.`}
+        {isRetried(problem) && t.frame.tryingAgain(problem.retryAfterSeconds)}
       </span>
       <button type="button" class="control" onClick={onRetry}>
-        Retry
+        {t.frame.retry}
       </button>
     </div>
   );

@@ -1,5 +1,6 @@
 // A table of values with their numbers. A bar behind each value shows the size of its first number.
 import type { ComponentChildren } from "preact";
+import { t } from "./texts";
 
 export interface ValueColumn {
   readonly label: string;
@@ -20,7 +21,7 @@ export function ValueTable(props: {
   columns: readonly ValueColumn[];
   rows: readonly ValueRow[];
   /** What a click on a value does, for screen readers; by default it filters. */
-  action?: string;
+  action?: (label: string) => string;
   /** Makes each value a button. */
   onChoose?: (value: string, event: MouseEvent) => void;
 }) {
@@ -47,7 +48,7 @@ export function ValueTable(props: {
                 <button
                   type="button"
                   title={value}
-                  aria-label={action ? `${action} ${label}` : `Filter: ${heading} is ${label}`}
+                  aria-label={action ? action(label) : t.panel.filterBy(heading, label)}
                   onClick={(event) => onChoose(value, event)}
                 >
                   {label}

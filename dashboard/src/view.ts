@@ -3,24 +3,14 @@
 import { filterOf, filterText, parameter } from "./filter_address";
 import { t } from "./texts";
 
-export type Comparator = "is" | "is_not" | "contains" | "contains_not" | "matches" | "matches_not";
-export const OPERATORS: Record<Comparator, string> = {
-  is: "is",
-  is_not: "is not",
-  contains: "contains",
-  contains_not: "does not contain",
-  matches: "matches",
-  matches_not: "does not match",
-};
+export type Comparator = keyof typeof t.filters.operators;
 /** A filter of `POST /api/query`: nested lists. */
 export type Filter = readonly unknown[];
 export type ValueFilter = readonly [Comparator, string, readonly string[]];
 export type Page = keyof typeof t.pages;
-export const COMPARISONS: Record<string, string> = {
-  previous_period: "Previous period",
-  year_over_year: "Same period last year",
-  none: "No comparison",
-};
+export const COMPARISONS = ["previous_period", "year_over_year", "none"] as const;
+/** Whether a text of the address names a comparison. */
+export const isComparison = (text: string): text is (typeof COMPARISONS)[number] => COMPARISONS.some((one) => one === text);
 
 /** Two dates in an address. */
 const DATES = /^\d{4}-\d\d-\d\d,\d{4}-\d\d-\d\d$/;
@@ -56,7 +46,7 @@ export function viewOf(location: { pathname: string; search: string }): View {
     site: sharedSite(location.pathname) ?? site,
     page: Object.hasOwn(t.pages, view) ? (view as Page) : DEFAULT_VIEW.page,
     period,
-    comparing: Object.hasOwn(COMPARISONS, compare) || DATES.test(compare) ? compare : DEFAULT_VIEW.comparing,
+    comparing: isComparison(compare) || DATES.test(compare) ? compare : DEFAULT_VIEW.comparing,
     filters: [...filtersOf(filters), ...parameters.getAll("f").flatMap((text) => isFilter(filterOf(text)))],
     choices: rest,
   };

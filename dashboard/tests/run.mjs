@@ -9,6 +9,8 @@ import { languages } from "../bundling.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const names = readdirSync(here).filter((name) => name.endsWith(".test.ts"));
+// These read the sources.
+const plain = readdirSync(here).filter((name) => name.endsWith(".test.mjs"));
 const folder = mkdtempSync(join(tmpdir(), "dashboard-tests-"));
 try {
   await build({
@@ -23,7 +25,7 @@ try {
     sourcemap: "inline",
     logLevel: "warning",
   });
-  const files = names.map((name) => join(folder, name.replace(/ts$/, "mjs")));
+  const files = [...names.map((name) => join(folder, name.replace(/ts$/, "mjs"))), ...plain.map((name) => join(here, name))];
   // Tests expect the texts, numbers and dates of one language, whatever this machine's is.
   const env = { ...process.env, LC_ALL: "en_GB.UTF-8" };
   process.exitCode = spawnSync(process.execPath, ["--enable-source-maps", "--test", "--test-reporter=spec", ...files], { stdio: "inherit", env }).status ?? 1;

@@ -207,7 +207,7 @@ const en = {
   },
   goalMetrics: { visitors: "Unique conversions", events: "Conversions" },
   /** For narrow columns. */
-  headings: { visit_duration: "Duration", conversion_rate: "Rate", percentage: "%" },
+  headings: { visit_duration: "Duration", conversion_rate: "Rate", percentage: "%" } as Readonly<Record<string, string>> & { readonly percentage: string },
   units: {
     points: (points: string) => `${points} pp`,
     duration: { hours: "h", minutes: "m", seconds: "s" },
@@ -419,7 +419,6 @@ const en = {
     changesAt: "Next change",
     changesHint: "The next moment at which a membership can change without another event",
     back: "All audiences",
-    evaluated: "At {moment}",
     person: "Person",
     known: "Known",
     leavesAt: "Leaves at",

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import parse_qs, unquote
 
 import httpx
 import pytest
 
+from local.stack import ROOT
 from tests.browser.dashboard.looking import Looker
 from tests.browser.dashboard.world import ADMIN, FRESH_KEY, KEY, SHARE, World
 from tests.e2e.journey import compact_everything
+from tests.integration.querying.rows import SEGMENTS
 
 pytestmark = pytest.mark.e2e
 
@@ -119,3 +122,20 @@ def test_jobs_say_what_to_do_and_obey_an_admin_key_alone(looker: Looker) -> None
     assert "stopped" not in (first, refused, resumed)
     assert seen["announced"] == "The job is stopped."
     assert ADMIN not in seen["kept"]
+
+
+def test_in_german_nothing_is_left_in_english(looker: Looker) -> None:
+    english, german = (texts_of(language) for language in ("en", "de"))
+    seen = looker.look("working.language", path=SHOP, key=KEY, chosen="de")
+    assert seen["lang"] == "de-DE"
+    assert re.fullmatch(r"\d+,\d\d", seen["visitors"])
+    shown = {text.strip() for text in seen["texts"]}
+    assert len(shown & german) > 100
+    # The site has segments of such names, and a language is called by its own.
+    assert shown & (english - german) - {"English", *SEGMENTS} == set()
+
+
+def texts_of(language: str) -> set[str]:
+    """The texts of a language's file, except those with something to fill in."""
+    source = (ROOT / "dashboard" / "src" / "languages" / f"{language}.ts").read_text()
+    return {text.strip() for text in re.findall(r': "([^"{]{3,})"', source)}

@@ -60,7 +60,7 @@ def documents(friend: str) -> Mapping[str, dict[str, Any]]:
         smallest_shared_group=SMALLEST,
         audiences=[
             {"name": "Buyers", "slug": "buyers", "of": "everyone", "where": DID_BUY},
-            {"name": "Known", "slug": "known", "where": {"any": [{"did": {}, "within": "400d"}, {"in": "buyers"}]}},
+            {"name": "Regulars", "slug": "known", "where": {"any": [{"did": {}, "within": "400d"}, {"in": "buyers"}]}},
         ],
         jobs=[{**EXPORT, "name": "nightly", "keep_updated": {"every": "day", "at": "02:30"}}],
     )

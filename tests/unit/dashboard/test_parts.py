@@ -27,7 +27,8 @@ def test_files_of_the_api_follow_the_same_cases_as_those_of_the_dashboard() -> N
 
 
 def test_it_names_every_dimension_that_filters_take_and_no_other() -> None:
-    labels = set(re.findall(r'^  "((?:event|visit|person):\w+)": "', source("metrics.ts"), re.MULTILINE))
+    texts = source("languages/en.ts").partition("  dimensions: {")[2].partition("}")[0]
+    labels = set(re.findall(r'^ +"([\w:]+)": "', texts, re.MULTILINE))
     assert labels == {name for name in DIMENSIONS if not name.startswith("time:")}
 
 

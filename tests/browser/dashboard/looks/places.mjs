@@ -16,6 +16,23 @@ export async function main(dashboard, there) {
   await there("Visits, filtered");
 }
 
+/** The main pages in another language, by the places in them alone. */
+export async function pages(dashboard, there) {
+  const { page } = dashboard;
+  await there("overview");
+  await dashboard.click(page.getByTestId("help"));
+  await there("help");
+  await dashboard.press("Escape");
+  await dashboard.click(page.getByTestId("add-filter"));
+  await there("filter");
+  await dashboard.press("Escape");
+  const views = page.locator("nav").first().getByRole("button");
+  for (let at = 1; at < (await views.count()); at++) {
+    await dashboard.click(views.nth(at));
+    await there(String(at));
+  }
+}
+
 /** Go through all of it; `there` is told of each place by its name, once it is shown. */
 export async function everywhere(dashboard, there, { tabs = true } = {}) {
   const { page } = dashboard;

@@ -1,5 +1,6 @@
-// Set-up, and filters by several values.
+// Set-up, filters by several values, audiences, jobs and languages.
 import { createServer } from "node:http";
+import { pages } from "./places.mjs";
 
 const chips = (page) => page.getByTestId("filters").locator("li.chip").allInnerTexts();
 
@@ -121,6 +122,27 @@ export async function jobs(dashboard, { path, key, job, wrong, admin }) {
   await note();
   seen.kept = JSON.stringify([await dashboard.context.storageState(), await page.evaluate(() => ({ ...sessionStorage }))]);
   return seen;
+}
+
+/** Every text of the main pages after the other language is chosen, shown or read out, and what the page remembers. */
+export async function language(dashboard, { path, key, chosen }) {
+  await dashboard.open(path, key);
+  const { page } = dashboard;
+  await page.getByTestId("language").selectOption(chosen);
+  await page.locator(`html[lang^="${chosen}"]`).waitFor();
+  await dashboard.settled();
+  const seen = { texts: [], visitors: await page.getByTestId("headline-views_per_visit").locator("strong").innerText() };
+  const read = () => {
+    const texts = new Set();
+    const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    while (walker.nextNode()) texts.add(walker.currentNode.data);
+    for (const name of ["aria-label", "title", "placeholder"]) {
+      for (const part of document.querySelectorAll(`[${name}]`)) texts.add(part.getAttribute(name));
+    }
+    return [...texts];
+  };
+  await pages(dashboard, async () => seen.texts.push(...(await page.evaluate(read))));
+  return { ...seen, lang: await page.evaluate(() => document.documentElement.lang) };
 }
 
 /** The requests of the first screen, and how many there are once a reader has scrolled to the end. */
