@@ -20,11 +20,6 @@ def looks_at_people(*parts: str) -> bool:
     return any(_COLUMNS.search(part) for part in parts)
 
 
-def reads_identities(sql: str) -> bool:
-    """Whether a statement defines `persons`, and so reads `identities`."""
-    return f"{RELATION} AS NOT MATERIALIZED (" in sql
-
-
 def persons(source: str, trust: Trust) -> str:
     """The common table expression `persons`: the rows of `source` with `person`, null where an event has no id, and
     `is_known`: whether that is a user.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from datetime import date
 from typing import TypeAlias
 
@@ -11,7 +13,7 @@ import pyarrow.dataset as ds
 
 from clickstream.identity.persons import persons
 from clickstream.identity.rules import Trust
-from clickstream.model.profile_tables import ARRIVAL, PROFILE_PARTITION, PROFILE_SCHEMA
+from clickstream.model.profile_tables import PROFILE_PARTITION, PROFILE_SCHEMA
 from clickstream.profiles.activity import SUMMED
 from clickstream.profiles.rules import ProfileRules
 
@@ -87,7 +89,7 @@ money AS (
 _TRAITS = """
 written AS (
     SELECT person, name,
-        CASE WHEN name IN (SELECT unnest($first_write)) OR bool_and(is_once)
+        CASE WHEN name IN (SELECT unnest(CAST(CAST($first_write AS JSON) AS VARCHAR[]))) OR bool_and(is_once)
             THEN arg_min(value, struct_pack(at := first_at, value := value))
             ELSE arg_max(value, struct_pack(at := last_at, value := value)) FILTER (NOT is_once) END AS value
     FROM traited
@@ -99,9 +101,9 @@ traited_people AS (
     FROM (FROM written QUALIFY row_number() OVER (PARTITION BY person ORDER BY name) <= $most)
     GROUP BY person
 )"""
-_ARRIVALS = ", ".join(f"{side}_{name}" for side in ("first", "last") for name in ARRIVAL)
-_PROFILES = f"""
-WITH {_VISITS.strip()},
+# The moment of each value that is one event's is there, too, though the table has none.
+_SUMS = f"""
+{_VISITS.strip()},
 {_MONEY.strip()},
 {_TRAITS.strip()},
 summed AS (
@@ -110,17 +112,41 @@ summed AS (
     {SUMMED}
     FROM active
     GROUP BY person
-)
-SELECT $site AS site, person, is_known,
-    CASE WHEN json_type(label) = 'VARCHAR' THEN label->>'$' ELSE label END AS label, users, devices,
-    first_at AS first_seen_at, last_at AS last_seen_at, coalesce(active_days, 0) AS active_days,
-    coalesce(visits, 0) AS visits, acts, page_views, coalesce(orders, 0) AS orders,
-    coalesce(CAST(revenue AS VARCHAR), '{{}}') AS revenue,
-    {_ARRIVALS}, first_page, country, device_class, advertising, coalesce(CAST(traits AS VARCHAR), '{{}}') AS traits,
-    $today AS {PROFILE_PARTITION}
-FROM summed LEFT JOIN visits USING (person) LEFT JOIN money USING (person) LEFT JOIN traited_people USING (person)
-ORDER BY person
-"""
+),
+people AS (
+    SELECT summed.* EXCLUDE (first_at, last_at), first_at AS first_seen_at, last_at AS last_seen_at,
+        CASE WHEN json_type(label) = 'VARCHAR' THEN label->>'$' ELSE label END AS label,
+        coalesce(active_days, 0) AS active_days, coalesce(visits, 0) AS visits, coalesce(orders, 0) AS orders,
+        coalesce(CAST(revenue AS VARCHAR), '{{}}') AS revenue, coalesce(CAST(traits AS VARCHAR), '{{}}') AS traits
+    FROM summed LEFT JOIN visits USING (person) LEFT JOIN money USING (person) LEFT JOIN traited_people USING (person)
+)"""
+
+
+def people(trust: Trust, where: str = "TRUE") -> str:
+    """Common table expressions, the last of which is `people`: the profile of each person that meets the condition.
+
+    They read the relations `activity`, `traits` and `identities` of one site, and the parameters of `parameters_of`.
+    """
+    sources = [
+        f"{name} AS MATERIALIZED (\n    WITH {whose(source, trust)}\n    SELECT * FROM persons WHERE {where}\n)"
+        for name, source in (("active", "activity"), ("traited", "traits"))
+    ]
+    return ",\n".join((*sources, _SUMS.strip()))
+
+
+def whose(source: str, trust: Trust) -> str:
+    """The common table expression `persons` over `activity` or `traits`: a half hour is whose its beginning is."""
+    return persons(f"(SELECT *, half_hour AS occurred_at FROM {source})", trust)
+
+
+def parameters_of(rules: ProfileRules) -> Mapping[str, str | int]:
+    """The parameters of `people` that follow from the site's choices."""
+    return {
+        "currency": rules.currency or NO_CURRENCY,
+        "first_write": json.dumps(rules.first_write),
+        "label": rules.label,
+        "most": MAX_TRAITS,
+    }
 
 
 def profiles_of(
@@ -132,20 +158,10 @@ def profiles_of(
     """
     with duckdb.connect(config={"threads": 1}) as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        connection.register("identities", identities)
-        for table, source, rows in (("active", "activity", activity), ("traited", "traits", traits)):
-            connection.register(source, rows)
-            moments = f"(SELECT *, half_hour AS occurred_at FROM {source})"
-            connection.execute(f"CREATE TEMP TABLE {table} AS WITH {persons(moments, trust)} SELECT * FROM persons")
-        result = connection.sql(
-            _PROFILES,
-            params={
-                "site": site,
-                "today": today,
-                "currency": rules.currency or NO_CURRENCY,
-                "first_write": list(rules.first_write),
-                "label": rules.label,
-                "most": MAX_TRAITS,
-            },
+        for name, rows in (("identities", identities), ("activity", activity), ("traits", traits)):
+            connection.register(name, rows)
+        found = connection.sql(
+            f"WITH {people(trust)} SELECT *, $site AS site, $today AS {PROFILE_PARTITION} FROM people ORDER BY person",
+            params={**parameters_of(rules), "site": site, "today": today},
         ).to_arrow_table()
-    return result.select(PROFILE_SCHEMA.names).cast(PROFILE_SCHEMA)
+    return found.select(PROFILE_SCHEMA.names).cast(PROFILE_SCHEMA)

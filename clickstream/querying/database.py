@@ -7,6 +7,7 @@ from storage. Results are cached until the table changes.
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 import threading
 import time
@@ -24,21 +25,31 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from clickstream.errors import LimitExceeded, Unavailable
-from clickstream.identity.persons import reads_identities
 from clickstream.querying.answers import Answers, Question
 from clickstream.querying.deadline import deadline
 from clickstream.querying.materialising import answers as computed
-from clickstream.querying.memberships import reads_memberships
 from clickstream.querying.statement import Statement
 from clickstream.settings import Settings
 from clickstream.storage.account import StorageAccount
 from clickstream.table.cache import FileCache, StoredFile
 from clickstream.table.data_files import DataFile
 from clickstream.table.reading import Snapshot, TableReader
-from clickstream.table.specs import AUDIENCE_CHANGES_TABLE, IDENTITIES_TABLE, TableSpec
+from clickstream.table.specs import (
+    ACTIVITY_TABLE,
+    AUDIENCE_CHANGES_TABLE,
+    IDENTITIES_TABLE,
+    PROFILES_TABLE,
+    TRAITS_TABLE,
+    TableSpec,
+)
 
 # A file can be deleted while it is read: if the table no longer names it, or if another process needs its room.
 TRIES = 3
+# Tables that any statement may read, all rows of the site. They are opened in this order, the derived one first.
+_BESIDE = {
+    spec.name: spec for spec in (AUDIENCE_CHANGES_TABLE, PROFILES_TABLE, IDENTITIES_TABLE, TRAITS_TABLE, ACTIVITY_TABLE)
+}
+_SOURCE = re.compile(rf"\b(?:FROM|JOIN) ({'|'.join(_BESIDE)})\b")
 # Erased rows stay on the disk of an instance without queries for at most this long.
 LOOK_AGAIN_SECONDS = 600
 
@@ -71,6 +82,12 @@ class _Rows:
     def question(self, statement: Statement) -> Question:
         """The key by which the statement's result over these rows is cached."""
         return Question.of(self.versions, (self.site_id, *self.dates), statement)
+
+
+def tables_beside(table: TableSpec, *statements: str) -> Sequence[TableSpec]:
+    """The derived tables that statements read besides their main one."""
+    names = {name for sql in statements for name in _SOURCE.findall(sql)}
+    return [spec for name, spec in _BESIDE.items() if name in names and spec is not table]
 
 
 class LakeDatabase:
@@ -114,7 +131,7 @@ class LakeDatabase:
         self, table: TableSpec, site_id: str, first: date, last: date, *statements: Statement
     ) -> Sequence[pa.Table]:
         """Run each statement over the site's rows of these dates, both included, all of the newest table version; those
-        that read `identities` or `audience_changes`, over all of the site's rows of these, too.
+        that read a derived table, over all of the site's rows of that, too.
 
         A statement must be deterministic, since its result is cached. Raise InvalidRequest for a pattern that RE2
         refuses, LimitExceeded if it takes too long or too much memory, Unavailable.
@@ -136,11 +153,7 @@ class LakeDatabase:
         """
         seconds = self._settings.query_timeout_seconds * questions
         until = time.monotonic() + seconds
-        derived = [
-            spec
-            for spec, reads in ((IDENTITIES_TABLE, reads_identities), (AUDIENCE_CHANGES_TABLE, reads_memberships))
-            if spec is not table and any(reads(statement.sql) for statement in statements)
-        ]
+        derived = tables_beside(table, *(statement.sql for statement in statements))
         for left in reversed(range(TRIES)):
             # What is derived is read first, so that it is not newer than what it is derived from.
             beside = {spec: self.newest(spec.name) for spec in derived}

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from copy import copy
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
@@ -201,6 +201,10 @@ class QueryEngine:
         memory, Unavailable.
         """
         return self._run([statement], site, period, table)[0]
+
+    def run_over_all(self, statement: Statement, site: SiteScope, table: TableSpec) -> pa.Table:
+        """The rows of a statement over all of the site's rows of a table. Raise as `run` does."""
+        return self._lake.run(table, site.site_id, date.min, date.max, statement)[0]
 
     def bots_left_out(self, filters: tuple[Filter, ...], site: SiteScope, period: Period) -> int | None:
         """How many events of bots a report with these filters leaves out; None if the filters use `event:bot`. Raise as

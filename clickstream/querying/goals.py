@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from clickstream.filters.reader import FilterReader
 from clickstream.filters.tree import Filter
 from clickstream.identity.rules import Trust
+from clickstream.profiles.rules import ProfileRules
 from clickstream.querying.scope import (
     DECIMALS_OF_RATES,
     Audience,
@@ -56,6 +57,7 @@ def scope_of(access: Access) -> SiteScope:
         site.events,
         audiences_of(site),
         trust=Trust(site.identity.trust),
+        profiles=ProfileRules(site.profiles.label, site.profiles.first_write, site.currency),
     )
     if access.kind is not KeyKind.SHARE:
         return scope

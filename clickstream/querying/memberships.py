@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import Protocol
 
 from clickstream.model.audience_tables import AUDIENCE_CHANGES, EXIT
 
-_READS = re.compile(rf"\b{AUDIENCE_CHANGES}\b")
-
 
 class _Binder(Protocol):
     def bind(self, value: str | int) -> str: ...
-
-
-def reads_memberships(sql: str) -> bool:
-    """Whether a statement reads `audience_changes`."""
-    return _READS.search(sql) is not None
 
 
 def membership(slug: str, parameters: _Binder, *, at: str | None) -> str:

@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from clickstream.filters.tree import Filter, leaves
 from clickstream.identity.rules import Trust
+from clickstream.profiles.rules import ProfileRules
 from clickstream.sites.event_definitions import EventDefinitions
 from clickstream.sites.funnels import Order, Within
 
@@ -200,3 +201,4 @@ class SiteScope:
     """What a share key opens; None for a read key."""
     trust: Trust = Trust.ANY
     """Whose user ids are believed."""
+    profiles: ProfileRules = ProfileRules()
