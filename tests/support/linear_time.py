@@ -23,13 +23,13 @@ def stopped_after(seconds: float, what: str) -> Iterator[None]:
     def stop(*_: object) -> None:
         raise AssertionError(f"{what} is still at it after {seconds} s")
 
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds * 20)  # of the clock: the machine has other work
+    before = signal.signal(signal.SIGVTALRM, stop)
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)  # of the processor: the machine has other work
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
 
 
 def seconds_for(work: Callable[[], object], times: int) -> float:
