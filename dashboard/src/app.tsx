@@ -8,6 +8,7 @@ import { FilterDialog } from "./filter_dialog";
 import { FunnelPanel } from "./funnel";
 import { Header } from "./header";
 import { Headline } from "./headline";
+import { HeatMapPanel } from "./heat_map";
 import { Help } from "./help";
 import { JobsPage } from "./jobs";
 import { KeyForm } from "./key_form";
@@ -321,6 +322,9 @@ function Overview() {
             </WhenNear>
             <WhenNear width="narrower">
               <FrequencyPanel />
+            </WhenNear>
+            <WhenNear width="across">
+              <HeatMapPanel />
             </WhenNear>
           </>
         )}

@@ -1,6 +1,6 @@
 // The condition of an audience in words.
 import type { Audience, Condition, Events } from "./api";
-import { describe } from "./filter_words";
+import { filterInWords } from "./filter_words";
 import { t } from "./texts";
 
 /** What the members of an audience have in common. */
@@ -30,7 +30,7 @@ function conditionInWords(condition: Condition, isPart: boolean): string {
 function eventsInWords({ goal, event, page, filters = [] }: Events): string {
   const words = t.audiences.definitions;
   const named = goal !== undefined ? words.goal(goal) : event !== undefined ? words.event(event) : page !== undefined ? words.page(page) : words.anything;
-  const conditions = filters.map((filter) => Object.values(describe(filter)).join(" "));
+  const conditions = filters.map(filterInWords);
   return conditions.length ? named + words.where(conditions.join(words.all)) : named;
 }
 

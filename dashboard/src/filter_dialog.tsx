@@ -13,10 +13,10 @@ const SUGGESTIONS = 20;
 const PAUSE_MS = 200;
 const START = ["is", "event:page", []] as const;
 
-/** `edited` is the place of the filter to change; without one a filter is added. */
-export function FilterDialog({ edited, onClose }: { edited?: number; onClose(): void }) {
+/** `before` is the filter to change, beside `others`, and `onFilter` gets its successor; without it a filter is added. */
+export function FilterDialog(props: { before?: Filter; others?: readonly Filter[]; onFilter?(filter: Filter): void; onClose(): void }) {
+  const { before, onClose } = props;
   const { view, site, go } = useScreen();
-  const before = edited === undefined ? null : view.filters[edited]!;
   const [startOperator, startName, startValues] = (before && asValueFilter(before)) ?? START;
   const isProperty = startName.startsWith(PROPERTY);
   const [dimension, setDimension] = useState<string>(isProperty ? PROPERTY : startName);
@@ -25,16 +25,15 @@ export function FilterDialog({ edited, onClose }: { edited?: number; onClose(): 
   const [values, setValues] = useState<readonly string[]>(startValues);
   const [typed, setTyped] = useState("");
   const name = dimension === PROPERTY ? PROPERTY + property : dimension;
-  const others = view.filters.filter((_, index) => index !== edited);
+  const others = props.others ?? view.filters;
   // What is typed counts, too, so that a value needs no extra key.
   const all = typed.trim() ? [...new Set([...values, typed.trim()])] : values;
   const isReady = all.length > 0 && name !== PROPERTY;
   const submit = (event: Event) => {
     event.preventDefault();
     if (!isReady) return;
-    const filter: Filter = [operator, name, all];
-    const changed = edited !== undefined ? view.filters.map((other, index) => (index === edited ? filter : other)) : null;
-    go({ filters: changed ?? withFilter(view.filters, [operator, name, all]) });
+    if (props.onFilter) props.onFilter([operator, name, all]);
+    else go({ filters: withFilter(view.filters, [operator, name, all]) });
     onClose();
   };
   const choose = (chosen: string) => {

@@ -1,55 +1,41 @@
-// The active filters, each of which can be changed, inverted or removed.
+// The active filters, each of which can be changed, inverted, removed, or joined with the next one by "or".
 import { useState } from "preact/hooks";
-import { useScreen } from "./use_api";
 import { FilterDialog } from "./filter_dialog";
-import { describe } from "./filter_words";
+import { type Place, divided, joined, partsOf, withPart } from "./filter_groups";
+import { describe, filterInWords } from "./filter_words";
 import { t } from "./texts";
 import { Icon } from "./ui";
+import { useScreen } from "./use_api";
 import { type Filter, asValueFilter, negated } from "./view";
 
 export function Filters() {
   const { view, go } = useScreen();
-  const [edited, setEdited] = useState<number | null>(null);
-  if (!view.filters.length) return null;
-  const replaced = (at: number, filter: Filter | null) =>
-    go({ filters: view.filters.flatMap((other, index) => (index !== at ? [other] : filter ? [filter] : [])) });
+  const { filters } = view;
+  const [edited, setEdited] = useState<Place | null>(null);
+  if (!filters.length) return null;
+  const change = (place: Place, filter: Filter | null) => go({ filters: withPart(filters, place, filter) });
+  const changed = edited && partsOf(filters[edited.at] ?? [])[edited.part];
   return (
     <>
       <ul class="filters" aria-label={t.filters.label} data-testid="filters">
-        {view.filters.map((filter, index) => {
-          const { subject, operator, values } = describe(filter);
-          const words = `${subject} ${operator} ${values}`;
-          return (
-            <li class="chip" key={JSON.stringify(filter)}>
-              <span>{subject}</span>
-              <button
-                type="button"
-                class="operator"
-                title={t.filters.invert}
-                aria-label={t.filters.inverts(words)}
-                onClick={() => replaced(index, negated(filter))}
-              >
-                {operator}
-              </button>
-              {asValueFilter(filter) ? (
-                <button type="button" class="edit" aria-label={t.filters.changes(words)} onClick={() => setEdited(index)}>
-                  <strong title={values}>{values}</strong>
-                </button>
-              ) : (
-                <strong title={values}>{values}</strong>
-              )}
-              <button
-                type="button"
-                class="remove"
-                aria-label={t.filters.removes(words)}
-                onClick={() => replaced(index, null)}
-              >
-                <Icon name="close" />
-              </button>
-            </li>
-          );
-        })}
-        {view.filters.length > 1 && (
+        {filters.flatMap((filter, at) =>
+          partsOf(filter).flatMap((one, part, parts) => {
+            const place = { at, part };
+            const isLast = part === parts.length - 1;
+            const chip = (
+              <Chip
+                key={JSON.stringify([at, part, one])}
+                filter={one}
+                onChange={(next) => change(place, next)}
+                onEdit={() => setEdited(place)}
+              />
+            );
+            if (isLast && at === filters.length - 1) return [chip];
+            const next = isLast ? joined(filters, at) : divided(filters, place);
+            return [chip, <Joint key={`${at} ${part}`} isAnd={isLast} onChange={() => go({ filters: next })} />];
+          }),
+        )}
+        {filters.length > 1 && (
           <li>
             <button type="button" class="quiet" onClick={() => go({ filters: [] })}>
               {t.filters.clear}
@@ -57,7 +43,48 @@ export function Filters() {
           </li>
         )}
       </ul>
-      {edited !== null && view.filters[edited] && <FilterDialog edited={edited} onClose={() => setEdited(null)} />}
+      {edited && changed?.length && (
+        <FilterDialog
+          before={changed}
+          others={filters.filter((_, at) => at !== edited.at)}
+          onFilter={(filter) => change(edited, filter)}
+          onClose={() => setEdited(null)}
+        />
+      )}
     </>
+  );
+}
+
+function Chip({ filter, onChange, onEdit }: { filter: Filter; onChange(filter: Filter | null): void; onEdit(): void }) {
+  const { subject, operator, values } = describe(filter);
+  const words = filterInWords(filter);
+  return (
+    <li class="chip">
+      <span>{subject}</span>
+      <button type="button" class="operator" title={t.filters.invert} aria-label={t.filters.inverts(words)} onClick={() => onChange(negated(filter))}>
+        {operator}
+      </button>
+      {asValueFilter(filter) ? (
+        <button type="button" class="edit" aria-label={t.filters.changes(words)} onClick={onEdit}>
+          <strong title={values}>{values}</strong>
+        </button>
+      ) : (
+        <strong title={values}>{values}</strong>
+      )}
+      <button type="button" class="remove" aria-label={t.filters.removes(words)} onClick={() => onChange(null)}>
+        <Icon name="close" />
+      </button>
+    </li>
+  );
+}
+
+/** Whether both neighbours must hold, or any; a click changes it. */
+function Joint({ isAnd, onChange }: { isAnd: boolean; onChange(): void }) {
+  return (
+    <li class="joint">
+      <button type="button" class="quiet" title={isAnd ? t.filters.join : t.filters.divide} data-joint={isAnd ? "and" : "or"} onClick={onChange}>
+        {isAnd ? t.filters.and : t.filters.or}
+      </button>
+    </li>
   );
 }

@@ -161,6 +161,21 @@ export function today(zone: string): string {
   return localText(new Date().toISOString(), zone).slice(0, 10);
 }
 
+const MONDAY = Date.UTC(2024, 0, 1);
+const HOUR_MS = 3_600_000;
+const weekdayForm = written({ weekday: "short" });
+const hourForm = written({ hour: "numeric" });
+
+/** The short name of a weekday; 0 is Monday. */
+export function weekdayLabel(weekday: number): string {
+  return weekdayForm.format(MONDAY + weekday * 24 * HOUR_MS);
+}
+
+/** An hour of the day, such as 17 or 5 pm. */
+export function hourLabel(hour: number): string {
+  return hourForm.format(MONDAY + hour * HOUR_MS);
+}
+
 const dayForm = written({ day: "numeric", month: "short", year: "numeric" });
 
 /** A range of days, as short as possible. */

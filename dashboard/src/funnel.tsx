@@ -8,8 +8,9 @@ import { FunnelMaker, type Step, stepsIn } from "./funnel_maker";
 import { Filled } from "./filled";
 import { t } from "./texts";
 import { Dialog, ExportLinks, PanelState } from "./ui";
+import { VisitDialog } from "./visit";
 import { Records } from "./records";
-import { ReportTable, VisitDialog } from "./report_page";
+import { ReportTable } from "./report_page";
 import { Choice } from "./report_panel";
 
 const SHOWN_VISITS = "100";

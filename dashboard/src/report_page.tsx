@@ -6,7 +6,8 @@ import { useReport, useScreen } from "./use_api";
 import { NOTHING, formatMoment, formatNumber } from "./format";
 import { worded } from "./metrics";
 import { Pages } from "./panel";
-import { Dialog, ExportLinks, PanelState } from "./ui";
+import { ExportLinks, PanelState } from "./ui";
+import { VisitDialog } from "./visit";
 import { LANGUAGE, LOCALE, t } from "./texts";
 import type { View } from "./view";
 
@@ -113,16 +114,4 @@ function Cell({ value, column, zone }: { value: unknown; column: Column; zone: s
   if (isId(column)) return <span class="id" title={String(value)}>{String(value)}</span>;
   if (typeof value === "boolean") return <>{value ? t.units.yes : t.units.no}</>;
   return <>{typeof value === "object" ? JSON.stringify(value) : String(value)}</>;
-}
-
-/** Every event of a visit. */
-export function VisitDialog({ visit, onClose }: { visit: string; onClose(): void }) {
-  const { view } = useScreen();
-  const { site_id, date_range } = reportBase(view) as Record<"site_id" | "date_range", string>;
-  const result = useReport("visit_events", { site_id, date_range, visit });
-  return (
-    <Dialog title={t.reports.eventsOfVisit} testid="visit" wide onClose={onClose}>
-      {result.answer?.rows.length ? <ReportTable report={result.answer} /> : <PanelState result={result} />}
-    </Dialog>
-  );
 }

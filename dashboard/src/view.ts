@@ -129,6 +129,7 @@ export function negated(filter: Filter): Filter {
 export function ofWholeVisits(filters: readonly Filter[]): readonly Filter[] {
   return filters.map((filter) => {
     const known = asValueFilter(filter);
+    if (filter[0] === "or" && Array.isArray(filter[1])) return ["or", ofWholeVisits(filter[1])];
     if (!known || !known[1].startsWith("event:")) return filter;
     return known[0].endsWith("_not") ? ["has_not_done", negated(filter)] : ["has_done", filter];
   });

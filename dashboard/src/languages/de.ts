@@ -118,7 +118,10 @@ const de: Texts = {
     remove: (value) => `${value} entfernen`,
     segments: "Segmente",
     segment: "Segment",
-    or: " oder ",
+    and: "und",
+    or: "oder",
+    join: "Mit „oder“ verbinden",
+    divide: "Mit „und“ verbinden",
     not: (operator) => `nicht: ${operator}`,
     operators: {
       is: "ist",
@@ -367,9 +370,16 @@ const de: Texts = {
     orMore: (number) => `${number} oder mehr`,
   },
 
+  heat: {
+    title: "Seitenaufrufe nach Wochentag und Stunde",
+    weekday: "Wochentag",
+    cell: (weekday, hour, number, metric) => `${weekday}, ${hour}: ${number} ${metric}`,
+    tooLong: (days) => `Wird für Zeiträume von bis zu ${days} Tagen gezeigt`,
+  },
+
   reports: {
     rows: "Zeilen",
-    visit: "Besuch",
+    from: (address) => `von ${address}`,
     events: "Ereignisse",
     eventsOfVisit: "Ereignisse des Besuchs",
     columns: {

@@ -119,7 +119,10 @@ const en = {
     remove: (value: string) => `Remove ${value}`,
     segments: "Segments",
     segment: "Segment",
-    or: " or ",
+    and: "and",
+    or: "or",
+    join: "Join by “or”",
+    divide: "Join by “and”",
     not: (operator: string) => `not: ${operator}`,
     operators: {
       is: "is",
@@ -361,9 +364,16 @@ const en = {
     orMore: (number: string) => `${number} or more`,
   },
 
+  heat: {
+    title: "Page views by weekday and hour",
+    weekday: "Weekday",
+    cell: (weekday: string, hour: string, number: string, metric: string) => `${weekday}, ${hour}: ${number} ${metric}`,
+    tooLong: (days: number) => `Shown for periods of up to ${days} days`,
+  },
+
   reports: {
     rows: "Rows",
-    visit: "Visit",
+    from: (address: string) => `from ${address}`,
     events: "Events",
     eventsOfVisit: "Events of the visit",
     columns: {

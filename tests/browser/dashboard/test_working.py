@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
+from datetime import datetime
 from urllib.parse import parse_qs, unquote
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
 
 from local.stack import ROOT
 from tests.browser.dashboard.looking import Looker
-from tests.browser.dashboard.world import ADMIN, FRESH_KEY, KEY, SHARE, World
+from tests.browser.dashboard.world import ADMIN, FRESH_KEY, KEY, SHARE, ZONE, World
 from tests.e2e.journey import compact_everything
 
 pytestmark = pytest.mark.e2e
@@ -92,6 +95,29 @@ def test_the_first_screen_is_one_request(looker: Looker, path: str) -> None:
     assert seen["later"] >= 2
     assert seen["left"] == 0
     assert seen["all"] > 2
+
+
+def test_filters_are_joined_by_or_and_visits_and_hours_are_seen(world: World, looker: Looker) -> None:
+    filters = [["is", "event:page", ["/a"]], ["is", "visit:channel", ["Email"]]]
+    asked = {"metrics": ["pageviews"], "date_range": ["2026-10-12", "2026-10-26"]}
+    both, either = (
+        world.query("shop", **asked, filters=joined)["results"][0]["metrics"][0]
+        for joined in (filters, [["or", filters]])
+    )
+    seen = looker.look("working.joined", path=f"{SHOP}&f=is,page,/a&f=is,channel,Email", key=KEY)
+    assert (seen["and"], seen["or"], seen["again"]) == (both, either, both)
+    assert both < either
+    assert seen["chips"] == ["Page\nis\n/a", "Channel\nis\nEmail"]
+    assert (len(seen["hours"]), sum(seen["hours"])) == (7 * 24, either)
+    [newest, *_] = world.report(
+        "visits", site_id="shop", date_range="2026-10-12,2026-10-26", filters=json.dumps(filters), limit="1"
+    )
+    events = world.report("visit_events", site_id="shop", date_range="2026-10-12,2026-10-26", visit=newest["visit"])
+    assert [event["id"] for event in seen["events"]] == [event["event_id"] for event in events]
+    for shown, event in zip(seen["events"], events, strict=True):
+        moment = datetime.fromisoformat(event["occurred_at"]).astimezone(ZoneInfo(ZONE))
+        assert shown["time"] == f"{moment:%H:%M:%S}"
+        assert all(name in shown["text"] for name in json.loads(event["properties"]))
 
 
 def test_an_audience_shows_who_is_in_it_and_why(world: World, looker: Looker) -> None:

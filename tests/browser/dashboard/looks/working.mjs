@@ -67,6 +67,26 @@ export async function properties(dashboard, { path, key }) {
   return { names, property: await panel.getByRole("textbox", { name: "Property" }).inputValue(), values: await panel.getByTestId("row").count() };
 }
 
+/** Two filters joined by "or" and divided again, the page views by weekday and hour, and the events of the newest visit. */
+export async function joined(dashboard, { path, key }) {
+  await dashboard.open(path, key);
+  const { page } = dashboard;
+  const pageviews = () => page.getByTestId("headline-pageviews").locator("strong data").getAttribute("value").then(Number);
+  const seen = { and: await pageviews() };
+  await dashboard.click(page.locator('[data-joint="and"]'));
+  seen.or = await pageviews();
+  seen.chips = await chips(page);
+  seen.hours = await dashboard.panel("hours").locator("data").evaluateAll((all) => all.map(({ value }) => Number(value)));
+  await dashboard.click(page.locator('[data-joint="or"]'));
+  seen.again = await pageviews();
+  await dashboard.click(page.getByRole("navigation", { name: "Views" }).getByRole("button", { name: "Visits", exact: true }));
+  await dashboard.click(page.getByRole("button", { name: "Events", exact: true }).first());
+  seen.events = await page.getByTestId("visit").getByTestId("row").evaluateAll((all) =>
+    all.map((one) => ({ id: one.dataset.value, time: one.querySelector("time").textContent, text: one.innerText })),
+  );
+  return seen;
+}
+
 /** The audiences, the members of one, why its first member is one and another person is not, and the visits of that member. */
 export async function audiences(dashboard, { path, key, audience, other }) {
   await dashboard.open(path, key);
