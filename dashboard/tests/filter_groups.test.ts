@@ -25,7 +25,7 @@ test("parts are changed and removed", () => {
   assert.deepEqual(withPart([a, c], { at: 0, part: 0 }, null), [c]);
 });
 
-test("what an address says of no group is one part", () => {
+test("what is no group is one part", () => {
   for (const filter of [["or"], ["or", []], ["or", ["is"]], ["or", [a], 1], ["and", [a, b]], a] as Filter[]) {
     assert.deepEqual(partsOf(filter), [filter]);
   }
