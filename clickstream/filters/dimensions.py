@@ -17,6 +17,7 @@ GOAL = "event:goal"
 BOT = "event:bot"
 CURRENCY = "event:currency"
 PERSON = "person:id"
+TRAIT = "person:traits:"
 NONE, NOT_SET = "(none)", "(not set)"
 
 _LOCAL = "timezone($time_zone, occurred_at)"
@@ -205,25 +206,40 @@ DIMENSIONS: Mapping[str, Dimension] = {
         ),
     )
 }
-DIMENSION_NAMES = ", ".join((*DIMENSIONS, f"{PROPERTY}<name>"))
+DIMENSION_NAMES = ", ".join((*DIMENSIONS, f"{PROPERTY}<name>", f"{TRAIT}<name>"))
 
 
 def dimension_named(name: str) -> Dimension | None:
     """The dimension of this name, or None if there is none."""
     if name.startswith(PROPERTY):
         return _property(name, name.removeprefix(PROPERTY))
+    if name.startswith(TRAIT):
+        return _trait(name, name.removeprefix(TRAIT))
     return DIMENSIONS.get(name)
 
 
 def _property(name: str, key: str) -> Dimension | None:
-    if not key or len(key) > MAX_PROPERTY_CHARACTERS or "\0" in key:
+    if not _is_key(key):
         return None
     return Dimension(name, f"The event's property; `{NONE}` without it.", property_sql(key), NONE)
 
 
-def property_sql(key: str) -> str:
-    """SQL for a property of an event: a text as it is, any other value as JSON; null without the property."""
-    if key == "*":  # in a JSON path, `*` matches every property
-        return "properties->>'/*'"
+def _trait(name: str, key: str) -> Dimension | None:
+    if not _is_key(key):
+        return None
+    # Names that no relation of events has, because `person` is the event's.
+    of_people = f"(SELECT person AS described, {property_sql(key, 'traits')} AS trait FROM profiles)"
+    value = f"(SELECT trait FROM {of_people} WHERE described = person)"
+    return Dimension(name, f"The trait of the event's person; `{NONE}` without it.", value, NONE, of_people=True)
+
+
+def _is_key(key: str) -> bool:
+    return 0 < len(key) <= MAX_PROPERTY_CHARACTERS and "\0" not in key
+
+
+def property_sql(key: str, column: str = "properties") -> str:
+    """SQL for a member of a JSON object: a text as it is, any other value as JSON; null without the member."""
+    if key == "*":  # in a JSON path, `*` matches every member
+        return f"{column}->>'/*'"
     path = key.replace("\\", "\\\\").replace('"', '\\"').replace("'", "''")
-    return f"properties->>'$.\"{path}\"'"
+    return f"{column}->>'$.\"{path}\"'"

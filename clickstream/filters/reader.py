@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import StringConstraints, TypeAdapter
 from pydantic_core import SchemaError
 
-from clickstream.filters.dimensions import DIMENSIONS, GOAL, PROPERTY, Dimension, Kind, dimension_named
+from clickstream.filters.dimensions import DIMENSIONS, GOAL, PROPERTY, TRAIT, Dimension, Kind, dimension_named
 from clickstream.filters.tree import (
     AudienceName,
     Comparison,
@@ -121,7 +121,7 @@ class FilterReader:
     def _presence(self, value: list[Any], pointer: str, _depth: int) -> Filter:
         if len(value) != 2:
             raise _Refused(pointer, f'must be ["{value[0]}", dimension]')
-        dimension = _dimension(value[1], f"{pointer}/1")
+        dimension = self._dimension(value[1], f"{pointer}/1")
         if dimension.name == GOAL:
             raise _Refused(f"{pointer}/0", f"{value[0]} cannot be said of {GOAL}")
         return Presence(value[0], dimension)
@@ -130,7 +130,7 @@ class FilterReader:
         if len(value) != 3:
             raise _Refused(pointer, f'must be ["{value[0]}", dimension, [value, ...]]')
         operator, name, values = value
-        dimension = _dimension(name, f"{pointer}/1")
+        dimension = self._dimension(name, f"{pointer}/1")
         if not isinstance(values, list) or not values or not all(isinstance(text, str) for text in values):
             raise _Refused(f"{pointer}/2", "must be a list of at least one text")
         self._values += len(values)
@@ -145,6 +145,12 @@ class FilterReader:
                 _check_pattern(text, f"{pointer}/2/{index}")
         return Comparison(operator, dimension, tuple(values))
 
+    def _dimension(self, name: object, pointer: str) -> Dimension:
+        dimension = _dimension(name, pointer)
+        if self._of_document and dimension.name.startswith(TRAIT):
+            raise _Refused(pointer, "a site's own filters cannot name a trait of people")
+        return dimension
+
     def _goals(self, operator: str, values: tuple[str, ...], pointer: str) -> Filter:
         if self._of_document:
             raise _Refused(f"{pointer}/1", "a site's own filters cannot name a goal")
@@ -156,7 +162,7 @@ class FilterReader:
 def _dimension(name: object, pointer: str) -> Dimension:
     dimension = dimension_named(name) if isinstance(name, str) else None
     if dimension is None or dimension.kind is not Kind.TEXT:
-        names = ", ".join((*FILTERABLE, f"{PROPERTY}<name>"))
+        names = ", ".join((*FILTERABLE, f"{PROPERTY}<name>", f"{TRAIT}<name>"))
         raise _Refused(pointer, f"unknown dimension {_shown(name)} for a filter; known are {names}")
     return dimension
 

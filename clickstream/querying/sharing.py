@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from clickstream.errors import Forbidden
-from clickstream.filters.dimensions import DIMENSIONS, GOAL, PERSON, PROPERTY, Dimension, Kind, quoted
+from clickstream.filters.dimensions import DIMENSIONS, GOAL, PERSON, PROPERTY, TRAIT, Dimension, Kind, quoted
 from clickstream.filters.tree import AudienceName, Comparison, Filter, Group, HasDone, Negation, Presence, leaves
 from clickstream.problems import steps
 from clickstream.querying.conditions import Parameters, conditions
@@ -69,8 +69,13 @@ def closed_dimensions(sharing: Sharing) -> Sequence[str]:
     return [dimension.name for dimension in DIMENSIONS.values() if _closed(dimension, sharing)]
 
 
+def _is_of_one(dimension: Dimension) -> bool:
+    """Whether its values may name single persons."""
+    return dimension.name == PERSON or dimension.name.startswith(TRAIT)
+
+
 def _closed(dimension: Dimension, sharing: Sharing) -> bool:
-    if dimension.name == PERSON or dimension.kind is Kind.MINUTE:
+    if _is_of_one(dimension) or dimension.kind is Kind.MINUTE:
         return True
     if dimension.of_money:
         return not sharing.revenue
@@ -80,8 +85,8 @@ def _closed(dimension: Dimension, sharing: Sharing) -> bool:
 def check_shared(request: QueryRequest, sharing: Sharing) -> None:
     """Raise Forbidden if the request uses anything that a share key does not open."""
     dimensions = [*request.dimensions, *_dimensions(request.filters)]
-    if any(dimension.name == PERSON for dimension in dimensions):
-        raise Forbidden(f"a share key opens no {PERSON}: it shows single persons")
+    if single := next(filter(_is_of_one, dimensions), None):
+        raise Forbidden(f"a share key opens no {single.name[:100]}: it shows single persons")
     if any(isinstance(item, AudienceName) for item in leaves(request.filters)):
         raise Forbidden("a share key opens no audiences: they are of single persons")
     if any(dimension.kind is Kind.MINUTE for dimension in request.dimensions):

@@ -144,7 +144,8 @@ class EventExport(Export):
 
         for leaf in leaves(FilterReader(of_document=True).read(filters)):
             if isinstance(leaf, HasDone) or (
-                isinstance(leaf, Comparison | Presence) and (leaf.of_visits or leaf.dimension.of_money)
+                isinstance(leaf, Comparison | Presence)
+                and (leaf.of_visits or leaf.dimension.of_money or leaf.dimension.of_people)
             ):
                 named = leaf.operator if isinstance(leaf, HasDone) else leaf.dimension.name
                 raise ValueError(f"{named} needs more than the event by itself; use event: and time: dimensions")

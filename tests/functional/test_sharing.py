@@ -223,6 +223,8 @@ def test_a_filter_that_leaves_out_one_visitor_is_not_answered(events: Events) ->
         {"filters": [["has_done", ["is", "event:props:email", ["v1@example.com"]]]]},
         {"dimensions": ["person:id"]},
         {"dimensions": ["person:known", "person:id"]},
+        {"dimensions": ["person:traits:plan"]},
+        {"filters": [["is", "person:traits:plan", ["pro"]]]},
         {"filters": [["has_done", ["not", ["is", "person:id", ["u1"]]]]]},
         {"metrics": ["total_revenue"]},
         {"metrics": ["average_revenue"]},

@@ -13,6 +13,7 @@ from clickstream.querying.engine import QueryEngine
 from clickstream.querying.formats import Format
 from clickstream.querying.reports.answering import Reports
 from clickstream.querying.reports.request import parse_report
+from clickstream.querying.request import parse_query
 from clickstream.querying.scope import Sharing, SiteScope
 from local.azurite import Azurite
 from tests.integration.compacting.lake import NOW, START
@@ -117,6 +118,24 @@ def test_events_of_a_person_come_from_all_devices_with_their_visits(lake: Derive
     assert [each["visit"] for each in events] == ["3", "3", "3", "3", "1", "1"]
     assert json.loads(events[0]["properties"]) == {"revenue": 12.5}
     assert [each["event_id"] for each in rows(lake, "person_events", person="bob", date_range="all")] == ["7"]
+
+
+def test_numbers_by_trait_are_of_all_of_a_persons_past(lake: DerivedLake) -> None:
+    engine = QueryEngine(lake.account, lake.settings, lambda: NOW + timedelta(hours=6))
+
+    def answered(dimension: str, filters: list[Any]) -> list[tuple[Any, ...]]:
+        asked = {"site_id": "shop", "metrics": ["people", "pageviews"], "date_range": "all", "filters": filters}
+        request = parse_query(json.dumps({**asked, "dimensions": [dimension]}).encode())
+        return [(*group.dimensions, *group.metrics) for group in engine.query(request, SITE).groups]
+
+    plan = "person:traits:plan"
+    assert sorted(answered(plan, [])) == [("(none)", 2, 2), ("pro", 1, 2)]
+    assert answered("person:id", [["is", plan, ["pro"]]]) == [("ada", 1, 2)]
+    assert sorted(answered("person:id", [["is_not_set", plan]])) == [("bob", 1, 1), ("tablet", 1, 1)]
+    assert answered("person:id", [["has_done", ["is", plan, ["pro"]]]]) == [("ada", 1, 2)]
+    assert answered('person:traits:it\'s "odd"', []) == [("(none)", 3, 4)]
+    listed = rows(lake, "visits", date_range="all", filters=json.dumps([["is", plan, ["pro"]]]))
+    assert sorted(visit["visitor"] for visit in listed) == ["laptop", "phone"]
 
 
 def test_a_share_key_opens_no_person(lake: DerivedLake) -> None:

@@ -80,6 +80,7 @@ def test_all_problems_of_all_jobs_are_reported_with_their_places() -> None:
         ({"fields": ["site", "site"]}, "/jobs/0/fields: names a field twice"),
         ({"fields": ["site", "user"]}, "/jobs/0/fields/1: 'user' is no column of events"),
         ({"filters": [["is", "visit:source", ["x"]]]}, "/jobs/0/filters: visit:source needs more than the event"),
+        ({"filters": [["is", "person:id", ["x"]]]}, "/jobs/0/filters: person:id needs more than the event"),
         (
             {"filters": [["has_done", ["is", "event:name", ["a"]]]]},
             "/jobs/0/filters: has_done needs more than the event by itself",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from clickstream.errors import InvalidSite
+from clickstream.filters.reader import FilterReader
 from clickstream.filters.tree import Comparison, Presence
 from clickstream.querying.goals import segments_of
 from clickstream.sites.document import parse_site
@@ -55,3 +56,11 @@ def test_a_segment_is_the_filters_of_its_document() -> None:
     assert (first.operator, first.dimension.name, first.values) == ("is", "event:page", ("/",))
     assert isinstance(second, Presence)
     assert not parse_site(KEYS.encode(), expected="shop").visits.split_at_midnight
+
+
+def test_a_documents_filter_names_no_trait_of_people() -> None:
+    reader = FilterReader(of_document=True)
+    assert reader.read([["is", "person:traits:plan", ["pro"]]]) == ()
+    assert [(problem.pointer, problem.message) for problem in reader.problems] == [
+        ("/filters/0/1", "a site's own filters cannot name a trait of people")
+    ]
