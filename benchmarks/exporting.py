@@ -54,7 +54,7 @@ def ours(connection: str, lake: str) -> int:
     account = StorageAccount.from_connection(settings.lake)
     container = account.container(lake)
     exports = Exports(
-        Events(account, settings), lambda _, place: StagedBlocks(account, place), lambda: erasures_in(container)
+        Events(account, settings), lambda _, place: StagedBlocks(account, place), lambda: erasures_in(container), now
     )
     runner = JobRunner(JobStates(container), {EventExport.kind: exports}, now, new_id)
     site = parse_site(SITE, expected="shop")

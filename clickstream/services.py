@@ -260,7 +260,9 @@ class Services:
         lake = storage.container(settings.lake_container)
 
         def exports(source: Source) -> Exports:
-            return Exports(source, lambda name, place: StagedBlocks(account(name), place), lambda: erasures_in(lake))
+            return Exports(
+                source, lambda name, place: StagedBlocks(account(name), place), lambda: erasures_in(lake), now
+            )
 
         imports = CsvImports(
             settings,

@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
 from typing import Any, Protocol
 
 import orjson
@@ -100,8 +101,14 @@ class Exports:
     `erasures` is a text that differs after each beginning and end of an erasure.
     """
 
-    def __init__(self, source: Source, target: Callable[[str, str], Publishing], erasures: Callable[[], str]) -> None:
-        self._source, self._target, self._erasures = source, target, erasures
+    def __init__(
+        self,
+        source: Source,
+        target: Callable[[str, str], Publishing],
+        erasures: Callable[[], str],
+        now: Callable[[], datetime],
+    ) -> None:
+        self._source, self._target, self._erasures, self._now = source, target, erasures, now
 
     def step(self, run: ActiveRun) -> Done | None:
         """Stage parts until the time is over; once all are staged, publish them. Raise as `Work.step`."""
@@ -134,7 +141,7 @@ class Exports:
             if saved.erasures == erasures and (saved.is_staged or saved.definition == definition):
                 return saved
             if saved.is_staged:
-                for path in [*(part.path for part in saved.parts), *map(manifest_path, _first(saved.parts))]:
+                for path in _paths(saved.parts, job):
                     target.withdraw(path, run.run.id)
             progress = Progress(saved.scope, definition, erasures)
         self._save(run, progress)
@@ -142,39 +149,45 @@ class Exports:
 
     def _stage(self, run: ActiveRun, job: Export, target: Publishing, begun: Progress) -> Progress | None:
         rows = self._source.rows(run, begun.scope)
+        recipients = _recipients(job, self._now())
         progress, parts = begun, list(begun.parts)
         writer: PartWriter | None = None
 
         def opened() -> PartWriter:
             path = job.path(run.run.due_at, zone_of(run.site, job), len(parts) + 1)
-            return PartWriter(target, path, run.run.id, run.run.attempt, job, rows.schema, rows.delimiter)
+            return PartWriter(target, path, run.run.id, run.run.attempt, job, rows.schema, rows.delimiter, recipients)
 
         def so_far(**fields: Any) -> Progress:
             counts = Counter(begun.counts) + Counter(rows.counts)
             return replace(progress, parts=tuple(parts), counts=dict(counts), **fields)
 
-        for mark, batches in rows.pieces(begun.mark, run.renew):
-            for batch in batches:
-                run.renew()
-                if batch.num_rows == 0:
-                    continue
-                writer = writer or opened()
-                writer.write(batch)
-                if writer.size_bytes >= job.to.max_file_bytes:
+        try:
+            for mark, batches in rows.pieces(begun.mark, run.renew):
+                for batch in batches:
+                    run.renew()
+                    if batch.num_rows == 0:
+                        continue
+                    writer = writer or opened()
+                    writer.write(batch)
+                    if writer.size_bytes >= job.to.max_file_bytes:
+                        parts.append(writer.close())
+                        writer = None
+                if run.is_time_over and writer is not None:
                     parts.append(writer.close())
                     writer = None
-            if run.is_time_over and writer is not None:
+                if writer is None:
+                    progress = so_far(mark=mark)
+                    self._save(run, progress)
+                if run.is_time_over:
+                    return None
+            if writer is None and not parts and job.when_empty == "write":
+                writer = opened()
+            if writer is not None:
                 parts.append(writer.close())
                 writer = None
-            if writer is None:
-                progress = so_far(mark=mark)
-                self._save(run, progress)
-            if run.is_time_over:
-                return None
-        if writer is None and not parts and job.when_empty == "write":
-            writer = opened()
-        if writer is not None:
-            parts.append(writer.close())
+        finally:
+            if writer is not None:
+                writer.abandon()
         progress = so_far(is_staged=True)
         self._save(run, progress)
         return progress
@@ -191,7 +204,7 @@ class Exports:
             blocks = [block_id(run.run.id, part.attempt, index) for index in range(part.blocks)]
             _make_visible(target, part.path, blocks, content_type(job), run.run.id)
             run.renew()
-        for first in _first(progress.parts):
+        if files:
             manifest = {
                 "site": run.site.site,
                 "job": job.name,
@@ -200,7 +213,7 @@ class Exports:
                 "rows": sum(part.rows for part in progress.parts),
                 "files": files,
             }
-            path, block = manifest_path(first), block_id(run.run.id, run.run.attempt, 0)
+            path, block = manifest_path(progress.parts[0].path, job), block_id(run.run.id, run.run.attempt, 0)
             target.stage(path, block, orjson.dumps(manifest, option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z))
             _make_visible(target, path, [block], "application/json", run.run.id)
         return files
@@ -219,9 +232,10 @@ class Exports:
         )
 
 
-def _first(parts: Sequence[Part]) -> Sequence[str]:
-    """The path of the first part, if there is any; the manifest is named after it."""
-    return [part.path for part in parts[:1]]
+def _paths(parts: Sequence[Part], job: Export) -> Sequence[str]:
+    """The paths of all files of a run."""
+    paths = [part.path for part in parts]
+    return [*paths, manifest_path(paths[0], job)] if paths else []
 
 
 def _make_visible(target: Publishing, path: str, blocks: Sequence[str], content_type: str, run_id: str) -> None:
@@ -232,10 +246,20 @@ def _make_visible(target: Publishing, path: str, blocks: Sequence[str], content_
         raise JobFailed(Actor.AUTHOR, "name_taken", message) from conflict
 
 
-def manifest_path(first: str) -> str:
+def manifest_path(first: str, job: Export) -> str:
     """The path of the manifest, by that of the first file."""
-    folder, slash, name = first.rpartition("/")
-    stem = name
-    for extension in (".gz", ".csv", ".ndjson"):
-        stem = stem.removesuffix(extension)
-    return f"{folder}{slash}{stem}.manifest.json"
+    return first.removesuffix("".join(job.extensions)) + ".manifest.json"
+
+
+def _recipients(job: Export, now: datetime) -> Sequence[bytes]:
+    """The certificates that files are encrypted for. Raise JobFailed unless all of them can be used now."""
+    if not job.to.pgp_keys:
+        return ()
+    from clickstream.sites.pgp_keys import UnusableKey, public_key
+
+    try:
+        return [public_key(text, now).certificate for text in job.to.pgp_keys]
+    except UnusableKey as error:
+        if error.has_expired:
+            raise JobFailed(Actor.OTHER_SIDE, "key_expired", f"pgp_keys: {error}") from error
+        raise JobFailed(Actor.AUTHOR, "job_definition", f"pgp_keys: {error}") from error

@@ -1,8 +1,8 @@
-"""One file of an export: rows become text, compressed text, and staged blocks."""
+"""One file of an export: rows become text, which is compressed or encrypted, and staged blocks."""
 
 from __future__ import annotations
 
-import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Protocol
@@ -10,12 +10,17 @@ from typing import Any, Protocol
 import pyarrow as pa
 import pyarrow.csv as pc
 
-from clickstream.sites.exports import Export
+from clickstream.exporting.transforms import transforms_of
+from clickstream.sites.exports import ENCRYPTED, Export
 
 BLOCK_BYTES = 4 * 2**20
-# zlib's own window size, and the header of gzip, which names no file and no time.
-GZIP_WINDOW = 31
-CONTENT_TYPES = {"csv": "text/csv; charset=utf-8", "ndjson": "application/x-ndjson"}
+CONTENT_TYPES = {
+    ".csv": "text/csv; charset=utf-8",
+    ".ndjson": "application/x-ndjson",
+    ".gz": "application/gzip",
+    ".zip": "application/zip",
+    ENCRYPTED: "application/pgp-encrypted",
+}
 
 
 class Staging(Protocol):
@@ -44,7 +49,7 @@ def block_id(run_id: str, attempt: int, index: int) -> str:
 
 def content_type(job: Export) -> str:
     """The media type of the job's files."""
-    return "application/gzip" if job.to.compress == "gzip" else CONTENT_TYPES[job.format]
+    return CONTENT_TYPES[job.extensions[-1]]
 
 
 class PartWriter:
@@ -59,9 +64,10 @@ class PartWriter:
         job: Export,
         schema: pa.Schema,
         delimiter: str,
+        recipients: Sequence[bytes] = (),
     ) -> None:
         self._staging, self._path, self._run_id, self._attempt = staging, path, run_id, attempt
-        self._compressor = zlib.compressobj(wbits=GZIP_WINDOW) if job.to.compress == "gzip" else None
+        self._transforms = transforms_of(job.to, path, recipients)
         self._buffer = bytearray()
         self._digest = sha256()
         self._blocks = self._rows = self._staged_bytes = 0
@@ -87,13 +93,22 @@ class PartWriter:
         """Stage the rest. Raise Unavailable."""
         if self._csv is not None:
             self._csv.close()
-        if self._compressor is not None:
-            self._buffer += self._compressor.flush()
+        rest = b""
+        for transform in self._transforms:
+            rest = transform.write(rest) + transform.close()
+        self._buffer += rest
         self._stage_blocks(1)
         return Part(self._path, self._attempt, self._blocks, self._rows, self._staged_bytes, self._digest.hexdigest())
 
+    def abandon(self) -> None:
+        """Release what the writer holds. Its blocks vanish in a week."""
+        for transform in self._transforms:
+            transform.abandon()
+
     def _take(self, text: bytes) -> None:
-        self._buffer += text if self._compressor is None else self._compressor.compress(text)
+        for transform in self._transforms:
+            text = transform.write(text)
+        self._buffer += text
         self._stage_blocks(BLOCK_BYTES)
 
     def _stage_blocks(self, least: int) -> None:

@@ -20,11 +20,15 @@ from clickstream.errors import ClickstreamError, Conflict, InvalidSite, Settings
 from clickstream.services import Services, now
 from clickstream.settings import Settings, job_connection
 from clickstream.sites.document import Site, parse_site
+from clickstream.sites.exports import Export
+from clickstream.sites.pgp_keys import UnusableKey, public_key
 from clickstream.sites.planning import Change, FieldChange, Kind, Plan, apply_change, make_plan, read_folder, read_sites
 from clickstream.storage.site_documents import PREFIX
 from clickstream.terminal import leave
 
 FAILED, WRONG_DOCUMENT, CONFLICT = 1, 2, 3
+# How long before the end of a key `plan` says so.
+KEY_NOTICE = timedelta(days=30)
 SIGNS = {Kind.ADDED: "+", Kind.CHANGED: "~", Kind.REMOVED: "-"}
 
 
@@ -78,7 +82,7 @@ def _plan(arguments: argparse.Namespace) -> int:
     print(*_described(plan, arguments.delete), sep="\n")
     for line in _unlisted(sites, settings.listed_origins):
         print(line)
-    for line in _of_jobs(sites, os.environ):
+    for line in _of_jobs(sites, os.environ, now()):
         print(line)
     if not arguments.apply:
         return 0
@@ -108,10 +112,19 @@ def _unlisted(sites: Mapping[str, Site], listed: frozenset[str]) -> Iterator[str
                 yield f"! {name}: {origin} is not in ALLOWED_ORIGINS, and the platform refuses its preflights"
 
 
-def _of_jobs(sites: Mapping[str, Site], environment: Mapping[str, str]) -> Iterator[str]:
-    """A line for each connection of a job that is not set here. The app may have it nevertheless."""
+def _of_jobs(sites: Mapping[str, Site], environment: Mapping[str, str], moment: datetime) -> Iterator[str]:
+    """A line for each connection of a job that is not set here, which the app may have nevertheless; and for each key
+    that files can be encrypted for no longer, or not for long.
+    """
     for name, site in sites.items():
         for job in site.jobs:
+            for text in job.to.pgp_keys if isinstance(job, Export) else ():
+                try:
+                    key = public_key(text, moment)
+                    if key.expires_at is not None and key.expires_at - moment < KEY_NOTICE:
+                        yield f"! {name}: a key of the job {job.name}, {key.name}, expires on {key.expires_at:%Y-%m-%d}"
+                except UnusableKey as error:
+                    yield f"! {name}: a key of the job {job.name} cannot be used: {error}"
             try:
                 job_connection(environment, job.connection)
             except SettingsError as error:

@@ -18,6 +18,8 @@ TIMESTAMP = "{TIMESTAMP}"
 # Azure's limit is 1,024 characters; the rest is for the number of a part and the extensions.
 MAX_FILENAME = 900
 EXTENSIONS = {"csv": ".csv", "ndjson": ".ndjson"}
+COMPRESSED = {"none": (), "gzip": (".gz",), "zip": (".zip",)}
+ENCRYPTED = ".pgp"
 DEFAULT_TIMESTAMP_FORMAT = "yyyyMMddHHmmss"
 DEFAULT_MAX_FILE_BYTES = 1_073_741_824
 # The parts of a due time that must be in the name of a file, so that two runs of a schedule have two names.
@@ -41,6 +43,18 @@ def _checked_filename(name: str) -> str:
     return name
 
 
+def _is_public_key(text: str) -> str:
+    """A cheap check; `plan` and each run look into the key."""
+    if "PRIVATE KEY BLOCK" in text:
+        raise ValueError("is a private key: revoke it, and give the public one")
+    if not text.strip().startswith("-----BEGIN PGP PUBLIC KEY BLOCK-----"):
+        raise ValueError("is no public key: it begins with -----BEGIN PGP PUBLIC KEY BLOCK-----")
+    return text
+
+
+PublicKeyText = Annotated[str, AfterValidator(_is_public_key)]
+
+
 class Target(Strict):
     """The blob container that an export writes to."""
 
@@ -58,7 +72,15 @@ class Target(Strict):
         default=DEFAULT_TIMESTAMP_FORMAT,
         description="Format of {TIMESTAMP}: yyyy, MM, dd, HH, mm, ss, with - _ . T between them.",
     )
-    compress: Literal["none", "gzip"] = Field(default="none", description="Compression of the files.")
+    compress: Literal["none", "gzip", "zip"] = Field(default="none", description="Compression of the files.")
+    pgp_keys: Annotated[tuple[PublicKeyText, ...], Few] = Field(
+        default=(),
+        description="Public keys of OpenPGP, as text, that the files are encrypted for; none: not encrypted.",
+    )
+    compress_first: StrictBool = Field(
+        default=False,
+        description="Whether encrypted files are compressed before; if not, after it, which hardly makes them smaller.",
+    )
     max_file_bytes: Annotated[StrictInt, Field(ge=1, le=107_374_182_400)] = Field(
         default=DEFAULT_MAX_FILE_BYTES,
         description="Bytes of a file at which another one begins; a file has whole rows, so it is a little longer.",
@@ -86,6 +108,8 @@ class Export(AnyJob):
         return self
 
     def _problems(self) -> Iterator[tuple[Place, str]]:
+        if self.to.compress_first and not (self.to.pgp_keys and self.to.compress != "none"):
+            yield ("to", "compress_first"), "needs `compress` and `pgp_keys`"
         if self.keep_updated is not None:
             if TIMESTAMP not in self.to.filename:
                 yield ("to", "filename"), f"needs {TIMESTAMP}: each run writes a file of its own"
@@ -116,7 +140,9 @@ class Export(AnyJob):
     @property
     def extensions(self) -> Sequence[str]:
         """What the names of the files end in."""
-        return (EXTENSIONS[self.format], *([".gz"] if self.to.compress == "gzip" else []))
+        compressed, encrypted = COMPRESSED[self.to.compress], (ENCRYPTED,) if self.to.pgp_keys else ()
+        outer = (*compressed, *encrypted) if self.to.compress_first else (*encrypted, *compressed)
+        return (EXTENSIONS[self.format], *outer)
 
 
 class EventExport(Export):

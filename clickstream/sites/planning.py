@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -12,13 +13,14 @@ import orjson
 
 from clickstream.errors import InvalidSite
 from clickstream.sites.document import DIGEST, Key, KeyKind, Site, parse_site
-from clickstream.sites.exports import EventExport
+from clickstream.sites.exports import EventExport, Export
 from clickstream.sites.keys import key_problems, short_key_problems
 
 if TYPE_CHECKING:
     from clickstream.storage.site_documents import StoredDocument
 
 SUFFIX = ".yaml"
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 SHOWN_DIGITS = 8
 
 
@@ -148,7 +150,7 @@ def read_sites(texts: Mapping[str, bytes]) -> dict[str, Site]:
         except InvalidSite as error:
             problems.extend(f"{name}{SUFFIX}: {problem}" for problem in error.problems)
     problems.extend(_lines(key_problems(sites.values())))
-    problems.extend(_lines(_field_problems(sites.values())))
+    problems.extend(_lines(_job_problems(sites.values())))
     if problems:
         raise InvalidSite(problems)
     return sites
@@ -158,8 +160,8 @@ def _lines(problems: Iterable[tuple[str, str]]) -> Iterator[str]:
     return (f"{site}{SUFFIX}: {problem}" for site, problem in problems)
 
 
-def _field_problems(sites: Iterable[Site]) -> Iterator[tuple[str, str]]:
-    """Fields of exports that no event has. Whoever only reads a document does without the list of all columns."""
+def _job_problems(sites: Iterable[Site]) -> Iterator[tuple[str, str]]:
+    """What only `plan` and `apply` look for in jobs: fields that no event has, and keys that cannot encrypt."""
     for site in sites:
         for index, job in enumerate(site.jobs):
             if isinstance(job, EventExport) and job.fields:
@@ -167,6 +169,13 @@ def _field_problems(sites: Iterable[Site]) -> Iterator[tuple[str, str]]:
 
                 for place, problem in field_problems(job.fields):
                     yield site.site, f"/jobs/{index}/fields/{place}: {problem}"
+            for place, text in enumerate(job.to.pgp_keys if isinstance(job, Export) else ()):
+                from clickstream.sites.pgp_keys import UnusableKey, public_key
+
+                try:
+                    public_key(text, LONG_AGO)  # `plan` shows when keys expire, but does not fail for it
+                except UnusableKey as error:
+                    yield site.site, f"/jobs/{index}/to/pgp_keys/{place}: {error}"
 
 
 def _readable(stored: Mapping[str, StoredDocument]) -> tuple[dict[str, Site], dict[str, tuple[str, ...]]]:

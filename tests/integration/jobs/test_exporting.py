@@ -13,6 +13,7 @@ from typing import Any
 import duckdb
 import pyarrow.compute as pc
 import pytest
+from pysequoia import Tsk, decrypt
 
 from clickstream.erasing.erased import ErasureKeys
 from clickstream.erasing.eraser import Eraser
@@ -335,6 +336,23 @@ def test_storage_that_is_down_is_tried_again_and_then_given_up(world: World) -> 
     assert (ended.outcome, ended.actor, ended.code, ended.attempts) == ("failed", Actor.NOBODY, "unavailable", 6)
     world.now = datetime(2026, 3, 12, 3, 0, tzinfo=UTC)
     assert world.ended(site).outcome == "succeeded", "at the next due time"
+
+
+def test_files_are_encrypted_or_not_written_at_all(world: World) -> None:
+    secret = Tsk.generate("Partner <partner@example.com>", validity_seconds=86_400)
+    created = datetime.now(UTC)
+    world.commit("a")
+    to = {"pgp_keys": [str(secret.extract_certificate())], "compress": "gzip", "compress_first": True}
+    site = site_with(export(to=to, fields=["event_id"]))
+    world.now = created + timedelta(days=2)
+    late = world.ended(site)
+    assert (late.actor, late.code, world.files()) == (Actor.OTHER_SIDE, "key_expired", {})
+    world.runner().reset(site, site.jobs[0])
+    world.now = created + timedelta(hours=1)
+    world.runner().ask(site, site.jobs[0])
+    assert world.ended(site).outcome == "succeeded"
+    plain = decrypt(file(world, ".csv.gz.pgp"), decryptor=secret.decryptor()).bytes
+    assert plain is not None and gzip.decompress(plain) == b'"event_id"\n"a"\n'
 
 
 def test_a_field_that_no_event_has_is_the_authors(world: World) -> None:

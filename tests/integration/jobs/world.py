@@ -76,7 +76,12 @@ class World:
         container = self.lake.account.container(settings.lake_container)
 
         def exports(source: Source) -> Exports:
-            return Exports(source, lambda connection, name: target or self.target(name), lambda: erasures_in(container))
+            return Exports(
+                source,
+                lambda connection, name: target or self.target(name),
+                lambda: erasures_in(container),
+                lambda: self.now,
+            )
 
         works: dict[str, Work] = {
             EventExport.kind: exports(Events(account, settings)),
