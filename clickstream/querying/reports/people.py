@@ -11,6 +11,7 @@ from clickstream.identity.persons import persons
 from clickstream.model.profile_tables import PROFILE_PARTITION, PROFILE_SCHEMA
 from clickstream.profiles.building import parameters_of as parameters_of_people
 from clickstream.profiles.building import people, whose
+from clickstream.profiles.scores import SCORES, scores
 from clickstream.querying.reports.report import (
     Column,
     ColumnType,
@@ -63,6 +64,11 @@ PERSON_EVENT_COLUMNS = (
     Column("anonymous_id", ColumnType.TEXT, "The device."),
     Column("user_id", ColumnType.TEXT, "The user."),
     Column("source", ColumnType.TEXT, "Where it came from, of an arrival."),
+)
+SCORE_COLUMNS = (
+    Column("score", ColumnType.TEXT, f"{', '.join(SCORES)}: see [profiles.md](profiles.md#scores)."),
+    Column("value", ColumnType.NUMBER, "From 0 to 100."),
+    Column("meaning", ColumnType.TEXT, "What it says, in words."),
 )
 WHY = {
     "alias": "an alias, or an operator, joined this user to the person",
@@ -185,9 +191,13 @@ def _json(value: Any) -> str:
     return json.dumps(value.isoformat() if hasattr(value, "isoformat") else value)
 
 
+def _quoted(text: str) -> str:
+    return text.replace("'", "''")
+
+
 def ids_statement(context: ReportContext) -> Statement:
     """The person's ids with their slices of time, and what was done in each."""
-    words = " ".join(f"WHEN '{rule}' THEN '{why.replace(chr(39), chr(39) * 2)}'" for rule, why in WHY.items())
+    words = " ".join(f"WHEN '{rule}' THEN '{_quoted(why)}'" for rule, why in WHY.items())
     sql = f"""
 WITH used AS (
     SELECT kind, id, half_hour, first_at, last_at, acts
@@ -244,6 +254,25 @@ def _person_events(context: ReportContext) -> Rows:
     return run_statement(context, PERSON_EVENT_COLUMNS, statement, leaves_out_bots=False)
 
 
+def scores_statement(context: ReportContext) -> Statement:
+    """The person's scores at the moment up to which the table is complete, one row for each."""
+    until = context.complete_until or context.now
+    rows = [
+        f"SELECT {place} AS place, '{name}' AS score, {name} AS value, '{_quoted(meaning)}' AS meaning FROM scores"
+        for place, (name, meaning) in enumerate(SCORES.items())
+    ]
+    union = "\nUNION ALL\n".join(rows)
+    sql = f"WITH {scores(context.site.trust)}\nSELECT * EXCLUDE (place) FROM (\n{union}\n)\nORDER BY place"
+    return Statement(sql, {"person": context.own["person"], "now": until.isoformat()})
+
+
+def _scores(context: ReportContext) -> Rows:
+    statement = scores_statement(context)
+    table = context.engine.run_over_all(statement, context.site, ACTIVITY_TABLE)
+    rows = list(zip(*(column.to_pylist() for column in table.columns), strict=True))
+    return Rows(SCORE_COLUMNS, rows, statement, {"evaluated_at": statement.parameters["now"]})
+
+
 _PERSON = Parameter("person", "The person, as in `people`.", short_text, required=True)
 _ORDERS = ("last_seen_at", "first_seen_at", "visits", "acts", "orders")
 PEOPLE = Report(
@@ -288,6 +317,15 @@ PERSON_EVENTS = Report(
     PERSON_EVENT_COLUMNS,
     _person_events,
     LIMITS,
+    (_PERSON,),
+    personal=True,
+)
+PERSON_SCORES = Report(
+    "person_scores",
+    "Six scores of one person at the moment up to which the table is complete.",
+    SCORE_COLUMNS,
+    _scores,
+    frozenset(),
     (_PERSON,),
     personal=True,
 )

@@ -17,7 +17,7 @@ from clickstream.querying.reports.funnels import FUNNEL, FUNNEL_VISITS
 from clickstream.querying.reports.inspecting import NEWEST_EVENTS, PROPERTY_NAMES
 from clickstream.querying.reports.overview import OVERVIEW, REALTIME
 from clickstream.querying.reports.paths import PATHS
-from clickstream.querying.reports.people import PEOPLE, PERSON, PERSON_EVENTS, PERSON_IDS
+from clickstream.querying.reports.people import PEOPLE, PERSON, PERSON_EVENTS, PERSON_IDS, PERSON_SCORES
 from clickstream.querying.reports.pipeline import FAILED_EVENT_SAMPLES, FAILED_EVENTS, RECONCILIATION
 from clickstream.querying.reports.report import Report
 from clickstream.querying.reports.returning import ATTRIBUTION, FREQUENCY, RETENTION
@@ -44,6 +44,7 @@ REPORTS: Mapping[str, Report] = {
         PERSON,
         PERSON_IDS,
         PERSON_EVENTS,
+        PERSON_SCORES,
         VISITS,
         VISIT_EVENTS,
         NEWEST_EVENTS,

@@ -22,7 +22,7 @@ from tests.integration.deriving.derived_lake import DerivedLake, page
 pytestmark = pytest.mark.integration
 PHONE, LAPTOP = {"anonymous_id": "phone"}, {"anonymous_id": "laptop"}
 SAID = {"event_type": "identify", "event_name": "identify"}
-OF_ONE = ("person", "person_ids", "person_events")
+OF_ONE = ("person", "person_ids", "person_events", "person_scores")
 SITE = SiteScope("shop", "UTC")
 
 
@@ -118,6 +118,14 @@ def test_events_of_a_person_come_from_all_devices_with_their_visits(lake: Derive
     assert [each["visit"] for each in events] == ["3", "3", "3", "3", "1", "1"]
     assert json.loads(events[0]["properties"]) == {"revenue": 12.5}
     assert [each["event_id"] for each in rows(lake, "person_events", person="bob", date_range="all")] == ["7"]
+
+
+def test_scores_have_their_meaning_and_nobody_has_none(lake: DerivedLake) -> None:
+    found = {each["score"]: each["value"] for each in rows(lake, "person_scores", person="ada")}
+    assert list(found) == ["recency", "frequency", "intensity", "quantity", "momentum", "propensity"]
+    assert found["frequency"] == pytest.approx(100 * (1 - 2 ** (-1 / 4)))
+    assert found["propensity"] == 50
+    assert rows(lake, "person_scores", person="nobody") == []
 
 
 def test_numbers_by_trait_are_of_all_of_a_persons_past(lake: DerivedLake) -> None:
