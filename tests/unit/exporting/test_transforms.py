@@ -75,7 +75,7 @@ def by_libraries(data: bytes, extension: str) -> bytes:
             (entry,) = archive.infolist()
             assert (entry.filename.startswith("x.ndjson"), entry.date_time[0]) == (True, 1980)
             return archive.read(entry)
-    plain = decrypt(data, decryptor=SECRET.decryptor()).bytes
+    plain: bytes | None = decrypt(data, decryptor=SECRET.decryptor()).bytes
     assert plain is not None
     return plain
 
