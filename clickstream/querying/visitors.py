@@ -30,6 +30,11 @@ def of_site(*, with_bots: bool) -> str:
     return _OF_SITE.format(people=_PEOPLE if not with_bots else "", act=ACT, agreeing=_AGREEING)
 
 
+def of_site_and_period(*, with_bots: bool) -> str:
+    """The condition on `events` that selects the site's ones in the period, for statements that need no visitors."""
+    return f"site = $site AND {IN_PERIOD}{_PEOPLE if not with_bots else ''}"
+
+
 def first_seen(*, with_bots: bool) -> str:
     """The common table expression `first_seen`: when each visitor first did something, from 30 days before the period
     on. It must follow `of_site`.

@@ -112,8 +112,8 @@ class _Members:
         parts = [self._hits()]
         if sums:
             parts.append(self._sums(sums))
-        parts.append(self._facts("sums" if sums else "hits"))
-        parts.append(self._held())
+        parts.append(self._facts())
+        parts.append(self._held("facts LEFT JOIN worths USING (person)" if sums else "facts"))
         last = "held"
         for number, audience in enumerate(self._audiences):
             parts.append(self._audience(number, audience, last))
@@ -129,7 +129,9 @@ class _Members:
             lasts = f"moment > {self._until} - {_us(atom.within)}"
             columns.append(f"{lasts} AND {matches} AS match_{number}")
             if isinstance(atom, Worth):
-                columns.append(f"TRY_CAST({property_sql(atom.property)} AS {MONEY}) AS value_{number}")
+                # Reading a property costs far more than the comparison before it.
+                value = f"TRY_CAST({property_sql(atom.property)} AS {MONEY})"
+                columns.append(f"CASE WHEN {lasts} AND {matches} THEN {value} END AS value_{number}")
         return f"""hits AS MATERIALIZED (
     SELECT {_lines(columns)}
     FROM (SELECT *, epoch_us(occurred_at) AS moment FROM {self._source}) AS timed
@@ -137,20 +139,31 @@ class _Members:
 )"""
 
     def _sums(self, sums: Sequence[tuple[int, Worth]]) -> str:
-        """What is left of each sum once the events up to this one no longer count, and the sum now."""
-        columns = ["*"]
-        for number, _ in sums:
-            value = f"sum(value_{number}) FILTER (match_{number})"
-            columns.append(f"coalesce({value} OVER after, 0) AS left_{number}")
-            columns.append(f"coalesce({value} OVER everything, 0) AS total_{number}")
+        """What is left of each sum once the events up to this one no longer count, and the sum now; then by person,
+        the sum and the first moment at which it no longer reaches, or reaches, the least.
+        """
+        columns, of_person = ["*"], ["person"]
+        for number, atom in sums:
+            columns.append(f"coalesce(sum(value_{number}) OVER after, 0) AS left_{number}")
+            columns.append(f"coalesce(sum(value_{number}) OVER everything, 0) AS total_{number}")
+            differs = f"(left_{number} >= {self._least[atom]}) <> (total_{number} >= {self._least[atom]})"
+            of_person.append(f"any_value(total_{number}) AS total_{number}")
+            of_person.append(f"min(moment) FILTER (match_{number} AND {differs}) AS first_{number}")
+        matches = " OR ".join(f"match_{number}" for number, _ in sums)
         return f"""sums AS (
     SELECT {_lines(columns)}
     FROM hits
+    WHERE {matches}
     WINDOW after AS (PARTITION BY person ORDER BY moment RANGE BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING),
         everything AS (PARTITION BY person)
+),
+worths AS (
+    SELECT {_lines(of_person)}
+    FROM sums
+    GROUP BY person
 )"""
 
-    def _facts(self, source: str) -> str:
+    def _facts(self) -> str:
         # Of two last events at one moment, the one that opts out counts.
         allowed = "max(moment) FILTER (NOT advertising) < max(moment) FILTER (advertising)"
         columns = [
@@ -160,25 +173,21 @@ class _Members:
             *(f"{fact.function}({fact.name}) AS {fact.name}" for fact in self._extra),
         ]
         for number, atom in self._of_events:
-            if isinstance(atom, Worth):
-                differs = f"(left_{number} >= {self._least[atom]}) <> (total_{number} >= {self._least[atom]})"
-                columns.append(f"any_value(total_{number}) AS total_{number}")
-                columns.append(f"min(moment) FILTER (match_{number} AND {differs}) AS first_{number}")
-            else:
+            if isinstance(atom, Done):
                 columns.append(f"max(moment, {atom.times}) FILTER (match_{number}) AS latest_{number}")
-        return f"facts AS (\n    SELECT {_lines(columns)}\n    FROM {source}\n    GROUP BY person\n)"
+        return f"facts AS (\n    SELECT {_lines(columns)}\n    FROM hits\n    GROUP BY person\n)"
 
-    def _held(self) -> str:
+    def _held(self, source: str) -> str:
         columns = ["person", "is_known", "is_allowed", *(fact.name for fact in self._extra)]
         for number, atom in self._of_events:
             within = _us(atom.within)
             if isinstance(atom, Worth):
-                columns.append(f"total_{number} >= {self._least[atom]} AS holds_{number}")
+                columns.append(f"coalesce(total_{number}, 0) >= {self._least[atom]} AS holds_{number}")
                 columns.append(f"first_{number} + {within} AS turns_{number}")
             else:
                 columns.append(f"latest_{number}[{atom.times}] IS NOT NULL AS holds_{number}")
                 columns.append(f"latest_{number}[{atom.times}] + {within} AS turns_{number}")
-        return f"held AS (\n    SELECT {_lines(columns)}\n    FROM facts\n)"
+        return f"held AS (\n    SELECT {_lines(columns)}\n    FROM {source}\n)"
 
     def _audience(self, number: int, audience: Audience, source: str) -> str:
         """Evaluate the formula now, and at each moment at which an atom turns: the first that differs is the next."""

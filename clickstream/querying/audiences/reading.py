@@ -9,7 +9,7 @@ from clickstream.querying.audiences.membership import matchings
 from clickstream.querying.conditions import Parameters, ask_for_bots, need_money
 from clickstream.querying.revenue import RELATION, paid
 from clickstream.querying.scope import Audience
-from clickstream.querying.visitors import IN_PERIOD
+from clickstream.querying.visitors import IN_PERIOD, of_site_and_period
 from clickstream.querying.visits import relations
 
 
@@ -22,6 +22,8 @@ def persons_of(audiences: Sequence[Audience], parameters: Parameters) -> str:
     filters = tuple(item for matching in matched for item in matching.filters)
     with_bots = ask_for_bots(filters, site)
     of_visits = any(matching.needs_visits for matching in matched)
+    if not of_visits and not need_money(filters, site):
+        return persons(f"(SELECT * FROM events WHERE {of_site_and_period(with_bots=with_bots)})", site.trust)
     expressions = [relations(of_visits=of_visits, with_bots=with_bots, split_at_midnight=site.split_at_midnight)]
     source = "visited" if of_visits else "of_site"
     if need_money(filters, site):

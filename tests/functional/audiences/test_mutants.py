@@ -27,10 +27,11 @@ MUTANTS: Mapping[str, tuple[ModuleType, str, str]] = {
         "(left_{number} >= {self._least[atom]}) <> (total_{number} >= {self._least[atom]})",
         "left_{number} < {self._least[atom]}",
     ),
+    "that a sum has its own events": (membership, "CASE WHEN {lasts} AND {matches} THEN", "CASE WHEN true THEN"),
     "that the least sum is enough": (
         membership,
-        "total_{number} >= {self._least[atom]} AS",
-        "total_{number} > {self._least[atom]} AS",
+        "total_{number}, 0) >= {self._least[atom]} AS",
+        "total_{number}, 0) > {self._least[atom]} AS",
     ),
     "that conditions turn at their moment": (membership, "<= {moment}, false", "< {moment}, false"),
     "that others may have turned before": (
