@@ -31,6 +31,7 @@ from clickstream.storage.account import StorageAccount
 from clickstream.table.reading import TableReader
 from clickstream.table.specs import (
     ACTIVITY_TABLE,
+    AUDIENCE_CHANGES_TABLE,
     EVENTS_TABLE,
     FAILED_TABLE,
     IDENTITIES_TABLE,
@@ -44,7 +45,7 @@ TABLES = {
     spec.name: spec
     for spec in (
         *(EVENTS_TABLE, FAILED_TABLE, PIPELINE_TABLE, IDENTITIES_TABLE),
-        *(ACTIVITY_TABLE, TRAITS_TABLE, PROFILES_TABLE),
+        *(ACTIVITY_TABLE, TRAITS_TABLE, PROFILES_TABLE, AUDIENCE_CHANGES_TABLE),
     )
 }
 

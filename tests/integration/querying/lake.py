@@ -16,11 +16,17 @@ from deltalake import write_deltalake
 from clickstream.deriving.people import Basis, people_of
 from clickstream.identity.edges import EVENT_COLUMNS as IDENTITY_COLUMNS
 from clickstream.identity.edges import edges_of
-from clickstream.identity.rules import Rules
+from clickstream.identity.rules import Rules, Trust
+from clickstream.model.audience_tables import AUDIENCE_CHANGES, CHANGE_PARTITION, CHANGE_SCHEMA
 from clickstream.model.pipeline_hour import PipelineHour
 from clickstream.model.schema import EVENT_COLUMNS, FAILED_COLUMNS, PIPELINE_COLUMNS, arrow_schema
+from clickstream.profiles.activity import activity_of
+from clickstream.profiles.building import profiles_of
+from clickstream.profiles.rules import ProfileRules
+from clickstream.profiles.traits import traits_of
 from clickstream.settings import Settings
 from clickstream.storage.account import StorageAccount, table_uri
+from clickstream.table.specs import ACTIVITY_TABLE, PROFILES_TABLE, TRAITS_TABLE
 from local.azurite import Azurite
 
 NOW = datetime(2026, 10, 28, 10, 30, tzinfo=UTC)
@@ -82,7 +88,7 @@ class Lake:
     account: StorageAccount
 
     def append(self, *rows: Mapping[str, Any]) -> None:
-        self.append_table(pa.Table.from_pylist([dict(row) for row in rows], schema=arrow_schema(EVENT_COLUMNS)))
+        self.append_table(_table_of(rows))
 
     def append_table(self, rows: pa.Table) -> None:
         self._append("events", "event_date", rows)
@@ -93,11 +99,25 @@ class Lake:
 
     def append_people(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """The people of these rows of events, by the usual rules."""
-        events = pa.Table.from_pylist([dict(row) for row in rows], schema=arrow_schema(EVENT_COLUMNS))
-        edges = edges_of(events.select(IDENTITY_COLUMNS), {})
+        events = _table_of(rows)
         for site in pc.unique(events["site"]).to_pylist():
-            people = people_of(edges.filter(pc.equal(edges["site"], site)), Basis(Rules()), site, NOW.date())
-            self._append("identities", "resolved_date", people)
+            self._append("identities", "resolved_date", _people_in(events, site))
+
+    def append_profiles(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """The activity, traits and profiles in these rows of events, by the usual rules."""
+        events = _table_of(rows)
+        for site in pc.unique(events["site"]).to_pylist():
+            own = events.filter(pc.equal(events["site"], site))
+            activity, traits, people = activity_of(own), traits_of(own), _people_in(own, site)
+            profiles = profiles_of(activity, traits, people, Trust.ANY, ProfileRules(), site, NOW.date())
+            for spec, found in ((ACTIVITY_TABLE, activity), (TRAITS_TABLE, traits), (PROFILES_TABLE, profiles)):
+                self._append(spec.name, spec.partition, found)
+
+    def append_changes(self, *changes: Mapping[str, Any]) -> None:
+        """Rows of `audience_changes`, with values for what they leave out."""
+        usual = {"is_known": True, "kind": "enter", "reason": "event", "definition": 1, "committed_at": NOW}
+        rows = [{**usual, CHANGE_PARTITION: NOW.date(), **change} for change in changes]
+        self._append(AUDIENCE_CHANGES, CHANGE_PARTITION, pa.Table.from_pylist(rows, schema=CHANGE_SCHEMA))
 
     def append_hours(self, *hours: PipelineHour) -> None:
         rows = [{**asdict(hour), "hour_date": hour.hour.date()} for hour in hours]
@@ -127,6 +147,15 @@ class Lake:
             partition_by=[partition],
             storage_options=self.account.delta_options(),
         )
+
+
+def _table_of(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
+    return pa.Table.from_pylist([dict(row) for row in rows], schema=arrow_schema(EVENT_COLUMNS))
+
+
+def _people_in(events: pa.Table, site: str) -> pa.Table:
+    edges = edges_of(events.select(IDENTITY_COLUMNS), {})
+    return people_of(edges.filter(pc.equal(edges["site"], site)), Basis(Rules()), site, NOW.date())
 
 
 def make_lake(azurite: Azurite, **settings: str) -> Lake:
