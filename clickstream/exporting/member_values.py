@@ -10,8 +10,12 @@ from urllib.parse import urlencode
 import orjson
 import pyarrow as pa
 
+from clickstream.model.profile_tables import PROFILE_COLUMNS
 from clickstream.sites.member_exports import TRAIT, MemberExport
 
+TYPES = {column.name: column.type for column in PROFILE_COLUMNS}
+# Columns of JSON objects.
+MAPS = ("traits", "revenue")
 # How a spreadsheet's formula begins.
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -28,7 +32,7 @@ class MemberValues:
         """The fields as columns of CSV, or one column of lines."""
         if self._job.format == "ndjson":
             return pa.schema([("line", pa.string())])
-        return pa.schema([(name, pa.bool_() if name == "is_known" else pa.string()) for name in self._fields])
+        return pa.schema([(name, _type_of(name)) for name in self._fields])
 
     def of(self, members: pa.RecordBatch) -> pa.RecordBatch:
         """The members with what is exported of each."""
@@ -37,7 +41,7 @@ class MemberValues:
             return pa.record_batch([pa.array([orjson.dumps(row).decode() for row in rows])], schema=self.schema)
         columns = [
             pa.array(
-                [row[field.name] if pa.types.is_boolean(field.type) else self._cell(row[field.name]) for row in rows],
+                [self._cell(row[field.name]) if pa.types.is_string(field.type) else row[field.name] for row in rows],
                 field.type,
             )
             for field in self.schema
@@ -45,10 +49,13 @@ class MemberValues:
         return pa.record_batch(columns, schema=self.schema)
 
     def _row(self, member: Mapping[str, Any]) -> Mapping[str, Any]:
-        traits = orjson.loads(member.get("traits") or "{}")
-        values = {**member, "traits": dict(sorted(traits.items()))}
+        values = {name: _plain(value) for name, value in member.items()}
+        for name in MAPS:
+            if values.get(name) is not None:
+                values[name] = dict(sorted(orjson.loads(values[name]).items()))
+        traits = values.get("traits") or {}
         return {
-            name: traits.get(name.removeprefix(TRAIT)) if name.startswith(TRAIT) else _plain(values[name])
+            name: traits.get(name.removeprefix(TRAIT)) if name.startswith(TRAIT) else values[name]
             for name in self._fields
         }
 
@@ -66,6 +73,12 @@ class MemberValues:
         if isinstance(value, dict):
             return urlencode([(name, _scalar(item)) for name, item in sorted(value.items())])
         return _scalar(value)
+
+
+def _type_of(name: str) -> pa.DataType:
+    """The type of a column of CSV; what is neither a number nor a boolean is text."""
+    kind = pa.bool_() if name == "is_known" else TYPES.get(name, pa.string())
+    return kind if pa.types.is_boolean(kind) or pa.types.is_integer(kind) else pa.string()
 
 
 def _plain(value: Any) -> Any:

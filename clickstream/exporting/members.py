@@ -6,7 +6,7 @@ import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,31 +19,25 @@ from clickstream.exporting.member_values import MemberValues
 from clickstream.jobs.failing import Actor, JobFailed
 from clickstream.jobs.work import ActiveRun, Done
 from clickstream.querying.audiences.formula import with_needed
-from clickstream.querying.audiences.membership import longest_window, members
-from clickstream.querying.audiences.reading import persons_of
-from clickstream.querying.conditions import Parameters
+from clickstream.querying.audiences.question import Question
 from clickstream.querying.goals import scope_of
 from clickstream.querying.period import Period
 from clickstream.querying.scope import SiteScope
-from clickstream.querying.sequences.streams import finished
 from clickstream.querying.statement import Statement
 from clickstream.settings import Settings
 from clickstream.sites.directory import Access
 from clickstream.sites.document import KeyKind
-from clickstream.sites.member_exports import MEMBER_FIELDS, TRAIT, MemberExport
+from clickstream.sites.member_exports import MEMBER_FIELDS, OF_MEMBERSHIP, TRAIT, MemberExport
 from clickstream.storage.account import StorageAccount
 from clickstream.storage.progress import read_progress
 from clickstream.table.reading import TableReader
-from clickstream.table.specs import EVENTS_TABLE, IDENTITIES_TABLE, TableSpec
+from clickstream.table.specs import EVENTS_TABLE, IDENTITIES_TABLE, PROFILES_TABLE, TableSpec
 
 BATCH_ROWS = 16_384
-BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 # Visits begin before their events, and days are those of UTC.
 PADDING = timedelta(days=2)
 # How often the lease is kept while the database looks for the members.
 WAIT_SECONDS = 5
-# Fields that need all events of the member; the others need those in the longest window of the audience.
-OF_ALL_EVENTS = frozenset({"first_seen_at", "last_seen_at", "traits"})
 
 
 class Members:
@@ -98,7 +92,7 @@ class MemberRows:
 
     def pieces(self, after: str | None, renew: Callable[[], None]) -> Iterator[tuple[str, Iterable[pa.RecordBatch]]]:
         """Some members at a time, each with the name of its last one."""
-        statement, first = members_statement(self._site, self._job.audience, self._fields, self._until, after)
+        statement, period = members_statement(self._site, self._job.audience, self._fields, self._until, after)
         connection = duckdb.connect(
             config={
                 "memory_limit": f"{self._settings.query_memory_mb}MB",
@@ -111,8 +105,9 @@ class MemberRows:
         try:
             connection.execute("SET TimeZone = 'UTC'")
             # What is derived is read first, so that it is not newer than what it is derived from.
+            self._show(connection, PROFILES_TABLE, None)
             self._show(connection, IDENTITIES_TABLE, None)
-            self._show(connection, EVENTS_TABLE, first)
+            self._show(connection, EVENTS_TABLE, (period.begin - PADDING).date())
             found = connection.sql(statement.sql, params=dict(statement.parameters)).to_arrow_reader(BATCH_ROWS)
             for batch in _waited(found, connection, renew):
                 if batch.num_rows:
@@ -153,65 +148,35 @@ def _waited(
 
 def members_statement(
     site: SiteScope, slug: str, fields: Sequence[str], until: datetime, after: str | None
-) -> tuple[Statement, date | None]:
-    """The statement whose rows are the audience's members after this one, in order; and the first date of events that
-    it needs, None for all. It reads the relations `events` and `identities` of the site.
+) -> tuple[Statement, Period]:
+    """The statement whose rows are the audience's members after this one, in order, and the period of the events that
+    it needs. It reads the relations `events`, `identities` and `profiles` of the site.
     """
-    audiences = with_needed(site.audiences, [slug])
-    since = max(BEGINNING, until - longest_window(audiences))
-    of_all = any(field in OF_ALL_EVENTS or field.startswith(TRAIT) for field in fields)
-    parameters = Parameters(site, Period(BEGINNING if of_all else since, until + timedelta(microseconds=1)))
-    recent = f"SELECT * FROM persons WHERE occurred_at >= CAST({parameters.bind(since.isoformat())} AS TIMESTAMPTZ)"
-    parts = [
-        persons_of(audiences, parameters),
-        f"recent AS NOT MATERIALIZED (\n    {recent}\n)",
-        members(audiences, until, parameters, "recent"),
-        _IDS,
-        *([_SEEN, _TRAITS] if of_all else []),
-    ]
-    columns = ["person", "is_known", f"make_timestamptz(changes_{len(audiences) - 1}) AS changes_at", _USERS, _DEVICES]
-    columns += ["first_seen_at", "last_seen_at", "traits"] if of_all else []
-    joined = ["ids_of", *(["first_and_last", "traits_of"] if of_all else [])]
-    sql = "\n".join(
-        [
-            "WITH " + ",\n".join(parts),
-            "SELECT " + ", ".join(columns),
-            "FROM members " + " ".join(f"LEFT JOIN {relation} USING (person)" for relation in joined),
-            f"WHERE member_{len(audiences) - 1}"
-            + (f" AND person > {parameters.bind(after)}" if after is not None else ""),
-            "ORDER BY person",
-        ]
+    question = Question(site, with_needed(site.audiences, [slug]), until)
+    names = question.names(slug)
+    columns = ["person", "members.is_known", f"make_timestamptz({names.changes}) AS changes_at", _USERS, _DEVICES]
+    columns += [f"profiles.{column}" for column in profile_columns(fields)]
+    where = names.holds if after is None else f"{names.holds} AND person > {question.bind(after)}"
+    select = (
+        f"SELECT {', '.join(columns)}\nFROM members LEFT JOIN ids_of USING (person) LEFT JOIN profiles USING (person)\n"
+        f"WHERE {where}\nORDER BY person"
     )
-    return finished(sql, parameters), None if of_all else (since - PADDING).date()
+    return question.statement(select, _IDS), question.period
+
+
+def profile_columns(fields: Iterable[str]) -> Sequence[str]:
+    """The columns of `profiles` that these fields need, each once."""
+    needed = dict.fromkeys("traits" if field.startswith(TRAIT) else field for field in fields)
+    return [field for field in needed if field not in OF_MEMBERSHIP]
 
 
 _IDS = """ids_of AS (
-    SELECT person, list(DISTINCT id ORDER BY id) FILTER (kind = 'user') AS users,
+    SELECT person, list(DISTINCT id ORDER BY id) FILTER (kind = 'user') AS users_of,
         list(DISTINCT id ORDER BY id) FILTER (kind = 'device') AS devices_of
     FROM identities
     WHERE kind IN ('user', 'device') AND person IS NOT NULL
     GROUP BY person
 )"""
 # Whoever is not in `identities` is the one id that the events have.
-_USERS = "coalesce(users, CASE WHEN is_known THEN [person] ELSE [] END) AS user_ids"
-_DEVICES = "coalesce(devices_of, CASE WHEN is_known THEN [] ELSE [person] END) AS devices"
-_SEEN = """first_and_last AS (
-    SELECT person, min(occurred_at) AS first_seen_at, max(occurred_at) AS last_seen_at
-    FROM persons
-    WHERE person IS NOT NULL
-    GROUP BY person
-)"""
-_TRAITS = """traits_of AS (
-    SELECT person, json_group_object(key, value) AS traits
-    FROM (
-        SELECT person, trait.key AS key, arg_max(trait.value, (occurred_at, event_id)) AS value
-        FROM (
-            SELECT person, occurred_at, event_id, properties
-            FROM persons
-            WHERE person IS NOT NULL AND event_type = 'identify' AND json_type(properties) = 'OBJECT'
-        ) AS identified, json_each(properties) AS trait
-        WHERE trait.value NOT IN ('null', '""')
-        GROUP BY person, trait.key
-    )
-    GROUP BY person
-)"""
+_USERS = "coalesce(users_of, CASE WHEN members.is_known THEN [person] ELSE [] END) AS user_ids"
+_DEVICES = "coalesce(devices_of, CASE WHEN members.is_known THEN [] ELSE [person] END) AS device_ids"

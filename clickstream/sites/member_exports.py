@@ -13,9 +13,13 @@ from clickstream.sites.exports import Export, FieldName
 from clickstream.sites.job_parts import AnyJob, Delimiter, first_character
 from clickstream.sites.limits import Few
 
-# What is known of a member, in the order in which all of it is exported.
+# What is exported of a member, in this order: the membership, the ids, and the columns of `profiles`.
+OF_MEMBERSHIP = ("person", "is_known", "changes_at", "user_ids", "device_ids")
 MEMBER_FIELDS = (
-    "person", "is_known", "changes_at", "user_ids", "devices", "first_seen_at", "last_seen_at", "traits"
+    *OF_MEMBERSHIP, "label", "users", "devices", "first_seen_at", "last_seen_at", "active_days", "visits", "acts",
+    "page_views", "orders", "revenue", "first_source", "first_medium", "first_channel", "first_campaign",
+    "last_source", "last_medium", "last_channel", "last_campaign", "first_page", "country", "device_class",
+    "advertising", "traits",
 )  # fmt: skip
 TRAIT = "traits."
 
@@ -51,8 +55,7 @@ class MemberExport(Export):
             if name not in MEMBER_FIELDS and not (name.startswith(TRAIT) and len(name) > len(TRAIT)):
                 near = difflib.get_close_matches(name, MEMBER_FIELDS, 1)
                 meant = f" (is {near[0]!r} meant?)" if near else ""
-                known = ", ".join(MEMBER_FIELDS)
-                yield ("fields", index), f"{name!r} is none of {known}{meant}; a trait is {TRAIT}<name>"
+                yield ("fields", index), f"{name!r} is nothing of a member{meant}; a trait is {TRAIT}<name>"
         if len(set(self.fields)) < len(self.fields):
             yield ("fields",), "names a field twice"
         yield from super()._problems()

@@ -101,7 +101,7 @@ AUDIENCE = {"name": "Buyers", "slug": "buyers", "where": {"did": {"event": "purc
     [
         ({}, None),
         ({"audience": "buyer"}, "/jobs/0/audience: no audience has the slug 'buyer'; known are buyers"),
-        ({"fields": ["traits.", "usr_ids"]}, "/jobs/0/fields/0: 'traits.' is none of person, is_known, "),
+        ({"fields": ["traits.", "usr_ids"]}, "/jobs/0/fields/0: 'traits.' is nothing of a member"),
         ({"fields": ["person", "person"]}, "/jobs/0/fields: names a field twice"),
         ({"delimiter": '"'}, "/jobs/0/delimiter: a delimiter is no quote and no end of a line"),
         ({"join": "a\nb"}, "/jobs/0/join: has a control character"),

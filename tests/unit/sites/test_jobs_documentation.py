@@ -50,6 +50,12 @@ def test_every_option_is_documented_with_a_test_that_is_there(model: type[BaseMo
                 assert f"def {test}(" in (ROOT / path).read_text(), proof
 
 
+def test_every_test_that_the_page_names_is_there() -> None:
+    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", TEXT)
+    assert len(named) > 60
+    assert [(path, test) for path, test in named if f"def {test}(" not in (ROOT / path).read_text()] == []
+
+
 def test_the_page_names_every_code_of_a_failure() -> None:
     sources = [
         path.read_text()
