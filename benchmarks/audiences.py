@@ -45,6 +45,7 @@ def asking(connection: str, copies: str) -> Callable[..., dict[str, Any]]:
             "LAKE_CONTAINER": LAKE,
             "QUERY_TIMEOUT_SECONDS": "600",
             "QUERY_FILES_MB": "4096",
+            "QUERY_SPILL_MB": "4096",
             "QUERY_FILES_FOLDER": copies,
             "QUERY_ANSWERS_MB": "0",
         }

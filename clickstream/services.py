@@ -35,6 +35,7 @@ from clickstream.tally import Tally
 if TYPE_CHECKING:
     from clickstream.audiences.asking import Asking
     from clickstream.audiences.evaluating import Evaluator
+    from clickstream.audiences.previewing import Previews
     from clickstream.audiences.sending import Sender
     from clickstream.compacting.compactor import Compactor
     from clickstream.delivery.event_hub import Hub
@@ -171,6 +172,12 @@ class Services:
         from clickstream.audiences.evaluating import Evaluator
 
         return Evaluator(self.storage, self.settings, self.queries, now)
+
+    @cached_property
+    def audience_previews(self) -> Previews:
+        from clickstream.audiences.previewing import Previews
+
+        return Previews(self.storage, self.settings, self.queries)
 
     @cached_property
     def audience_sender(self) -> Sender:

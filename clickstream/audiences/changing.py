@@ -12,6 +12,16 @@ import pyarrow.compute as pc
 from clickstream.audiences.state import Membership, Memberships, moment_of
 from clickstream.model.audience_tables import ENTER, EXIT, MEMBER
 
+# Fewer changes than these never wait for a release.
+HELD_FROM = 1000
+
+
+def are_too_many(changes: int, members: int, max_change: int, held_from: int) -> bool:
+    """Whether so many changes of an audience with these members are at least `held_from` and more than `max_change`
+    percent.
+    """
+    return changes >= held_from and changes * 100 > max_change * max(1, members)
+
 
 @dataclass(frozen=True, slots=True)
 class Change:

@@ -15,7 +15,7 @@ from pathlib import PurePosixPath
 import orjson
 import pyarrow as pa
 
-from clickstream.audiences.changing import Change, Evaluated, Step
+from clickstream.audiences.changing import HELD_FROM, Change, Evaluated, Step, are_too_many
 from clickstream.audiences.recording import Record, destination_of
 from clickstream.audiences.state import (
     HELD,
@@ -46,8 +46,6 @@ from clickstream.table.delta import COMPACTOR, Table
 from clickstream.table.specs import AUDIENCE_CHANGES_TABLE, EVENTS_TABLE, IDENTITIES_TABLE
 
 log = logging.getLogger(__name__)
-# Fewer changes than these are never held.
-HELD_FROM = 1000
 # Existing members are reported as if at most so much time had passed since the last ones.
 PAUSE_THAT_COUNTS = timedelta(minutes=10)
 # How far ahead of the moment of completeness events are searched: clocks of servers may run ahead by minutes.
@@ -238,7 +236,7 @@ class _Evaluation:
         """Whether the step is made. It waits for a release if it changes too much."""
         hold, key = self._notes.of("hold", step.slug), self._notes.key("hold", step.slug)
         count = len(step.enters) + len(step.exits)
-        too_many = count >= held_from and count * 100 > max_change * max(1, len(step.before))
+        too_many = are_too_many(count, len(step.before), max_change, held_from)
         if step.was_defined and too_many and hold != RELEASED:
             self.held.append(step.slug)
             self._noted[key] = HELD

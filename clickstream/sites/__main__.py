@@ -9,14 +9,14 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import orjson
 
-from clickstream.errors import ClickstreamError, Conflict, InvalidSite, SettingsError
+from clickstream.errors import ClickstreamError, Conflict, InvalidSite, LimitExceeded, SettingsError, Unavailable
 from clickstream.services import Services, now
 from clickstream.settings import Settings, job_connection
 from clickstream.sites.document import Site, parse_site
@@ -84,6 +84,9 @@ def _plan(arguments: argparse.Namespace) -> int:
         print(line)
     for line in _of_jobs(sites, os.environ, now()):
         print(line)
+    changed = [sites[change.site] for change in plan.changes if change.site in sites]
+    for line in _of_audiences(changed, services, os.environ):
+        print(line)
     if not arguments.apply:
         return 0
     for change in plan.changes:
@@ -129,6 +132,27 @@ def _of_jobs(sites: Mapping[str, Site], environment: Mapping[str, str], moment: 
                 job_connection(environment, job.connection)
             except SettingsError as error:
                 yield f"! {name}: the job {job.name} needs a setting of the app: {error.message}"
+
+
+def _of_audiences(changed: Sequence[Site], services: Services, environment: Mapping[str, str]) -> Iterator[str]:
+    """A line for each audience of sites that change, with what would change in it; and for each connection of messages
+    that is not set here.
+    """
+    for site in changed:
+        try:
+            for each in services.audience_previews.of(site) if site.audiences else ():
+                waits = "; so much waits for a release" if each.waits else ""
+                yield (
+                    f"  {site.site}: audience {each.slug}: {each.members} members, {each.enter} enter, "
+                    f"{each.leave} leave{waits}"
+                )
+        except (LimitExceeded, Unavailable) as error:
+            yield f"! {site.site}: who would be in its audiences is not known: {error.message}"
+        if (messages := site.audience_messages) is not None and messages.connection is not None:
+            try:
+                job_connection(environment, messages.connection, "fullyQualifiedNamespace")
+            except SettingsError as error:
+                yield f"! {site.site}: messages of audiences need a setting of the app: {error.message}"
 
 
 def _remark(change: Change, delete: bool) -> str:

@@ -8,7 +8,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from clickstream.audiences.evaluating import HELD_FROM, Evaluator, Report
+from clickstream.audiences.changing import HELD_FROM
+from clickstream.audiences.evaluating import Evaluator, Report
 from clickstream.audiences.sending import Sender
 from clickstream.audiences.state import Memberships, memberships_of
 from clickstream.delivery.event_hub import Hub

@@ -16,6 +16,7 @@ from jsonschema_rs import Draft202012Validator
 
 from clickstream.audiences.asking import Asking
 from clickstream.audiences.leaving import Leaving
+from clickstream.audiences.previewing import Preview, Previews
 from clickstream.audiences.sending import Sender
 from clickstream.delivery.event_hub import EventHub
 from clickstream.errors import NotFound, Unavailable
@@ -137,6 +138,17 @@ def test_too_many_changes_wait_for_a_release(lake: AudienceLake) -> None:
     people = [f"p{number}" for number in range(12)]
     lake.add(*(did(person, lake.at, person, "purchase") for person in people))
     lake.moves(HOUR)
+    document = f"site: shop\nkeys: [{{kind: public, key: shop-key}}]\n{AUDIENCES}".encode()
+    previews = Previews(lake.account, lake.settings, lake.engine)
+    text = document.replace(b"slug: cart-abandoners", b"slug: carts")
+    assert previews.of(parse_site(text, expected="shop")) == [
+        Preview("carts", 0, 0, 0, False),
+        Preview("buyers", 13, 12, 0, False),
+    ]
+    assert previews.of(parse_site(document[: document.index(b"  - name: Buyers")], expected="shop")) == [
+        Preview("cart-abandoners", 0, 0, 0, False),
+        Preview("buyers", 0, 0, 1, False),
+    ]
     assert lake.evaluate(held_from=10).held == ["shop/buyers"]
     assert set(lake.memberships()["buyers"]) == {"zoe"}
     lake.moves(HOUR)
