@@ -1,4 +1,4 @@
-"""Jobs on stored data, for an admin key of the site: replay, erasure, export of a person, edits of identities."""
+"""Jobs on stored data and documents, for an admin key of the site: replay, erasure, export of a person, edits."""
 
 from __future__ import annotations
 
@@ -77,6 +77,18 @@ async def identity_edits(req: func.HttpRequest) -> func.HttpResponse:
 
     request, _ = await authorized(req, lambda _: parse_edits(req.params), services().sites.admin)
     return json_answer({"edits": await _in_thread(partial(services().editor.lines, request.site_id))})
+
+
+@bp.function_name("add_definition")
+@bp.route("api/definitions", methods=["POST"], auth_level=func.AuthLevel.ANONYMOUS)
+@answers_problems()
+async def add_definition(req: func.HttpRequest) -> func.HttpResponse:
+    """Add a goal, a funnel or a segment to the site's document, or say what that would change."""
+    from clickstream.sites.additions import add, parse_addition
+
+    request, _ = await authorized(req, parse_addition, services().sites.admin)
+    documents, allowed = services().site_documents, services().settings.allow_short_keys
+    return json_answer(await _in_thread(partial(add, request, documents, allow_short_keys=allowed)))
 
 
 async def _in_thread(work: Callable[[], Result]) -> Result:

@@ -49,8 +49,10 @@ from clickstream.querying.reports.registry import REPORTS
 from clickstream.querying.reports.request import parameters_of
 from clickstream.querying.request import SqlRequest, query_schema
 from clickstream.replaying.request import ReplayRequest
+from clickstream.sites.additions import Addition
 from functions._http import STATUS
 from functions.openapi_answers import (
+    ADDED,
     ANSWERS,
     EDITED,
     EDITS,
@@ -253,6 +255,14 @@ def operations() -> Mapping[str, Operation]:
             parameters=("site_id",),
             security=("admin_key",),
             required=("site_id",),
+        ),
+        "add_definition": Operation(
+            "jobs",
+            "Add a goal, a funnel or a segment to the site's document, or with a dry run say what that would change.",
+            (*JOBS, Conflict),
+            Addition.model_json_schema(),
+            ADDED,
+            security=("admin_key",),
         ),
         "query": reading("Query metrics by dimensions.", query_schema()),
         "questions": replace(

@@ -376,4 +376,14 @@ EDITED = _described(
     ),
     "The edit, and what it changes; a dry run has recorded nothing.",
 )
+ADDED = _object(
+    {
+        "applied": _described(BOOLEAN, "False for a dry run. The document is in force after SITES_REFRESH_SECONDS."),
+        "version": _described(TEXT, "The document's version that the plan is about."),
+        "changes": _list(
+            _object({"name": TEXT, "before": TEXT_OR_NULL, "after": TEXT_OR_NULL}),
+            "Fields of the document that change, with their values as JSON.",
+        ),
+    }
+)
 EDITS = _object({"edits": _list(_object({**_EDIT, "in_force": BOOLEAN}), "Oldest first.")})

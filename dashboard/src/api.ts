@@ -115,6 +115,15 @@ export interface Job {
 /** What an admin key does with a job. */
 export type Action = "run" | "stop" | "resume";
 
+/** A part of a site's document that the page adds to. */
+export type Defined = "goals" | "funnels" | "segments";
+
+/** What an addition changes in the document of this version. Values are JSON; null for none. */
+export interface Planned {
+  readonly version: string;
+  readonly changes: readonly { readonly name: string; readonly before: string | null; readonly after: string | null }[];
+}
+
 /** A site that a key opens. */
 export interface Site {
   readonly site: string;
@@ -243,6 +252,12 @@ export class Api {
   async changeJob(site: string, job: string, action: Action, adminKey: string): Promise<void> {
     const body = JSON.stringify({ site_id: site });
     await this.#json(`/api/jobs/${encodeURIComponent(job)}/${action}`, { method: "POST", body }, adminKey);
+  }
+
+  /** Add to the site's document, or without a version only plan it. */
+  async define(site: string, kind: Defined, definition: object, adminKey: string, version: string | null): Promise<Planned> {
+    const body = JSON.stringify({ site_id: site, kind, definition, ...(version === null ? {} : { dry_run: false, version }) });
+    return this.#json("/api/definitions", { method: "POST", body }, adminKey);
   }
 
   async #json<Body>(address: string, options: RequestInit, key?: string): Promise<Body> {

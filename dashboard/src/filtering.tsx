@@ -3,15 +3,18 @@ import { useState } from "preact/hooks";
 import { FilterDialog } from "./filter_dialog";
 import { type Place, divided, joined, partsOf, withPart } from "./filter_groups";
 import { describe, filterInWords } from "./filter_words";
+import { SaveDialog } from "./save_dialog";
 import { t } from "./texts";
 import { Icon } from "./ui";
 import { useScreen } from "./use_api";
 import { type Filter, asValueFilter, negated } from "./view";
 
 export function Filters() {
-  const { view, go } = useScreen();
+  const { view, site, go } = useScreen();
   const { filters } = view;
   const [edited, setEdited] = useState<Place | null>(null);
+  const [saved, setSaved] = useState<"segments" | "goals" | null>(null);
+  const goal = goalOf(filters);
   if (!filters.length) return null;
   const change = (place: Place, filter: Filter | null) => go({ filters: withPart(filters, place, filter) });
   const changed = edited && partsOf(filters[edited.at] ?? [])[edited.part];
@@ -42,7 +45,20 @@ export function Filters() {
             </button>
           </li>
         )}
+        {site.key_kind === "read" && (
+          <li>
+            <button type="button" class="quiet" onClick={() => setSaved("segments")}>
+              {t.saving.titles.segments}
+            </button>
+            {goal && (
+              <button type="button" class="quiet" onClick={() => setSaved("goals")}>
+                {t.saving.titles.goals}
+              </button>
+            )}
+          </li>
+        )}
       </ul>
+      {saved && <SaveDialog kind={saved} definition={saved === "goals" ? goal! : { filters }} onClose={() => setSaved(null)} />}
       {edited && changed?.length && (
         <FilterDialog
           before={changed}
@@ -53,6 +69,20 @@ export function Filters() {
       )}
     </>
   );
+}
+
+const KINDS_OF_GOAL: Readonly<Record<string, string>> = { "event:name": "event", "event:page": "page" };
+
+/** The goal that one event or one page with its further filters is; null if there is no such filter, or several. */
+export function goalOf(filters: readonly Filter[]): Readonly<Record<string, unknown>> | null {
+  const kindOf = (filter: Filter): string | undefined => {
+    const known = asValueFilter(filter);
+    return known?.[0] === "is" && known[2].length === 1 ? KINDS_OF_GOAL[known[1]] : undefined;
+  };
+  const [one, ...more] = filters.filter(kindOf);
+  if (!one || more.length) return null;
+  const others = filters.filter((filter) => filter !== one);
+  return { [kindOf(one)!]: asValueFilter(one)![2][0], ...(others.length ? { filters: others } : {}) };
 }
 
 function Chip({ filter, onChange, onEdit }: { filter: Filter; onChange(filter: Filter | null): void; onEdit(): void }) {

@@ -10,6 +10,7 @@ import { t } from "./texts";
 import { Dialog, ExportLinks, PanelState } from "./ui";
 import { VisitDialog } from "./visit";
 import { Records } from "./records";
+import { SaveDialog } from "./save_dialog";
 import { ReportTable } from "./report_page";
 import { Choice } from "./report_panel";
 
@@ -24,6 +25,7 @@ export function FunnelPanel() {
   const { view, site, go } = useScreen();
   const [behind, setBehind] = useState<Behind | null>(null);
   const [making, setMaking] = useState(false);
+  const [saving, setSaving] = useState(false);
   const customSteps = stepsIn(view.choices["steps"]);
   const offered = customSteps.length ? [t.funnel.custom, ...site.funnels] : site.funnels;
   const named = site.funnels.find((one) => one === view.choices["funnel"]) ?? site.funnels[0];
@@ -45,6 +47,11 @@ export function FunnelPanel() {
         {site.funnels.length > 0 && (
           <Choice label={t.funnel.title} chosen={name ?? ""} of={offered.map((one) => [one, one])} onChoose={select} />
         )}
+        {customSteps.length > 0 && site.key_kind === "read" && (
+          <button type="button" class="control" onClick={() => setSaving(true)}>
+            {t.saving.titles.funnels}
+          </button>
+        )}
         <button type="button" class="control" onClick={() => setMaking(true)}>
           {t.funnel.make}
         </button>
@@ -64,6 +71,7 @@ export function FunnelPanel() {
           <ExportLinks title={t.funnel.title} report="funnel" parameters={parameters} isAnswered={result.answer !== null} />
         )}
       </footer>
+      {saving && <SaveDialog kind="funnels" definition={{ steps: customSteps }} onClose={() => setSaving(false)} />}
       {making && <FunnelMaker steps={customSteps} onMade={make} onClose={() => setMaking(false)} />}
       {behind && (
         <Visitors title={behind.title} parameters={{ ...parameters, ...behind.parameters }} onClose={() => setBehind(null)} />

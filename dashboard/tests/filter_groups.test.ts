@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { divided, joined, partsOf, withPart } from "../src/filter_groups";
 import { filterInWords } from "../src/filter_words";
+import { goalOf } from "../src/filtering";
 import { type Filter, addressOf, DEFAULT_VIEW, ofWholeVisits, viewOf } from "../src/view";
 
 const [a, b, c, d] = ["a", "b", "c", "d"].map((page): Filter => ["is", "event:page", [page]]) as [Filter, Filter, Filter, Filter];
@@ -37,4 +38,13 @@ test("a group stays in the address, has words, and selects whole visits in seque
   assert.equal(filterInWords(view.filters[0]!), "Page is a or Device is Mobile");
   assert.equal(filterInWords(["and", [a, or(b, c)]]), "Page is a and (Page is b or Page is c)");
   assert.deepEqual(ofWholeVisits(view.filters), [["or", [["has_done", a], ["is", "visit:device", ["mobile"]]]]]);
+});
+
+test("one event or page with further filters is a goal, several are none", () => {
+  const device: Filter = ["is", "visit:device", ["mobile"]];
+  assert.deepEqual(goalOf([a, device]), { page: "a", filters: [device] });
+  assert.deepEqual(goalOf([["is", "event:name", ["buy"]]]), { event: "buy" });
+  for (const filters of [[], [device], [a, b], [or(a, b)], [["is", "event:page", ["a", "b"]]], [["is_not", "event:page", ["a"]]]]) {
+    assert.equal(goalOf(filters as Filter[]), null);
+  }
 });

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from clickstream.errors import Conflict, InvalidSite
+from clickstream.errors import Conflict, InvalidRequest, InvalidSite
+from clickstream.sites.additions import add, parse_addition
 from clickstream.sites.planning import FieldChange, Kind, Plan, apply_change, make_plan, read_folder
 from clickstream.storage.site_documents import StoredDocument
 
@@ -161,3 +164,33 @@ def test_a_folder_that_would_be_misread_is_refused(tmp_path: Path) -> None:
     (tmp_path / "blog.yaml").write_bytes(BLOG)
     with pytest.raises(InvalidSite, match=r"rename it to shop\.yaml"):
         read_folder(tmp_path)
+
+
+def test_a_definition_is_added_by_the_plan_of_a_dry_run_alone() -> None:
+    other = b"site: blog\nkeys: [{kind: public, key: blog-web}]\n"
+    stored = Stored({"sites/shop.yaml": SHOP + b"# ours\n", "sites/blog.yaml": other})
+
+    def asked(definition: dict[str, object], **more: object) -> Mapping[str, Any]:
+        body = {"site_id": "shop", "kind": "goals", "definition": definition, **more}
+        return add(parse_addition(json.dumps(body).encode()), stored, allow_short_keys=True)
+
+    goal = {"name": "Order", "event": "purchase"}
+    planned = asked(goal)
+    assert planned["applied"] is False
+    assert [(change["name"], change["before"]) for change in planned["changes"]] == [("goals", None)]
+    assert "purchase" in planned["changes"][0]["after"]
+    assert stored.documents["sites/shop.yaml"] == SHOP + b"# ours\n"
+    with pytest.raises(InvalidRequest, match="dry run"):
+        asked(goal, dry_run=False)
+    assert asked(goal, dry_run=False, version=planned["version"])["applied"] is True
+    assert stored.documents["sites/shop.yaml"] == SHOP + b"# ours\ngoals:\n- {name: Order, event: purchase}\n"
+    assert stored.documents["sites/blog.yaml"] == other
+    # Somebody has changed the document since the plan.
+    with pytest.raises(Conflict):
+        asked({"name": "Other", "event": "other"}, dry_run=False, version=planned["version"])
+    for wrong in (goal, {"name": "None"}, {"name": "Both", "event": "a", "page": "/b"}, {"event": "a", "more": 1}):
+        with pytest.raises(InvalidRequest) as refused:
+            asked(wrong)
+        assert refused.value.pointer == "/definition"
+    with pytest.raises(InvalidRequest, match="/kind"):
+        asked(goal, kind="keys")

@@ -33,7 +33,7 @@ LAKE = (
     | READING
     | HEALTH
     | JOBS
-    | {"edit_identities", "erase", "export_person", "identity_edits", "replay", "start"}
+    | {"add_definition", "edit_identities", "erase", "export_person", "identity_edits", "replay", "start"}
 )
 
 

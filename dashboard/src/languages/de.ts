@@ -471,6 +471,16 @@ const de: Texts = {
     },
   },
 
+  saving: {
+    titles: { segments: "Als Segment speichern", funnels: "Trichter speichern", goals: "Als Ziel speichern" },
+    name: "Bezeichnung",
+    entry: "Eintrag im Dokument der Site",
+    plan: "Das ändert sich im Dokument der Site",
+    showPlan: "Plan zeigen",
+    save: "Speichern",
+    saved: "Gespeichert. Es gilt innerhalb einer Minute; lade die Seite dann neu.",
+  },
+
   jobs: {
     none: "Noch keine Aufträge. Lege Exporte und Importe unter jobs im Dokument der Site fest",
     kinds: { export: "Export", import: "Import" },

@@ -468,6 +468,16 @@ const en = {
     },
   },
 
+  saving: {
+    titles: { segments: "Save as segment", funnels: "Save the funnel", goals: "Save as goal" },
+    name: "Name",
+    entry: "Entry of the site’s document",
+    plan: "This changes in the site’s document",
+    showPlan: "Show the plan",
+    save: "Save",
+    saved: "Saved. It is in force within a minute; then load the page again.",
+  },
+
   jobs: {
     none: "No jobs yet. Define exports and imports under jobs in the site’s document",
     kinds: { export: "Export", import: "Import" },

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from datetime import datetime
 from urllib.parse import parse_qs, unquote
 from zoneinfo import ZoneInfo
@@ -118,6 +119,24 @@ def test_filters_are_joined_by_or_and_visits_and_hours_are_seen(world: World, lo
         moment = datetime.fromisoformat(event["occurred_at"]).astimezone(ZoneInfo(ZONE))
         assert shown["time"] == f"{moment:%H:%M:%S}"
         assert all(name in shown["text"] for name in json.loads(event["properties"]))
+
+
+def test_filters_become_a_segment_of_the_sites_document(world: World, looker: Looker) -> None:
+    name = "<img src=x onerror=canary=50>"
+    path = "/dashboard?site=kept&f=is,page,/a&f=is,device,mobile"
+    seen = looker.look("working.saving", path=path, key="kept-read", name=name, wrong="kept-read", admin=ADMIN)
+    assert seen["offered"] == ["Save as segment", "Save as goal"]
+    assert name in seen["entry"]
+    assert seen["refused"]
+    assert "segments" in seen["plan"] and name in seen["plan"]
+    assert "Saved." in seen["saved"]
+    with httpx.Client(
+        base_url=world.stack.base_url, headers={"Authorization": "Bearer kept-read"}, timeout=60
+    ) as client:
+        deadline = time.monotonic() + 120
+        while name not in (client.get("/api/sites").json()["sites"][0]["segments"]):
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
 
 
 def test_an_audience_shows_who_is_in_it_and_why(world: World, looker: Looker) -> None:

@@ -82,6 +82,7 @@ def documents(friend: str) -> Mapping[str, dict[str, Any]]:
         ),
         "blog": site("blog", time_zone=ZONE, goals=goals),
         "empty": site("empty"),
+        "kept": {"site": "kept", "keys": [{"kind": "read", "key": "kept-read"}, {"kind": "admin", "key": ADMIN}]},
         "fresh": {
             **site("fresh", origins=["https://*.shop.example", friend]),
             "keys": [{"kind": "public", "key": FRESH_KEY}, {"kind": "read", "key": KEY}],

@@ -87,6 +87,26 @@ export async function joined(dashboard, { path, key }) {
   return seen;
 }
 
+/** A segment, saved by a wrong key, then by the right one: what is refused, the plan, and what is said at the end. */
+export async function saving(dashboard, { path, key, name, wrong, admin }) {
+  await dashboard.open(path, key);
+  const { page } = dashboard;
+  const offered = await page.getByRole("button", { name: /^Save as/ }).allInnerTexts();
+  await dashboard.click(page.getByRole("button", { name: "Save as segment" }));
+  const dialog = page.getByTestId("save");
+  await dialog.getByLabel("Name").fill(name);
+  const seen = { offered, entry: await dialog.getByTestId("entry").innerText() };
+  await dialog.getByLabel("Admin key").fill(wrong);
+  await dashboard.click(dialog.getByRole("button", { name: "Show the plan" }));
+  seen.refused = await dialog.getByRole("alert").innerText();
+  await dialog.getByLabel("Admin key").fill(admin);
+  await dashboard.click(dialog.getByRole("button", { name: "Show the plan" }));
+  seen.plan = await dialog.getByTestId("plan").innerText();
+  await dashboard.click(dialog.getByRole("button", { name: "Save", exact: true }));
+  seen.saved = await dialog.innerText();
+  return seen;
+}
+
 /** The audiences, the members of one, why its first member is one and another person is not, and the visits of that member. */
 export async function audiences(dashboard, { path, key, audience, other }) {
   await dashboard.open(path, key);
@@ -114,6 +134,7 @@ export async function audiences(dashboard, { path, key, audience, other }) {
   });
   await dashboard.click(rows.first().getByRole("button", { name: /^Visits of/ }));
   seen.chips = await chips(page);
+  await rows.first().waitFor();
   seen.visits = await rows.count();
   return seen;
 }
