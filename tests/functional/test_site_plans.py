@@ -170,7 +170,7 @@ def test_a_definition_is_added_by_the_plan_of_a_dry_run_alone() -> None:
     other = b"site: blog\nkeys: [{kind: public, key: blog-web}]\n"
     stored = Stored({"sites/shop.yaml": SHOP + b"# ours\n", "sites/blog.yaml": other})
 
-    def asked(definition: dict[str, object], **more: object) -> Mapping[str, Any]:
+    def asked(definition: Mapping[str, object], **more: object) -> Mapping[str, Any]:
         body = {"site_id": "shop", "kind": "goals", "definition": definition, **more}
         return add(parse_addition(json.dumps(body).encode()), stored, allow_short_keys=True)
 

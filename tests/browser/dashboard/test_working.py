@@ -124,7 +124,7 @@ def test_filters_are_joined_by_or_and_visits_and_hours_are_seen(world: World, lo
 def test_filters_become_a_segment_of_the_sites_document(world: World, looker: Looker) -> None:
     name = "<img src=x onerror=canary=50>"
     path = "/dashboard?site=kept&f=is,page,/a&f=is,device,mobile"
-    seen = looker.look("working.saving", path=path, key="kept-read", name=name, wrong="kept-read", admin=ADMIN)
+    seen = looker.look("working.saving", path=path, key="kept-read", called=name, wrong="kept-read", admin=ADMIN)
     assert seen["offered"] == ["Save as segment", "Save as goal"]
     assert name in seen["entry"]
     assert seen["refused"]

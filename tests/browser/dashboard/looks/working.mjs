@@ -88,13 +88,13 @@ export async function joined(dashboard, { path, key }) {
 }
 
 /** A segment, saved by a wrong key, then by the right one: what is refused, the plan, and what is said at the end. */
-export async function saving(dashboard, { path, key, name, wrong, admin }) {
+export async function saving(dashboard, { path, key, called, wrong, admin }) {
   await dashboard.open(path, key);
   const { page } = dashboard;
   const offered = await page.getByRole("button", { name: /^Save as/ }).allInnerTexts();
   await dashboard.click(page.getByRole("button", { name: "Save as segment" }));
   const dialog = page.getByTestId("save");
-  await dialog.getByLabel("Name").fill(name);
+  await dialog.getByLabel("Name").fill(called);
   const seen = { offered, entry: await dialog.getByTestId("entry").innerText() };
   await dialog.getByLabel("Admin key").fill(wrong);
   await dashboard.click(dialog.getByRole("button", { name: "Show the plan" }));
