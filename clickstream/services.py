@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from clickstream.erasing.eraser import Eraser
     from clickstream.erasing.exporting import Exporter
     from clickstream.exporting.exports import Source
+    from clickstream.exporting.withdrawing import PublishedFiles
     from clickstream.jobs.runner import JobRunner
     from clickstream.jobs.state import JobStates
     from clickstream.jobs.work import Work
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from clickstream.querying.serving import QueryServing
     from clickstream.replaying.replayer import Replayer
     from clickstream.storage.compaction_state import LatestCompaction
+    from clickstream.storage.staged_blocks import StagedBlocks
 
 log = logging.getLogger(__name__)
 JOBS_AT_ONCE = 4
@@ -258,22 +260,16 @@ class Services:
         from clickstream.sites.exports import EventExport
         from clickstream.sites.imports import CsvImport
         from clickstream.sites.member_exports import MemberExport
-        from clickstream.storage.staged_blocks import StagedBlocks
-
-        def account(connection: str) -> StorageAccount:
-            return StorageAccount.from_connection(job_connection(os.environ, connection))
 
         settings, storage = self.settings, self.storage
         lake = storage.container(settings.lake_container)
 
         def exports(source: Source) -> Exports:
-            return Exports(
-                source, lambda name, place: StagedBlocks(account(name), place), lambda: erasures_in(lake), now
-            )
+            return Exports(source, _staged_blocks, lambda: erasures_in(lake), now)
 
         imports = CsvImports(
             settings,
-            lambda name, place: account(name).container(place),
+            lambda name, place: _account(name).container(place),
             storage.container(settings.spill_container),
             lake,
             EventProcessor.from_settings(settings, MAX_MESSAGE_BYTES),
@@ -285,6 +281,12 @@ class Services:
             CsvImport.kind: imports,
         }
         return JobRunner(self.job_states, works, now, new_id)
+
+    @cached_property
+    def published_files(self) -> PublishedFiles:
+        from clickstream.exporting.withdrawing import PublishedFiles
+
+        return PublishedFiles(self.job_states, self.site, _staged_blocks, now)
 
     @cached_property
     def queries(self) -> QueryEngine:
@@ -323,13 +325,24 @@ class Services:
         from clickstream.erasing.eraser import Eraser
 
         leave = Leaving(self.storage, self.settings, self.site, self.audience_sender, now).end
-        return Eraser(self.storage, self.settings, now, new_id, os.urandom, self.job_states.exports, leave)
+        return Eraser(self.storage, self.settings, now, new_id, os.urandom, self.published_files.after_erasure, leave)
 
     @cached_property
     def exporter(self) -> Exporter:
         from clickstream.erasing.exporting import Exporter
 
         return Exporter(self.storage, self.settings, now)
+
+
+def _account(connection: str) -> StorageAccount:
+    """The storage account of a connection of jobs. Raise SettingsError."""
+    return StorageAccount.from_connection(job_connection(os.environ, connection))
+
+
+def _staged_blocks(connection: str, container: str) -> StagedBlocks:
+    from clickstream.storage.staged_blocks import StagedBlocks
+
+    return StagedBlocks(_account(connection), container)
 
 
 @lru_cache(maxsize=1)

@@ -327,6 +327,7 @@ _ENDED_RUN = _object(
         },
         "code": TEXT_OR_NULL,
         "message": TEXT_OR_NULL,
+        "withdrawn_at": _described(MOMENT_OR_NULL, "When an erasure deleted its files."),
     }
 )
 JOB_KNOWN = _object(

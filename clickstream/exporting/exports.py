@@ -125,8 +125,10 @@ class Exports:
             files = self._publish(run, job, target, progress)
             if self._erasures() == progress.erasures:
                 done = self._source.done(run, progress.scope)
-                written_to = f"{job.to.connection}/{job.to.container}"
-                return replace(done, scope={**done.scope, "written_to": written_to}, files=files)
+                where = {"written_to": f"{job.to.connection}/{job.to.container}"}
+                if files:
+                    where["manifest"] = manifest_path(progress.parts[0].path, job)
+                return replace(done, scope={**done.scope, **where}, files=files)
         self._begun(run, job, target)
         return None
 

@@ -61,7 +61,8 @@ class Run:
 class EndedRun:
     """A run in the history. `scope` says which rows it took, `files` what it wrote or read.
 
-    `outcome` is succeeded, failed or stopped. A failed run has an actor, a code and a message.
+    `outcome` is succeeded, failed or stopped. A failed run has an actor, a code and a message. `withdrawn_at` is when
+    an erasure deleted its files.
     """
 
     id: str
@@ -79,6 +80,7 @@ class EndedRun:
     actor: Actor | None = None
     code: str | None = None
     message: str | None = None
+    withdrawn_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +133,8 @@ class JobStates:
     def exports(self, site: str) -> Sequence[Mapping[str, Any]]:
         """The runs of a site that wrote files, also of jobs that are gone, and those that may be writing some.
 
-        Each has its job, run and files; a run under way has no end, and its files are not known. Raise Unavailable.
+        Each has its job, run and files, and when an erasure deleted these; a run under way has no end, and its files
+        are not known. Raise Unavailable.
         """
         found: list[Mapping[str, Any]] = [
             {
@@ -140,15 +143,21 @@ class JobStates:
                 "ended_at": run.ended_at.isoformat(),
                 "written_to": run.scope.get("written_to"),
                 "files": [file["path"] for file in run.files],
+                "deleted_at": None if run.withdrawn_at is None else run.withdrawn_at.isoformat(),
             }
-            for run in self._all(f"{RUNS}{site}/", _ENDED)
-            if run.kind.startswith("export-") and run.counts.get("files")
+            for run in self.ended_exports(site)
         ]
         for path, state in self._named(f"{STATES}{site}/", _STATE):
             if state.run is not None and state.run.counts.get("files"):
                 job = path.rpartition("/")[2].removesuffix(".json")
-                found.append({"job": job, "run": state.run.id, "ended_at": None, "written_to": None, "files": []})
+                under_way: dict[str, Any] = {"ended_at": None, "written_to": None, "files": [], "deleted_at": None}
+                found.append({"job": job, "run": state.run.id, **under_way})
         return sorted(found, key=lambda run: run["run"])
+
+    def ended_exports(self, site: str) -> Sequence[EndedRun]:
+        """The runs of a site that wrote files, also of jobs that are gone. Raise Unavailable."""
+        runs = self._all(f"{RUNS}{site}/", _ENDED)
+        return [run for run in runs if run.kind.startswith("export-") and run.counts.get("files")]
 
     def _all(self, prefix: str, adapter: TypeAdapter[Any]) -> Sequence[Any]:
         return [item for _, item in self._named(prefix, adapter)]

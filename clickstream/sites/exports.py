@@ -98,6 +98,9 @@ class Export(AnyJob):
     when_empty: Literal["write", "skip"] = Field(
         default="write", description="Whether a run without rows writes an empty file, or none."
     )
+    erase_exports: Literal["keep", "delete"] = Field(
+        default="keep", description="What an erasure does to all files that the job has written: keeps or deletes them."
+    )
     spreadsheet_safe: StrictBool = Field(
         default=False, description="Whether text that a spreadsheet would run as a formula gets a ' before it."
     )

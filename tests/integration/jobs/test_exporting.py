@@ -7,6 +7,7 @@ import gzip
 import io
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -19,7 +20,8 @@ from clickstream.erasing.erased import ErasureKeys
 from clickstream.erasing.eraser import Eraser
 from clickstream.erasing.receipt import problem_of
 from clickstream.erasing.request import ErasureRequest
-from clickstream.errors import Conflict, Unavailable
+from clickstream.errors import Conflict, SettingsError, Unavailable
+from clickstream.exporting.withdrawing import PublishedFiles
 from clickstream.jobs.failing import Actor
 from clickstream.jobs.state import EndedRun
 from clickstream.model.schema import EVENT_COLUMNS
@@ -420,8 +422,9 @@ def test_the_receipt_of_an_erasure_lists_the_runs_that_may_hold_the_person(world
             "ended_at": "2026-03-11T04:00:00+00:00",
             "written_to": "partner/exports",
             "files": [f"shop/events-{NOW:%Y%m%d%H%M%S}.csv"],
+            "deleted_at": None,
         },
-        {"job": "events", "run": under_way.id, "ended_at": None, "written_to": None, "files": []},
+        {"job": "events", "run": under_way.id, "ended_at": None, "written_to": None, "files": [], "deleted_at": None},
     ]
     assert problem_of(receipt, ErasureKeys.derive(settings.visitor_id_key)) is None
     assert states.exports("blog") == []
@@ -433,9 +436,37 @@ def test_the_receipt_of_an_erasure_lists_the_runs_that_may_hold_the_person(world
 
 
 def erase_jane(world: World) -> Mapping[str, Any]:
+    return erase_jane_of(world, world.states.exports)
+
+
+def erase_jane_of(world: World, exported: Any) -> Mapping[str, Any]:
     settings = world.lake.settings
-    eraser = Eraser(world.lake.account, settings, lambda: world.now, world.new_id, bytes, world.states.exports)
+    eraser = Eraser(world.lake.account, settings, lambda: world.now, world.new_id, bytes, exported)
     return eraser.erase(ErasureRequest.model_validate({"site_id": "shop", "user_ids": ["jane"]}))
+
+
+def test_an_erasure_deletes_the_files_of_jobs_that_say_so(world: World) -> None:
+    world.commit("a", user_id="jane")
+    deleting = export(erase_exports="delete", keep_updated=DAILY)
+    site = site_with(deleting, export(name="kept", to={"filename": "kept"}))
+    first = world.ended(site)
+    world.ended(site, "kept")
+    files = PublishedFiles(world.states, lambda name: site, lambda _, place: world.target(place), lambda: world.now)
+    receipt = erase_jane_of(world, files.after_erasure)
+    deleted = {run["job"]: run["deleted_at"] for run in receipt["exports"]}
+    assert deleted == {"events": world.now.isoformat(), "kept": None}
+    assert sorted(world.files()) == ["kept.csv", "kept.manifest.json"]
+    assert world.states.history("shop", "events", 1)[0] == replace(first, withdrawn_at=world.now)
+    world.commit("b")
+    world.now += timedelta(days=1)
+    world.ended(site)
+    assert ids(world) == ["a", "b"], "that of the other job, and what followed"
+
+    def refuses(connection: str, container: str) -> Any:
+        raise SettingsError([f"CONNECTION_{connection} is missing"])
+
+    gone = PublishedFiles(world.states, lambda name: site, refuses, lambda: world.now)
+    assert [run["deleted_at"] is None for run in gone.after_erasure("shop")] == [False, True, True]
 
 
 class Erasing(Dying):
