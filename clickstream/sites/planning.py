@@ -199,7 +199,7 @@ def _differences(before: Site | None, after: Site) -> Iterator[FieldChange]:
 
 def _fields(site: Site) -> Iterator[tuple[str, str]]:
     """Every field that is not the default: a name that does not depend on the order of lists, and the JSON value."""
-    document = site.model_dump(mode="json", exclude_defaults=True, exclude={"site", "keys"})
+    document = site.model_dump(mode="json", exclude_defaults=True, exclude={"site", "keys", "audiences"})
     for key in site.keys:
         yield f"keys/{key.kind}/{_shown(key)}", "true"
         if key.stream is not None:
@@ -215,6 +215,12 @@ def _fields(site: Site) -> Iterator[tuple[str, str]]:
         fields = job.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude={"name"})
         yield f"jobs/{job.name}", "{}"
         yield from _leaves(fields, f"jobs/{job.name}")
+    for audience in site.audiences:
+        # The models of conditions are parsed one by one, so pydantic does not know them here.
+        fields = audience.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude={"slug"}, warnings=False)
+        yield f"audiences/{audience.slug}", "{}"
+        for name, value in fields.items():
+            yield f"audiences/{audience.slug}/{name}", orjson.dumps(value).decode()
     yield from _leaves(document, "")
 
 

@@ -53,6 +53,15 @@ def kinds(plan: Plan) -> list[tuple[Kind, str]]:
     return [(change.kind, change.site) for change in plan.changes]
 
 
+def test_a_plan_shows_audiences_as_documents_have_them() -> None:
+    carts = "audiences: [{name: Carts, slug: carts, where: {all: [{not: {in: late}}, {did: {event: x}, within: %s}]}}"
+    late = ", {name: Late, slug: late, where: {did: {}, within: 1d}}]\n"
+    before, after = (SHOP + (carts % within + late).encode() for within in ("7d", "8d"))
+    (change,) = plan({"shop": after}, Stored({"sites/shop.yaml": before})).changes
+    where = '{"all":[{"not":{"in":"late"}},{"did":{"event":"x"},"within":"%s"}]}'
+    assert change.fields == (FieldChange("audiences/carts/where", where % "7d", where % "8d"),)
+
+
 def test_a_plan_tells_of_rates_by_day() -> None:
     rates = b"currency: EUR\nrates: {USD: 0.9, GBP: {2026-01-01: 1.1}}\n"
     (change,) = plan({"shop": SHOP + rates}, Stored({"sites/shop.yaml": SHOP})).changes
