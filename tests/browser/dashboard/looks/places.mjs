@@ -12,6 +12,7 @@ export async function main(dashboard, there) {
   await there("period");
   await dashboard.press("Escape");
   await dashboard.click(dashboard.panel("pages").getByTestId("row").first().getByRole("button"));
+  await dialog(dashboard, page.getByRole("button", { name: "Save as segment" }), "save", there);
   await dashboard.click(view(page, "Visits"));
   await there("Visits, filtered");
 }
