@@ -107,7 +107,7 @@ const isNumber = ({ type }: Column): boolean => type === "integer" || type === "
 
 function Cell({ value, column, zone }: { value: unknown; column: Column; zone: string }) {
   if (value === null || value === undefined) return <span class="nothing">{NOTHING}</span>;
-  if (column.name === "code" || column.name === "kind") return <>{codeLabel(String(value))}</>;
+  if (["code", "kind", "failure_class"].includes(column.name)) return <>{codeLabel(String(value))}</>;
   if (column.name === "share") return <data value={String(value)}>{formatNumber(Number(value) * 100, "percent")}</data>;
   if (typeof value === "number") return <data value={String(value)}>{value.toLocaleString(LOCALE)}</data>;
   if (column.type === "moment") return <time dateTime={String(value)}>{formatMoment(String(value), zone)}</time>;

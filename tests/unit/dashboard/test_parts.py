@@ -10,6 +10,7 @@ from pathlib import Path
 from clickstream.filters.dimensions import DIMENSIONS
 from clickstream.querying.formats import as_csv
 from clickstream.querying.metrics import METRICS
+from clickstream.querying.reports.registry import REPORTS
 
 DASHBOARD = Path(__file__).parents[3] / "dashboard"
 
@@ -40,3 +41,11 @@ def test_it_names_no_metric_that_the_api_does_not_have() -> None:
 
 def source(name: str) -> str:
     return (DASHBOARD / "src" / name).read_text()
+
+
+def test_it_has_words_for_every_column_that_its_pages_show() -> None:
+    texts = source("languages/en.ts").partition("  reports: {")[2].partition("    columns: {")[2].partition("}")[0]
+    known = set(re.findall(r"^ +(\w+): ", texts, re.MULTILINE))
+    pages = ("visits", "failed_events", "event_definitions", "reconciliation", "funnel_visits")
+    shown = {column.name for page in pages for column in REPORTS[page].columns}
+    assert shown - known == {"event_ids"}, "which is a button"
