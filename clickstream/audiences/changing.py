@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -63,11 +64,10 @@ class Evaluated:
         at = self.value(f"changes_{self._numbers[slug]}", person) if slug in self._numbers else None
         return None if at is None else moment_of(at)
 
-    def value(self, column: str, person: str) -> int | bool | None:
+    def value(self, column: str, person: str) -> Any:
         """A value of the person's row; None if there is no row."""
         place = self._at.get(person)
-        value: int | bool | None = None if place is None else self._rows[column][place].as_py()
-        return value
+        return None if place is None else self._rows[column][place].as_py()
 
     def next_change(self) -> int | None:
         """The first moment, in microseconds since 1970, at which any membership can change without another event."""

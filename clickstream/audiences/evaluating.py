@@ -27,6 +27,7 @@ from clickstream.audiences.state import (
     moment_of,
 )
 from clickstream.errors import InvalidSite, LimitExceeded
+from clickstream.filters.dimensions import property_sql
 from clickstream.model.digests import digest_of
 from clickstream.querying.audiences.formula import with_needed
 from clickstream.querying.audiences.membership import Fact
@@ -282,12 +283,21 @@ class _Evaluation:
 
     def commit(self, changes: Sequence[Change], destination: str | None) -> None:
         """Add the changes with their messages. Raise Conflict if another evaluator committed first, Unavailable."""
-        record = Record(self._site.site, destination, self._now, self._definitions, self._first_seen)
+        record = Record(self._site.site, destination, self._now, self._definitions, self._about)
         record.commit(self._table, changes, self._noted)
 
-    def _first_seen(self, person: str) -> datetime:
-        at = self._people.value("first_at", person) if self._people is not None else None
-        return self._until if at is None else moment_of(at)
+    def _about(self, person: str) -> tuple[datetime, Mapping[str, str]]:
+        """The person's first event in the longest window, and the traits that messages carry."""
+        values = self._people.value if self._people is not None else lambda column, person: None
+        at = values("first_at", person)
+        traits = {name: values(f"trait_{number}", person) for number, name in enumerate(self._traits)}
+        known = {name: str(value) for name, value in traits.items() if value is not None}
+        return self._until if at is None else moment_of(int(at)), known
+
+    @property
+    def _traits(self) -> Sequence[str]:
+        messages = self._site.audience_messages
+        return () if messages is None else messages.traits
 
     def _evaluated(self, until: datetime, since: datetime | None, people: set[str] | None) -> Evaluated:
         """What holds at a moment, of everybody or of these people alone."""
@@ -302,12 +312,18 @@ class _Evaluation:
             Fact("first_at", "min", "moment"),
             Fact("has_news", "bool_or", f"moment > {before}"),
             Fact("has_late", "bool_or", f"coalesce({late}, false)"),
+            *(Fact(f"trait_{number}", "max", _trait(name)) for number, name in enumerate(self._traits)),
         ]
         where = "true"
         if people is not None:
             listed = question.bind(orjson.dumps(sorted(people)).decode())
             where = f"person IN (SELECT unnest(from_json({listed}, '[\"VARCHAR\"]')))"
-        columns = ", ".join(f"{name.holds}, {name.changes}" for name in names)
+        columns = ", ".join(
+            [
+                *(f"{name.holds}, {name.changes}" for name in names),
+                *(f"trait_{number}.value AS trait_{number}" for number in range(len(self._traits))),
+            ]
+        )
         kept = " OR ".join(f"{name.holds} OR {name.changes} IS NOT NULL" for name in names)
         statement = question.statement(
             f"SELECT person, is_known, is_allowed, first_at, has_news, has_late, {columns}\n"
@@ -326,6 +342,12 @@ class _Evaluation:
         parameters: Mapping[str, str | int] = {"site": self._site.site, "until": microseconds_of(self._until)}
         at: int | None = self._engine.run(Statement(sql, parameters), self._scope, period)["at"][0].as_py()
         return at
+
+
+def _trait(name: str) -> str:
+    """The value of a trait that an event sets, with its moment, so that the greatest is the latest."""
+    value = f"nullif({property_sql(name)}, '')"
+    return f"CASE WHEN event_type = 'identify' AND {value} IS NOT NULL THEN {{'at': moment, 'value': {value}}} END"
 
 
 def _definition(audience: Audience, site: Site) -> int:

@@ -42,6 +42,7 @@ class Subject:
     person: str
     is_known: bool
     first_at: datetime
+    traits: Mapping[str, str]
 
 
 def nine_digits(moment: datetime) -> str:
@@ -62,6 +63,7 @@ def body(subject: Subject, transitions: Sequence[Transition], destination: str, 
         "data": {
             "_created": nine_digits(min(subject.first_at, *(each.entered_at for each in transitions))),
             "_modified": nine_digits(max(each.changed_at for each in transitions)),
+            **subject.traits,
             name: subject.person,
             "segment_events": [_event(subject.site, each) for each in transitions],
         },

@@ -35,13 +35,13 @@ def destination_of(site: Site, settings: Settings) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What rows of one commit have in common. `first_seen` returns the moment of a person's first event."""
+    """What rows of one commit have in common. `about` returns the moment of a person's first event, and traits."""
 
     site: str
     destination: str | None
     now: datetime
     definitions: Mapping[str, int]
-    first_seen: Callable[[str], datetime]
+    about: Callable[[str], tuple[datetime, Mapping[str, str]]]
 
     def commit(self, table: Table, changes: Sequence[Change], notes: Mapping[str, int]) -> None:
         """Add the changes and the notes. Raise Conflict if another process committed first, Unavailable."""
@@ -63,7 +63,7 @@ class Record:
             first = last + len(rows) + 1
             made = [(change, _transition(change, first + place)) for place, change in enumerate(of_person)]
             sent = [transition for change, transition in made if change.is_sent]
-            subject = Subject(self.site, person, any(each.is_known for each in of_person), self.first_seen(person))
+            subject = Subject(self.site, person, any(each.is_known for each in of_person), *self.about(person))
             text = body(subject, sent, self.destination, self.now) if sent and self.destination is not None else None
             id = None if text is None else message_id(subject, sent)
             for change, transition in made:

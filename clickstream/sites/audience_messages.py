@@ -4,11 +4,23 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictInt, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, StringConstraints
 
 Hub = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,254}[A-Za-z0-9])?$")]
 ConnectionName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9](-?[a-z0-9]){0,62}$")]
 MAX_RATE = 100_000
+MAX_TRAITS = 20
+# Members of a message that are no traits.
+RESERVED = frozenset({"_created", "_modified", "user_id", "anonymous_id", "segment_events"})
+
+
+def _free(name: str) -> str:
+    if name in RESERVED:
+        raise ValueError(f"{name!r} is a member of every message")
+    return name
+
+
+Trait = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_free)]
 
 
 class AudienceMessages(BaseModel):
@@ -21,6 +33,9 @@ class AudienceMessages(BaseModel):
         default=None,
         description="Name of the connection: the app's settings CONNECTION_<NAME> say how to reach the namespace; "
         "none: that of the app's events.",
+    )
+    traits: Annotated[tuple[Trait, ...], Field(max_length=MAX_TRAITS)] = Field(
+        default=(), description="Properties of `identify` whose latest values messages carry, such as email."
     )
     removed: Literal["exits", "nothing"] = Field(
         default="exits", description="What is sent about the members of an audience that is removed from the document."

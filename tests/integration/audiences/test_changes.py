@@ -35,7 +35,7 @@ DOCS = Path(__file__).parents[3] / "docs"
 SCHEMA = Draft202012Validator(orjson.loads((DOCS / "audience-message.schema.json").read_bytes()))
 AUDIENCES = """
 goals: [{name: Order, event: purchase}]
-audience_messages: {hub: changes}
+audience_messages: {hub: changes, traits: [email, plan, age]}
 audiences:
   - name: Cart abandoners
     slug: cart-abandoners
@@ -63,7 +63,12 @@ def brief(change: dict[str, Any]) -> tuple[str, ...]:
 def test_who_buys_leaves_and_enters_in_one_message(lake: AudienceLake) -> None:
     assert [brief(change) for change in lake.changes()] == [("buyers", "zoe", "enter", "existing")]
     assert lake.hub.taken == []
-    lake.add(did("1", lake.at + HOUR, "ada", "add_to_cart"))
+    lake.add(
+        did("i", lake.at, "ada", "identify", event_type="identify", properties='{"email":"old@shop.example"}'),
+        did("j", lake.at + HOUR, "ada", "identify", event_type="identify", properties='{"email":"ada@shop.example"}'),
+        did("k", lake.at + HOUR, "ada", "identify", event_type="identify", properties='{"email":"","plan":7}'),
+        did("1", lake.at + HOUR, "ada", "add_to_cart", properties='{"email":"not a trait"}'),
+    )
     lake.moves(2 * HOUR)
     lake.run()
     lake.add(did("2", lake.at + HOUR, "ada", "purchase"))
@@ -73,8 +78,13 @@ def test_who_buys_leaves_and_enters_in_one_message(lake: AudienceLake) -> None:
     for document in (first, second):
         SCHEMA.validate(document)
     entered, left = "2026-03-10T15:00:00.000000000Z", "2026-03-10T17:00:00.000000000Z"
-    assert first["data"]["_created"] == "2026-03-10T14:00:00.000000000Z"
-    assert first["data"]["user_id"] == "ada"
+    assert first["data"]["_created"] == "2026-03-10T13:00:00.000000000Z"
+    assert {name: first["data"].get(name) for name in ("user_id", "email", "plan", "age")} == {
+        "user_id": "ada",
+        "email": "ada@shop.example",
+        "plan": "7",
+        "age": None,
+    }
     (event,) = first["data"]["segment_events"]
     assert (event["event"], event["slug"]) == ("enter", "cart-abandoners")
     assert (event["enter"], event["exit"]) == (entered, "2026-03-17T14:00:00.000000000Z")
@@ -122,7 +132,7 @@ def test_a_late_event_corrects_and_opting_out_ends_what_it_can(lake: AudienceLak
 
 @pytest.mark.parametrize("removed", ["exits", "nothing"])
 def test_members_of_a_removed_audience_leave_as_the_document_says(lake: AudienceLake, removed: str) -> None:
-    text = AUDIENCES.replace("{hub: changes}", f"{{hub: changes, removed: {removed}}}")
+    text = AUDIENCES.replace("{hub: changes,", f"{{hub: changes, removed: {removed},")
     lake.site("shop", None, text[: text.index("  - name: Buyers")])
     lake.run()
     assert brief(lake.changes()[-1]) == ("buyers", "zoe", "exit", "definition")
@@ -166,7 +176,7 @@ def test_existing_members_are_reported_at_the_rate_of_the_site_and_again_if_aske
     lake.moves(HOUR)
     lake.run()
     told = len(lake.hub.taken)
-    text = AUDIENCES.replace("{hub: changes}", "{hub: changes, existing_per_minute: 5}")
+    text = AUDIENCES.replace("{hub: changes,", "{hub: changes, existing_per_minute: 5,")
     more = "  - {name: All, slug: all, messages: existing, where: {did: {}, within: 90d}}\n"
     lake.site("shop", None, text + more)
     sizes = []
