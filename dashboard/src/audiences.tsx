@@ -40,7 +40,7 @@ function AudienceList({ result }: { result: Result<Report> }) {
         <ExportLinks title={t.pages.audiences} report="audiences" parameters={{ site_id: view.site }} isAnswered={records !== null} />
       </header>
       {records?.rows.length ? (
-        <div class="scroll" tabIndex={0} role="region" aria-label={t.pages.audiences}>
+        <div class="scroll" tabIndex={0} role="region" aria-label={t.reports.rows}>
           <table class="plain">
             <thead>
               <tr>

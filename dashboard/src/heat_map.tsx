@@ -53,7 +53,7 @@ function Grid({ sums }: { sums: readonly (readonly number[])[] }) {
   const most = Math.max(...sums.flat(), 1);
   const hours = Array.from({ length: HOURS }, (_, hour) => hour);
   return (
-    <div class="scroll" tabIndex={0} role="region" aria-label={t.heat.title}>
+    <div class="scroll" tabIndex={0} role="region" aria-label={t.reports.rows}>
       <table class="heat">
         <thead>
           <tr>

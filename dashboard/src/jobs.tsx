@@ -175,7 +175,7 @@ function History({ job, onClose }: { job: string; onClose(): void }) {
   return (
     <Dialog title={t.jobs.historyOf(job)} testid="job-runs" wide onClose={onClose}>
       {result.answer?.length ? (
-        <div class="scroll" tabIndex={0} role="region" aria-label={t.jobs.historyOf(job)}>
+        <div class="scroll" tabIndex={0} role="region" aria-label={t.reports.rows}>
           <table class="plain">
             <thead>
               <tr>

@@ -163,7 +163,7 @@ function Checks({ checks }: { checks: readonly Check[] }) {
 function Events({ arrived }: { arrived: readonly Arrived[] }) {
   const { site } = useScreen();
   return (
-    <div class="scroll" tabIndex={0} role="region" aria-label={t.setup.newest}>
+    <div class="scroll" tabIndex={0} role="region" aria-label={t.reports.rows}>
       <table class="plain">
         <thead>
           <tr>
