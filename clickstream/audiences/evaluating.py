@@ -78,6 +78,7 @@ class Evaluator:
         self._now = now
         self._held_from = held_from
         self._documents = EditableBlobSiteDocuments(account.container(settings.config_container))
+        self._read: dict[str, tuple[str, Site | None]] = {}  # by path: the version, and the site if it is valid
 
     def run(self, deadline: datetime | None = None) -> Report:
         """Evaluate the audiences of every site for which anything may have changed. Raise Unavailable.
@@ -102,22 +103,23 @@ class Evaluator:
         return report
 
     def _sites(self) -> Iterator[Site]:
-        for path in self._documents.versions():
-            name = PurePosixPath(path).stem
-            try:
-                site = parse_site(self._documents.fetch(path).text, expected=name)
-            except InvalidSite as problem:
-                log.warning("%s cannot be read, so its audiences stay as they are: %s", path, problem.message)
-                continue
-            if site.audiences or self._had_audiences(name):
+        """The sites with a valid document that have audiences, or had some."""
+        table = Table.open(AUDIENCE_CHANGES_TABLE, self._account, self._settings.lake_container)
+        for path, version in self._documents.versions().items():
+            if path not in self._read or self._read[path][0] != version:
+                self._read[path] = version, self._parsed(path)
+            site = self._read[path][1]
+            if site is not None and (
+                site.audiences or (table is not None and Notes(table, site.site).of("definitions"))
+            ):
                 yield site
 
-    def _had_audiences(self, site: str) -> bool:
-        table = self._opened()
-        return table is not None and bool(Notes(table, site).of("definitions"))
-
-    def _opened(self) -> Table | None:
-        return Table.open(AUDIENCE_CHANGES_TABLE, self._account, self._settings.lake_container)
+    def _parsed(self, path: str) -> Site | None:
+        try:
+            return parse_site(self._documents.fetch(path).text, expected=PurePosixPath(path).stem)
+        except InvalidSite as problem:
+            log.warning("%s cannot be read, so its audiences stay as they are: %s", path, problem.message)
+            return None
 
     def _evaluate(self, site: Site, until: datetime, held: list[str]) -> int:
         def attempt() -> int:
