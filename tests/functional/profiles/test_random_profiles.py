@@ -166,7 +166,7 @@ MUTANTS: Mapping[str, tuple[ModuleType, str, str]] = {
         "THEN arg_min(value, struct_pack(at := first_at",
         "THEN arg_max(value, struct_pack(at := first_at",
     ),
-    "the site's first writes": (building, "AS VARCHAR[])))", "unnest($first_write) WHERE FALSE"),
+    "the site's first writes": (building, "AS VARCHAR[])))", "AS VARCHAR[])) WHERE FALSE)"),
     "what is only for people without it": (building, "FILTER (NOT is_once)", ""),
     "that nothing is no value": (traits, "and value not in _NO_VALUES", ""),
 }
