@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
+
+from azure.eventhub import EventData, EventHubConsumerClient, PartitionContext
 
 from clickstream.audiences.changing import HELD_FROM
 from clickstream.audiences.evaluating import Evaluator, Report
 from clickstream.audiences.sending import Sender
 from clickstream.audiences.state import Memberships, memberships_of
-from clickstream.delivery.event_hub import Hub
+from clickstream.delivery.event_hub import EventHub, Hub
 from clickstream.model.message import Message
 from clickstream.querying.engine import QueryEngine
+from clickstream.settings import Connection
 from clickstream.storage.account import StorageAccount
 from clickstream.storage.progress import Progress, write_progress
 from clickstream.table.delta import Table
 from clickstream.table.specs import AUDIENCE_CHANGES_TABLE
+from clickstream.tally import Tally
 from local.azurite import Azurite
+from local.event_hubs.process import EventHubsEmulator
 from tests.integration.compacting.lake import START
 from tests.integration.deriving.derived_lake import DerivedLake
 from tests.integration.maintaining.maintained_lake import row
@@ -30,15 +37,15 @@ class Crash(Exception):
 
 
 class Outbox:
-    """A hub that keeps what it acknowledged. It dies before or after a message, if it is told to."""
+    """A hub that keeps what it acknowledged, and passes it on if there is another. It dies before or after messages."""
 
     condition: Literal["none"] = "none"
     acknowledged_at = None
 
-    def __init__(self, hub: Hub | None = None) -> None:
+    def __init__(self, open_hub: Callable[[], Hub] | None = None) -> None:
         self.taken: list[Message] = []
         self.dies: Literal["before", "after", "half", None] = None
-        self._hub = hub
+        self._open_hub = open_hub
 
     async def deliver(self, messages: Sequence[Message], until: datetime | None = None) -> Sequence[Message]:
         dies, self.dies = self.dies, None
@@ -46,6 +53,10 @@ class Outbox:
             raise Crash
         taken = messages[: len(messages) // 2] if dies == "half" else messages
         self.taken += taken
+        if self._open_hub is not None:
+            hub = self._open_hub()
+            assert await hub.deliver(taken) == []
+            await hub.close()
         if dies == "after":
             raise Crash
         return messages[len(taken) :]
@@ -107,3 +118,32 @@ def did(id: str, at: datetime, user: str, name: str = "view", **fields: Any) -> 
     """An event of a user."""
     more = {"event_type": "custom", "advertising": True, "id_source": "client", "key_kind": "public"}
     return row(id, at, **{**more, "event_name": name, "user_id": user, "anonymous_id": f"device of {user}", **fields})
+
+
+def opened(emulator: EventHubsEmulator) -> EventHub:
+    """The hub `changes` of an emulator."""
+    connection = Connection("CONNECTION_CRM", emulator.connection_string)
+    return EventHub(connection, "changes", 60, lambda: datetime.now(UTC), Tally(time.monotonic))
+
+
+def consumed(emulator: EventHubsEmulator, count: int) -> list[EventData]:
+    """So many messages of the hub, by the SDK's consumer."""
+    received: list[EventData] = []
+    client = EventHubConsumerClient.from_connection_string(
+        emulator.connection_string, consumer_group="$Default", eventhub_name="changes"
+    )
+
+    def on_event(context: PartitionContext, event: EventData | None) -> None:
+        assert event is not None
+        received.append(event)
+
+    thread = threading.Thread(target=lambda: client.receive(on_event=on_event, starting_position="-1"))
+    thread.start()
+    deadline = time.monotonic() + 120
+    try:
+        while len(received) < count and time.monotonic() < deadline:
+            time.sleep(0.05)
+    finally:
+        client.close()
+        thread.join(timeout=60)
+    return received

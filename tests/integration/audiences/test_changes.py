@@ -3,29 +3,23 @@
 from __future__ import annotations
 
 import re
-import threading
-import time
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
-from azure.eventhub import EventData, EventHubConsumerClient, PartitionContext
 from jsonschema_rs import Draft202012Validator
 
 from clickstream.audiences.asking import Asking
 from clickstream.audiences.leaving import Leaving
 from clickstream.audiences.previewing import Preview, Previews
 from clickstream.audiences.sending import Sender
-from clickstream.delivery.event_hub import EventHub
 from clickstream.errors import NotFound, Unavailable
-from clickstream.settings import Connection
 from clickstream.sites.document import parse_site
-from clickstream.tally import Tally
 from local.azurite import Azurite
 from local.event_hubs.process import EventHubsEmulator
-from tests.integration.audiences.audience_lake import AudienceLake, did
+from tests.integration.audiences.audience_lake import AudienceLake, consumed, did, opened
 from tests.integration.compacting.lake import START
 from tests.integration.deriving.derived_lake import CANARY, erase
 
@@ -235,9 +229,7 @@ def test_a_consumer_gets_each_change_with_its_properties(
     lake.moves(2 * HOUR)
     lake.evaluate()
     with EventHubsEmulator(tmp_path_factory.mktemp("hub"), {"changes": 2}) as emulator:
-        connection = Connection("CONNECTION_CRM", emulator.connection_string)
-        hub = EventHub(connection, "changes", 60, lambda: datetime.now(UTC), Tally(time.monotonic))
-        assert lake.send(hub=hub) == 60
+        assert lake.send(hub=opened(emulator)) == 60
         assert lake.send() == 0
         received = consumed(emulator, 60)
     seen: dict[str, list[str]] = {}
@@ -257,26 +249,3 @@ def test_a_consumer_gets_each_change_with_its_properties(
         if change["message"] is not None:
             stored.setdefault(change["person"], []).append(change["message_id"])
     assert seen == stored
-
-
-def consumed(emulator: EventHubsEmulator, count: int) -> list[EventData]:
-    """So many messages of the hub, by the SDK's consumer."""
-    received: list[EventData] = []
-    client = EventHubConsumerClient.from_connection_string(
-        emulator.connection_string, consumer_group="$Default", eventhub_name="changes"
-    )
-
-    def on_event(context: PartitionContext, event: EventData | None) -> None:
-        assert event is not None
-        received.append(event)
-
-    thread = threading.Thread(target=lambda: client.receive(on_event=on_event, starting_position="-1"))
-    thread.start()
-    deadline = time.monotonic() + 120
-    try:
-        while len(received) < count and time.monotonic() < deadline:
-            time.sleep(0.05)
-    finally:
-        client.close()
-        thread.join(timeout=60)
-    return received

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from local.azurite import Azurite
-from tests.integration.audiences.audience_lake import AudienceLake
+from local.event_hubs.process import EventHubsEmulator
+from tests.integration.audiences.audience_lake import AudienceLake, Outbox, consumed, opened
 from tests.integration.audiences.random_lives import Life
 from tests.integration.compacting.failing_storage import FailingStorage
 
@@ -26,11 +28,15 @@ def storage(azurite: Azurite) -> Iterator[FailingStorage]:
 
 @pytest.mark.parametrize("seed", range(LIVES))
 def test_every_transition_arrives_in_order_whatever_crashes(
-    azurite: Azurite, storage: FailingStorage, seed: int
+    azurite: Azurite, storage: FailingStorage, tmp_path: Path, seed: int
 ) -> None:
     life = Life(AudienceLake(azurite), storage, seed)
-    life.live(STEPS)
-    life.check_messages([message.body for message in life.lake.hub.taken])
+    with EventHubsEmulator(tmp_path / "hub", {"changes": 2}) as emulator:
+        life.lake.hub = Outbox(lambda: opened(emulator))
+        life.live(STEPS)
+        received = [event.body_as_str().encode() for event in consumed(emulator, len(life.lake.hub.taken))]
+    assert sorted(received) == sorted(message.body for message in life.lake.hub.taken)
+    life.check_messages(received)
     assert life.crashes > 3
     assert len(life.lake.hub.taken) > 5
     print(f"{life.crashes} crashes, {len(life.lake.changes())} rows, {len(life.lake.hub.taken)} messages")
