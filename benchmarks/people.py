@@ -1,5 +1,5 @@
 """Benchmark people: processor time of reports about people as shares of the same reports about visitors, and of
-deriving the tables of people after a batch, with the history before it and with ten times that.
+deriving the tables of people and of their activity after a batch, with the history before it and with ten times that.
 
 `python -m benchmarks.people [--events 1000000] [--rounds 3]`. Rows are in memory, of one site, and the engine has one
 thread. One visitor in ten is a user, and some users share devices. All variants run in turns; figures are medians.
@@ -17,13 +17,20 @@ from statistics import median
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from clickstream.deriving.people import Basis, people_of
 from clickstream.identity.edges import EVENT_COLUMNS as IDENTITY_COLUMNS
 from clickstream.identity.edges import combined, edges_of, without_known_uses
-from clickstream.identity.rules import Rules
+from clickstream.identity.rules import Rules, Trust
 from clickstream.model.identity_tables import EDGE_SCHEMA
 from clickstream.model.schema import EVENT_COLUMNS, arrow_schema
+from clickstream.profiles.activity import EVENT_COLUMNS as ACTIVITY_COLUMNS
+from clickstream.profiles.activity import activity_of
+from clickstream.profiles.building import profiles_of
+from clickstream.profiles.rules import ProfileRules
+from clickstream.profiles.traits import EVENT_COLUMNS as TRAIT_COLUMNS
+from clickstream.profiles.traits import traits_of
 from clickstream.querying.period import Period
 from clickstream.querying.request import parse_query
 from clickstream.querying.scope import Matching, Sequence, SiteScope, Step
@@ -54,9 +61,10 @@ def events_of(count: int, batch: int = 0) -> pa.Table:
         connection.execute("SET TimeZone = 'UTC'")
         rows = connection.sql(_EVENTS, params={"events": count}).to_arrow_table()
     schema = arrow_schema(EVENT_COLUMNS)
+    stated = {"received_at": rows["occurred_at"], "advertising": pa.repeat(pa.scalar(True), rows.num_rows)}
     for field in schema:
         if field.name not in rows.column_names:
-            values = rows["occurred_at"] if field.name == "received_at" else pa.nulls(rows.num_rows, field.type)
+            values = stated.get(field.name, pa.nulls(rows.num_rows, field.type))
             rows = rows.append_column(field.name, values)
     return rows.select(schema.names).cast(pa.schema([field.with_nullable(True) for field in schema]))
 
@@ -123,22 +131,40 @@ def report_ratios(count: int, rounds: int) -> None:
             print(f"{name:<40} {first / second:6.2f}   {first:.2f} s / {second:.2f} s")
 
 
+def newest(events: pa.Table) -> pa.Table:
+    """The events as a compaction finds them: all in the five minutes after the history."""
+    at = events.schema.get_field_index("occurred_at")
+    moments = pc.add(pc.remainder(events["occurred_at"].cast(pa.int64()), 300_000_000), int(END.timestamp() * 1e6))
+    return events.set_column(at, events.schema.field(at), moments.cast(events.schema.field(at).type))
+
+
+def of_newest_day(edges: pa.Table) -> pa.Table:
+    """The rows of the date of the newest events, which are those that a run looks for known uses in."""
+    return edges.filter(pc.equal(edges["edge_date"], pa.scalar(END.date())))
+
+
 def maintenance_ratios(count: int, rounds: int) -> None:
-    """Print what a batch costs after a tenth of this history and after all of it."""
-    new = events_of(BATCH_EVENTS)
+    """Print what a batch costs after a tenth of this history and after all of it, and what all profiles cost."""
+    new = newest(events_of(BATCH_EVENTS))
     taken: dict[int, float] = {}
     for size in (count // 10, count):
-        history = with_batch(edges_of(events_of(size).select(IDENTITY_COLUMNS), {}), 1)
+        events = events_of(size)
+        history = with_batch(edges_of(events.select(IDENTITY_COLUMNS), {}), 1)
         people = people_of(history, Basis(Rules()), "shop", TODAY)
 
         def maintain(history: pa.Table = history, people: pa.Table = people) -> None:
             added = combined([edges_of(new.select(IDENTITY_COLUMNS), {})])
-            stored = pa.concat_tables([history, with_batch(without_known_uses(added, history), 2)])
+            stored = pa.concat_tables([history, with_batch(without_known_uses(added, of_newest_day(history)), 2)])
             people_of(stored, Basis(Rules()), "shop", TODAY, 1, people)
 
         taken[size] = median(seconds(maintain) for _ in range(rounds))
-        print(f"a batch of {BATCH_EVENTS:,} events after {size:,} {'':<12} {taken[size]:.2f} s")
+        print(f"people after a batch of {BATCH_EVENTS:,} events, {size:,} before {'':<3} {taken[size]:.2f} s")
     print(f"{'ten times the history':<40} {taken[count] / taken[count // 10]:6.2f}")
+    activity = activity_of(events.select(ACTIVITY_COLUMNS))
+    added = median(seconds(activity_of, new.select(ACTIVITY_COLUMNS)) for _ in range(rounds))
+    print(f"activity of such a batch, with any history {'':<11} {added:.2f} s")
+    built = (activity, traits_of(events.select(TRAIT_COLUMNS)), people, Trust.ANY, ProfileRules(), "shop", TODAY)
+    print(f"all profiles of {activity.num_rows:,} rows of activity {'':<11} {seconds(profiles_of, *built):.2f} s")
 
 
 def main() -> int:
