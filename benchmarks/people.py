@@ -61,10 +61,10 @@ def events_of(count: int, batch: int = 0) -> pa.Table:
         connection.execute("SET TimeZone = 'UTC'")
         rows = connection.sql(_EVENTS, params={"events": count}).to_arrow_table()
     schema = arrow_schema(EVENT_COLUMNS)
-    stated = {"received_at": rows["occurred_at"], "advertising": pa.repeat(pa.scalar(True), rows.num_rows)}
+    values_of = {"received_at": rows["occurred_at"], "advertising": pa.repeat(pa.scalar(True), rows.num_rows)}
     for field in schema:
         if field.name not in rows.column_names:
-            values = stated.get(field.name, pa.nulls(rows.num_rows, field.type))
+            values = values_of.get(field.name, pa.nulls(rows.num_rows, field.type))
             rows = rows.append_column(field.name, values)
     return rows.select(schema.names).cast(pa.schema([field.with_nullable(True) for field in schema]))
 
@@ -161,10 +161,10 @@ def maintenance_ratios(count: int, rounds: int) -> None:
         print(f"people after a batch of {BATCH_EVENTS:,} events, {size:,} before {'':<3} {taken[size]:.2f} s")
     print(f"{'ten times the history':<40} {taken[count] / taken[count // 10]:6.2f}")
     activity = activity_of(events.select(ACTIVITY_COLUMNS))
-    added = median(seconds(activity_of, new.select(ACTIVITY_COLUMNS)) for _ in range(rounds))
-    print(f"activity of such a batch, with any history {'':<11} {added:.2f} s")
-    built = (activity, traits_of(events.select(TRAIT_COLUMNS)), people, Trust.ANY, ProfileRules(), "shop", TODAY)
-    print(f"all profiles of {activity.num_rows:,} rows of activity {'':<11} {seconds(profiles_of, *built):.2f} s")
+    batch_seconds = median(seconds(activity_of, new.select(ACTIVITY_COLUMNS)) for _ in range(rounds))
+    print(f"activity of such a batch, with any history {'':<11} {batch_seconds:.2f} s")
+    sources = (activity, traits_of(events.select(TRAIT_COLUMNS)), people, Trust.ANY, ProfileRules(), "shop", TODAY)
+    print(f"all profiles of {activity.num_rows:,} rows of activity {'':<11} {seconds(profiles_of, *sources):.2f} s")
 
 
 def main() -> int:
