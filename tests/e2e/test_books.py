@@ -29,9 +29,10 @@ def test_a_request_that_became_durable_in_part_and_is_sent_again_leaves_no_diffe
     azurite = f"http://127.0.0.1:{settings.azurite_blob_port}/devstoreaccount1"
     with (
         FailingStorage(azurite, only="/spill/events/") as storage,
-        StackOverFailingStorage(settings, storage) as stack,
+        StackOverFailingStorage(settings, storage, deadlines={}) as stack,  # the usual ones of tests, so nothing spills
     ):
         assert send(stack, range(100)) == httpx.codes.OK
+        assert stack.event_hubs.stored("events") == 100
         for partition in ("2", "3"):
             stack.event_hubs.fault("send", "drop_before_store", partition=partition)
         storage.die_at(1)

@@ -35,9 +35,10 @@ def stopped_after(seconds: float, what: str) -> Iterator[None]:
 def seconds_for(work: Callable[[], object], times: int) -> float:
     taken = []
     for _ in range(times):
-        started = time.process_time()
+        # Of the thread: a timer makes the process' own clock as coarse as its ticks.
+        started = time.thread_time()
         work()
-        taken.append(time.process_time() - started)
+        taken.append(time.thread_time() - started)
     return min(taken)
 
 

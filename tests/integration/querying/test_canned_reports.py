@@ -100,9 +100,13 @@ def lake(azurite: Azurite) -> Lake:
     lake.append(*events_of("shop"), *events_of("blog"))
     lake.append_failed(*FAILURES)
     lake.append_hours(*HOURS)
-    # A person with a device, an id and a trait.
+    # A person with a device, an id and a trait, who reads a page.
     login = {"event_type": "identify", "event_name": "identify", "properties": '{"plan": "pro"}', "user_id": "ada"}
-    known = [event("shop-k", "shop", NOW - timedelta(days=200), anonymous_id="shop-v9", is_bot=False, **login)]
+    there = {"anonymous_id": "shop-v9", "is_bot": False}
+    known = [
+        event("shop-k", "shop", NOW - timedelta(days=200), **there, **login),
+        event("shop-l", "shop", NOW - timedelta(days=200, minutes=-1), **there),
+    ]
     lake.append(*known)
     lake.append_people(known)
     lake.append_profiles(known)
@@ -166,6 +170,7 @@ ALL_EVENTS = {
     "person",
     "person_ids",
     "person_events",
+    "person_scores",
 }
 
 
