@@ -140,13 +140,15 @@ class Step:
                 self.is_sent,
             )
 
-    def told_again(self, now: Evaluated, last: int, at_most: int) -> tuple[Sequence[Change], bool]:
+    def reported_again(self, now: Evaluated, last: int, at_most: int) -> tuple[Sequence[Change], bool]:
         """Rows about members whom no message has reported since row `last`, and whether that is all of them."""
         leaving = set(self.exits)
         waiting = [
-            (person, was) for person, was in sorted(self.before.items()) if was.told <= last and person not in leaving
+            (person, was)
+            for person, was in sorted(self.before.items())
+            if was.reported <= last and person not in leaving
         ]
-        told = [
+        reported = [
             Change(
                 self.slug,
                 person,
@@ -160,7 +162,7 @@ class Step:
             )
             for person, was in waiting[:at_most]
         ]
-        return told, len(waiting) <= at_most
+        return reported, len(waiting) <= at_most
 
     def _why(
         self, person: str, kind: str, now: Evaluated, earlier: Evaluated | None, since: datetime | None

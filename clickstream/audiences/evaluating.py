@@ -215,7 +215,7 @@ class _Evaluation:
         doubtful = {person for step in steps for person in step.without_news(now)}
         earlier = self._evaluated(since, None, doubtful) if doubtful and since is not None else None
         found = [change for step in steps for change in step.changes(now, earlier, since)]
-        return [*found, *self._told_again(steps, now)]
+        return [*found, *self._reported_again(steps, now)]
 
     def _steps(self, now: Evaluated, memberships: Memberships) -> Iterator[Step]:
         messages = self._site.audience_messages
@@ -250,7 +250,7 @@ class _Evaluation:
             self._noted[self._notes.key("defined", step.slug)] = self._definitions.get(step.slug, 0)
         return True
 
-    def _told_again(self, steps: Sequence[Step], now: Evaluated) -> Sequence[Change]:
+    def _reported_again(self, steps: Sequence[Step], now: Evaluated) -> Sequence[Change]:
         """Rows about members that messages are still to report, as many as the rate allows."""
         messages, notes = self._site.audience_messages, self._notes
         found: list[Change] = []
@@ -265,7 +265,7 @@ class _Evaluation:
                     self._noted[key] = (self._table.application_version("seq") or 0) + 1
                     is_left = True
             elif step.is_sent and (last := notes.of("tell", step.slug)):
-                rows, is_all = step.told_again(now, last, left)
+                rows, is_all = step.reported_again(now, last, left)
                 found += rows
                 left -= len(rows)
                 is_left = is_left or not is_all

@@ -25,11 +25,11 @@ HELD, RELEASED = 1, 2
 
 @dataclass(frozen=True, slots=True)
 class Membership:
-    """A membership that has not ended. `told` is the number of the last row that a message reports; 0: none."""
+    """A membership that has not ended. `reported` is the number of the last row that a message reports; 0: none."""
 
     entered_at: datetime
     is_known: bool
-    told: int
+    reported: int
 
 
 Memberships = Mapping[str, Mapping[str, Membership]]
@@ -62,10 +62,10 @@ def memberships_of(table: Table, site: str) -> Memberships:
     """Every membership of the site that has not ended. Raise Unavailable."""
     files = [file for file in table.files() if file.may_hold(site)]
     rows = all_rows_of(table, files, _COLUMNS, pc.field("site") == site).sort_by("seq")
-    told = pc.if_else(pc.is_valid(rows["message_id"]), rows["seq"], 0)
-    rows = rows.drop_columns(["message_id"]).append_column("told", told)
+    reported = pc.if_else(pc.is_valid(rows["message_id"]), rows["seq"], 0)
+    rows = rows.drop_columns(["message_id"]).append_column("reported", reported)
     latest = pa.TableGroupBy(rows, ["audience", "person"], use_threads=False).aggregate(
-        [("kind", "last"), ("entered_at", "last"), ("is_known", "last"), ("told", "max")]
+        [("kind", "last"), ("entered_at", "last"), ("is_known", "last"), ("reported", "max")]
     )
     members = latest.filter(pc.not_equal(latest["kind_last"], EXIT))
     found: defaultdict[str, dict[str, Membership]] = defaultdict(dict)

@@ -50,7 +50,7 @@ def _summed() -> str:
 
 SUMMED = _summed()
 _FROM_EVENTS = f"""
-WITH told AS (
+WITH own AS (
     SELECT *, CASE WHEN id_source IS DISTINCT FROM 'day' THEN anonymous_id END AS device,
         {ACT} AS act, event_type = 'page_view' AS views,
         channel IS NOT NULL AND channel <> 'Internal' AS arrives,
@@ -59,7 +59,7 @@ WITH told AS (
     WHERE consent = 'full' AND is_bot IS NOT TRUE AND event_type <> 'alias'
 ),
 priced AS (
-    SELECT *, TRY_CAST(amount_text AS DECIMAL(18, 4)) AS amount FROM told
+    SELECT *, TRY_CAST(amount_text AS DECIMAL(18, 4)) AS amount FROM own
 ),
 rows_of_events AS (
     SELECT site, device AS anonymous_id, user_id, key_kind, user_verified, session_id,
