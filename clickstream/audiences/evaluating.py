@@ -271,13 +271,13 @@ class _Evaluation:
                 is_left = is_left or not is_all
                 self._noted[key] = 0 if is_all else last
         if found:
-            self._noted[notes.key("told_at")] = microseconds_of(self._now)
+            self._noted[notes.key("reported_at")] = microseconds_of(self._now)
         self._noted[notes.key("telling")] = int(is_left)
         return found
 
     def _allowance(self, per_minute: int) -> int:
         """How many existing members may be reported now."""
-        at = self._notes.of("told_at")
+        at = self._notes.of("reported_at")
         if at is None:
             return per_minute
         pause = min(self._now - moment_of(at), PAUSE_THAT_COUNTS)

@@ -70,7 +70,10 @@ def memberships_of(table: Table, site: str) -> Memberships:
     members = latest.filter(pc.not_equal(latest["kind_last"], EXIT))
     found: defaultdict[str, dict[str, Membership]] = defaultdict(dict)
     for audience, person, entered_at, is_known, seq in zip(
-        *(members[name].to_pylist() for name in ("audience", "person", "entered_at_last", "is_known_last", "told_max")),
+        *(
+            members[name].to_pylist()
+            for name in ("audience", "person", "entered_at_last", "is_known_last", "reported_max")
+        ),
         strict=True,
     ):
         found[audience][person] = Membership(entered_at, is_known, seq)
