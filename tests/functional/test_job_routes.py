@@ -26,6 +26,7 @@ time_zone: Europe/Berlin
 keys:
 - {{kind: public, key: shop-public}}
 - {{kind: read, key: shop-read}}
+- {{kind: share, key: shop-share}}
 - {{kind: admin, key: shop-admin}}
 jobs:
 - name: nightly
@@ -113,6 +114,21 @@ def test_a_read_key_changes_nothing(function: str) -> None:
     for key in (None, "shop-read", "shop-public", "nobody"):
         assert ask(function, key)[0] == 401
     assert ask(function, "blog-admin")[0] == 403
+
+
+def test_a_goal_is_added_with_the_sites_own_admin_key_alone() -> None:
+    addition = {"site_id": "shop", "kind": "goals", "definition": {"name": "Reads", "event": "read"}}
+
+    def status(key: str | None) -> int:
+        headers = {} if key is None else {"Authorization": f"Bearer {key}"}
+        body = json.dumps(addition).encode()
+        request = func.HttpRequest("POST", "/", headers=headers, params={}, route_params={}, body=body)
+        answer: func.HttpResponse = asyncio.run(handlers()["add_definition"](request))
+        return int(answer.status_code)
+
+    assert [status(key) for key in (None, "shop-read", "shop-public", "shop-share", "nobody")] == [401] * 5
+    assert status("blog-admin") == 403
+    assert status("shop-admin") == 200
 
 
 def test_what_is_not_there_and_what_is_not_understood() -> None:
