@@ -115,7 +115,7 @@ def test_what_was_answered_is_complete_after_the_next_run_and_no_hub_is_asked(
 ) -> None:
     sent = client.post("/api/events", json={"name": "last"}, headers={"X-Write-Key": "demo"})
     assert sent.status_code == 200
-    stack.compact()
+    compact_everything(stack)
     assert [count for [count] in select(client, "SELECT count(*) FROM events WHERE event_name = 'last'")] == [1]
     log: Path = stack.settings.state_dir / "functions" / "functions.log"
     assert "events go to the spill alone" in log.read_text()
