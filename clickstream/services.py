@@ -257,9 +257,12 @@ class Services:
         from clickstream.exporting.members import Members
         from clickstream.importing.csv_files import CsvImports
         from clickstream.jobs.runner import JobRunner
+        from clickstream.notifying.mail_server import MailServer
+        from clickstream.notifying.summaries import Summaries
         from clickstream.sites.exports import EventExport
         from clickstream.sites.imports import CsvImport
         from clickstream.sites.member_exports import MemberExport
+        from clickstream.sites.notices import Summary
 
         settings, storage = self.settings, self.storage
         lake = storage.container(settings.lake_container)
@@ -279,6 +282,7 @@ class Services:
             EventExport.kind: exports(Events(storage, settings)),
             MemberExport.kind: exports(Members(storage, settings, now)),
             CsvImport.kind: imports,
+            Summary.kind: Summaries(self.queries, lambda name: MailServer.named(os.environ, name), now),
         }
         return JobRunner(self.job_states, works, now, new_id)
 

@@ -179,10 +179,29 @@ def job_connection(env: Mapping[str, str], name: str, target: str = "accountName
     it.
     """
     problems: list[str] = []
-    connection = _connection(env, JOB_CONNECTION + name.upper().replace("-", "_"), target, problems)
+    connection = _connection(env, job_setting(name), target, problems)
     if problems:
         raise SettingsError(problems)
     return connection
+
+
+def job_address(env: Mapping[str, str], name: str) -> str:
+    """The address that jobs call by this name, such as the one of a mail server in `CONNECTION_MAIL`.
+
+    Raise SettingsError if it is missing.
+    """
+    setting = job_setting(name)
+    address = env.get(setting, "").strip()
+    if not address:
+        raise SettingsError([f"{setting} (an address) is required"])
+    if address.startswith(_UNRESOLVED):
+        raise SettingsError([f"{setting} is a Key Vault reference that was not resolved"])
+    return address
+
+
+def job_setting(name: str) -> str:
+    """The setting of the connection that jobs call by this name."""
+    return JOB_CONNECTION + name.upper().replace("-", "_")
 
 
 def _hub_connection(env: Mapping[str, str], problems: list[str]) -> Connection | None:

@@ -18,9 +18,10 @@ import orjson
 
 from clickstream.errors import ClickstreamError, Conflict, InvalidSite, LimitExceeded, SettingsError, Unavailable
 from clickstream.services import Services, now
-from clickstream.settings import Settings, job_connection
+from clickstream.settings import Settings, job_address, job_connection
 from clickstream.sites.document import Site, parse_site
 from clickstream.sites.exports import Export
+from clickstream.sites.notices import Notice
 from clickstream.sites.pgp_keys import UnusableKey, public_key
 from clickstream.sites.planning import Change, FieldChange, Kind, Plan, apply_change, make_plan, read_folder, read_sites
 from clickstream.storage.site_documents import PREFIX
@@ -129,7 +130,10 @@ def _of_jobs(sites: Mapping[str, Site], environment: Mapping[str, str], moment: 
                 except UnusableKey as error:
                     yield f"! {name}: a key of the job {job.name} cannot be used: {error}"
             try:
-                job_connection(environment, job.connection)
+                for connection in job.connections if isinstance(job, Notice) else ():
+                    job_address(environment, connection)
+                if not isinstance(job, Notice):
+                    job_connection(environment, job.connection)
             except SettingsError as error:
                 yield f"! {name}: the job {job.name} needs a setting of the app: {error.message}"
 

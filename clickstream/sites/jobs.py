@@ -1,4 +1,4 @@
-"""The part of a site's document with jobs: exports and imports, once or on a schedule."""
+"""The part of a site's document with jobs: exports, imports and mails, once or on a schedule."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ from clickstream.sites.exports import EventExport
 from clickstream.sites.imports import CsvImport
 from clickstream.sites.limits import Few
 from clickstream.sites.member_exports import MemberExport
+from clickstream.sites.notices import Summary
 
-AnyKind = EventExport | MemberExport | CsvImport
+AnyKind = EventExport | MemberExport | CsvImport | Summary
 KINDS: dict[tuple[str, str], type[AnyKind]] = {
     ("export", "events"): EventExport,
     ("export", "members"): MemberExport,
     ("import", "csv"): CsvImport,
+    ("send", "summary"): Summary,
 }
 
 

@@ -1,4 +1,4 @@
-// The exports and imports of the site: status, runs, and the buttons that run, stop and resume them.
+// The exports, imports and mails of the site: status, runs, and the buttons that run, stop and resume them.
 import { useState } from "preact/hooks";
 import type { Action, EndedRun, Job } from "./api";
 import { Problem } from "./api";
@@ -63,6 +63,12 @@ export function actionsOf({ status }: Job): readonly Action[] {
   return status === "active" ? ["run", "stop"] : ["run"];
 }
 
+/** What a job does, in words. */
+export function kindOf({ kind }: Job): string {
+  const kinds: Readonly<Record<string, string>> = t.jobs.kinds;
+  return kinds[kind.split("-", 1)[0] ?? ""] ?? worded(kind);
+}
+
 function JobItem({ job, onAction, onHistory }: { job: Job; onAction(action: Action): void; onHistory(): void }) {
   const { run, last_run: last } = job;
   const [next] = job.next_runs;
@@ -71,7 +77,7 @@ function JobItem({ job, onAction, onHistory }: { job: Job; onAction(action: Acti
       <div class="job-head">
         <h3>{job.name}</h3>
         <span class={`verdict ${job.status}`}>{t.jobs.status[job.status]}</span>
-        <span class="hint">{t.jobs.kinds[job.kind.startsWith("import") ? "import" : "export"]}</span>
+        <span class="hint">{kindOf(job)}</span>
         <span class="space" />
         {actionsOf(job).map((action) => (
           <button type="button" class="control" key={action} aria-label={t.jobs.does(t.jobs[action], job.name)} onClick={() => onAction(action)}>

@@ -54,7 +54,7 @@ const de: Texts = {
     setup: "",
     visits: "Besuche, auf die die Filter zutreffen, die neuesten zuerst.",
     audiences: "Personen, die eine Bedingung jetzt erfüllen, zu dem Zeitpunkt, bis zu dem die Zahlen vollständig sind.",
-    jobs: "Exporte und Importe dieser Site, wie ihr Dokument sie festlegt.",
+    jobs: "Exporte, Importe und Mails dieser Site, wie ihr Dokument sie festlegt.",
     failed_events: "Eingänge, aus denen kein Ereignis werden konnte. Sie sind gespeichert und lassen sich reparieren und erneut verarbeiten.",
     event_definitions: "Eingehende Ereignisse im Vergleich mit den Ereignisdefinitionen dieser Site.",
     reconciliation: "Eingänge und was aus ihnen wurde, Stunde für Stunde. Eine Differenz von 0 heißt, dass nichts verloren ging.",
@@ -512,8 +512,8 @@ const de: Texts = {
   },
 
   jobs: {
-    none: "Noch keine Aufträge. Lege Exporte und Importe unter jobs im Dokument der Site fest",
-    kinds: { export: "Export", import: "Import" },
+    none: "Noch keine Aufträge. Lege Exporte, Importe und Mails unter jobs im Dokument der Site fest",
+    kinds: { export: "Export", import: "Import", send: "Mail" },
     status: { active: "Wartet", running: "Läuft", stopped: "Angehalten", failed: "Fehlgeschlagen", done: "Fertig" },
     outcomes: { succeeded: "Erfolgreich", failed: "Fehlgeschlagen", stopped: "Angehalten" },
     next: "Nächster Lauf",
@@ -522,7 +522,7 @@ const de: Texts = {
     noLast: "Noch kein Lauf ist beendet",
     underWay: "In Arbeit",
     since: "seit {moment}",
-    counts: { rows: "Zeilen", bytes: "Bytes", files: "Dateien", failed: "fehlgeschlagene Zeilen", unchanged: "unveränderte Zeilen" },
+    counts: { rows: "Zeilen", bytes: "Bytes", files: "Dateien", failed: "fehlgeschlagene Zeilen", unchanged: "unveränderte Zeilen", mails: "Mails", refused: "abgelehnte Empfänger" },
     toDo: "Was zu tun ist",
     actors: {
       author: "Ändere den Auftrag im Dokument der Site.",

@@ -55,7 +55,7 @@ const en = {
     setup: "",
     visits: "Visits that match the filters, newest first.",
     audiences: "People who meet a condition now, at the moment up to which the numbers are complete.",
-    jobs: "Exports and imports of this site, as its document defines them.",
+    jobs: "Exports, imports and mails of this site, as its document defines them.",
     failed_events: "Items that could not become events. They are stored, so that they can be repaired and replayed.",
     event_definitions: "Incoming events compared with the event definitions of this site.",
     reconciliation: "Received items and their outcome, hour by hour. A difference of 0 means that nothing was lost.",
@@ -499,8 +499,8 @@ const en = {
   },
 
   jobs: {
-    none: "No jobs yet. Define exports and imports under jobs in the site’s document",
-    kinds: { export: "Export", import: "Import" },
+    none: "No jobs yet. Define exports, imports and mails under jobs in the site’s document",
+    kinds: { export: "Export", import: "Import", send: "Mail" },
     status: { active: "Waiting", running: "Running", stopped: "Stopped", failed: "Failed", done: "Done" },
     outcomes: { succeeded: "Succeeded", failed: "Failed", stopped: "Stopped" },
     next: "Next run",
@@ -509,7 +509,7 @@ const en = {
     noLast: "No run has ended yet",
     underWay: "Under way",
     since: "since {moment}",
-    counts: { rows: "rows", bytes: "bytes", files: "files", failed: "failed rows", unchanged: "unchanged rows" },
+    counts: { rows: "rows", bytes: "bytes", files: "files", failed: "failed rows", unchanged: "unchanged rows", mails: "mails", refused: "refused recipients" },
     toDo: "What to do",
     actors: {
       author: "Change the job in the site’s document.",

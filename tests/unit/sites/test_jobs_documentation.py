@@ -1,4 +1,4 @@
-"""docs/jobs.md has every option of jobs with its default, its meaning and a test that is there."""
+"""docs/jobs.md and docs/notices.md have every option of jobs with its default, its meaning and a test that is there."""
 
 from __future__ import annotations
 
@@ -13,11 +13,21 @@ from clickstream.sites.document import parse_site
 from clickstream.sites.exports import EventExport, Target
 from clickstream.sites.imports import CsvImport, Source
 from clickstream.sites.member_exports import MemberExport
+from clickstream.sites.notices import MailTarget, Summary
 from clickstream.sites.schedules import Schedule
 
 ROOT = Path(__file__).parents[3]
-TEXT = (ROOT / "docs" / "jobs.md").read_text()
-MODELS: tuple[type[BaseModel], ...] = (EventExport, MemberExport, Target, CsvImport, Source, Schedule)
+TEXT = "".join((ROOT / "docs" / page).read_text() for page in ("jobs.md", "notices.md"))
+MODELS: tuple[type[BaseModel], ...] = (
+    EventExport,
+    MemberExport,
+    Target,
+    CsvImport,
+    Source,
+    Schedule,
+    Summary,
+    MailTarget,
+)
 
 
 def rows_of(model: type[BaseModel]) -> list[str]:
@@ -59,7 +69,7 @@ def test_every_test_that_the_page_names_is_there() -> None:
 def test_the_page_names_every_code_of_a_failure() -> None:
     sources = [
         path.read_text()
-        for folder in ("jobs", "exporting", "importing", "storage")
+        for folder in ("jobs", "exporting", "importing", "notifying", "storage")
         for path in (ROOT / "clickstream" / folder).glob("*.py")
     ]
     codes = {code for text in sources for code in re.findall(r'Actor\.\w+,\s+"(\w+)"', text)}

@@ -1,0 +1,1 @@
+"""What sites write to people: summaries by mail."""
