@@ -162,6 +162,16 @@ def lighter(event: ClientEvent, excess: int, left_out: LeftOut) -> ClientEvent:
     return _naming(event.model_copy(update=members_by_place), left_out)
 
 
+def without_members(event: ClientEvent, name: str, left_out: LeftOut) -> ClientEvent:
+    """The event without the property and the member of the context of this name; its context lists what is left out."""
+    members = {
+        place: {key: value for key, value in getattr(event, place).items() if key != name}
+        for place in ("properties", "context")
+    }
+    event = event.model_copy(update=members)
+    return _naming(event, left_out) if left_out else event
+
+
 def _naming(event: ClientEvent, left_out: LeftOut) -> ClientEvent:
     return event.model_copy(update={"context": {**event.context, "left_out": left_out.entries()}})
 

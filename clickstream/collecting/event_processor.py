@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Self
 
 from clickstream.collecting.client_context import ClientContext, ContextReader
@@ -15,6 +16,7 @@ from clickstream.errors import InvalidRequest
 from clickstream.model.event import SCHEMA_VERSION
 from clickstream.model.message import Message
 from clickstream.privacy.pseudonyms import PseudonymKeys
+from clickstream.privacy.signatures import signing_secret
 from clickstream.settings import Settings
 from clickstream.sites.directory import Access
 from clickstream.sites.document import KeyKind
@@ -37,7 +39,8 @@ class EventProcessor(Rules):
     def from_settings(cls, settings: Settings, max_message_bytes: int) -> Self:
         """The processor for these settings. Raise ValueError for an invalid `pseudonym_keys`."""
         keys = PseudonymKeys.parse(settings.pseudonym_keys, settings.visitor_id_key)
-        return cls(ContextReader(settings.visitor_id_key, settings.trusted_proxy_hops), keys, max_message_bytes)
+        reader = ContextReader(settings.visitor_id_key, settings.trusted_proxy_hops)
+        return cls(reader, keys, max_message_bytes, partial(signing_secret, settings.visitor_id_key))
 
     def process(
         self,

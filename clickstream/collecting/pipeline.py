@@ -25,6 +25,7 @@ from clickstream.model.event import Event
 from clickstream.privacy.consent import Decision
 from clickstream.privacy.nobody import pseudonyms_of_nobody
 from clickstream.privacy.pseudonyms import PseudonymKeys
+from clickstream.privacy.signatures import USER_ID_SIGNATURE, is_signed
 from clickstream.sites.directory import Access
 from clickstream.sites.document import KeyKind
 
@@ -39,6 +40,8 @@ class Rules:
     context_reader: ContextReader
     pseudonym_keys: PseudonymKeys
     max_message_bytes: int
+    signing_secret: Callable[[str, int], str]
+    """The secret of a site and version that signs user ids."""
 
     @cached_property
     def pseudonyms_of_nobody(self) -> frozenset[str]:
@@ -72,6 +75,8 @@ class Envelope:
     read: Mapping[str, Any] = field(init=False)
     """The original's members as the dialect reads them."""
     event: ClientEvent = field(init=False)
+    user_verified: bool | None = field(init=False)
+    """Whether a secret key or a signature proves the user id; None without one."""
     fields: dict[str, Any] = field(init=False)
     """The fields of the canonical event."""
     stored: Event = field(init=False)
@@ -110,6 +115,27 @@ def validate_fields(envelope: Envelope) -> None:
         strict_clocks=envelope.is_import,
         pseudonyms=envelope.rules.pseudonyms_of_nobody,
     )
+
+
+def verify_user(envelope: Envelope) -> None:
+    """Whether the user id is proven. The signature is removed from the event, and listed if it is not valid."""
+    event, access, left_out = envelope.event, envelope.access, envelope.left_out
+    envelope.user_verified = None if event.user_id is None else access.kind is not KeyKind.PUBLIC
+    signatures = [
+        (place, members[USER_ID_SIGNATURE])
+        for place, members in (("properties", event.properties), ("context", event.context))
+        if USER_ID_SIGNATURE in members
+    ]
+    if not signatures:
+        return
+    site = access.site
+    secrets = [envelope.rules.signing_secret(site.site, version) for version in site.identity.secret_versions]
+    for place, signature in signatures:
+        if event.user_id is not None and is_signed(event.user_id, signature, secrets):
+            envelope.user_verified = True
+        else:
+            left_out.add(f"/{place}/{USER_ID_SIGNATURE}", "this is not the signature of the event's user id")
+    envelope.event = client_event.without_members(event, USER_ID_SIGNATURE, left_out)
 
 
 def find_client(envelope: Envelope) -> None:
@@ -182,14 +208,14 @@ def describe_device(envelope: Envelope) -> None:
 
 
 def identify(envelope: Envelope) -> None:
-    """Ids of person, device and session, the source of the device's id, and whether a secret key verifies the user."""
+    """Ids of person, device and session, the source of the device's id, and whether the user is verified."""
     event, client = envelope.event, envelope.client
     anonymous_id, id_source = _device_id(event, client)
     envelope.fields |= {
         "anonymous_id": anonymous_id,
         "id_source": id_source,
         "user_id": event.user_id,
-        "user_verified": None if event.user_id is None else envelope.access.kind is not KeyKind.PUBLIC,
+        "user_verified": envelope.user_verified,
         "previous_id": event.previous_id,
         "group_id": event.group_id,
         "session_id": event.session_id,
@@ -296,6 +322,7 @@ PIPELINE = (
     Step(open_original, ("bad_encoding", "payload_format", "schema_violation", "size_violation")),
     Step(read_original, ("schema_violation",)),
     Step(validate_fields, ("schema_violation",)),
+    Step(verify_user),
     Step(find_client),
     Step(decide_consent),
     *DESCRIPTION,

@@ -115,13 +115,15 @@ def _sender(fields: Mapping[str, Any]) -> Mapping[str, Any]:
 
     Ids of the day and of a cookie are excluded, because they come with the request and may differ the next time. The
     use of a secret key is included: otherwise a client without one could send an event before the server does, and the
-    server's event would be dropped as a copy.
+    server's event would be dropped as a copy. So is that a signature proves the user.
     """
     sender: dict[str, Any] = {name: value for name in SENDER if (value := fields.get(name)) is not None}
     if fields["id_source"] == "client":
         sender["anonymous_id"] = fields["anonymous_id"]
     if fields["key_kind"] != KeyKind.PUBLIC:
         sender["secret_key"] = True
+    elif fields.get("user_verified"):
+        sender["signed"] = True
     return sender
 
 

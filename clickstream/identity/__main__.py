@@ -1,5 +1,5 @@
-"""`python -m clickstream.identity run | rebuild | edits | merge | split | link | unlink | block | undo`: the tables of
-people, and operators' edits of them, with the settings of the environment.
+"""`python -m clickstream.identity run | rebuild | secret | edits | merge | split | link | unlink | block | undo`: the
+tables of people, operators' edits of them, and the secret that signs user ids, with the settings of the environment.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 
 from clickstream.deriving.edit_request import INVALID, EditRequest
 from clickstream.errors import ClickstreamError
+from clickstream.privacy.signatures import signature_of, signing_secret
 from clickstream.problems import check_body
 from clickstream.services import Services
 from clickstream.settings import Settings
@@ -34,6 +35,9 @@ def parse(command_line: Sequence[str]) -> argparse.Namespace:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("run", help="bring the tables up to date, as compaction does")
     commands.add_parser("rebuild", help="derive the tables from all events anew")
+    secret = commands.add_parser("secret", help="print the secret with which the site's server signs user ids")
+    secret.add_argument("site")
+    secret.add_argument("--user-id", help="also print the signature of this user id, to compare with one's own")
     commands.add_parser("edits", help="print the log of a site's edits").add_argument("site")
     for name, text in {**EDITS, "undo": "an edit is void: its NUMBER"}.items():
         command = commands.add_parser(name, help=text)
@@ -57,6 +61,16 @@ def edit_request(command_line: argparse.Namespace) -> EditRequest:
     return check_body(fields, EditRequest, INVALID)
 
 
+def signing(services: Services, command_line: argparse.Namespace) -> dict[str, Any]:
+    """The newest secret of a site, and the signature of a user id, if one is given. Raise ClickstreamError."""
+    site = services.site(command_line.site)
+    version = max(site.identity.secret_versions)
+    secret = signing_secret(services.settings.visitor_id_key, site.site, version)
+    user_id = command_line.user_id
+    signature = {} if user_id is None else {"user_id": user_id, "signature": signature_of(user_id, secret)}
+    return {"site": site.site, "version": version, "secret": secret, **signature}
+
+
 def answer(services: Services, command_line: argparse.Namespace) -> Any:
     """What the command prints. Raise ClickstreamError."""
     match command_line.command:
@@ -64,6 +78,8 @@ def answer(services: Services, command_line: argparse.Namespace) -> Any:
             return asdict(services.deriver.run(at_once=True))
         case "rebuild":
             return asdict(services.deriver.rebuild())
+        case "secret":
+            return signing(services, command_line)
         case "edits":
             return services.editor.lines(services.site(command_line.site).site)
         case _:

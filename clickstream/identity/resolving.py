@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
+from enum import StrEnum
 from typing import Any
 
 import pyarrow as pa
@@ -27,9 +28,22 @@ from clickstream.model.identity_tables import (
 )
 
 
+class ProblemKind(StrEnum):
+    """Why evidence was ignored."""
+
+    PLACEHOLDER = "placeholder"
+    """The id is an alias of too many others: their number."""
+    TOO_MANY_IDS = "too many ids"
+    """Aliases join too many ids into the person of this name: their number."""
+    CROWDED_DEVICE = "crowded device"
+    """Too many people were on the device: their number."""
+    UNPROVEN_ALIAS = "unproven alias"
+    """A public key alone said that other users are the user: their number."""
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Evidence that was ignored: a placeholder, a person that is too large, or a device with too many people."""
+    """Evidence that was ignored, by the id that it is about."""
 
     kind: str
     id: str
@@ -141,9 +155,10 @@ def resolve(edges: pa.Table, edits: EditsInForce, presence: Presence, rules: Rul
         devices,
         {name: each for name, each in held.items() if each},
         [
-            *(Problem("placeholder", id, count) for id, count in aliases.placeholders.items()),
-            *(Problem("too many ids", id, count) for id, count in {**large_users, **large_devices}.items()),
-            *_crowded(sightings, rules.limits.people),
+            *_problems(ProblemKind.PLACEHOLDER, aliases.placeholders),
+            *_problems(ProblemKind.TOO_MANY_IDS, {**large_users, **large_devices}),
+            *_problems(ProblemKind.UNPROVEN_ALIAS, aliases.unproven),
+            *_problems(ProblemKind.CROWDED_DEVICE, _crowded(sightings, rules.limits.people)),
         ],
         frozenset(id for id in presence.named if not usable(id)),
         frozenset(filter(presence.is_device, presence.named)),
@@ -162,15 +177,22 @@ class _Aliases:
     of_devices: Collection[Link]
     sightings: Sequence[_Seen]
     placeholders: Mapping[str, int]
+    unproven: Mapping[str, int]
+    """Users whose aliases of other users do not count, because a public key said so; and the number of these."""
 
     @classmethod
     def of(cls, rows: Collection[Mapping[str, Any]], presence: Presence, rules: Rules) -> _Aliases:
+        secret = {_link(row) for row in rows if row["is_secret"]}
+        links = {_link(row) for row in rows}
+        counting = {
+            link for link in links if rules.public_aliases or link in secret or any(map(presence.is_device, link))
+        }
+        guarded = without_placeholders(counting, rules.limits.partners)
+        # Whoever has a public key can make a placeholder of any id, so it is none for aliases of secret keys.
+        allowed = {*guarded.links, *without_placeholders(secret, rules.limits.partners).links}
         of_users, of_devices, sightings = set[Link](), set[Link](), list[_Seen]()
-        guarded = without_placeholders({(row["left_id"], row["right_id"]) for row in rows}, rules.limits.partners)
-        allowed = set(guarded.links)
         for row in rows:
-            link: Link = (row["left_id"], row["right_id"])
-            if link not in allowed:
+            if (link := _link(row)) not in allowed:
                 continue
             left, right = (presence.is_device(id) for id in link)
             if left and right:
@@ -178,9 +200,19 @@ class _Aliases:
             elif left or right:
                 device, user = link if left else link[::-1]
                 sightings.append((device, user, row))
-            elif rules.public_aliases or row["is_secret"] or row["is_signed"]:
+            else:
                 of_users.add(link)
-        return cls(of_users, of_devices, sightings, guarded.placeholders)
+        return cls(of_users, of_devices, sightings, guarded.placeholders, _by_busier_end(links - counting))
+
+
+def _by_busier_end(links: Collection[Link]) -> Mapping[str, int]:
+    """How many links each id has, where each link counts for that one of its ids that has more of them."""
+    degree = Counter(id for link in links for id in link)
+    return Counter(max(link, key=lambda id: (degree[id], id)) for link in links)
+
+
+def _link(row: Mapping[str, Any]) -> Link:
+    return row["left_id"], row["right_id"]
 
 
 def _sightings(
@@ -202,10 +234,13 @@ def _sightings(
     return sightings
 
 
-def _crowded(sightings: Mapping[str, Collection[Sighting]], most: int) -> Iterable[Problem]:
-    for name, seen in sightings.items():
-        if (count := len({each.person for each in seen if each.person})) > most:
-            yield Problem("crowded device", name, count)
+def _crowded(sightings: Mapping[str, Collection[Sighting]], most: int) -> Mapping[str, int]:
+    counts = {name: len({each.person for each in seen if each.person}) for name, seen in sightings.items()}
+    return {name: count for name, count in counts.items() if count > most}
+
+
+def _problems(kind: ProblemKind, counts: Mapping[str, int]) -> Iterable[Problem]:
+    return (Problem(kind, id, count) for id, count in counts.items())
 
 
 def _believed(row: Mapping[str, Any], rules: Rules) -> bool:

@@ -42,7 +42,7 @@ class Rules:
 
     trust: Trust = Trust.ANY
     public_aliases: bool = False
-    """Whether a public key may say, without a signature, that two user ids are one person."""
+    """Whether a public key may say that two user ids are one person. A signature proves only one of them."""
     protected_ids: frozenset[str] = frozenset()
     """Ids that mean nobody, in addition to `clickstream.privacy.nobody`; in lower case."""
     pseudonyms_of_nobody: Collection[str] = field(default=frozenset(), repr=False)

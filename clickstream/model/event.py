@@ -90,7 +90,7 @@ class Event:
         default=None,
     )
     user_verified: bool | None = _column(
-        "True if `user_id` came with a secret key, false if with a public key; null without a `user_id`.",
+        "True if `user_id` came with a secret key or its signature, else false; null without a `user_id`.",
         "site",
         "false",
         default=None,

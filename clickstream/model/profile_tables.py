@@ -24,7 +24,14 @@ _IDS = (
     _text("anonymous_id", "The device; null without one, and for the id of the day.", "anonymous_id", "a1"),
     _text("user_id", "The user; null without one.", "user_id", "u1"),
     _text("key_kind", "Kind of the write key.", "key_kind", "public"),
-    Column("user_verified", _BOOL, True, "Whether `user_id` came with a secret key.", "user_verified", "false"),
+    Column(
+        "user_verified",
+        _BOOL,
+        True,
+        "Whether `user_id` came with a secret key or its signature.",
+        "user_verified",
+        "false",
+    ),
 )
 _HALF_HOUR = Column(
     "half_hour", TIMESTAMP, False, "Start of the half hour, in UTC.", "occurred_at", "2026-03-01 12:00:00"

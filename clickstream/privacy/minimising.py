@@ -58,8 +58,10 @@ ID_NAMES = frozenset(
         *("tnuid", "fp", "id", "cid", "visitorid", "advertisingid", "sessionindex", "sessionnumber", "clickid"),
     }
 )
-# Members that describe a device or a person as a whole.
-ABOUT_DEVICES = frozenset({"co", "cx", "device", "traits", "userproperties", "set", "setonce", "cvar", "cookies"})
+# Members that describe a device or a person as a whole. All events of a person have the same signature.
+ABOUT_DEVICES = frozenset(
+    {"co", "cx", "device", "traits", "userproperties", "set", "setonce", "cvar", "cookies", "useridsignature"}
+)
 MAX_DEPTH = 64
 MAX_NAME = 200
 

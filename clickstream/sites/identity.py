@@ -17,6 +17,14 @@ class Believed(StrEnum):
     SERVER = "server"
 
 
+class Trusted(StrEnum):
+    """Whose user ids are believed."""
+
+    ANY = "any"
+    SERVER = "server"
+    SIGNED = "signed"
+
+
 class IdentityLimits(BaseModel):
     """Sizes beyond which evidence is ignored."""
 
@@ -34,6 +42,7 @@ class IdentityLimits(BaseModel):
 
 
 Id = Annotated[str, StringConstraints(strip_whitespace=True, to_lower=True, min_length=1, max_length=200)]
+SecretVersion = Annotated[StrictInt, Field(ge=1, le=1_000_000)]
 EventName = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
 
@@ -42,8 +51,9 @@ class Identity(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    trust: Believed = Field(
-        default=Believed.ANY, description="Whose `user_id` is believed: that of any key, or of secret keys alone."
+    trust: Trusted = Field(
+        default=Trusted.ANY,
+        description="Whose `user_id` is believed: any key's, a secret key's (`server`), or also one with a signature.",
     )
     aliases: Believed = Field(
         default=Believed.SERVER, description="Whose alias of two users is believed: that of any key, or of secret keys."
@@ -53,6 +63,9 @@ class Identity(BaseModel):
     )
     logout_events: Annotated[tuple[EventName, ...], Few] = Field(
         default=(), description="Names of events by which a user leaves a device."
+    )
+    secret_versions: Annotated[tuple[SecretVersion, ...], Field(min_length=1, max_length=5)] = Field(
+        default=(1,), description="Versions of the secret whose signatures of user ids are valid."
     )
     limits: IdentityLimits = Field(default_factory=IdentityLimits, description="Sizes of what is still a person.")
 

@@ -87,28 +87,35 @@ class PlainPeople:
 
     def link_ids(self) -> None:
         aliases: dict[tuple[str, str], list[Event]] = defaultdict(list)
-        partners: dict[str, set[str]] = defaultdict(set)
         for (kind, left, right, _), events in self.evidence.items():
             if kind == "alias" and right is not None:
                 aliases[left, right] += events
-                partners[left].add(right)
-                partners[right].add(left)
-        hubs = {id for id, others in partners.items() if len(others) > self.rules.limits.partners}
+        secret = {pair for pair in aliases if any(event["key_kind"] != "public" for event in aliases[pair])}
+        counting = {
+            pair for pair in aliases if self.rules.public_aliases or pair in secret or any(map(self.is_device, pair))
+        }
+        hubs, hubs_of_secret_keys = self.hubs(counting), self.hubs(secret)
         self.of_aliases: list[tuple[str, str]] = []
         users, devices = [], []
-        for (left, right), events in aliases.items():
-            if left in hubs or right in hubs:
+        for left, right in sorted(counting):
+            of_a_hub = {left, right} & (hubs_of_secret_keys if (left, right) in secret else hubs)
+            if of_a_hub:
                 continue
             if self.is_device(left) and self.is_device(right):
                 devices.append((left, right))
             elif self.is_device(left) or self.is_device(right):
                 self.of_aliases.append((left, right))
-            elif self.rules.public_aliases or any(
-                event["key_kind"] != "public" or event["user_verified"] for event in events
-            ):
+            else:
                 users.append((left, right))
         self.user_pairs = self.in_force(users, of_devices=False)
         self.device_pairs = self.in_force(devices, of_devices=True)
+
+    def hubs(self, pairs: Collection[tuple[str, str]]) -> set[str]:
+        partners: dict[str, set[str]] = defaultdict(set)
+        for left, right in pairs:
+            partners[left].add(right)
+            partners[right].add(left)
+        return {id for id, others in partners.items() if len(others) > self.rules.limits.partners}
 
     def in_force(self, pairs: list[tuple[str, str]], *, of_devices: bool) -> list[tuple[str, str]]:
         small = [pair for pair in pairs if len(reachable(pair[0], pairs)) <= self.rules.limits.ids]

@@ -98,6 +98,11 @@ def test_what_was_anonymous_by_choice_stays_so_after_consent() -> None:
     ).check()
 
 
+def test_pseudonyms_of_two_keys_that_a_server_links_are_one_person() -> None:
+    story = Story().then("p1_ada", user_id="p1_ada").then("p1_ada", anonymous_id="pc", user_id="p2_ada")
+    story.alias("p1_ada", "p2_ada", "p1_ada").then("p1_ada", anonymous_id="pc").check()
+
+
 def test_history_that_is_imported_after_the_login_is_the_users() -> None:
     story = Story().then("ada", anonymous_id="pc").then("ada", anonymous_id="pc", user_id="ada")
     story.events.append(event("imported", START - timedelta(days=400), anonymous_id="pc", key_kind="import"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from clickstream.deriving.edit_request import EditRequest, parse_edit
 from clickstream.deriving.editing import Editor
 from clickstream.errors import InvalidRequest
 from clickstream.privacy.pseudonyms import PseudonymKeys, pseudonym
+from clickstream.privacy.signatures import signing_secret
 from local.azurite import Azurite
 from tests.integration.compacting.lake import NOW, START
 from tests.integration.deriving.derived_lake import CANARY, DerivedLake, erase, page
@@ -168,4 +170,12 @@ def test_the_command_merges_and_prints_the_log(lake: DerivedLake) -> None:
     assert run("merge", "shop", "ada", "bob", "--why", "same")["change"]["changed_ids"] == 2
     assert [line["kind"] for line in run("edits", "shop")] == ["merge"]
     assert run("rebuild")["finished"] is True
+    signed = run("secret", "shop", "--user-id", "ada")
+    assert signed == {
+        "site": "shop",
+        "version": 1,
+        "secret": (secret := signing_secret(settings.visitor_id_key, "shop", 1)),
+        "user_id": "ada",
+        "signature": hmac.new(secret.encode(), b"ada", "sha256").hexdigest(),
+    }
     assert whose(lake)["bob"] == "ada"

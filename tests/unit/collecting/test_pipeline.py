@@ -20,7 +20,7 @@ from clickstream.sites.document import KeyKind, parse_site
 from tests.unit.collecting.dialect_checks import ANY_JSON, NOW
 
 PAGE = (Path(__file__).parents[3] / "docs" / "failed-events.md").read_text()
-RULES = Rules(ContextReader("0123456789abcdef", 0), PseudonymKeys.parse("", "0123456789abcdef"), 800)
+RULES = Rules(ContextReader("0123456789abcdef", 0), PseudonymKeys.parse("", "0123456789abcdef"), 800, lambda *_: "s")
 SITE = b"""site: shop
 keys: [{kind: public, key: shop}]
 events: {mode: block, definitions: [{name: buy, properties: {value: {type: number}}}]}

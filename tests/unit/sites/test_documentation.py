@@ -37,6 +37,8 @@ def default(field: FieldInfo) -> str:
         return "see below"
     if isinstance(value, bool):
         return f"`{value}`".lower()
+    if isinstance(value, tuple) and value:
+        return f"`{list(value)}`"
     return f"`{value}`" if value else "none"
 
 
