@@ -29,9 +29,9 @@ async def replay(req: func.HttpRequest) -> func.HttpResponse:
     from clickstream.replaying.request import parse_replay
 
     request, site = await authorized(req, parse_replay, services().sites.admin)
-    answer = await services().replayer.replay(request, site)
+    replayed = await services().replayer.replay(request, site)
     log_tally()  # the messages that the hub refused
-    return json_answer(answer)
+    return json_answer(replayed.to_json())
 
 
 @bp.function_name("erase")

@@ -11,9 +11,8 @@ receipt is written at the end.
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -36,10 +35,11 @@ from clickstream.erasing.derived import (
 from clickstream.erasing.erased import Erased, ErasureKeys
 from clickstream.erasing.linking import Linked, linked, links_in
 from clickstream.erasing.person import Person
-from clickstream.erasing.proof import proof_of
+from clickstream.erasing.progress import Progress, UnderWay
+from clickstream.erasing.proof import Statement, proof_of
 from clickstream.erasing.raw_copies import RawCopies, Wanted
 from clickstream.erasing.reach import check_reach, preview
-from clickstream.erasing.receipt import signed
+from clickstream.erasing.receipt import Receipt, signed
 from clickstream.erasing.request import ErasureRequest, Mode, PersonRequest
 from clickstream.erasing.state import ErasureState
 from clickstream.errors import Unavailable
@@ -86,40 +86,6 @@ class Either:
     def in_failed(self, rows: pa.Table) -> pa.ChunkedArray:
         """Mask over failed events: the union of both finders' masks."""
         return pc.or_(self.first.in_failed(rows), self.second.in_failed(rows))
-
-
-@dataclass(slots=True)
-class Progress:
-    """What this run and earlier, interrupted runs of the same request have changed so far."""
-
-    files: list[dict[str, Any]] = field(default_factory=list)
-    undecided: list[dict[str, Any]] = field(default_factory=list)
-    tables: dict[str, dict[str, Any]] = field(default_factory=dict)
-
-    def note_table(self, name: str, before: int, after: int, rows: int = 0, **files: Any) -> None:
-        """Add one step's changes to a table: its versions before and after, rows, and files by kind."""
-        table = self.tables.setdefault(
-            name, {"version_before": before, "rows": 0, "removed": {}, "written": [], "old_files_deleted": {}}
-        )
-        table["version_after"] = after
-        table["rows"] += rows
-        for kind, paths in files.items():
-            table[kind] = table[kind] | paths if isinstance(paths, dict) else [*table[kind], *paths]
-
-    def records_by_site(self) -> Mapping[str, int]:
-        """The number of changed records by site."""
-        sites: Counter[str] = Counter()
-        for file in self.files:
-            sites.update(file["sites"])
-        return dict(sites)
-
-    def counts(self) -> Mapping[str, int]:
-        """The number of changed records by store, and of changed rows by table."""
-        counts = {name: table["rows"] for name, table in self.tables.items()}
-        for file in self.files:
-            name = f"{file['store']}_records"
-            counts[name] = counts.get(name, 0) + file["records"]
-        return counts
 
 
 class Eraser:
@@ -170,51 +136,46 @@ class Eraser:
         if not request.force:
             check_reach(self._open(FAILED_TABLE), linked_person.person)
         name = self._name(request, given)
-        state = self._state.under_way(name) or {
-            "erasure_id": self._new_id(),
-            "asked_at": until.isoformat(),
-            "secret": self._random(SECRET_BYTES).hex(),
-            "digests": [],
-            "shared": 0,
-            "done": asdict(Progress()),
-        }
-        person = linked_person.person
-        digests = sorted({*state["digests"], *self._keys.digests_of(person)})
-        state = {**state, "digests": digests, "shared": max(state["shared"], len(linked_person.shared))}
+        state = self._state.under_way(name) or UnderWay(
+            self._new_id(), asked_at=until.isoformat(), secret=self._random(SECRET_BYTES).hex()
+        )
+        person, progress = linked_person.person, state.done
+        digests_of_person = self._keys.digests_of(person)
+        state.digests = sorted({*state.digests, *digests_of_person})
+        state.shared = max(state.shared, len(linked_person.shared))
         self._state.keep_under_way(name, state)
         self._state.note(person)
-        wanted = Wanted(person, self._finder(person, digests), self._change(request.mode, person, state["secret"]))
-        progress = Progress(**state["done"])
-        unknown = frozenset(digests) - set(self._keys.digests_of(person))
+        wanted = Wanted(person, self._finder(person, state.digests), self._change(request.mode, person, state.secret))
+        unknown = frozenset(state.digests).difference(digests_of_person)
         proof = self._erase_all(
             wanted,
             DerivedRows(person, unknown, self._keys),
             progress,
-            lambda: self._state.keep_under_way(name, {**state, "done": asdict(progress)}),
+            lambda: self._state.keep_under_way(name, state),
         )
-        receipt = signed(
-            {
-                "erasure_id": state["erasure_id"],
-                "site": request.site_id,
-                "mode": request.mode.value,
-                "asked_by": request.asked_by,
-                "asked_at": state["asked_at"],
-                "until": until.isoformat(),
-                "completed_at": self._now().isoformat(),
-                "subject": digests,
-                "linked": request.linked,
-                "shared_devices_left": state["shared"],
-                "counts": progress.counts(),
-                "records_by_site": progress.records_by_site(),
-                **asdict(progress),
-                "proof": proof,
-                "exports": self._exported(request.site_id),
-            },
-            self._keys,
+        receipt = Receipt(
+            erasure_id=state.erasure_id,
+            site=request.site_id,
+            mode=request.mode.value,
+            asked_by=request.asked_by,
+            asked_at=state.asked_at,
+            until=until.isoformat(),
+            completed_at=self._now().isoformat(),
+            subject=state.digests,
+            linked=request.linked,
+            shared_devices_left=state.shared,
+            counts=progress.counts(),
+            records_by_site=progress.records_by_site(),
+            files=progress.files,
+            undecided=progress.undecided,
+            tables=progress.tables,
+            proof=proof,
+            exports=self._exported(request.site_id),
         )
-        self._state.end(name, receipt)
-        log.info("erasure %s of site %s: %s", receipt["erasure_id"], receipt["site"], receipt["counts"])
-        return receipt
+        document = signed(asdict(receipt), self._keys)
+        self._state.end(name, document)
+        log.info("erasure %s of site %s: %s", receipt.erasure_id, receipt.site, receipt.counts)
+        return document
 
     def _given(self, request: PersonRequest, until: datetime) -> Person:
         return Person.of(request.site_id, request.user_ids, request.anonymous_ids, until, self._pseudonym_keys)
@@ -247,7 +208,7 @@ class Eraser:
 
     def _erase_all(
         self, wanted: Wanted, derived: DerivedRows, progress: Progress, save: Callable[[], None]
-    ) -> Sequence[Mapping[str, Any]]:
+    ) -> Sequence[Statement]:
         """Repeat rounds until one finds nothing. Returns the proof. Raise Unavailable after MAX_ROUNDS."""
         steps = (
             (EVENTS_TABLE, persons.EVENT_COLUMNS, wanted.finder.in_events, wanted.change.events),
@@ -267,9 +228,9 @@ class Eraser:
             progress.undecided.clear()
             for change in self._copies.change(wanted):
                 if change.action == "listed":
-                    progress.undecided.append(asdict(change))
+                    progress.undecided.append(change)
                     continue
-                progress.files.append(asdict(change))
+                progress.files.append(change)
                 if len(progress.files) % FILES_BETWEEN_NOTES == 0:
                     save()
             save()
@@ -284,7 +245,7 @@ class Eraser:
                 table, rows = self._rewrite(spec, columns, find, replace, examined[spec.name], progress, round == 0)
                 save()
                 old = erasure.forget(table, columns, find, clean[spec.name])
-                progress.note_table(spec.name, table.version, table.version, old_files_deleted=dict(old))
+                progress.table(spec.name, table.version, table.version).old_files_deleted.update(old)
                 save()
                 # Rows of these have no moment: those of events from after the erasure may come at any time.
                 timeless = spec in (IDENTITIES_TABLE, PROFILES_TABLE)
@@ -293,7 +254,7 @@ class Eraser:
                 break
         proven = (EVENTS_TABLE, FAILED_TABLE, IDENTITY_EDGES_TABLE, ACTIVITY_TABLE, TRAITS_TABLE)
         proof = [proof_of(self._open(spec), wanted.person) for spec in proven if self._is_there(spec)]
-        if changed or any(statement["result"] for statement in proof):
+        if changed or any(statement.result for statement in proof):
             raise Unavailable(f"events of the person were found again in {MAX_ROUNDS} rounds; repeat the request")
         return proof
 
@@ -312,12 +273,8 @@ class Eraser:
             return table, erasure.rewrite(table, columns, find, replace, "erased", examined, always=first)
 
         table, result = retry_on_conflict(rewrite, spec.name, TRIES_AFTER_CONFLICT)
-        progress.note_table(
-            spec.name,
-            result.version_before,
-            result.version_after,
-            result.rows,
-            removed=result.removed,
-            written=result.written,
-        )
+        changes = progress.table(spec.name, result.version_before, result.version_after)
+        changes.rows += result.rows
+        changes.removed.update(result.removed)
+        changes.written.extend(result.written)
         return table, result.rows

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import duckdb
@@ -38,11 +39,21 @@ _BY_IDS = {
 }
 
 
-def proof_of(table: Table, person: Person) -> dict[str, Any]:
-    """One table's entry in the receipt: `table`, `version`, `sql` and `result`, the number of rows that match.
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A statement over one version of a table, and its result: the number of rows that name the person.
 
-    The statement's parameters contain the ids, so they are left out. Raise Unavailable.
+    Its parameters contain the ids, so they are left out.
     """
+
+    table: str
+    version: int
+    sql: str
+    result: int
+
+
+def proof_of(table: Table, person: Person) -> Statement:
+    """Count the rows of a table that name the person. Raise Unavailable."""
     parameters: dict[str, Any] = {"site": person.site, "until": person.until}
     if table.spec is EVENTS_TABLE:
         sql = EVENTS_SQL
@@ -61,4 +72,4 @@ def proof_of(table: Table, person: Person) -> dict[str, Any]:
         except (duckdb.Error, OSError, pa.ArrowException) as error:  # duckdb re-raises the reader's errors
             raise Unavailable(f"the table {table.spec.name} cannot be read: {error}") from error
     assert row is not None, "count(*) has one row"
-    return {"table": table.spec.name, "version": table.version, "sql": sql, "result": row[0]}
+    return Statement(table.spec.name, table.version, sql, row[0])

@@ -4,13 +4,43 @@ from __future__ import annotations
 
 import hmac
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
 from clickstream.erasing.erased import ErasureKeys
+from clickstream.erasing.progress import TableChanges
+from clickstream.erasing.proof import Statement
+from clickstream.erasing.raw_copies import FileChange
 
 SIGNATURE = "signature"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """What was asked for, what was changed and how it was proven. Moments are ISO 8601, ids are digests.
+
+    `exports` are the exports of the site whose files may hold the person.
+    """
+
+    erasure_id: str
+    site: str
+    mode: str
+    asked_by: str
+    asked_at: str
+    until: str
+    completed_at: str
+    subject: Sequence[str]
+    linked: bool
+    shared_devices_left: int
+    counts: Mapping[str, int]
+    records_by_site: Mapping[str, int]
+    files: Sequence[FileChange]
+    undecided: Sequence[FileChange]
+    tables: Mapping[str, TableChanges]
+    proof: Sequence[Statement]
+    exports: Sequence[Mapping[str, Any]]
 
 
 def canonical(document: Mapping[str, Any]) -> bytes:
@@ -19,7 +49,7 @@ def canonical(document: Mapping[str, Any]) -> bytes:
 
 
 def signed(receipt: Mapping[str, Any], keys: ErasureKeys) -> dict[str, Any]:
-    """The receipt with the name of the key, and the signature: HMAC-SHA-256 of its canonical form, in hex."""
+    """The receipt with the name of the key and the signature: HMAC-SHA-256 of its canonical form, in hex."""
     document = {**receipt, "key": key_name(keys)}
     return {**document, SIGNATURE: _signature(document, keys)}
 

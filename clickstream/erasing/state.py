@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
+
+from pydantic import TypeAdapter
 
 from clickstream.erasing.erased import Erased, ErasureKeys
 from clickstream.erasing.person import Person
+from clickstream.erasing.progress import UnderWay
 from clickstream.erasing.receipt import canonical
 from clickstream.errors import NotFound
 from clickstream.retrying import retry_on_conflict
@@ -16,6 +20,8 @@ from clickstream.storage.blobs import Blob, Container
 ERASED = "state/erased.json"
 UNDER_WAY = "state/erasing/"
 RECEIPTS = "receipts/"
+
+_UNDER_WAY = TypeAdapter(UnderWay)
 
 
 class ErasureState:
@@ -45,15 +51,14 @@ class ErasureState:
 
         retry_on_conflict(add, ERASED)
 
-    def under_way(self, name: str) -> Mapping[str, Any] | None:
+    def under_way(self, name: str) -> UnderWay | None:
         """The saved progress of an interrupted erasure; None if there is none. Raise Unavailable."""
         blob = self._lake.read(f"{UNDER_WAY}{name}.json")
-        document: Mapping[str, Any] | None = None if blob is None else json.loads(blob.data)
-        return document
+        return None if blob is None else _UNDER_WAY.validate_json(blob.data)
 
-    def keep_under_way(self, name: str, document: Mapping[str, Any]) -> None:
+    def keep_under_way(self, name: str, erasure: UnderWay) -> None:
         """Save the progress of an erasure. Raise Unavailable."""
-        self._lake.write(f"{UNDER_WAY}{name}.json", canonical(document))
+        self._lake.write(f"{UNDER_WAY}{name}.json", canonical(asdict(erasure)))
 
     def end(self, name: str, receipt: Mapping[str, Any]) -> str:
         """Store the receipt and delete the saved progress. Returns the receipt's path. Raise Unavailable."""

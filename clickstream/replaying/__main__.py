@@ -6,12 +6,11 @@ import argparse
 import asyncio
 import os
 import sys
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from clickstream.errors import ClickstreamError
 from clickstream.problems import check_body
-from clickstream.replaying.repairing import OUTCOMES
+from clickstream.replaying.replayer import Replayed
 from clickstream.replaying.request import INVALID, MAX_LIMIT, Filters, ReplayRequest
 from clickstream.services import TALLY, Services
 from clickstream.settings import Settings
@@ -26,8 +25,6 @@ FILTERS = {
     "to": "received_to",
     "message": "message_contains",
 }
-MAX_EXAMPLES = 20
-SUMS = ("examined", *OUTCOMES, "removed")
 
 
 def parse(arguments: Sequence[str]) -> tuple[ReplayRequest, bool]:
@@ -51,28 +48,28 @@ def parse(arguments: Sequence[str]) -> tuple[ReplayRequest, bool]:
     return check_body({**fields, "limit": limit}, ReplayRequest, INVALID), options["limit"] is None
 
 
-async def replay(services: Services, request: ReplayRequest, everything: bool) -> Mapping[str, Any]:
-    """The answer of one replay or, with `everything`, the sum of as many as it takes. Raise as Replayer, NotFound."""
+async def replay(services: Services, request: ReplayRequest, everything: bool) -> Replayed:
+    """The result of one replay or, with `everything`, the sum of as many as it takes. Raise as Replayer, NotFound."""
     site = services.site(request.site_id)
     try:
-        answer = await services.replayer.replay(request, site)
-        while everything and answer["next"] is not None:
-            further = await services.replayer.replay(request.model_copy(update={"after": answer["next"]}), site)
-            sums = {name: answer[name] + further[name] for name in SUMS}
-            answer = {**further, **sums, "examples": [*answer["examples"], *further["examples"]][:MAX_EXAMPLES]}
-        return answer
+        replayed = await services.replayer.replay(request, site)
+        while everything and replayed.next is not None:
+            further = await services.replayer.replay(request.model_copy(update={"after": replayed.next}), site)
+            replayed = further.after(replayed)
+        return replayed
     finally:
         await services.event_sink.close()
         for line in TALLY.lines():
             print(line, file=sys.stderr)
 
 
-def table(answer: Mapping[str, Any]) -> str:
-    """The answer as lines for a terminal."""
-    lines = [f"{name:<16}{answer[name]}" for name in (*SUMS, "remaining")]
-    for example in answer["examples"]:
-        columns = [example["outcome"], example["failed_event_id"], example.get("code"), example.get("pointer")]
-        lines.append("  " + "  ".join([*filter(None, columns), example.get("message", "")]).rstrip())
+def table(replayed: Replayed) -> str:
+    """The result as lines for a terminal."""
+    numbers = {"examined": replayed.examined, **replayed.counts, "removed": replayed.removed}
+    lines = [f"{name:<16}{number}" for name, number in {**numbers, "remaining": replayed.remaining}.items()]
+    for example in replayed.examples:
+        columns = [example.outcome, example.row.failed_event_id, example.code, example.pointer]
+        lines.append("  " + "  ".join([*filter(None, columns), example.reason or ""]).rstrip())
     return "\n".join(lines)
 
 

@@ -13,9 +13,9 @@ Two concurrent replays are the same case: both may send an event, and one of the
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
@@ -31,9 +31,46 @@ from clickstream.sites.document import Site
 # Small groups, because processing blocks the event loop and a send has a deadline.
 EVENTS_AT_ONCE = 100
 EXAMPLES_OF_EACH = 5
+MAX_EXAMPLES = 20
 THREADS = 2
 
 Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What a replay did: numbers of failed events, and some of each outcome. `next` is the cursor; None at the end."""
+
+    counts: Mapping[str, int]
+    removed: int
+    remaining: int
+    next: str | None
+    examples: Sequence[Repair]
+
+    @property
+    def examined(self) -> int:
+        """The number of failed events that were processed again."""
+        return sum(self.counts.values())
+
+    def after(self, earlier: Replayed) -> Replayed:
+        """The sum of an earlier replay and of this one, which went on from its cursor; examples up to MAX_EXAMPLES."""
+        return replace(
+            self,
+            counts={outcome: earlier.counts[outcome] + count for outcome, count in self.counts.items()},
+            removed=earlier.removed + self.removed,
+            examples=[*earlier.examples, *self.examples][:MAX_EXAMPLES],
+        )
+
+    def to_json(self) -> Mapping[str, Any]:
+        """The answer of `POST /api/replay`."""
+        return {
+            "examined": self.examined,
+            **self.counts,
+            "removed": self.removed,
+            "remaining": self.remaining,
+            "next": self.next,
+            "examples": [_example(repair) for repair in self.examples],
+        }
 
 
 @dataclass(slots=True)
@@ -60,8 +97,8 @@ class Replayer:
         self._events = events
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="replay")
 
-    async def replay(self, request: ReplayRequest, site: Site) -> dict[str, Any]:
-        """Replay the requested failed events. Returns the answer of `POST /api/replay`.
+    async def replay(self, request: ReplayRequest, site: Site) -> Replayed:
+        """Replay the requested failed events.
 
         Raise Unavailable if storage fails or events cannot be made durable. Rows whose events were durable before that
         are still removed.
@@ -72,14 +109,13 @@ class Replayer:
             await self._repair_all(self._rows.read(site.site, chosen.places), site, tally, request.dry_run)
         finally:
             tally.removed = await self._in_thread(partial(self._rows.remove, tally.durable))
-        return {
-            "examined": sum(tally.counts.values()),
-            **tally.counts,
-            "removed": tally.removed,
-            "remaining": await self._in_thread(partial(self._rows.count, request)),
-            "next": write_place(chosen.places[-1]) if chosen.more else None,
-            "examples": [_example(repair) for outcome in reversed(OUTCOMES) for repair in tally.examples[outcome]],
-        }
+        return Replayed(
+            tally.counts,
+            tally.removed,
+            remaining=await self._in_thread(partial(self._rows.count, request)),
+            next=write_place(chosen.places[-1]) if chosen.more else None,
+            examples=[repair for outcome in reversed(OUTCOMES) for repair in tally.examples[outcome]],
+        )
 
     async def _repair_all(
         self, slices: Iterator[Sequence[FailedRow]], site: Site, tally: _Tally, dry_run: bool

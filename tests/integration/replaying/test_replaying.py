@@ -20,7 +20,7 @@ from clickstream.errors import Conflict, Unavailable
 from clickstream.model.message import Delivery, Message
 from clickstream.model.pipeline_hour import hours_from_json
 from clickstream.replaying.failed_rows import FailedRows
-from clickstream.replaying.replayer import Replayer
+from clickstream.replaying.replayer import Replayed, Replayer
 from clickstream.storage.account import table_uri
 from clickstream.table.delta import Table
 from clickstream.table.specs import FAILED_TABLE
@@ -190,7 +190,7 @@ def test_two_replays_at_once_that_send_the_same_leave_each_event_once(world: Wor
             await both.wait()
             return delivered
 
-    async def replay_twice() -> list[dict[str, Any]]:
+    async def replay_twice() -> list[Replayed]:
         replayers = [
             Replayer(FailedRows(world.lake.account, world.lake.settings.lake_container, "events"), PROCESSOR, sink)
             for _ in range(2)
@@ -200,9 +200,9 @@ def test_two_replays_at_once_that_send_the_same_leave_each_event_once(world: Wor
     both = asyncio.Barrier(2)
     sink = world.sink = Together()
     answers = asyncio.run(replay_twice())
-    assert [answer["repaired"] for answer in answers] == [20, 20]
-    assert sorted(answer["removed"] for answer in answers) == [0, 20]
-    assert {answer["remaining"] for answer in answers} == {0}
+    assert [answer.counts["repaired"] for answer in answers] == [20, 20]
+    assert sorted(answer.removed for answer in answers) == [0, 20]
+    assert {answer.remaining for answer in answers} == {0}
     world.capture()
     world.compact()
     assert world.lake.ids() == sorted(f"e{number}" for number in range(20))

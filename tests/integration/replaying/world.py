@@ -89,7 +89,7 @@ class World:
 
     def replay(self, site: Site = FIXED, **asked: Any) -> dict[str, Any]:
         """Replay and return the answer."""
-        return asyncio.run(self.replayer().replay(request(**asked), site))
+        return dict(asyncio.run(self.replayer().replay(request(**asked), site)).to_json())
 
     def replayer(self, account: StorageAccount | None = None) -> Replayer:
         """A replay of its own, over this world's hub and storage, or over another way to the storage."""
