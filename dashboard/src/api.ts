@@ -124,6 +124,47 @@ export interface Planned {
   readonly changes: readonly { readonly name: string; readonly before: string | null; readonly after: string | null }[];
 }
 
+/** What an edit says about ids: see docs/identity.md. */
+export type EditKind = "merge" | "split" | "link" | "unlink" | "block" | "undo";
+
+/** An edit of which ids are one person. */
+export interface Edit {
+  readonly kind: EditKind;
+  readonly ids: readonly string[];
+  /** Of `link`: when the user was on the device. */
+  readonly at?: string | null;
+  /** Of `undo`: the number of the edit that is void. */
+  readonly undoes?: number | null;
+  readonly why: string;
+  readonly asked_by: string;
+}
+
+export interface LoggedEdit extends Edit {
+  readonly number: number;
+  readonly recorded_at: string;
+  /** Whether no other edit has undone it. */
+  readonly in_force: boolean;
+}
+
+/** Whose an id is, from when to when; null for always. */
+export interface Slice {
+  readonly person: string;
+  readonly from: string | null;
+  readonly to: string | null;
+}
+
+/** What an edit changes. */
+export interface Edited {
+  readonly dry_run: boolean;
+  /** Whether people follow it already; else they do from the next compaction on. */
+  readonly applied: boolean;
+  readonly change: {
+    readonly people_after: readonly string[];
+    readonly changed_ids: number;
+    readonly ids: readonly { readonly kind: string; readonly id: string; readonly before: readonly Slice[]; readonly after: readonly Slice[] }[];
+  };
+}
+
 /** A site that a key opens. */
 export interface Site {
   readonly site: string;
@@ -258,6 +299,18 @@ export class Api {
   async define(site: string, kind: Defined, definition: object, adminKey: string, version: string | null): Promise<Planned> {
     const body = JSON.stringify({ site_id: site, kind, definition, ...(version === null ? {} : { dry_run: false, version }) });
     return this.#json("/api/definitions", { method: "POST", body }, adminKey);
+  }
+
+  /** Record an edit, or with `isDryRun` only ask what it would change. */
+  async edit(site: string, edit: Edit, isDryRun: boolean, adminKey: string): Promise<Edited> {
+    const body = JSON.stringify({ site_id: site, ...edit, dry_run: isDryRun });
+    return this.#json("/api/identities", { method: "POST", body }, adminKey);
+  }
+
+  /** The log of edits, the oldest first. */
+  async edits(site: string, adminKey: string): Promise<readonly LoggedEdit[]> {
+    const address = `/api/identities/edits?${new URLSearchParams({ site_id: site })}`;
+    return (await this.#json<{ edits: readonly LoggedEdit[] }>(address, {}, adminKey)).edits;
   }
 
   async #json<Body>(address: string, options: RequestInit, key?: string): Promise<Body> {

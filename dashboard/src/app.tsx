@@ -18,6 +18,7 @@ import { Panel } from "./panel";
 import { PANELS } from "./panels";
 import { Alert, Outage, PanelState } from "./ui";
 import { PathsPanel } from "./paths";
+import { PeoplePage } from "./people";
 import { LANGUAGE, LANGUAGES, LANGUAGE_PARAMETER, t } from "./texts";
 import { today } from "./format";
 import { WhenNear } from "./when_near";
@@ -71,7 +72,7 @@ function Opened({ apiKey, onLeave }: { apiKey: string; onLeave(refused: boolean)
   }, []);
   const [adminKey, setAdminKey] = useState<string | null>(null);
   const connection = useMemo(
-    () => ({ api, round, adminKey, setAdminKey, onUnauthorized: () => onLeave(true), onOutage }),
+    () => ({ api, round, adminKey, setAdminKey, refresh, onUnauthorized: () => onLeave(true), onOutage }),
     [api, round, adminKey],
   );
   const [outage] = outages.values();
@@ -282,6 +283,8 @@ function CurrentPage() {
   switch (view.page) {
     case "overview":
       return <Overview />;
+    case "people":
+      return <PeoplePage key={site.site} />;
     case "audiences":
       return <AudiencesPage key={site.site} />;
     case "jobs":

@@ -10,7 +10,7 @@ export function filterText(filter: Filter): string {
   const [operator, name, values] = filter;
   const strings = (list: unknown): list is string[] => Array.isArray(list) && list.every((one) => typeof one === "string");
   if (typeof operator === "string" && OPERATOR.test(operator) && typeof name === "string" && filter.length === 3 && strings(values) && values.length) {
-    return [operator, escaped(shortName(name)), ...values.map(escaped)].join(",");
+    return listText([operator, shortName(name), ...values]);
   }
   return JSON.stringify(filter);
 }
@@ -24,15 +24,20 @@ export function filterOf(text: string): Filter | null {
       return null;
     }
   }
-  const [operator = "", name = "", ...values] = text.split(",");
+  const [operator = "", name = "", ...values] = listOf(text);
   if (!OPERATOR.test(operator) || !name || !values.length) return null;
-  return [operator, fullName(unescaped(name)), values.map(unescaped)];
+  return [operator, fullName(name), values];
 }
 
 /** A query's parameter, with the characters as they are that addresses may contain. */
 export function parameter(name: string, value: string): string {
   return new URLSearchParams({ [name]: value }).toString().replace(/%(2F|3A|2C|40)/g, (code) => decodeURIComponent(code));
 }
+
+/** Texts with commas between them. */
+export const listText = (texts: readonly string[]): string => texts.map(escaped).join(",");
+/** The texts of such a list. */
+export const listOf = (text: string): readonly string[] => (text ? text.split(",").map(unescaped) : []);
 
 const escaped = (text: string): string => text.replaceAll("%", "%25").replaceAll(",", "%2C");
 const unescaped = (text: string): string => text.replaceAll("%2C", ",").replaceAll("%25", "%");

@@ -8,10 +8,10 @@ import { Filters } from "./filtering";
 import { NAMED, REALTIME, isPresent, periodsOf } from "./periods";
 import { t } from "./texts";
 import { Dialog, Icon, Menu } from "./ui";
-import { COMPARISONS, type Page, isComparison } from "./view";
+import { COMPARISONS, PERSON, type Page, type View, isComparison } from "./view";
 
-/** Pages about now. */
-const TIMELESS: readonly Page[] = ["setup", "audiences", "jobs"];
+/** Whether the page is about now. A person's page has their visits in the period. */
+const isTimeless = ({ page, choices }: View): boolean => ["setup", "audiences", "jobs"].includes(page) || (page === "people" && !choices[PERSON]);
 
 export interface HeaderProps {
   readonly completeUntil: string | null | undefined;
@@ -53,7 +53,7 @@ export function Header(props: HeaderProps) {
             <span class="unseen narrow-only">{t.filters.filter}</span>
           </button>
         )}
-        {!TIMELESS.includes(view.page) && <Period isOpen={props.periodIsOpen} onOpen={props.onPeriod} onShift={props.onShift} />}
+        {!isTimeless(view) && <Period isOpen={props.periodIsOpen} onOpen={props.onPeriod} onShift={props.onShift} />}
         <span class="not-on-phones">
           <Comparison testid="compare" />
         </span>

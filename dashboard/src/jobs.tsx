@@ -1,5 +1,6 @@
 // The exports, imports and mails of the site: status, runs, and the buttons that run, stop and resume them.
 import { useState } from "preact/hooks";
+import { AdminKeyDialog, REFUSED } from "./admin_key";
 import type { Action, EndedRun, Job } from "./api";
 import { Problem } from "./api";
 import { Filled } from "./filled";
@@ -11,7 +12,6 @@ import { Dialog, PanelState } from "./ui";
 import { useConnection, useRequest, useScreen } from "./use_api";
 
 const RUNS = 50;
-const REFUSED = [401, 403];
 
 export function JobsPage() {
   const { view, alert, announce } = useScreen();
@@ -139,38 +139,6 @@ function Counts({ counts }: { counts: Readonly<Record<string, number>> }) {
         .map(([name, count]) => (name === "bytes" ? formatBytes(count) : `${formatNumber(count, "count")} ${names[name] ?? worded(name)}`))
         .join(" · ")}
     </span>
-  );
-}
-
-function AdminKeyDialog({ onKey, onClose }: { onKey(key: string): void; onClose(): void }) {
-  const [key, setKey] = useState("");
-  const submit = (event: Event) => {
-    event.preventDefault();
-    onKey(key.trim());
-  };
-  return (
-    <Dialog title={t.key.admin} testid="admin-key" onClose={onClose}>
-      <form class="form" onSubmit={submit}>
-        <label class="field">
-          <span>{t.key.admin}</span>
-          <input
-            type="password"
-            required
-            autofocus
-            autocomplete="off"
-            aria-describedby="admin-hint"
-            value={key}
-            onInput={(event) => setKey(event.currentTarget.value)}
-          />
-        </label>
-        <p class="hint" id="admin-hint">
-          <Filled text={t.key.adminHint} parts={{ kind: <code>admin</code> }} />
-        </p>
-        <button type="submit" class="primary">
-          {t.key.goOn}
-        </button>
-      </form>
-    </Dialog>
   );
 }
 

@@ -51,6 +51,9 @@ const DAY_MS = 86_400_000;
 const dayOf = (text: string): number => Date.parse(`${text.slice(0, 10)}T00:00:00Z`);
 const textOf = (day: number): string => new Date(day).toISOString().slice(0, 10);
 
+/** The day after a day. */
+export const dayAfter = (day: string): string => textOf(dayOf(day) + DAY_MS);
+
 /** How many days of the site's calendar a range touches. */
 export function daysIn(range: readonly [string, string]): number {
   return Math.round((dayOf(range[1]) - dayOf(range[0])) / DAY_MS) + 1;

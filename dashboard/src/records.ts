@@ -18,6 +18,15 @@ export class Records {
     return value === null || value === undefined ? null : Number(value);
   }
 
+  value(row: readonly unknown[], column: string): unknown {
+    return row[this.#columns.get(column) ?? -1];
+  }
+
+  /** Whether the cell is true. */
+  is(row: readonly unknown[], column: string): boolean {
+    return this.value(row, column) === true;
+  }
+
   text(row: readonly unknown[], column: string): string {
     const value = row[this.#columns.get(column) ?? -1];
     return value === null || value === undefined ? "" : String(value);

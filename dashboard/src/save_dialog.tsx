@@ -1,13 +1,12 @@
 // Saves a segment, a funnel or a goal into the site's document: first the plan, then, for the same version, the change.
 import { useState } from "preact/hooks";
+import { REFUSED } from "./admin_key";
 import { type Defined, type Planned, Problem } from "./api";
 import { Filled } from "./filled";
 import { sentence } from "./format";
 import { t } from "./texts";
 import { Dialog } from "./ui";
 import { useConnection, useScreen } from "./use_api";
-
-const REFUSED = [401, 403];
 
 /** `definition` lacks its name, which is entered here. */
 export function SaveDialog(props: { kind: Defined; definition: Readonly<Record<string, unknown>>; onClose(): void }) {

@@ -35,3 +35,6 @@ export const t = languages[LANGUAGE]!;
 export const LANGUAGES: readonly (readonly [language: string, name: string])[] = Object.entries(languages).map(
   ([language, { name }]) => [language, name] as const,
 );
+
+/** The fields of a person, each with a label. */
+export type Person = typeof t.people.fields;

@@ -12,6 +12,8 @@ export interface Connection {
   /** The admin key that was entered last, until the page is left; null if none works. */
   readonly adminKey: string | null;
   setAdminKey(key: string | null): void;
+  /** Repeat every request now. */
+  refresh(): void;
   onUnauthorized(): void;
   /** The outage that a request has met, or null once it has been answered. */
   onOutage(request: string, outage: Problem | null): void;

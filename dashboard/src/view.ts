@@ -12,6 +12,9 @@ export const COMPARISONS = ["previous_period", "year_over_year", "none"] as cons
 /** Whether a text of the address names a comparison. */
 export const isComparison = (text: string): text is (typeof COMPARISONS)[number] => COMPARISONS.some((one) => one === text);
 
+/** The choice of the address that names a person. */
+export const PERSON = "person";
+
 /** Two dates in an address. */
 const DATES = /^\d{4}-\d\d-\d\d,\d{4}-\d\d-\d\d$/;
 

@@ -1,9 +1,8 @@
-// Numbers by weekday and hour, and the properties of a visit's events.
+// Numbers by weekday and hour.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Answer } from "../src/api";
 import { hourLabel, weekdayLabel } from "../src/format";
-import { propertiesIn } from "../src/visit";
 import { weekHours } from "../src/week_hours";
 
 test("hours of the same weekday are added up by the site's clock", () => {
@@ -12,9 +11,4 @@ test("hours of the same weekday are added up by the site's clock", () => {
   assert.deepEqual([sums[0]![9], sums[6]![23], sums[6]![3]], [7, 5, 1]);
   assert.equal(sums.flat().reduce((one, other) => one + other), 13);
   assert.deepEqual([weekdayLabel(0), weekdayLabel(6), hourLabel(0), hourLabel(17)], ["Mon", "Sun", "00", "17"]);
-});
-
-test("properties that are no object are none", () => {
-  for (const text of ["", "null", "1", "{", "\"a\""]) assert.deepEqual(propertiesIn(text), {});
-  assert.deepEqual(propertiesIn('{"a": {"b": [1]}}'), { a: { b: [1] } });
 });

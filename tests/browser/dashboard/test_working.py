@@ -12,9 +12,8 @@ from zoneinfo import ZoneInfo
 import httpx
 import pytest
 
-from local.stack import ROOT
 from tests.browser.dashboard.looking import Looker
-from tests.browser.dashboard.world import ADMIN, FRESH_KEY, KEY, SHARE, ZONE, World
+from tests.browser.dashboard.world import ADMIN, FRESH_KEY, KEY, SHARE, ZONE, World, texts_of
 from tests.e2e.journey import compact_everything
 
 pytestmark = pytest.mark.e2e
@@ -177,9 +176,3 @@ def test_in_german_nothing_is_left_in_english(looker: Looker) -> None:
     assert len(shown & german) > 100
     # A language is called by its own name, and events of the shop name a source so.
     assert shown & (english - german) - {"English", "Search"} == set()
-
-
-def texts_of(language: str) -> set[str]:
-    """The texts of a language's file, except those with something to fill in."""
-    source = (ROOT / "dashboard" / "src" / "languages" / f"{language}.ts").read_text()
-    return {text.strip() for text in re.findall(r': "([^"{]{3,})"', source)}

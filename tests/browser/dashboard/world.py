@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import re
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -34,6 +36,7 @@ LOG_HOST = "example.com"
 DID_BUY = {"all": [{"did": {"goal": "Purchase"}, "within": "400d"}, {"did_not": {"event": "refund"}, "within": "30d"}]}
 # No setting has this connection, so a run fails, and the operator has to act.
 EXPORT = {"export": "events", "to": {"connection": "nowhere", "container": "exports", "filename": "events-{TIMESTAMP}"}}
+HOSTILE_ADMIN = "hostile-admin"
 HOSTILE_GOAL = "<img src=x onerror=canary=40>"
 
 
@@ -69,11 +72,13 @@ def documents(friend: str) -> Mapping[str, dict[str, Any]]:
         {"kind": "share", "key": SHARE},
         {"kind": "admin", "key": ADMIN},
     ]
+    hostile_keys = [*site("hostile")["keys"], {"kind": "admin", "key": HOSTILE_ADMIN}]
     definition = {"name": "defined", "properties": {"count": {"type": "integer"}}}
     return {
         "shop": shop,
         "hostile": site(
             "hostile",
+            keys=hostile_keys,
             goals=[{"name": HOSTILE_GOAL, "event": "defined"}],
             funnels=[{"name": HOSTILE_GOAL, "steps": [{"page": "/*"}, {"goal": HOSTILE_GOAL}]}],
             audiences=[{"name": HOSTILE_GOAL, "slug": "all", "where": {"did": {}, "within": "400d"}}],
@@ -99,6 +104,12 @@ def write_documents(folder: Path, friend: str) -> Path:
     return folder
 
 
+def texts_of(language: str) -> set[str]:
+    """The texts of a language's file, except those with something to fill in."""
+    source = (ROOT / "dashboard" / "src" / "languages" / f"{language}.ts").read_text()
+    return {text.strip() for text in re.findall(r': "([^"{]{3,})"', source)}
+
+
 def find_log() -> Path | None:
     """A real web server's log that lies beside the checkout."""
     return next(iter(sorted(ROOT.parent.glob("*/data/access-log*.log.gz"))), None)
@@ -119,8 +130,13 @@ class World:
         return f"http://friend.example:{self.port}"
 
     def fill(self) -> None:
-        """Send and store all events but the log's; return once they are in the table."""
+        """Send and store all events but the log's; return once they are in the tables."""
         self._send("hostile", hostile.events(datetime.now(UTC)))
+        # People are derived after the compaction that brought their events.
+        deadline = time.monotonic() + 300
+        while not self.report("people", site_id="hostile", limit="1"):
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
         settings = Settings.from_env(self.stack.functions_environment())
         Lake(self.stack.azurite, settings, StorageAccount.from_connection(settings.lake)).append(*ROWS)
 

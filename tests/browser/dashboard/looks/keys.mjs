@@ -68,7 +68,7 @@ export async function tasks(dashboard, { key, other }) {
 
 const figure = async (page) => Number(await page.getByTestId("headline-visitors").locator("strong data").getAttribute("value"));
 
-class Keyboard {
+export class Keyboard {
   /** Stops at which nothing shows where one is. */
   unseen = new Set();
 

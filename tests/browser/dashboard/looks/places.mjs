@@ -1,6 +1,6 @@
 // Every place of the dashboard, one after the other: views, tabs, and dialogs.
 
-const VIEWS = ["Visits", "Audiences", "Jobs", "Failed events", "Event definitions", "Reconciliation", "Set-up"];
+const VIEWS = ["Visits", "People", "Audiences", "Jobs", "Failed events", "Event definitions", "Reconciliation", "Set-up"];
 
 /** A place of each kind. */
 export async function main(dashboard, there) {
@@ -66,6 +66,15 @@ export async function everywhere(dashboard, there, { tabs = true } = {}) {
     await there(name);
     await dialog(dashboard, page.getByRole("button", { name: /^SQL/ }), `${name} SQL`, there);
     if (name === "Visits") await dialog(dashboard, page.getByRole("button", { name: "Events", exact: true }).first(), "visit", there);
+    if (name === "People") {
+      await dashboard.click(page.getByTestId("columns"));
+      await there("columns");
+      await dashboard.press("Escape");
+      await dashboard.click(page.getByTestId("row").first().getByRole("button"));
+      await there("person");
+      await dialog(dashboard, page.getByRole("button", { name: "Edit", exact: true }), "edit", there);
+      await dialog(dashboard, page.getByRole("button", { name: "Log of edits" }), "log of edits", there);
+    }
     if (name === "Audiences") {
       await dashboard.click(page.getByTestId("row").first().getByRole("button"));
       await there("audience");

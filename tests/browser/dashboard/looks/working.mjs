@@ -173,7 +173,13 @@ export async function language(dashboard, { path, key, chosen }) {
   await page.locator(`html[lang^="${chosen}"]`).waitFor();
   await dashboard.settled();
   const seen = { texts: [], visitors: await page.getByTestId("headline-views_per_visit").locator("strong").innerText() };
-  const read = () => {
+  await pages(dashboard, async () => seen.texts.push(...(await textsOn(page))));
+  return { ...seen, lang: await page.evaluate(() => document.documentElement.lang) };
+}
+
+/** Every text on the page, shown or read out. */
+export async function textsOn(page) {
+  return page.evaluate(() => {
     const texts = new Set();
     const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
     while (walker.nextNode()) texts.add(walker.currentNode.data);
@@ -181,9 +187,7 @@ export async function language(dashboard, { path, key, chosen }) {
       for (const part of document.querySelectorAll(`[${name}]`)) texts.add(part.getAttribute(name));
     }
     return [...texts];
-  };
-  await pages(dashboard, async () => seen.texts.push(...(await page.evaluate(read))));
-  return { ...seen, lang: await page.evaluate(() => document.documentElement.lang) };
+  });
 }
 
 /** The requests of the first screen, and how many there are once a reader has scrolled to the end. */
