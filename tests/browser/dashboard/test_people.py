@@ -1,4 +1,4 @@
-"""People: the list, one person, and edits of who is one person, of visitors with hostile names."""
+"""People: the list, one person, and edits of which ids are one person, of visitors with hostile names."""
 
 from __future__ import annotations
 

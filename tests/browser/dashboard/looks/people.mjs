@@ -1,4 +1,4 @@
-// The list of people, a person's page, and edits of who is one person.
+// The list of people, a person's page, and edits of which ids are one person.
 import { Keyboard } from "./keys.mjs";
 import { textsOn } from "./working.mjs";
 
