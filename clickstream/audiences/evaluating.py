@@ -38,7 +38,7 @@ from clickstream.querying.period import Period
 from clickstream.querying.statement import Statement
 from clickstream.retrying import retry_on_conflict
 from clickstream.settings import Settings
-from clickstream.sites.audiences import Audience, In, events_of, leaves
+from clickstream.sites.audiences import Audience, In, goals_of, leaves
 from clickstream.sites.directory import Access
 from clickstream.sites.document import KeyKind, Site, parse_site
 from clickstream.storage.account import StorageAccount
@@ -360,6 +360,5 @@ def _definition(audience: Audience, site: Site) -> int:
     for _, leaf in leaves(audience.where):
         if isinstance(leaf, In):
             parts.append(_definition(by_slug[leaf.in_], site))
-        elif (name := events_of(leaf)[1].goal) is not None:
-            parts.append(goals[name])
+        parts.extend(goals[name] for _, name in goals_of(leaf))
     return digest_of(*parts)

@@ -30,13 +30,13 @@ from clickstream.querying.scope import (
     SiteScope,
     Some,
     Step,
+    Took,
     Worth,
 )
 from clickstream.querying.sharing import shared_scope
-from clickstream.sites.audiences import All, AnyOf, Condition, Did, DidNot, Events, In, Not, Sum
+from clickstream.sites.audiences import All, AnyOf, Condition, Did, DidNot, Events, In, Not, Sequenced, Sum
 from clickstream.sites.document import KeyKind
-from clickstream.sites.funnels import Funnel as DocumentFunnel
-from clickstream.sites.funnels import FunnelStep, duration
+from clickstream.sites.funnels import FunnelStep, Steps, Within, duration
 
 if TYPE_CHECKING:
     from clickstream.sites.directory import Access
@@ -96,17 +96,17 @@ def filters_of(filters: list[object]) -> tuple[Filter, ...]:
 def funnels_of(site: Site) -> Mapping[str, Funnel]:
     """The funnels of a site's document, by name."""
     goals = goals_of(site)
-    return {funnel.name: Funnel(funnel.name, sequence_of(funnel, goals)) for funnel in site.funnels}
+    return {funnel.name: Funnel(funnel.name, sequence_of(funnel, funnel.within, goals)) for funnel in site.funnels}
 
 
-def sequence_of(funnel: DocumentFunnel, goals: Mapping[str, Goal]) -> Sequence:
-    """Convert a funnel of a document; `goals` are those that its steps may name."""
+def sequence_of(steps: Steps, within: Within, goals: Mapping[str, Goal]) -> Sequence:
+    """Convert steps of a document; `goals` are those that they may name."""
     return Sequence(
-        tuple(step_of(step, goals) for step in funnel.steps),
-        duration(funnel.window) if funnel.window is not None else None,
-        funnel.within,
-        funnel.order,
-        tuple(Exclusion(step_of(item, goals).matching, item.after) for item in funnel.exclude),
+        tuple(step_of(step, goals) for step in steps.steps),
+        duration(steps.window) if steps.window is not None else None,
+        within,
+        steps.order,
+        tuple(Exclusion(step_of(item, goals).matching, item.after) for item in steps.exclude),
     )
 
 
@@ -148,6 +148,8 @@ def _formula(condition: Condition, goals: Mapping[str, Goal]) -> Formula:
         case Sum():
             least = Decimal(repr(condition.at_least))
             return Worth(matching_of(condition.sum, goals), duration(condition.within), condition.sum.property, least)
+        case Sequenced():
+            return Took(sequence_of(condition.sequence, Within.PERSON, goals), duration(condition.within))
         case Did():
             return _within_bounds(condition, matching_of(condition.did, goals))
 

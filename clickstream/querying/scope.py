@@ -142,6 +142,14 @@ class Worth:
 
 
 @dataclass(frozen=True, slots=True)
+class Took:
+    """The person took all steps of a sequence, the first within this time before the moment."""
+
+    sequence: Sequence
+    within: timedelta
+
+
+@dataclass(frozen=True, slots=True)
 class Member:
     """The person is in another audience."""
 
@@ -169,7 +177,7 @@ class No:
     part: Formula
 
 
-Atom = Done | Worth | Member
+Atom = Done | Worth | Took | Member
 Formula = Atom | Every | Some | No
 
 

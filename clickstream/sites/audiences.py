@@ -20,7 +20,7 @@ from pydantic import (
 
 from clickstream.problems import Place
 from clickstream.sites.filter_lists import FilterList
-from clickstream.sites.funnels import Duration, duration
+from clickstream.sites.funnels import Duration, Steps, duration
 from clickstream.sites.goals import EVENT, FILTERS, PAGE, Name, PagePattern
 from clickstream.sites.limits import MAX_NAMES_SHOWN
 
@@ -97,6 +97,13 @@ class Sum(_Strict):
     within: Duration = Field(description=WITHIN)
 
 
+class Sequenced(_Strict):
+    """They took all steps of a sequence lately."""
+
+    sequence: Steps = Field(description="The steps, as those of a funnel, in all of the person's events.")
+    within: Duration = Field(description="How long an attempt counts from its first step, such as 14d; 400d at most.")
+
+
 class In(_Strict):
     """They are in another audience of the site."""
 
@@ -136,8 +143,8 @@ def _condition(value: object) -> object:
 
 
 Condition = Annotated[
-    All | AnyOf | Not | Did | DidNot | Sum | In,
-    PlainValidator(_condition, json_schema_input_type=All | AnyOf | Not | Did | DidNot | Sum | In),
+    All | AnyOf | Not | Did | DidNot | Sum | Sequenced | In,
+    PlainValidator(_condition, json_schema_input_type=All | AnyOf | Not | Did | DidNot | Sum | Sequenced | In),
 ]
 KINDS: Mapping[str, type[BaseModel]] = {
     "all": All,
@@ -146,11 +153,12 @@ KINDS: Mapping[str, type[BaseModel]] = {
     "did": Did,
     "did_not": DidNot,
     "sum": Sum,
+    "sequence": Sequenced,
     "in": In,
 }
 for _group in (All, AnyOf, Not):
     _group.model_rebuild()
-Leaf = Did | DidNot | Sum | In
+Leaf = Did | DidNot | Sum | Sequenced | In
 
 
 class Audience(_Strict):
@@ -247,22 +255,29 @@ def _leaf_problems(
         if leaf.in_ not in by_slug:
             yield (*place, "in"), f"no audience has the slug {leaf.in_!r}; known are {_shown(by_slug)}"
         return
-    kind, events = events_of(leaf)
-    if events.goal is not None and events.goal not in goals:
-        yield (*place, kind, "goal"), f"no goal is called {events.goal!r}; known are {_shown(goals)}"
+    for named, goal in goals_of(leaf):
+        if goal not in goals:
+            yield (*place, *named), f"no goal is called {goal!r}; known are {_shown(goals)}"
     if retention_days is not None and duration(leaf.within) > timedelta(days=retention_days):
         yield (*place, "within"), f"is longer than events are kept, which is {retention_days}d"
 
 
-def events_of(leaf: Did | DidNot | Sum) -> tuple[str, Events]:
-    """The events that a condition is about, and the word before them."""
+def goals_of(leaf: Leaf) -> Iterator[tuple[Place, str]]:
+    """The goals that a condition names, each with its place in it."""
     match leaf:
         case Did():
-            return "did", leaf.did
+            kind, events = "did", leaf.did
         case DidNot():
-            return "did_not", leaf.did_not
+            kind, events = "did_not", leaf.did_not
+        case Sum():
+            kind, events = "sum", leaf.sum
+        case Sequenced():
+            yield from ((("sequence", *place), goal) for place, goal in leaf.sequence.goals())
+            return
         case _:
-            return "sum", leaf.sum
+            return
+    if events.goal is not None:
+        yield (kind, "goal"), events.goal
 
 
 def _named(audience: Audience) -> Iterator[str]:

@@ -97,21 +97,17 @@ def _checked_number(steps: tuple[FunnelStep, ...]) -> tuple[FunnelStep, ...]:
     return steps
 
 
-class Funnel(BaseModel):
+class Steps(BaseModel):
     """Steps in their order, and how they are looked for; docs/sequences.md says it exactly."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: Name = Field(description="What the funnel is called.")
     steps: Annotated[tuple[FunnelStep, ...], AfterValidator(_checked_number)] = Field(
         description=f"From {MIN_STEPS} to {MAX_STEPS} steps, in order.",
         json_schema_extra={"minItems": MIN_STEPS, "maxItems": MAX_STEPS},
     )
     window: Duration | None = Field(
         default=None, description="How long after the first step the last may come, such as 30m or 7d; none: any time."
-    )
-    within: Within = Field(
-        default=Within.VISIT, description="Whose events are followed: those of a visit, a visitor or a person."
     )
     order: Order = Field(
         default=Order.LOOSE, description="loose: other events may come between two steps; strict: none may."
@@ -130,6 +126,22 @@ class Funnel(BaseModel):
         )
         return self
 
+    def goals(self) -> Iterator[tuple[Place, str]]:
+        """The goals that steps and exclusions name, each with its place."""
+        for part, steps in (("steps", self.steps), ("exclude", self.exclude)):
+            for number, step in enumerate(steps):
+                if step.goal is not None:
+                    yield (part, number, "goal"), step.goal
+
+
+class Funnel(Steps):
+    """A named sequence of a site's document."""
+
+    name: Name = Field(description="What the funnel is called.")
+    within: Within = Field(
+        default=Within.VISIT, description="Whose events are followed: those of a visit, a visitor or a person."
+    )
+
 
 def funnel_problems(funnels: tuple[Funnel, ...], goals: Iterable[str]) -> Iterator[tuple[Place, str]]:
     """Problems across a site's funnels: repeated names, and goals that are not among these."""
@@ -138,8 +150,7 @@ def funnel_problems(funnels: tuple[Funnel, ...], goals: Iterable[str]) -> Iterat
     for index, funnel in enumerate(funnels):
         if funnel.name in names[:index]:
             yield (index, "name"), f"a funnel above is called {funnel.name!r} already"
-        for part, steps in (("steps", funnel.steps), ("exclude", funnel.exclude)):
-            for number, step in enumerate(steps):
-                if step.goal is not None and step.goal not in goal_names:
-                    shown = ", ".join(islice(goal_names, MAX_NAMES_SHOWN)) or "none"
-                    yield (index, part, number, "goal"), f"no goal is called {step.goal!r}; known are {shown}"
+        for place, goal in funnel.goals():
+            if goal not in goal_names:
+                shown = ", ".join(islice(goal_names, MAX_NAMES_SHOWN)) or "none"
+                yield (index, *place), f"no goal is called {goal!r}; known are {shown}"

@@ -79,7 +79,16 @@ export type Condition =
   | { readonly in: string }
   | { readonly did: Events; readonly times?: { readonly at_least?: number; readonly at_most?: number }; readonly within: string }
   | { readonly did_not: Events; readonly within: string }
-  | { readonly sum: Events & { readonly property: string }; readonly at_least: number; readonly within: string };
+  | { readonly sum: Events & { readonly property: string }; readonly at_least: number; readonly within: string }
+  | { readonly sequence: Steps; readonly within: string };
+
+/** Steps in their order; an exclusion counts after one step, else after any. */
+export interface Steps {
+  readonly steps: readonly Events[];
+  readonly window?: string;
+  readonly order?: "loose" | "strict";
+  readonly exclude?: readonly (Events & { readonly after?: number })[];
+}
 
 export interface Audience {
   readonly name: string;

@@ -1,5 +1,5 @@
 // The condition of an audience in words.
-import type { Audience, Condition, Events } from "./api";
+import type { Audience, Condition, Events, Steps } from "./api";
 import { filterInWords } from "./filter_words";
 import { t } from "./texts";
 
@@ -22,9 +22,21 @@ function conditionInWords(condition: Condition, isPart: boolean): string {
   const within = lengthInWords(condition.within);
   if ("did_not" in condition) return words.didNot(eventsInWords(condition.did_not), within);
   if ("sum" in condition) return words.sum(condition.sum.property, eventsInWords(condition.sum), String(condition.at_least), within);
+  if ("sequence" in condition) return words.sequence(stepsInWords(condition.sequence), within);
   const { at_least: least = 1, at_most: most } = condition.times ?? {};
   const times = least === 1 && most === undefined ? "" : words.times(String(least), most === undefined ? null : String(most));
   return words.did(eventsInWords(condition.did), times, within);
+}
+
+function stepsInWords({ steps, window, order, exclude = [] }: Steps): string {
+  const words = t.audiences.definitions;
+  const excluded = exclude.map((events) => eventsInWords(events) + (events.after === undefined ? "" : words.after(String(events.after))));
+  return [
+    steps.map(eventsInWords).join(words.then),
+    window === undefined ? "" : words.window(lengthInWords(window)),
+    order === "strict" ? words.strict : "",
+    excluded.length ? words.without(excluded.join(words.any)) : "",
+  ].join("");
 }
 
 function eventsInWords({ goal, event, page, filters = [] }: Events): string {

@@ -17,6 +17,15 @@ test("each condition has words", () => {
     [{ did: { goal: "Order" }, times: { at_most: 20 }, within }, "did “Order” 1 to 20 times within 7 days"],
     [{ did_not: { goal: "Order", filters: [["is", "visit:device", ["mobile"]]] }, within }, "did not “Order” where Device is Mobile within 7 days"],
     [{ sum: { event: "order", property: "value" }, at_least: 500, within }, "have at least 500 of value in “order” within 7 days"],
+    [{ sequence: { steps: [{ page: "/blog/*" }, { goal: "Order" }] }, within }, "did view /blog/*, then “Order”, begun within 7 days"],
+    [
+      { sequence: { steps: [{ event: "a" }, { event: "b" }], window: "1h", order: "strict" }, within },
+      "did “a”, then “b” in 1 hours, nothing else between, begun within 7 days",
+    ],
+    [
+      { sequence: { steps: [{ event: "a" }, { event: "b" }], exclude: [{ event: "x", after: 1 }, { event: "y" }] }, within },
+      "did “a”, then “b”, without “x” after step 1 or “y” between, begun within 7 days",
+    ],
     [{ in: "buyers" }, "are in buyers"],
     [{ not: { in: "buyers" } }, "not (are in buyers)"],
   ];

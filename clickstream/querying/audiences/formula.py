@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 
-from clickstream.querying.scope import Atom, Audience, Done, Every, Formula, Matching, Member, No, Some
+from clickstream.querying.scope import Atom, Audience, Done, Every, Formula, Matching, Member, No, Some, Took
+from clickstream.sites.funnels import Order
 
 _UNITS = ((timedelta(days=1), "d"), (timedelta(hours=1), "h"), (timedelta(minutes=1), "m"), (timedelta(seconds=1), "s"))
 
@@ -55,11 +56,26 @@ def in_words(atom: Atom) -> str:
     """The condition in words, such as `did add_to_cart at least 2 times within 7d`."""
     if isinstance(atom, Member):
         return f"is in {atom.slug}"
+    if isinstance(atom, Took):
+        return _steps_in_words(atom)
     events, within = _events_in_words(atom.matching), _length(atom.within)
     if isinstance(atom, Done):
         times = "" if atom.times == 1 else f" at least {atom.times} times"
         return f"did {events}{times} within {within}"
     return f"{atom.property} of {events} adds up to at least {atom.least:f} within {within}"
+
+
+def _steps_in_words(atom: Took) -> str:
+    sequence = atom.sequence
+    steps = ", then ".join(_events_in_words(step.matching) for step in sequence.steps)
+    window = "" if sequence.window is None else f" in {_length(sequence.window)}"
+    strict = ", nothing else between" if sequence.order is Order.STRICT else ""
+    excluded = " or ".join(
+        _events_in_words(each.matching) + ("" if each.after is None else f" after step {each.after}")
+        for each in sequence.exclusions
+    )
+    without = f", without {excluded}" if excluded else ""
+    return f"did {steps}{window}{strict}{without}, begun within {_length(atom.within)}"
 
 
 def _events_in_words(matching: Matching) -> str:

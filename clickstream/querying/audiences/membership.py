@@ -13,7 +13,8 @@ from clickstream.filters.dimensions import property_sql
 from clickstream.querying.amounts import MONEY
 from clickstream.querying.audiences.formula import as_sql, atoms
 from clickstream.querying.conditions import Parameters, condition
-from clickstream.querying.scope import Atom, Audience, Done, Matching, Member, Worth
+from clickstream.querying.scope import Atom, Audience, Done, Matching, Member, Took, Worth
+from clickstream.querying.sequences.attempts import every_attempt, flag_names, flags_of
 
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -25,10 +26,13 @@ def longest_window(audiences: Sequence[Audience]) -> timedelta:
 
 def matchings(audiences: Sequence[Audience]) -> Sequence[Matching]:
     """Which events the audiences' conditions are about."""
-    return [atom.matching for atom in _of_events(audiences)]
+    found: list[Matching] = []
+    for atom in _of_events(audiences):
+        found.extend(atom.sequence.matchings if isinstance(atom, Took) else [atom.matching])
+    return found
 
 
-def _of_events(audiences: Sequence[Audience]) -> Iterator[Done | Worth]:
+def _of_events(audiences: Sequence[Audience]) -> Iterator[Done | Worth | Took]:
     for audience in audiences:
         yield from (atom for atom in atoms(audience.formula) if not isinstance(atom, Member))
 
@@ -109,11 +113,16 @@ class _Members:
 
     def sql(self) -> str:
         sums = [(number, atom) for number, atom in self._of_events if isinstance(atom, Worth)]
-        parts = [self._hits()]
+        parts, source = [self._hits()], "facts"
         if sums:
             parts.append(self._sums(sums))
+            source += " LEFT JOIN worths USING (person)"
+        for number, atom in self._of_events:
+            if isinstance(atom, Took):
+                parts.extend(self._sequence(number, atom))
+                source += f" LEFT JOIN took_{number} USING (person)"
         parts.append(self._facts())
-        parts.append(self._held("facts LEFT JOIN worths USING (person)" if sums else "facts"))
+        parts.append(self._held(source))
         last = "held"
         for number, audience in enumerate(self._audiences):
             parts.append(self._audience(number, audience, last))
@@ -124,9 +133,15 @@ class _Members:
     def _hits(self) -> str:
         columns = ["person", "is_known", "moment", "advertising"]
         columns.extend(f"{fact.value} AS {fact.name}" for fact in self._extra)
+        if any(isinstance(atom, Took) for _, atom in self._of_events):
+            columns.extend(("received_at", "event_id"))
         for number, atom in self._of_events:
-            matches = condition(atom.matching, self._parameters)
             lasts = f"moment > {self._until} - {_us(atom.within)}"
+            if isinstance(atom, Took):
+                flags = flags_of(atom.sequence, self._parameters)
+                columns.extend(f"{lasts} AND {sql} AS took_{number}_{flag}" for flag, sql in flags.items())
+                continue
+            matches = condition(atom.matching, self._parameters)
             columns.append(f"{lasts} AND {matches} AS match_{number}")
             if isinstance(atom, Worth):
                 # Reading a property costs far more than the comparison before it.
@@ -163,6 +178,23 @@ worths AS (
     GROUP BY person
 )"""
 
+    def _sequence(self, number: int, atom: Took) -> Iterator[str]:
+        """The moment at which the latest attempt with all steps began, by person. Only it decides: others end before.
+
+        What comes before the window is in none of its attempts, and an attempt's later steps are later.
+        """
+        prefix = f"took_{number}_"
+        flags = [f"{prefix}{flag} AS {flag}" for flag in flag_names(atom.sequence)]
+        columns = ["person AS stream", "moment", "received_at", "event_id", *flags]
+        yield f"{prefix}streams AS (\n    SELECT {_lines(columns)}\n    FROM hits\n)"
+        yield from every_attempt(atom.sequence, [], self._parameters, prefix=prefix)
+        yield f"""took_{number} AS (
+    SELECT stream AS person, max(taken[1].moment) AS began_{number}
+    FROM {prefix}attempts
+    WHERE len(taken) = {len(atom.sequence.steps)}
+    GROUP BY stream
+)"""
+
     def _facts(self) -> str:
         # Of two last events at one moment, the one that opts out counts.
         allowed = "max(moment) FILTER (NOT advertising) < max(moment) FILTER (advertising)"
@@ -184,6 +216,9 @@ worths AS (
             if isinstance(atom, Worth):
                 columns.append(f"coalesce(total_{number}, 0) >= {self._least[atom]} AS holds_{number}")
                 columns.append(f"first_{number} + {within} AS turns_{number}")
+            elif isinstance(atom, Took):
+                columns.append(f"began_{number} IS NOT NULL AS holds_{number}")
+                columns.append(f"began_{number} + {within} AS turns_{number}")
             else:
                 columns.append(f"latest_{number}[{atom.times}] IS NOT NULL AS holds_{number}")
                 columns.append(f"latest_{number}[{atom.times}] + {within} AS turns_{number}")

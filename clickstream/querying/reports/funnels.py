@@ -76,7 +76,7 @@ def _sequence(context: ReportContext) -> Sequence:
     if definition is not None:
         for place, message in funnel_problems((definition,), context.site.goals):
             raise invalid_parameter(f"definition{pointer(place[1:])}", message)
-        return sequence_of(definition, context.site.goals)
+        return sequence_of(definition, definition.within, context.site.goals)
     funnels = context.site.funnels
     if name not in funnels:
         raise invalid_parameter(

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 
+from clickstream.filters.deeds import ACT
 from clickstream.filters.dimensions import quoted
 from clickstream.querying.conditions import Parameters, condition
 from clickstream.querying.scope import Sequence
@@ -36,32 +37,17 @@ def attempts(
     1970) of its event and, with `event_ids`, the `event_id`; `reached`, the length of that list; and `columns`, given
     as name -> SQL about the event of the first step.
     """
-    strict = sequence.order is Order.STRICT
-    steps = {f"step_{number}": condition(step.matching, parameters) for number, step in enumerate(sequence.steps, 1)}
-    flags = dict(steps)
-    if strict:
-        flags["is_act"] = "act"
-    else:
-        for number, exclusion in enumerate(sequence.exclusions, 1):
-            flags[f"exclusion_{number}"] = condition(exclusion.matching, parameters)
     columns_of_first = [quoted(name) for name in columns]
     return ",\n".join(
         [
             streams(
                 slice_,
                 sequence.within,
-                {**flags, **columns},
+                {**flags_of(sequence, parameters), **columns},
                 parameters,
                 needs_visits=needs_visits or sequence.needs_visits,
             ),
-            select("numbered", ["*", f"row_number() OVER ({IN_ORDER}) AS position"], "streams", [" OR ".join(flags)]),
-            *_ways(sequence, steps, event_ids=event_ids),
-            select(
-                "attempts",
-                ["stream", "position", *columns_of_first, f"{_within_window(sequence, parameters)} AS taken"],
-                "ways_1",
-                ["step_1"],
-            ),
+            *every_attempt(sequence, columns_of_first, parameters, event_ids=event_ids),
             select(
                 "ranked",
                 ["*", "row_number() OVER (PARTITION BY stream ORDER BY len(taken) DESC, position) AS place"],
@@ -72,19 +58,57 @@ def attempts(
     )
 
 
-def _ways(sequence: Sequence, steps: Iterable[str], *, event_ids: bool) -> Iterator[str]:
+def flags_of(sequence: Sequence, parameters: Parameters) -> Mapping[str, str]:
+    """The columns about an event that `every_attempt` needs, as name -> SQL; an event without any plays no part."""
+    matchings = [step.matching for step in sequence.steps]
+    if sequence.order is Order.LOOSE:
+        matchings.extend(exclusion.matching for exclusion in sequence.exclusions)
+    flags = [condition(matching, parameters) for matching in matchings]
+    return dict(zip(flag_names(sequence), [*flags, ACT], strict=False))
+
+
+def flag_names(sequence: Sequence) -> list[str]:
+    """The names of these columns."""
+    steps = [f"step_{number}" for number, _ in enumerate(sequence.steps, 1)]
+    if sequence.order is Order.STRICT:
+        return [*steps, "is_act"]
+    return [*steps, *(f"exclusion_{number}" for number, _ in enumerate(sequence.exclusions, 1))]
+
+
+def every_attempt(
+    sequence: Sequence,
+    columns: Iterable[str],
+    parameters: Parameters,
+    *,
+    event_ids: bool = False,
+    prefix: str = "",
+) -> Iterator[str]:
+    """Common table expressions, the last of which is `attempts`, after the prefix that all their names have: every
+    attempt of each stream, with `stream`, `position`, these columns of the first event, and `taken` as in `attempts`.
+
+    They read `streams`, after the same prefix: events with `stream`, `moment`, `received_at`, `event_id` and the flags.
+    """
+    numbered = ["*", f"row_number() OVER ({IN_ORDER}) AS position"]
+    yield select(f"{prefix}numbered", numbered, f"{prefix}streams", [" OR ".join(flag_names(sequence))])
+    yield from _ways(sequence, prefix, event_ids=event_ids)
+    taken = f"{_within_window(sequence, parameters)} AS taken"
+    yield select(f"{prefix}attempts", ["stream", "position", *columns, taken], f"{prefix}ways_1", ["step_1"])
+
+
+def _ways(sequence: Sequence, prefix: str, *, event_ids: bool) -> Iterator[str]:
     """Common table expressions from the last step back to the first: for each event of a step, the list of steps from
     there on, regardless of the window.
     """
     last = len(sequence.steps)
     strict = sequence.order is Order.STRICT
     this = "struct_pack(moment := moment, event_id := event_id)" if event_ids else "struct_pack(moment := moment)"
-    where = [" OR ".join(steps)] if strict else []
-    yield select(f"ways_{last}", ["*", f"CASE WHEN step_{last} THEN [{this}] END AS way"], "numbered", where)
+    where = [" OR ".join(f"step_{number}" for number in range(1, last + 1))] if strict else []
+    way = f"CASE WHEN step_{last} THEN [{this}] END AS way"
+    yield select(f"{prefix}ways_{last}", ["*", way], f"{prefix}numbered", where)
     for step in range(last - 1, 0, -1):
         onward = _very_next(step) if strict else _first_later(step, sequence)
         way = f"CASE WHEN step_{step} THEN list_concat([{this}], coalesce({onward}, [])) END"
-        yield select(f"ways_{step}", [f"* REPLACE ({way} AS way)"], f"ways_{step + 1}")
+        yield select(f"{prefix}ways_{step}", [f"* REPLACE ({way} AS way)"], f"{prefix}ways_{step + 1}")
 
 
 def _very_next(step: int) -> str:

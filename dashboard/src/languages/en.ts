@@ -588,6 +588,12 @@ const en = {
       didNot: (events: string, within: string) => `did not ${events} within ${within}`,
       sum: (property: string, events: string, least: string, within: string) =>
         `have at least ${least} of ${property} in ${events} within ${within}`,
+      sequence: (steps: string, within: string) => `did ${steps}, begun within ${within}`,
+      then: ", then ",
+      window: (length: string) => ` in ${length}`,
+      strict: ", nothing else between",
+      without: (events: string) => `, without ${events} between`,
+      after: (step: string) => ` after step ${step}`,
       in: (audience: string) => `are in ${audience}`,
       anything: "anything",
       goal: (name: string) => `“${name}”`,

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from clickstream.querying.scope import Audience, Done, Every, Formula, Member, No, Some, Worth
+from clickstream.querying.scope import Audience, Done, Every, Formula, Matching, Member, No, Some, Took, Worth
+from clickstream.sites.funnels import Order
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,8 @@ class Did:
     name: str
     value: int | None = None
     advertising: bool = True
+    type: str = "custom"
+    id: str = ""
 
 
 History = Sequence[Did]
@@ -54,6 +57,8 @@ def holds(formula: Formula, audiences: Mapping[str, Audience], history: History,
         case Worth():
             amounts = (Decimal(event.value) for event in _counting(formula, history, at) if event.value is not None)
             return sum(amounts, Decimal(0)) >= formula.least
+        case Took():
+            return any(_attempts(formula, history, at))
 
 
 def _counting(atom: Done | Worth, history: History, at: datetime) -> Iterator[Did]:
@@ -61,6 +66,34 @@ def _counting(atom: Done | Worth, history: History, at: datetime) -> Iterator[Di
     for event in history:
         if event.at <= at < event.at + atom.within and atom.matching.event in (None, event.name):
             yield event
+
+
+def _attempts(atom: Took, history: History, at: datetime) -> Iterator[bool]:
+    """Of each attempt that begins within the window, whether it takes all steps: docs/sequences.md."""
+    plan, stream = atom.sequence, sorted(history, key=lambda event: (event.at, event.id))
+    stream = [event for event in stream if event.at <= at]
+    if plan.order is Order.STRICT:
+        stream = [
+            event for event in stream if event.type == "custom" or any(_is(step.matching, event) for step in plan.steps)
+        ]
+    for place, first in enumerate(stream):
+        if not (_is(plan.steps[0].matching, first) and at < first.at + atom.within):
+            continue
+        taken = 1
+        for event in stream[place + 1 :]:
+            if taken == len(plan.steps) or (plan.window is not None and event.at - first.at > plan.window):
+                break
+            if _is(plan.steps[taken].matching, event):
+                taken += 1
+            elif plan.order is Order.STRICT or any(
+                _is(each.matching, event) and each.after in (None, taken) for each in plan.exclusions
+            ):
+                break
+        yield taken == len(plan.steps)
+
+
+def _is(matching: Matching, event: Did) -> bool:
+    return matching.event in (None, event.name)
 
 
 def next_change(
@@ -76,14 +109,14 @@ def next_change(
     )
 
 
-def _atoms(formula: Formula) -> Iterator[Done | Worth]:
+def _atoms(formula: Formula) -> Iterator[Done | Worth | Took]:
     match formula:
         case Every(parts) | Some(parts):
             for part in parts:
                 yield from _atoms(part)
         case No(part):
             yield from _atoms(part)
-        case Done() | Worth():
+        case Done() | Worth() | Took():
             yield formula
         case Member():
             pass

@@ -14,7 +14,23 @@ import pyarrow as pa
 from clickstream.querying.audiences.membership import members
 from clickstream.querying.conditions import Parameters
 from clickstream.querying.period import Period
-from clickstream.querying.scope import Audience, Done, Every, Formula, Matching, Member, No, SiteScope, Some, Worth
+from clickstream.querying.scope import (
+    Audience,
+    Done,
+    Every,
+    Exclusion,
+    Formula,
+    Matching,
+    Member,
+    No,
+    SiteScope,
+    Some,
+    Step,
+    Took,
+    Worth,
+)
+from clickstream.querying.scope import Sequence as Steps
+from clickstream.sites.funnels import Order, Within
 from tests.functional.audiences.plain_members import Did, History, is_member, next_change
 
 PERSONS, AUDIENCES = 60, 4
@@ -43,15 +59,17 @@ def world_of(random: Random) -> World:
                 random.choice(NAMES),
                 random.choice((None, -2, 1, 3, 5)),
                 random.random() < 0.9,
+                random.choice(("custom", "custom", "identify")),
+                f"{number}-{place}",
             )
-            for _ in range(random.randrange(1, 8))
+            for place in range(random.randrange(1, 8))
         ]
         for number in range(PERSONS)
     }
     audiences: dict[str, Audience] = {}
     while len(audiences) < AUDIENCES:
         slug = f"a{len(audiences)}"
-        formula = formula_of(random, tuple(audiences), 3)
+        formula = sequence_of(random) if random.random() < 0.25 else formula_of(random, tuple(audiences), 3)
         audience = Audience(slug, slug, random.random() < 0.3, formula)
         everyone = {**audiences, slug: audience}
         if not is_member(audience, everyone, [], True, START):
@@ -62,7 +80,7 @@ def world_of(random: Random) -> World:
 
 def formula_of(random: Random, slugs: Sequence[str], depth: int) -> Formula:
     """A random formula, which may name these audiences."""
-    kind = random.randrange(7 if depth else 3)
+    kind = random.randrange(8 if depth else 3)
     matching = Matching(random.choice((None, *NAMES)))
     if kind < 2 or (kind == 2 and not slugs):
         return Done(matching, random.choice(WINDOWS), random.choice((1, 1, 2, 3)))
@@ -72,8 +90,23 @@ def formula_of(random: Random, slugs: Sequence[str], depth: int) -> Formula:
         return Worth(matching, random.choice(WINDOWS), "value", Decimal(random.choice((1, 3, 4))))
     if kind == 4:
         return No(formula_of(random, slugs, depth - 1))
+    if kind == 7:
+        return sequence_of(random)
     parts = tuple(formula_of(random, slugs, depth - 1) for _ in range(random.randrange(1, 4)))
     return Every(parts) if kind == 5 else Some(parts)
+
+
+def sequence_of(random: Random) -> Took:
+    """A random sequence."""
+    number = random.choice((2, 2, 2, 3))
+    steps = tuple(Step("", Matching(random.choice((None, *NAMES, *NAMES)))) for _ in range(number))
+    exclusions = tuple(
+        Exclusion(Matching(random.choice(NAMES)), random.choice((None, None, *range(1, number))))
+        for _ in range(random.choice((0, 1, 1, 2)))
+    )
+    window = random.choice((None, 4 * STEP, timedelta(days=2)))
+    order = random.choice((Order.LOOSE, Order.STRICT))
+    return Took(Steps(steps, window, Within.PERSON, order, exclusions), random.choice(WINDOWS))
 
 
 def answered(world: World, members: Callable[..., str] = members) -> Mapping[str, Mapping[str, object]]:
@@ -83,6 +116,10 @@ def answered(world: World, members: Callable[..., str] = members) -> Mapping[str
             "person": person,
             "is_known": world.known[person],
             "occurred_at": event.at,
+            "received_at": event.at,
+            "event_id": event.id,
+            "event_type": event.type,
+            "interactive": None,
             "event_name": event.name,
             "advertising": event.advertising,
             "properties": "{}" if event.value is None else f'{{"value": {event.value}}}',
@@ -95,6 +132,10 @@ def answered(world: World, members: Callable[..., str] = members) -> Mapping[str
             ("person", pa.string()),
             ("is_known", pa.bool_()),
             ("occurred_at", pa.timestamp("us", "UTC")),
+            ("received_at", pa.timestamp("us", "UTC")),
+            ("event_id", pa.string()),
+            ("event_type", pa.string()),
+            ("interactive", pa.bool_()),
             ("event_name", pa.string()),
             ("advertising", pa.bool_()),
             ("properties", pa.string()),
@@ -136,7 +177,7 @@ def is_exact(formula: Formula) -> bool:
         case No(part):
             return is_exact(part)
         case _:
-            return isinstance(formula, Done)
+            return isinstance(formula, Done | Took)
 
 
 def _us(moment: datetime) -> int:

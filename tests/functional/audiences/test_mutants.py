@@ -9,6 +9,7 @@ from types import ModuleType
 import pytest
 
 from clickstream.querying.audiences import formula, membership
+from clickstream.querying.sequences import attempts
 from tests.functional.audiences.random_members import differences, world_of
 from tests.support.mutants import mutated, replacing
 
@@ -33,6 +34,18 @@ MUTANTS: Mapping[str, tuple[ModuleType, str, str]] = {
         "total_{number}, 0) >= {self._least[atom]} AS",
         "total_{number}, 0) > {self._least[atom]} AS",
     ),
+    "all steps of a sequence": (membership, "len(taken) = {len(atom.sequence.steps)}", "len(taken) >= 1"),
+    "which attempt ends last": (membership, "max(taken[1].moment)", "min(taken[1].moment)"),
+    "that an attempt counts from its first step": (membership, "max(taken[1].moment)", "max(taken[-1].moment)"),
+    "when a sequence began": (membership, "{lasts} AND {sql} AS took_", "{sql} AS took_"),
+    "how long a sequence takes": (
+        attempts,
+        'return f"list_filter(way,',
+        'return f"way" if True else f"list_filter(way,',
+    ),
+    "what ends an attempt": (attempts, 'THEN []" if excluded', 'THEN []" if False'),
+    "that strict allows nothing between": (attempts, "= position + 1 THEN", "> 0 THEN"),
+    "that what is no act may come between": (attempts, "[*flags, ACT]", "[*flags, 'true']"),
     "that conditions turn at their moment": (membership, "<= {moment}, false", "< {moment}, false"),
     "that others may have turned before": (
         membership,
@@ -63,5 +76,5 @@ MUTANTS: Mapping[str, tuple[ModuleType, str, str]] = {
 @pytest.mark.parametrize("lost", MUTANTS)
 def test_no_part_of_the_rules_can_be_lost_unseen(lost: str) -> None:
     module, there, instead = MUTANTS[lost]
-    with mutated([formula, membership], module, replacing(there, instead)) as copies:
+    with mutated([formula, attempts, membership], module, replacing(there, instead)) as copies:
         assert any(differences(world_of(Random(seed)), copies["membership"].members) for seed in range(WORLDS))

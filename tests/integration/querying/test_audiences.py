@@ -40,6 +40,10 @@ audiences:
   - name: Big spenders
     slug: spenders
     where: {all: [{sum: {goal: Order, property: total}, at_least: 100, within: 90d}, {not: {in: cart-abandoners}}]}
+  - name: Looked, then bought
+    slug: buyers
+    of: everyone
+    where: {sequence: {steps: [{event: add_to_cart}, {goal: Order}], window: 1d, order: strict}, within: 30d}
 """,
     expected="shop",
 )
@@ -98,6 +102,7 @@ def test_sizes_are_those_at_the_moment_of_completeness(reports: Reports) -> None
         ["cart-abandoners", "Cart abandoners", 1, moment(-5 * DAY)],
         ["phones", "From phones", 2, moment(-27 * DAY)],
         ["spenders", "Big spenders", 1, moment(-5 * DAY)],
+        ["buyers", "Looked, then bought", 1, moment(-28 * DAY)],
     ]
     meta = answer["meta"]
     assert (meta["evaluated_at"], meta["bots_left_out"]) == (UNTIL.isoformat(), 1)
@@ -131,7 +136,7 @@ def test_each_condition_says_whether_it_holds(reports: Reports, person: str, rea
 
 
 def test_an_unknown_audience_is_refused_with_those_that_exist(reports: Reports) -> None:
-    with pytest.raises(InvalidRequest, match="known are cart-abandoners, phones, spenders") as refused:
+    with pytest.raises(InvalidRequest, match="known are cart-abandoners, phones, spenders, buyers") as refused:
         answered(reports, "audience_members", audience="cart")
     assert refused.value.pointer == "/audience"
 

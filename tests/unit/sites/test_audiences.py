@@ -10,8 +10,22 @@ import pytest
 from clickstream.errors import InvalidSite
 from clickstream.querying.audiences.formula import in_words, with_needed
 from clickstream.querying.goals import audiences_of
-from clickstream.querying.scope import Audience, Done, Every, Matching, Member, No, Some, Worth
+from clickstream.querying.scope import (
+    Audience,
+    Done,
+    Every,
+    Exclusion,
+    Matching,
+    Member,
+    No,
+    Sequence,
+    Some,
+    Step,
+    Took,
+    Worth,
+)
 from clickstream.sites.document import Site, parse_site
+from clickstream.sites.funnels import Order, Within
 
 BEGIN = "site: shop\nkeys: [{kind: public, key: shop}]\ngoals: [{name: Order, event: purchase}]\n"
 
@@ -41,6 +55,9 @@ audiences:
         - {any: []}
         - {not: {in: b, did: {}}}
         - {ever: {}}
+        - {sequence: {steps: [{event: x}]}, within: 7d}
+        - {sequence: {steps: [{event: x}, {}], exclude: [{event: y, after: 2}], window: long}, within: 7d}
+        - {sequence: {steps: [{event: x}, {event: y}], within: person}}
 """
     )
     assert [problem.split(": ")[0] for problem in listed] == [
@@ -53,6 +70,11 @@ audiences:
         "/audiences/1/where/all/3/any",
         "/audiences/1/where/all/4/not",
         "/audiences/1/where/all/5",
+        "/audiences/1/where/all/6/sequence/steps",
+        "/audiences/1/where/all/7/sequence/steps/1",
+        "/audiences/1/where/all/7/sequence/window",
+        "/audiences/1/where/all/8/sequence/within",
+        "/audiences/1/where/all/8/within",
     ]
 
 
@@ -62,7 +84,7 @@ def test_audiences_fit_one_another_and_the_site() -> None:
 retention_days: 30
 audiences:
   - {name: a, slug: a, where: {all: [{did: {goal: Sale}, within: 31d}, {in: nobody}]}}
-  - {name: a, slug: a, where: {did: {}, within: 7d}}
+  - {name: a, slug: a, where: {sequence: {steps: [{event: x}, {goal: Sale}]}, within: 31d}}
   - {name: b, slug: b, where: {any: [{did: {}, within: 7d}, {in: c}]}}
   - {name: c, slug: c, where: {all: [{did: {}, within: 7d}, {not: {in: b}}]}}
 """
@@ -71,6 +93,8 @@ audiences:
         "/audiences/0/where/all/0/within: is longer than events are kept, which is 30d",
         "/audiences/0/where/all/1/in: no audience has the slug 'nobody'; known are c, b, a",
         "/audiences/1/slug: an audience above has the slug 'a' already",
+        "/audiences/1/where/sequence/steps/1/goal: no goal is called 'Sale'; known are Order",
+        "/audiences/1/where/within: is longer than events are kept, which is 30d",
         "/audiences/2/where: is in a circle: through `in`, this audience depends on itself",
         "/audiences/3/where: is in a circle: through `in`, this audience depends on itself",
     ]
@@ -116,6 +140,12 @@ audiences:
         - {sum: {page: /buy, property: value}, at_least: 0.5, within: 12h}
         - {all: [{did: {}, within: 7d}, {not: {in: new}}]}
   - {name: New, slug: new, where: {all: [{did: {}, within: 1d}, {did_not: {event: seen}, within: 30d}]}}
+  - name: Took
+    slug: took
+    where:
+      sequence:
+        {steps: [{page: /blog}, {goal: Order}], window: 1h, order: strict, exclude: [{event: x, after: 1}, {event: y}]}
+      within: 7d
 """
     )
     order, days = Matching("purchase"), timedelta(days=90)
@@ -135,11 +165,22 @@ audiences:
     seen = Done(Matching("seen"), timedelta(days=30), 1)
     new = Audience("new", "New", True, Every((Done(Matching(), timedelta(days=1), 1), No(seen))))
     audiences = audiences_of(site)
-    assert audiences == {"regulars": regulars, "new": new}
+    took = Took(
+        Sequence(
+            (Step("/blog", Matching(page="/blog")), Step("Order", order)),
+            timedelta(hours=1),
+            Within.PERSON,
+            Order.STRICT,
+            (Exclusion(Matching("x"), 1), Exclusion(Matching("y"))),
+        ),
+        timedelta(days=7),
+    )
+    assert audiences == {"regulars": regulars, "new": new, "took": Audience("took", "Took", True, took)}
     assert with_needed(audiences, ["regulars"]) == [new, regulars]
-    assert [in_words(atom) for atom in (Done(order, days, 2), seen, worth, Member("new"))] == [
+    assert [in_words(atom) for atom in (Done(order, days, 2), seen, worth, took, Member("new"))] == [
         "did purchase at least 2 times within 90d",
         "did seen within 30d",
         "value of view /buy adds up to at least 0.5 within 12h",
+        "did view /blog, then purchase in 1h, nothing else between, without x after step 1 or y, begun within 7d",
         "is in new",
     ]
