@@ -38,7 +38,7 @@ def parse(command_line: Sequence[str]) -> argparse.Namespace:
         command.add_argument("--user", action="append", default=[], help="id of the known person; may be repeated")
         command.add_argument("--anonymous", action="append", default=[], help="id of a device; may be repeated")
         command.add_argument(
-            "--linked", action="store_true", help="include the ids that identify and alias events link to these"
+            "--linked", action="store_true", help="include the ids that events and `identities` link to these"
         )
         command.add_argument("--dry-run", action="store_true", help="list the ids and their rows, and change nothing")
         command.add_argument(

@@ -186,7 +186,8 @@ class Eraser:
         return self._keys.digest(request.site_id, "request", content)
 
     def _linked(self, given: Person) -> Linked:
-        return linked(given, links_in(self._open(EVENTS_TABLE), given.site))
+        identities = Table.open(IDENTITIES_TABLE, self._account, self._container)
+        return linked(given, links_in(self._open(EVENTS_TABLE), identities, given.site))
 
     def _finder(self, person: Person, digests: Sequence[str]) -> Finder:
         """A finder of the person, and of ids known only by digest because an earlier run erased the links to them."""

@@ -66,7 +66,8 @@ class Exporter:
         now = self._now()
         events, failed = self._open(EVENTS_TABLE), self._open(FAILED_TABLE)
         given = Person.of(request.site_id, request.user_ids, request.anonymous_ids, END_OF_TIME, self._keys)
-        linked_person = linked(given, links_in(events, given.site)) if request.linked else Linked(given)
+        identities = Table.open(IDENTITIES_TABLE, self._account, self._container)
+        linked_person = linked(given, links_in(events, identities, given.site)) if request.linked else Linked(given)
         person = linked_person.person
         if request.dry_run:
             yield _line(preview(linked_person, given, events, failed))

@@ -1,8 +1,9 @@
-"""Finds the ids of one person by following identify and alias events.
+"""Finds the ids of one person by following identify and alias events, and the table `identities`.
 
 A public key is visible in every page, so anybody may send such an event about anybody. An event with a public key links
 a person only to a device on which nobody else is known: to send it, one must know the device's id, which only its
-browser does. All other links are returned as suggestions, for somebody to confirm.
+browser does. All other links are returned as suggestions, for somebody to confirm. `identities` adds what operators and
+the site's own rules join, and devices on which any events name the person.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import pyarrow.compute as pc
 
 from clickstream.erasing.person import Person
 from clickstream.errors import LimitExceeded
+from clickstream.model.identity_tables import DEVICE, USER
 from clickstream.table.delta import Table
 from clickstream.table.erasure import select
 
@@ -22,18 +24,20 @@ LINKING = ("identify", "alias")
 COLUMNS = ("site", "event_type", "user_id", "anonymous_id", "previous_id", "key_kind")
 # Kinds of secret keys. Rows older than the column have no kind.
 SECRET_KEYS = frozenset({"server", "import"})
+IDENTITY_READ = ("site", "kind", "id", "person", "rule")
 MAX_IDS = 1_000
 MAX_SUGGESTIONS = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """The ids of one identify or alias event; `is_trusted` if it came with a secret key."""
+    """The ids of an identify or alias event, `is_trusted` with a secret key; or those of a row of `identities`."""
 
     user_id: str | None
     anonymous_id: str | None
     previous_id: str | None = None
     is_trusted: bool = False
+    is_of_event: bool = True
 
     @property
     def ids(self) -> frozenset[str]:
@@ -85,6 +89,8 @@ def _follow(links: Iterable[Link], users: set[str], devices: set[str], visited: 
     """Add the ids that the links lead to. Returns whether any were added."""
     before = len(users) + len(devices)
     known_on, confirmed_on = _users_on_devices(links), _users_on_devices(link for link in links if link.is_trusted)
+    # By the name that `identities` gives a person a device would have two users.
+    named_on = _users_on_devices(link for link in links if link.is_of_event)
     for link in links:
         named = not link.ids.isdisjoint(users | devices)
         if link.previous_id and named and (link.is_trusted or _know_both(confirmed_on, link)):
@@ -96,7 +102,7 @@ def _follow(links: Iterable[Link], users: set[str], devices: set[str], visited: 
             continue
         if device in visited and known_on[device] <= users | devices:
             devices |= {device} if link.user_id in users else set()
-        if device in devices and len(known_on[device]) == 1:
+        if device in devices and len(named_on.get(device, ())) == 1:
             users |= confirmed_on.get(device, set())
     return len(users) + len(devices) > before
 
@@ -128,8 +134,46 @@ def _suggestions(links: Iterable[Link], ids: Collection[str]) -> Iterator[str]:
             yield from filter(None, (link.user_id, link.previous_id))
 
 
-def links_in(events: Table, site: str) -> LinksOf:
-    """A function that looks links up in a table of events; each call scans the table once."""
+def links_in(events: Table, identities: Table | None, site: str) -> LinksOf:
+    """A function that looks links up in `events` and, if it is there, `identities`; each call scans them once."""
+    of_events = _links_in_events(events, site)
+    if identities is None:
+        return of_events
+    by_rules = _links_in_identities(identities, site)
+    return lambda ids: [*of_events(ids), *by_rules(ids)]
+
+
+def _links_in_identities(identities: Table, site: str) -> LinksOf:
+    """Links of a user to the person's name, and of a person to each device on which it was seen.
+
+    Users are joined there by operators and by aliases that the site believes, never by a device.
+    """
+
+    def links_of(ids: Collection[str]) -> Sequence[Link]:
+        wanted = pa.array(sorted(ids), pa.string())
+
+        def find(rows: pa.Table) -> pa.ChunkedArray:
+            named = pc.or_(pc.is_in(rows["id"], wanted), pc.is_in(rows["person"], wanted))
+            return pc.fill_null(pc.and_(named, pc.equal(rows["site"], site)), False)
+
+        rows = [row for table in select(identities, IDENTITY_READ, find) for row in table.to_pylist()]
+        return [
+            *(
+                Link(row["id"], None, row["person"], is_trusted=True, is_of_event=False)
+                for row in rows
+                if row["kind"] == USER and row["rule"] == "alias"
+            ),
+            *(
+                Link(row["person"], row["id"], is_of_event=False)
+                for row in rows
+                if row["kind"] == DEVICE and row["rule"] in ("first login", "login")
+            ),
+        ]
+
+    return links_of
+
+
+def _links_in_events(events: Table, site: str) -> LinksOf:
 
     def links_of(ids: Collection[str]) -> Sequence[Link]:
         wanted = pa.array(sorted(ids), pa.string())

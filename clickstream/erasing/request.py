@@ -33,7 +33,8 @@ class PersonRequest(BaseModel):
     user_ids: Ids = Field(default=(), description="Ids of the known person, plain, also where the site pseudonymises.")
     anonymous_ids: Ids = Field(default=(), description="Ids of the person's devices.")
     linked: Annotated[bool, Field(strict=True)] = Field(
-        default=False, description="Whether to include the ids that identify and alias events link to these."
+        default=False,
+        description="Whether to include the ids that identify and alias events, and `identities`, link to these.",
     )
     dry_run: Annotated[bool, Field(strict=True)] = Field(
         default=False,

@@ -107,6 +107,32 @@ def test_a_stranger_who_links_without_end_is_told_where_it_ends() -> None:
         follow([Link("jane", f"device-{number}") for number in range(2 * MAX_IDS)], users=["jane"])
 
 
+def same(user_id: str, person: str) -> Link:
+    return Link(user_id, None, person, is_trusted=True, is_of_event=False)
+
+
+def seen(person: str, device: str) -> Link:
+    return Link(person, device, is_of_event=False)
+
+
+def test_a_person_of_identities_is_all_its_users_and_the_devices_that_nobody_else_used() -> None:
+    people = [same("u2", "u1"), same("u3", "u1"), seen("u1", "phone"), seen("u1", "library"), seen("joe", "library")]
+    for user in ("u1", "u2", "u3"):
+        found = follow(people, users=[user])
+        assert found.person.user_ids == {"u1", "u2", "u3"}
+        assert "phone" in found.person.anonymous_ids
+        assert found.shared == {"library"}
+    found = follow([*people, Link("eve", "phone")], users=["u2"])
+    assert found.shared == {"library", "phone"}
+
+
+def test_a_device_leads_to_nobody_by_identities_alone() -> None:
+    people = [same("u2", "u1"), seen("u1", "phone")]
+    found = follow(people, devices=["phone"])
+    assert found.person.user_ids == frozenset() and found.suggested == {"u1"}
+    assert follow([*people, trusted("u2", "phone")], devices=["phone"]).person.user_ids == {"u1", "u2"}
+
+
 NAMES = st.sampled_from("abcdef")
 LINKS = st.lists(
     st.builds(Link, st.none() | NAMES, st.none() | NAMES.map(str.upper), st.none() | NAMES, st.booleans()), max_size=12
