@@ -79,6 +79,17 @@ async def identity_edits(req: func.HttpRequest) -> func.HttpResponse:
     return json_answer({"edits": await _in_thread(partial(services().editor.lines, request.site_id))})
 
 
+@bp.function_name("identity_problems")
+@bp.route("api/identities/problems", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+@answers_problems()
+async def identity_problems(req: func.HttpRequest) -> func.HttpResponse:
+    """What the rules of identity ignore of a site's events, and why."""
+    from clickstream.deriving.edit_request import parse_edits
+
+    request, _ = await authorized(req, lambda _: parse_edits(req.params), services().sites.admin)
+    return json_answer(await _in_thread(partial(services().editor.problems, request.site_id)))
+
+
 @bp.function_name("add_definition")
 @bp.route("api/definitions", methods=["POST"], auth_level=func.AuthLevel.ANONYMOUS)
 @answers_problems()

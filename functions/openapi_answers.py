@@ -387,4 +387,24 @@ ADDED = _object(
         ),
     }
 )
+IDENTITY_PROBLEMS = _object(
+    {
+        "ids": _described(_by_name(COUNT), "Number of ids of each kind of problem that there is."),
+        "problems": _list(
+            _object(
+                {
+                    "kind": TEXT,
+                    "id": TEXT,
+                    "count": COUNT,
+                    "limit": _described(
+                        {"type": ["integer", "null"]}, "The limit that the count is beyond, if it is one."
+                    ),
+                    "first_at": TEXT,
+                    "reason": TEXT,
+                }
+            ),
+            "By kind, those with the largest counts first; 100 ids of a kind at most.",
+        ),
+    }
+)
 EDITS = _object({"edits": _list(_object({**_EDIT, "in_force": BOOLEAN}), "Oldest first.")})

@@ -16,6 +16,7 @@ from clickstream.deriving.deriver import Deriver
 from clickstream.deriving.edit_log import EditLog, LoggedEdit
 from clickstream.deriving.edit_request import INVALID, EditRequest
 from clickstream.deriving.people import Basis, people_of, rows_of_site
+from clickstream.deriving.problems import problem_document
 from clickstream.errors import Unavailable
 from clickstream.identity.edits import Edit, EditsInForce
 from clickstream.model.identity_tables import IDENTITY_SCHEMA
@@ -79,6 +80,10 @@ class Editor:
         lines = self._log.read().get(site, ())
         in_force = {edit.number for edit in EditsInForce.of([line.edit for line in lines]).edits}
         return [{**line.document(), "in_force": line.edit.number in in_force} for line in lines]
+
+    def problems(self, site: str) -> dict[str, Any]:
+        """What the rules ignore of the site's evidence, and why. Raise Unavailable."""
+        return problem_document(self._edges(site), self._deriver.basis(site))
 
     def edit(self, request: EditRequest) -> dict[str, Any]:
         """Record an edit, and return its line and what it changes; with `dry_run`, record nothing.

@@ -1,5 +1,6 @@
-"""`python -m clickstream.identity run | rebuild | secret | edits | merge | split | link | unlink | block | undo`: the
-tables of people, operators' edits of them, and the secret that signs user ids, with the settings of the environment.
+"""`python -m clickstream.identity run | rebuild | problems | secret | edits | merge | split | link | unlink | block |
+undo`: the tables of people, operators' edits of them, and the secret that signs user ids, with the settings of the
+environment.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ def parse(command_line: Sequence[str]) -> argparse.Namespace:
     secret = commands.add_parser("secret", help="print the secret with which the site's server signs user ids")
     secret.add_argument("site")
     secret.add_argument("--user-id", help="also print the signature of this user id, to compare with one's own")
+    commands.add_parser("problems", help="print what the rules ignore of a site's events, and why").add_argument("site")
     commands.add_parser("edits", help="print the log of a site's edits").add_argument("site")
     for name, text in {**EDITS, "undo": "an edit is void: its NUMBER"}.items():
         command = commands.add_parser(name, help=text)
@@ -80,6 +82,8 @@ def answer(services: Services, command_line: argparse.Namespace) -> Any:
             return asdict(services.deriver.rebuild())
         case "secret":
             return signing(services, command_line)
+        case "problems":
+            return services.editor.problems(services.site(command_line.site).site)
         case "edits":
             return services.editor.lines(services.site(command_line.site).site)
         case _:

@@ -39,13 +39,17 @@ class ProblemKind(StrEnum):
     """Too many people were on the device: their number."""
     UNPROVEN_ALIAS = "unproven alias"
     """A public key alone said that other users are the user: their number."""
+    UNPROVEN_USER = "unproven user"
+    """The site does not believe the key that sent the user id, and there is no signature: the number of devices."""
+    NOBODY = "nobody"
+    """The user id means nobody: the number of devices."""
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
     """Evidence that was ignored, by the id that it is about."""
 
-    kind: str
+    kind: ProblemKind
     id: str
     count: int
 

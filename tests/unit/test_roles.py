@@ -33,7 +33,8 @@ LAKE = (
     | READING
     | HEALTH
     | JOBS
-    | {"add_definition", "edit_identities", "erase", "export_person", "identity_edits", "replay", "start"}
+    | {"add_definition", "edit_identities", "erase", "export_person", "identity_edits", "identity_problems"}
+    | {"replay", "start"}
 )
 
 

@@ -8,10 +8,15 @@ from typing import Any
 
 import pytest
 
-from clickstream.identity.resolving import ProblemKind
-from clickstream.identity.rules import Rules, Trust
+from clickstream.deriving.people import Basis
+from clickstream.deriving.problems import MAX_OF_A_KIND, problem_document
+from clickstream.identity.edges import edges_of
+from clickstream.identity.edits import Edit, EditKind, EditsInForce
+from clickstream.identity.problems import refusals
+from clickstream.identity.rules import Limits, Rules, Trust
+from clickstream.model.identity_tables import NOBODY
 from tests.functional.identity.asking import people_in_sql, resolved
-from tests.functional.identity.random_people import START, event
+from tests.functional.identity.random_people import START, event, table
 
 Events = Sequence[dict[str, Any]]
 ALIASES = 20_000
@@ -98,17 +103,41 @@ def test_a_public_key_changes_nobody_elses_events(attack: str) -> None:
             assert not others, "no event of the attacker is anybody else's"
 
 
-def test_what_was_refused_is_reported() -> None:
-    rules = Rules()
-    found = [
-        {
-            (problem.kind, problem.id, problem.count)
-            for problem in resolved([*of_honest_people(), *attack()], [], rules).problems
-        }
-        for attack in (everybody_alias_of_ada, many_devices_of_ada, login_as_everybody)
+def refused(events: Events, rules: Rules, log: Sequence[Edit] = ()) -> set[tuple[str, str, int, int | None]]:
+    edges = edges_of(table(events), {})
+    found = refusals(edges, EditsInForce.of(log), rules)
+    assert all(each.first_at >= START for each in found)
+    return {(each.kind.value, each.id, each.count, each.limit) for each in found}
+
+
+def test_what_was_refused_is_reported_with_its_reason() -> None:
+    honest = of_honest_people()
+    assert refused(honest, Rules()) == set()
+    assert refused([*honest, *everybody_alias_of_ada()], Rules()) == {("unproven alias", "ada", 300, None)}
+    assert refused([*honest, *many_devices_of_ada()], Rules()) == {("placeholder", "ada", 301, 20)}
+    assert refused([*honest, *login_as_everybody()], Rules()) == {("crowded device", "eve", 33, 10)}
+    assert refused(login_as_nobody(), Rules()) == {(NOBODY, id, 1, None) for id in ("guest", "null", "0", "GUEST ")}
+    assert refused(honest, Rules(trust=Trust.SIGNED)) == set()
+    assert refused(honest, Rules(trust=Trust.SERVER)) == {
+        ("unproven user", "ada", 2, None),
+        ("unproven user", "bob", 1, None),
+    }
+    chain = [by_eve(n, user_id=f"x{n}", previous_id=f"x{n + 1}", event_type="alias") for n in range(9)]
+    assert refused(chain, Rules(public_aliases=True, limits=Limits(ids=8))) == {("too many ids", "x0", 10, 8)}
+    blocked = Edit(number=1, kind=EditKind.BLOCK, ids=("ada",))
+    assert refused(honest, Rules(), [blocked]) == {(NOBODY, "ada", 2, None)}
+    # One device may be crowded by hand, and is in no other part of the evidence.
+    links = [
+        Edit(number=n, kind=EditKind.LINK, ids=("kiosk", user), at=START) for n, user in enumerate(("ada", "bob"), 1)
     ]
-    assert found == [
-        {(ProblemKind.UNPROVEN_ALIAS, "ada", 300)},
-        {(ProblemKind.PLACEHOLDER, "ada", 301)},
-        {(ProblemKind.CROWDED_DEVICE, "eve", 33)},
+    assert refused(honest, Rules(limits=Limits(people=1)), links) == {("crowded device", "kiosk", 2, 1)}
+
+
+def test_many_ids_of_one_problem_are_counted_and_the_largest_listed() -> None:
+    logins = [
+        by_eve(number, anonymous_id=f"e{number % 7}-{number}", user_id=f"x{number % 150}") for number in range(151)
     ]
+    document = problem_document(edges_of(table(logins), {}), Basis(Rules(trust=Trust.SERVER)))
+    assert document["ids"] == {"unproven user": 150}
+    assert len(document["problems"]) == MAX_OF_A_KIND
+    assert (document["problems"][0]["id"], document["problems"][0]["count"]) == ("x0", 2)

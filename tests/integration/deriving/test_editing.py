@@ -117,6 +117,19 @@ def test_plain_ids_are_found_by_their_pseudonyms(lake: DerivedLake) -> None:
     assert edit(lake, "merge", " Eve@shop.example", "ada")["edit"]["ids"] == [stored[0], "ada"]
 
 
+def test_what_the_rules_ignore_is_listed_with_its_reason(lake: DerivedLake) -> None:
+    assert editor(lake).problems("shop") == {"ids": {}, "problems": []}
+    alias = {"event_type": "alias", "event_name": "alias"}
+    lake.add(page("5", 5, user_id="ada", previous_id="bob", **alias), page("6", 6, anonymous_id="pc", user_id="guest"))
+    lake.derive()
+    problems = editor(lake).problems("shop")
+    assert problems["ids"] == {"nobody": 1, "unproven alias": 1}
+    assert [(each["kind"], each["id"], each["count"]) for each in problems["problems"]] == [
+        ("nobody", "guest", 1),
+        ("unproven alias", "bob", 1),
+    ]
+
+
 def test_an_erasure_takes_a_person_out_of_the_log(lake: DerivedLake) -> None:
     lake.add(page("5", 5, anonymous_id=CANARY[1], user_id=CANARY[0]))
     lake.derive()
@@ -130,6 +143,39 @@ def test_an_erasure_takes_a_person_out_of_the_log(lake: DerivedLake) -> None:
     assert lake.finds(*CANARY) == []
     assert whose(lake)["laptop"] == "ada"
     assert [line["ids"] for line in editor(lake).lines("shop")] == [["ada", "bob"], ["bob"]]
+    lake.check()
+
+
+def test_a_linked_erasure_reaches_every_id_of_the_person_and_nobody_else(lake: DerivedLake) -> None:
+    ids = ("canary-merged-1", "canary-alias-2", "canary-phone-3", "canary-laptop-4")
+    lake.add(
+        page("5", 5, user_id=ids[0]),
+        page("6", 6, anonymous_id=ids[2]),
+        page("7", 7, anonymous_id=ids[2], user_id=ids[0]),
+        page("8", 8, anonymous_id=ids[3], user_id=ids[1]),
+        page("9", 9, anonymous_id=CANARY[1], user_id=CANARY[0]),
+        page("10", 10, anonymous_id="library", user_id=CANARY[0]),
+        page("11", 90, anonymous_id="library", user_id="bob"),
+        page("12", 11, event_type="alias", event_name="alias", user_id=ids[1], previous_id=ids[0])
+        | {"key_kind": "server"},
+    )
+    lake.derive()
+    edit(lake, "merge", CANARY[0], ids[0])
+    asked: dict[str, Any] = {"user_ids": [ids[1]], "anonymous_ids": []}
+    seen = erase(lake, linked=True, dry_run=True, **asked)
+    users = {each["id"] for each in seen["user_ids"]}
+    assert users >= {*ids[:2], CANARY[0]} and not users & {"ada", "bob"}
+    assert {ids[2], ids[3], CANARY[1]} <= {each["id"] for each in seen["anonymous_ids"]}
+    assert seen["shared_devices_left"] == ["library"]
+    erase(lake, **asked)
+    assert lake.finds(ids[0]) and lake.finds(*CANARY), "without `linked` only the given ids"
+    lake.derive()
+    receipt = erase(lake, at=START + timedelta(hours=4), linked=True, user_ids=[ids[0]], anonymous_ids=[])
+    assert lake.finds(ids[0], ids[2], *CANARY) == []
+    assert receipt["shared_devices_left"] == 1 and {statement["result"] for statement in receipt["proof"]} == {0}
+    lake.derive()
+    assert lake.finds(ids[0], ids[2], *CANARY) == []
+    assert {"ada", "bob"} <= {profile["person"] for profile in lake.profiles()}
     lake.check()
 
 
