@@ -94,8 +94,14 @@ local/node_modules/installed: local/package-lock.json
 	@touch $@
 
 .PHONY: install-tests
-install-tests: install $(VENV)/lists/installed tests/integration/event_hubs/node/node_modules/installed tests/trackers/node_modules/installed tracker/node_modules/installed dashboard/node_modules/installed
+install-tests: install $(VENV)/lists/installed $(VENV)/sql-driver-installed tests/integration/event_hubs/node/node_modules/installed tests/trackers/node_modules/installed tracker/node_modules/installed dashboard/node_modules/installed
 	@local/chromium.sh
+
+# The driver of imports of tables, which not every app needs.
+$(VENV)/sql-driver-installed: requirements-sql.txt $(VENV)/installed
+	@echo "installing the driver for Azure SQL (once)"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-sql.txt
+	@touch $@
 
 # The wheel that is installed leaves its cases out; the source of the same version, by the same lock, has them.
 $(VENV)/lists/installed: requirements.txt
@@ -136,6 +142,7 @@ dashboard: dashboard/node_modules/installed  ## build the dashboard that the fun
 lock: install  ## make the lock files anew from pyproject.toml
 	@$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --quiet -o requirements.txt
 	@$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-header --quiet -c requirements.txt -o requirements-dev.txt
+	@$(BIN)/uv pip compile --group pyproject.toml:sql --universal --python-version 3.11 --generate-hashes --no-header --quiet -c requirements.txt -o requirements-sql.txt
 
 clean:  ## remove what was installed and the local stack's state
 	@rm -rf $(VENV) .local local/node_modules tests/integration/event_hubs/node/node_modules tests/trackers/node_modules tracker/node_modules tracker/dist dashboard/node_modules

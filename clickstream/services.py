@@ -26,7 +26,7 @@ from clickstream.sites.directory import SiteDirectory
 from clickstream.sites.document import Site, parse_site
 from clickstream.sites.preflights import Preflights
 from clickstream.sites.tries import Tries
-from clickstream.storage.account import StorageAccount
+from clickstream.storage.account import StorageAccount, database_token
 from clickstream.storage.answered_files import AnsweredFiles
 from clickstream.storage.salts import BlobSalts
 from clickstream.storage.site_documents import PREFIX, SUFFIX, BlobSiteDocuments, EditableBlobSiteDocuments
@@ -256,6 +256,7 @@ class Services:
         from clickstream.exporting.exports import Exports
         from clickstream.exporting.members import Members
         from clickstream.importing.csv_files import CsvImports
+        from clickstream.importing.sql_tables import TableImports
         from clickstream.jobs.runner import JobRunner
         from clickstream.notifying.mail_server import MailServer
         from clickstream.notifying.summaries import Summaries
@@ -263,9 +264,12 @@ class Services:
         from clickstream.sites.imports import CsvImport
         from clickstream.sites.member_exports import MemberExport
         from clickstream.sites.notices import Summary
+        from clickstream.sites.table_imports import SqlImport
+        from clickstream.sql_connection import sql_connection
 
         settings, storage = self.settings, self.storage
-        lake = storage.container(settings.lake_container)
+        lake, spill = storage.container(settings.lake_container), storage.container(settings.spill_container)
+        processor = EventProcessor.from_settings(settings, MAX_MESSAGE_BYTES)
 
         def exports(source: Source) -> Exports:
             return Exports(source, _staged_blocks, lambda: erasures_in(lake), now)
@@ -273,16 +277,20 @@ class Services:
         imports = CsvImports(
             settings,
             lambda name, place: _account(name).container(place),
-            storage.container(settings.spill_container),
+            spill,
             lake,
-            EventProcessor.from_settings(settings, MAX_MESSAGE_BYTES),
+            processor,
             now,
+        )
+        tables = TableImports(
+            settings, lambda name: sql_connection(os.environ, name), database_token, spill, processor, now
         )
         works: dict[str, Work] = {
             EventExport.kind: exports(Events(storage, settings)),
             MemberExport.kind: exports(Members(storage, settings, now)),
             CsvImport.kind: imports,
             Summary.kind: Summaries(self.queries, lambda name: MailServer.named(os.environ, name), now),
+            SqlImport.kind: tables,
         }
         return JobRunner(self.job_states, works, now, new_id)
 

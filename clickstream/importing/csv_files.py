@@ -26,7 +26,7 @@ from clickstream.errors import Conflict
 from clickstream.importing.csv_rows import Place, Row, detected, first_bytes, read_rows, skipped, unpacked
 from clickstream.importing.digests import RowDigests
 from clickstream.importing.mapping import BadRow, RowMapper, checked_header
-from clickstream.importing.rows import MAX_MESSAGES, Intake
+from clickstream.importing.rows import LEAST_ROWS, MAX_MESSAGES, Intake
 from clickstream.importing.sequence import SequencedFile, files_of, folder_of, stamp_of
 from clickstream.jobs.failing import Actor, JobFailed
 from clickstream.jobs.runner import zone_of
@@ -37,9 +37,6 @@ from clickstream.sites.directory import Access
 from clickstream.sites.document import KeyKind
 from clickstream.sites.imports import CsvImport
 from clickstream.storage.blobs import Container
-
-# A file of few rows may have a bad one without failing.
-LEAST_ROWS = 100
 
 
 @dataclass(frozen=True, slots=True)

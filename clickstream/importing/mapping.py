@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Any
@@ -34,21 +34,25 @@ def checked_header(job: CsvImport, header: Sequence[str], path: str) -> None:
         problems.append(f"the header names {', '.join(double[:5])} twice")
     if problems:
         raise JobFailed(Actor.OTHER_SIDE, "bad_header", f"{path}: {'; '.join(problems)}")
-    for option, name in needed_columns(job):
-        if name not in header:
-            near = difflib.get_close_matches(name, header, 1, 0.5)
+    check_columns(needed_columns(job), header, path)
+
+
+def check_columns(needed: Iterable[tuple[str, str]], columns: Sequence[str], place: str) -> None:
+    """Raise JobFailed if an option needs a column that is not there."""
+    problems = []
+    for option, name in needed:
+        if name not in columns:
+            near = difflib.get_close_matches(name, columns, 1, 0.5)
             meant = f" (is {near[0]!r} meant?)" if near else ""
-            problems.append(f"{option}: {name!r} is no column of {path}{meant}")
+            problems.append(f"{option}: {name!r} is no column of {place}{meant}")
     if problems:
         raise JobFailed(Actor.AUTHOR, "job_definition", "; ".join(problems))
 
 
 def needed_columns(job: CsvImport) -> list[tuple[str, str]]:
     """Each column that the job names, with the option."""
-    named = [("event_field", job.event_field), ("timestamp_field", job.timestamp_field)]
-    named += [("fields", name) for name in job.fields] + [("event_id", name) for name in job.event_id]
-    named += [(f"map/{field}", column) for field, column in job.map.items()]
-    return [(option, name) for option, name in named if name is not None]
+    named = [("timestamp_field", name) for name in (job.timestamp_field,) if name is not None]
+    return [*named, *(("event_id", name) for name in job.event_id), *job.columns_of_rows]
 
 
 class RowMapper:
@@ -101,7 +105,7 @@ class RowMapper:
             if (text := values[index]) == "":
                 continue
             if field in DOCUMENTS:
-                document = self._document(self._header[index], text)
+                document = json_object(self._header[index], text)
                 event[field] = {**document, **properties} if field == "properties" else document
             else:
                 event[field] = text
@@ -135,15 +139,16 @@ class RowMapper:
             raise BadRow(f"{self._job.timestamp_field}: is no time") from None
         return (moment.replace(tzinfo=self._zone) if moment.tzinfo is None else moment).astimezone(UTC)
 
-    @staticmethod
-    def _document(column: str, text: str) -> dict[str, Any]:
-        try:
-            document = orjson.loads(text)
-        except orjson.JSONDecodeError:
-            document = None
-        if not isinstance(document, dict):
-            raise BadRow(f"{column}: is no JSON object")
-        return document
+
+def json_object(column: str, text: str) -> dict[str, Any]:
+    """The object that a column has as text. Raise BadRow."""
+    try:
+        document = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        document = None
+    if not isinstance(document, dict):
+        raise BadRow(f"{column}: is no JSON object")
+    return document
 
 
 def packed(texts: Sequence[str]) -> bytes:

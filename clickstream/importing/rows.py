@@ -21,6 +21,8 @@ from clickstream.storage.answered_files import FOLDER, AnsweredFiles
 from clickstream.storage.blobs import Container
 
 MAX_MESSAGES, MAX_BYTES = 5_000, 4_194_304
+# A source of few rows may have a bad one without failing.
+LEAST_ROWS = 100
 MICROSECOND = timedelta(microseconds=1)
 PLAIN = DIALECTS["plain"]
 

@@ -194,7 +194,8 @@ class JobRunner:
             if active.run.tries >= MAX_TRIES:
                 return self._end(active, JobFailed(Actor.NOBODY, error.code, error.message))
             log.warning("%s/%s is tried again: %s", active.site.site, active.job.name, error.message)
-            self._release(active, self._now() + PAUSES[min(active.run.tries, len(PAUSES)) - 1])
+            tries = max(active.run.tries, 1)
+            self._release(active, self._now() + PAUSES[min(tries, len(PAUSES)) - 1])
             return None
         except Exception as error:
             log.error("run %s of %s/%s\n%s", active.run.id, active.site.site, active.job.name, places(error))

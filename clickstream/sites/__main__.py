@@ -24,6 +24,8 @@ from clickstream.sites.exports import Export
 from clickstream.sites.notices import Notice
 from clickstream.sites.pgp_keys import UnusableKey, public_key
 from clickstream.sites.planning import Change, FieldChange, Kind, Plan, apply_change, make_plan, read_folder, read_sites
+from clickstream.sites.table_imports import SqlImport
+from clickstream.sql_connection import sql_connection
 from clickstream.storage.site_documents import PREFIX
 from clickstream.terminal import leave
 
@@ -132,7 +134,9 @@ def _of_jobs(sites: Mapping[str, Site], environment: Mapping[str, str], moment: 
             try:
                 for connection in job.connections if isinstance(job, Notice) else ():
                     job_address(environment, connection)
-                if not isinstance(job, Notice):
+                if isinstance(job, SqlImport):
+                    sql_connection(environment, job.connection)
+                elif not isinstance(job, Notice):
                     job_connection(environment, job.connection)
             except SettingsError as error:
                 yield f"! {name}: the job {job.name} needs a setting of the app: {error.message}"

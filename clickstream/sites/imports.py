@@ -1,4 +1,4 @@
-"""Jobs that import CSV files, in a site's document."""
+"""Jobs that import rows, in a site's document: what all of them have, and those of CSV files."""
 
 from __future__ import annotations
 
@@ -81,7 +81,39 @@ class Source(Strict):
     )
 
 
-class CsvImport(AnyJob):
+class RowImport(AnyJob):
+    """What rows of any source become."""
+
+    event: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = Field(
+        default=None, description="Name of the events; none: the stream."
+    )
+    event_field: Column | None = Field(default=None, description="Column with the name of each event.")
+    fields: Annotated[tuple[Column, ...], Few] = Field(
+        default=(), description="Columns that become properties; none: all that nothing else uses."
+    )
+    map: dict[Literal[MAPPED], Column] = Field(  # type: ignore[valid-type]
+        default_factory=dict, description="Columns of other fields of an event, such as `user_id: customer_no`."
+    )
+    max_bad_rows: Annotated[StrictFloat, Field(ge=0, le=1)] = Field(
+        default=0.01, description="Share of rows that cannot be read at which a run fails, from the hundredth on."
+    )
+
+    def problems_of_rows(self) -> Iterator[tuple[Place, str]]:
+        """Options of rows that do not fit one another."""
+        if self.event is not None and self.event_field is not None:
+            yield ("event",), "excludes `event_field`"
+        if len(set(self.fields)) < len(self.fields):
+            yield ("fields",), "names a column twice"
+
+    @property
+    def columns_of_rows(self) -> list[tuple[str, Column]]:
+        """Each column that these options name, with the option."""
+        named = [("event_field", name) for name in (self.event_field,) if name is not None]
+        named += [("fields", name) for name in self.fields]
+        return named + [(f"map/{field}", column) for field, column in self.map.items()]
+
+
+class CsvImport(RowImport):
     """Imports the rows of CSV files as events of the site."""
 
     kind: ClassVar[str] = "import-csv"
@@ -89,10 +121,6 @@ class CsvImport(AnyJob):
     what: Literal["csv"] = Field(alias="import", description="What is imported.")
     source: Source = Field(alias="from", description="Where the files are.")
     stream: Stream = Field(description="Stream of the events.")
-    event: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = Field(
-        default=None, description="Name of the events; none: the stream."
-    )
-    event_field: Column | None = Field(default=None, description="Column with the name of each event.")
     timestamp_field: Column | None = Field(
         default=None, description="Column with the time of each event; none: the time of the import."
     )
@@ -100,12 +128,6 @@ class CsvImport(AnyJob):
         default=None,
         description="Format of these times: yyyy, MM, dd, HH, mm, ss, with - _ . T between them; none: ISO 8601 or "
         "Unix seconds or milliseconds. Times without an offset are of the job's time zone.",
-    )
-    fields: Annotated[tuple[Column, ...], Few] = Field(
-        default=(), description="Columns that become properties; none: all that nothing else uses."
-    )
-    map: dict[Literal[MAPPED], Column] = Field(  # type: ignore[valid-type]
-        default_factory=dict, description="Columns of other fields of an event, such as `user_id: customer_no`."
     )
     event_id: Annotated[tuple[Column, ...], Few] = Field(
         default=(),
@@ -118,9 +140,6 @@ class CsvImport(AnyJob):
     when_missing: Literal["stop", "wait"] = Field(
         default="stop", description="What a run does that finds no further file: stops the job, or waits."
     )
-    max_bad_rows: Annotated[StrictFloat, Field(ge=0, le=1)] = Field(
-        default=0.01, description="Share of rows that cannot be read at which a run fails, from the hundredth on."
-    )
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:
@@ -128,8 +147,7 @@ class CsvImport(AnyJob):
         return self
 
     def _problems(self) -> Iterator[tuple[Place, str]]:
-        if self.event is not None and self.event_field is not None:
-            yield ("event",), "excludes `event_field`"
+        yield from self.problems_of_rows()
         if self.keep_updated is not None and STAMP.search(self.source.file) is None:
             yield (
                 ("from", "file"),
@@ -139,9 +157,8 @@ class CsvImport(AnyJob):
             yield ("timestamp_format",), "needs `timestamp_field`"
         if self.diff and self.keep_updated is None:
             yield ("diff",), "needs `keep_updated`: one file has nothing to be compared with"
-        for name in ("fields", "event_id"):
-            if len(set(getattr(self, name))) < len(getattr(self, name)):
-                yield (name,), "names a column twice"
+        if len(set(self.event_id)) < len(self.event_id):
+            yield ("event_id",), "names a column twice"
 
     @property
     def connection(self) -> str:

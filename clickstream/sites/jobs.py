@@ -12,12 +12,14 @@ from clickstream.sites.imports import CsvImport
 from clickstream.sites.limits import Few
 from clickstream.sites.member_exports import MemberExport
 from clickstream.sites.notices import Summary
+from clickstream.sites.table_imports import SqlImport
 
-AnyKind = EventExport | MemberExport | CsvImport | Summary
+AnyKind = EventExport | MemberExport | CsvImport | SqlImport | Summary
 KINDS: dict[tuple[str, str], type[AnyKind]] = {
     ("export", "events"): EventExport,
     ("export", "members"): MemberExport,
     ("import", "csv"): CsvImport,
+    ("import", "sql"): SqlImport,
     ("send", "summary"): Summary,
 }
 

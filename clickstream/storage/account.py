@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from obstore.store import AzureCredential
 
 SCOPE = "https://storage.azure.com/.default"
+DATABASE_SCOPE = "https://database.windows.net/.default"
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,16 +126,24 @@ class SignedIn:
 
     def token(self) -> AccessToken:
         """Raise Unavailable if nobody is signed in."""
-        from azure.core.exceptions import ClientAuthenticationError
+        return _access_token(self._client_id, SCOPE, "storage")
 
-        try:
-            token: AccessToken = _credential(self._client_id).get_token(SCOPE)
-        except ClientAuthenticationError as error:
-            message = (
-                "nobody is signed in to storage: `az login` or `azd auth login`, or a service principal's variables"
-            )
-            raise Unavailable(message) from error
-        return token
+
+def database_token(client_id: str | None) -> tuple[str, int]:
+    """An access token for databases of Azure SQL, and the Unix time of its end. Raise Unavailable as above."""
+    token = _access_token(client_id, DATABASE_SCOPE, "databases")
+    return token.token, token.expires_on
+
+
+def _access_token(client_id: str | None, scope: str, what: str) -> AccessToken:
+    from azure.core.exceptions import ClientAuthenticationError
+
+    try:
+        token: AccessToken = _credential(client_id).get_token(scope)
+    except ClientAuthenticationError as error:
+        message = f"nobody is signed in to {what}: `az login` or `azd auth login`, or a service principal's variables"
+        raise Unavailable(message) from error
+    return token
 
 
 @lru_cache

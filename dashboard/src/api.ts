@@ -111,7 +111,7 @@ export interface EndedRun {
 
 export interface Job {
   readonly name: string;
-  /** Begins with `export` or `import`. */
+  /** Such as `export-events` or `import-sql`. */
   readonly kind: string;
   readonly description: string | null;
   readonly status: "active" | "running" | "stopped" | "failed" | "done";

@@ -66,7 +66,7 @@ export function actionsOf({ status }: Job): readonly Action[] {
 /** What a job does, in words. */
 export function kindOf({ kind }: Job): string {
   const kinds: Readonly<Record<string, string>> = t.jobs.kinds;
-  return kinds[kind.split("-", 1)[0] ?? ""] ?? worded(kind);
+  return kinds[kind] ?? kinds[kind.split("-", 1)[0] ?? ""] ?? worded(kind);
 }
 
 function JobItem({ job, onAction, onHistory }: { job: Job; onAction(action: Action): void; onHistory(): void }) {

@@ -11,7 +11,7 @@ from tests.infra.packaging import READERS
 
 ROOT = Path(__file__).parents[2]
 APP = ("clickstream/", "functions/")
-APP_FILES = {"function_app.py", "host.json", "requirements.txt"}
+APP_FILES = {"function_app.py", "host.json", "requirements.txt", "requirements-sql.txt"}
 # What people's folders hold beside what is committed.
 LEFT_BEHIND = (
     ".azure/prod/.env", ".azure/prod/clickstream-keys.json", ".azure/config.json", ".env", ".env.local",

@@ -39,6 +39,17 @@ def test_development_runs_the_versions_that_are_deployed() -> None:
     assert {name: development[name] for name in pins("requirements.txt")} == pins("requirements.txt")
 
 
+def test_the_optional_driver_is_locked_beside_what_is_deployed() -> None:
+    optional, deployed, development = map(pins, ("requirements-sql.txt", "requirements.txt", "requirements-dev.txt"))
+    (driver,) = PROJECT["dependency-groups"]["sql"]
+    assert optional["mssql-python"] == {Requirement(driver).specifier.__str__().removeprefix("==")}
+    for others in (deployed, development):
+        assert {name: optional[name] for name in optional.keys() & others} == {
+            name: others[name] for name in optional.keys() & others
+        }
+        assert "mssql-python" not in others
+
+
 def test_nothing_of_development_is_deployed() -> None:
     deployed = set(pins("requirements.txt"))
     assert not deployed & {"pytest", "mypy", "ruff", "uvicorn", "azure-storage-queue", "hypothesis"}
@@ -65,11 +76,12 @@ def test_nothing_of_development_is_deployed() -> None:
 
 
 def test_lock_files_hold_no_download_addresses() -> None:
-    locks = [ROOT / "requirements.txt", ROOT / "requirements-dev.txt", ROOT / "local" / "package-lock.json"]
+    locks = [ROOT / name for name in ("requirements.txt", "requirements-dev.txt", "requirements-sql.txt")]
+    locks += [ROOT / "local" / "package-lock.json"]
     locks += (ROOT / "tests").glob("integration/*/node/package-lock.json")
     locks += [ROOT / "tests" / "trackers" / "package-lock.json", ROOT / "tracker" / "package-lock.json"]
     locks += [ROOT / "dashboard" / "package-lock.json"]
-    assert len(locks) == 7
+    assert len(locks) == 8
     for lock in locks:
         assert "resolved" not in lock.read_text(), lock.name
         assert not re.search(r"https?://[\w.-]*(registry|pypi|pythonhosted)", lock.read_text()), lock.name

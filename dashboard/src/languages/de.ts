@@ -630,7 +630,7 @@ const de: Texts = {
 
   jobs: {
     none: "Noch keine Aufträge. Lege Exporte, Importe und Mails unter jobs im Dokument der Site fest",
-    kinds: { export: "Export", import: "Import", send: "Mail" },
+    kinds: { "export-events": "Export von Ereignissen", "export-members": "Export von Mitgliedern", "import-csv": "Import von Dateien", "import-sql": "Import einer Tabelle", send: "Mail" },
     status: { active: "Wartet", running: "Läuft", stopped: "Angehalten", failed: "Fehlgeschlagen", done: "Fertig" },
     outcomes: { succeeded: "Erfolgreich", failed: "Fehlgeschlagen", stopped: "Angehalten" },
     next: "Nächster Lauf",
@@ -639,7 +639,7 @@ const de: Texts = {
     noLast: "Noch kein Lauf ist beendet",
     underWay: "In Arbeit",
     since: "seit {moment}",
-    counts: { rows: "Zeilen", bytes: "Bytes", files: "Dateien", failed: "fehlgeschlagene Zeilen", unchanged: "unveränderte Zeilen", mails: "Mails", refused: "abgelehnte Empfänger" },
+    counts: { rows: "Zeilen", bytes: "Bytes", files: "Dateien", failed: "fehlgeschlagene Zeilen", unchanged: "unveränderte Zeilen", mails: "Mails", refused: "abgelehnte Empfänger", undated: "Zeilen ohne Zeit", later: "Zeilen mit künftiger Zeit" },
     toDo: "Was zu tun ist",
     actors: {
       author: "Ändere den Auftrag im Dokument der Site.",

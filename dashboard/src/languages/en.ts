@@ -618,7 +618,7 @@ const en = {
 
   jobs: {
     none: "No jobs yet. Define exports, imports and mails under jobs in the site’s document",
-    kinds: { export: "Export", import: "Import", send: "Mail" },
+    kinds: { "export-events": "Export of events", "export-members": "Export of members", "import-csv": "Import of files", "import-sql": "Import of a table", send: "Mail" },
     status: { active: "Waiting", running: "Running", stopped: "Stopped", failed: "Failed", done: "Done" },
     outcomes: { succeeded: "Succeeded", failed: "Failed", stopped: "Stopped" },
     next: "Next run",
@@ -627,7 +627,7 @@ const en = {
     noLast: "No run has ended yet",
     underWay: "Under way",
     since: "since {moment}",
-    counts: { rows: "rows", bytes: "bytes", files: "files", failed: "failed rows", unchanged: "unchanged rows", mails: "mails", refused: "refused recipients" },
+    counts: { rows: "rows", bytes: "bytes", files: "files", failed: "failed rows", unchanged: "unchanged rows", mails: "mails", refused: "refused recipients", undated: "rows without a time", later: "rows with a time to come" },
     toDo: "What to do",
     actors: {
       author: "Change the job in the site’s document.",

@@ -16,6 +16,7 @@ from clickstream.exporting.events import Events
 from clickstream.exporting.exports import Exports, Source
 from clickstream.exporting.members import Members
 from clickstream.importing.csv_files import CsvImports, Pace
+from clickstream.importing.sql_tables import TableImports, TablePace
 from clickstream.jobs.runner import JobRunner, job_of
 from clickstream.jobs.state import EndedRun, JobState, JobStates
 from clickstream.jobs.work import Work
@@ -23,6 +24,8 @@ from clickstream.sites.document import Site, parse_site
 from clickstream.sites.exports import EventExport
 from clickstream.sites.imports import CsvImport
 from clickstream.sites.member_exports import MemberExport
+from clickstream.sites.table_imports import SqlImport
+from clickstream.sql_connection import sql_connection
 from clickstream.storage.staged_blocks import StagedBlocks
 from clickstream.table.delta import Table
 from clickstream.table.specs import EVENTS_TABLE
@@ -53,6 +56,12 @@ def csv_import(**fields: Any) -> dict[str, Any]:
     return {"name": "crm", "import": "csv", "stream": "crm", **fields, "from": {**source, **fields.get("from", {})}}
 
 
+def table_import(**fields: Any) -> dict[str, Any]:
+    """An import of the table of orders; `from` is added to the usual source."""
+    source = {"connection": "erp", "table": "orders", "timestamp_column": "updated_at", "key": ["id"]}
+    return {"name": "orders", "import": "sql", **fields, "from": {**source, **fields.get("from", {})}}
+
+
 DAILY = {"every": "day", "at": "02:30"}
 
 
@@ -62,6 +71,7 @@ class World:
 
     azurite: Azurite
     now: datetime = NOW
+    database: str = ""
     lake: Lake = field(init=False)
 
     def __post_init__(self) -> None:
@@ -87,6 +97,7 @@ class World:
             EventExport.kind: exports(Events(account, settings)),
             MemberExport.kind: exports(Members(account, settings, lambda: self.now)),
             CsvImport.kind: self.imports(),
+            SqlImport.kind: self.tables(),
         }
         return JobRunner(self.states, works, lambda: self.now, self.new_id)
 
@@ -101,6 +112,19 @@ class World:
             EventProcessor.from_settings(settings, 1_000_000),
             lambda: self.now,
             pace or Pace(at_once=100),
+        )
+
+    def tables(self, spill: Any = None, pace: TablePace | None = None) -> TableImports:
+        """The import of tables of a process, from the database of the connection `erp`."""
+        account, settings = self.lake.account, self.lake.settings
+        return TableImports(
+            settings,
+            lambda connection: sql_connection({"CONNECTION_ERP": self.database}, connection),
+            lambda client_id: ("token", 0),
+            spill or account.container(settings.spill_container),
+            EventProcessor.from_settings(settings, 1_000_000),
+            lambda: self.now,
+            pace or TablePace(),
         )
 
     def put(self, path: str, data: bytes) -> None:

@@ -14,6 +14,7 @@ from clickstream.sites.document import Site, parse_site
 from clickstream.sites.exports import EventExport
 from clickstream.sites.imports import CsvImport
 from clickstream.sites.planning import read_sites
+from clickstream.sites.table_imports import SqlImport
 
 TO = {"connection": "partner", "container": "exports", "filename": "shop/{TIMESTAMP}"}
 DUE = datetime(2026, 10, 25, 1, 30, 7, tzinfo=UTC)
@@ -183,6 +184,38 @@ def csv_import(**fields: Any) -> dict[str, Any]:
 def test_options_of_imports_that_do_not_fit_are_refused(fields: dict[str, Any], place: str) -> None:
     (found,) = problems(csv_import(**fields))
     assert found.startswith(f"/jobs/0/{place}: ")
+
+
+TABLE = {"connection": "erp", "table": "sales.orders", "timestamp_column": "changed"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "place"),
+    [
+        ({"event": "a", "event_field": "b"}, "event"),
+        ({"fields": ["a", "a"]}, "fields"),
+        ({"map": {"colour": "a"}}, "map/colour/[key]"),
+        ({"diff": True}, "diff"),
+        ({"from": {"table": "a.b.c"}}, "from/table"),
+        ({"from": {"timestamp_column": ""}}, "from/timestamp_column"),
+        ({"from": {"since": "2026-02-30 00:00:00"}}, "from/since"),
+        ({"from": {"since": "yesterday"}}, "from/since"),
+        ({"from": {"key": ["a", "a"]}}, "from/key"),
+        ({"from": {"column_time_zone": "Europe/Berlinn"}}, "from/column_time_zone"),
+        ({"from": {"query_timeout_minutes": 9}}, "from/query_timeout_minutes"),
+        ({"from": {"rows_per_pass": 0}}, "from/rows_per_pass"),
+        ({"from": {"password": "x"}}, "from/password"),
+    ],
+)
+def test_options_of_tables_that_do_not_fit_are_refused(fields: dict[str, Any], place: str) -> None:
+    (found,) = problems({"name": "orders", "import": "sql", **fields, "from": {**TABLE, **fields.get("from", {})}})
+    assert found.startswith(f"/jobs/0/{place}: ")
+
+
+def test_an_unquoted_moment_is_the_moment_as_it_is_written() -> None:
+    text = document({"name": "orders", "import": "sql", "from": {**TABLE, "since": "SINCE"}})
+    (job,) = parse_site(text.replace(b"SINCE", b"2026-01-01 00:00:00"), expected="shop").jobs
+    assert isinstance(job, SqlImport) and job.source.since == "2026-01-01 00:00:00"
 
 
 @pytest.mark.parametrize(("text", "delimiter"), [("t", "\t"), ("tab", "\t"), (";", ";"), ("|,", "|"), ("\t", "\t")])

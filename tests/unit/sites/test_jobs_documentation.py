@@ -15,6 +15,7 @@ from clickstream.sites.imports import CsvImport, Source
 from clickstream.sites.member_exports import MemberExport
 from clickstream.sites.notices import MailTarget, Summary
 from clickstream.sites.schedules import Schedule
+from clickstream.sites.table_imports import SqlImport, TableSource
 
 ROOT = Path(__file__).parents[3]
 TEXT = "".join((ROOT / "docs" / page).read_text() for page in ("jobs.md", "notices.md"))
@@ -24,6 +25,8 @@ MODELS: tuple[type[BaseModel], ...] = (
     Target,
     CsvImport,
     Source,
+    SqlImport,
+    TableSource,
     Schedule,
     Summary,
     MailTarget,

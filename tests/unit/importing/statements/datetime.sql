@@ -1,0 +1,10 @@
+SET LOCK_TIMEOUT 30000; SET NOCOUNT ON;
+SELECT COLUMN_NAME, DATA_TYPE FROM INFORMATION_SCHEMA.COLUMNS WHERE TABLE_SCHEMA = N'sales' AND TABLE_NAME = N'or]der''' ORDER BY ORDINAL_POSITION;
+SELECT CONVERT(nvarchar(27), SYSUTCDATETIME(), 121) AS [now];
+SELECT (SELECT COUNT_BIG(*) FROM [sales].[or]]der'] WHERE [changed] IS NULL) AS [undated], (SELECT COUNT_BIG(*) FROM [sales].[or]]der'] WHERE [changed] > CONVERT(datetime, N'2026-03-29 00:59:59.123', 121)) AS [later];
+SELECT TOP (10) [id], [changed], [at], CONVERT(nvarchar(40), NULL) AS [__t] INTO #TMP_9f803c938a2c80739ee5f3807aa5057f_1773201600000000000 FROM [sales].[or]]der'] WHERE [changed] IS NULL;
+SELECT TOP (10) WITH TIES [id], [changed], [at], CONVERT(nvarchar(40), [changed], 121) AS [__t] INTO #TMP_9f803c938a2c80739ee5f3807aa5057f_1773201600000000000 FROM [sales].[or]]der'] WHERE [changed] <= CONVERT(datetime, N'2026-03-29 00:59:59.123', 121) ORDER BY [changed];
+SELECT TOP (10) WITH TIES [id], [changed], [at], CONVERT(nvarchar(40), [changed], 121) AS [__t] INTO #TMP_9f803c938a2c80739ee5f3807aa5057f_1773201600000000000 FROM [sales].[or]]der'] WHERE [changed] > CONVERT(datetime, N'2026-01-01 00:00:00.123', 121) AND [changed] <= CONVERT(datetime, N'2026-03-29 00:59:59.123', 121) ORDER BY [changed];
+SELECT TOP (10) WITH TIES [id], [changed], [at], CONVERT(nvarchar(40), [changed], 121) AS [__t] INTO #TMP_9f803c938a2c80739ee5f3807aa5057f_1773201600000000000 FROM [sales].[or]]der'] WHERE [changed] >= DATEADD(minute, -10, CONVERT(datetime, N'2026-01-01 00:00:00.123', 121)) AND [changed] <= CONVERT(datetime, N'2026-03-29 00:59:59.123', 121) ORDER BY [changed];
+SELECT [id], [changed], [at], [__t] FROM #TMP_9f803c938a2c80739ee5f3807aa5057f_1773201600000000000 ORDER BY [changed];
+DROP TABLE #TMP_9f803c938a2c80739ee5f3807aa5057f_1773201600000000000;

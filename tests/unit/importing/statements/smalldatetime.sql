@@ -1,0 +1,10 @@
+SET LOCK_TIMEOUT 30000; SET NOCOUNT ON;
+SELECT COLUMN_NAME, DATA_TYPE FROM INFORMATION_SCHEMA.COLUMNS WHERE TABLE_SCHEMA = N'dbo' AND TABLE_NAME = N'orders' ORDER BY ORDINAL_POSITION;
+SELECT CONVERT(nvarchar(27), SYSUTCDATETIME(), 121) AS [now];
+SELECT (SELECT COUNT_BIG(*) FROM [dbo].[orders] WHERE [changed] IS NULL) AS [undated], (SELECT COUNT_BIG(*) FROM [dbo].[orders] WHERE [changed] > CONVERT(smalldatetime, N'2026-03-29 01:59:59', 121)) AS [later];
+SELECT TOP (500000) [id], [changed], [at], CONVERT(nvarchar(40), NULL) AS [__t] INTO #TMP_9f803c938a2c80739ee5f3807aa5057f_1773201600000000000 FROM [dbo].[orders] WHERE [changed] IS NULL;
+SELECT TOP (500000) WITH TIES [id], [changed], [at], CONVERT(nvarchar(40), [changed], 121) AS [__t] INTO #TMP_9f803c938a2c80739ee5f3807aa5057f_1773201600000000000 FROM [dbo].[orders] WHERE [changed] > CONVERT(datetime2(7), N'2026-03-29 03:00:00.1234567', 121) AND [changed] <= CONVERT(smalldatetime, N'2026-03-29 01:59:59', 121) ORDER BY [changed];
+SELECT TOP (500000) WITH TIES [id], [changed], [at], CONVERT(nvarchar(40), [changed], 121) AS [__t] INTO #TMP_9f803c938a2c80739ee5f3807aa5057f_1773201600000000000 FROM [dbo].[orders] WHERE [changed] > CONVERT(datetime2(7), N'2026-03-29 03:00:00.1234567', 121) AND [changed] > CONVERT(smalldatetime, N'2026-01-01 00:00:00', 121) AND [changed] <= CONVERT(smalldatetime, N'2026-03-29 01:59:59', 121) ORDER BY [changed];
+SELECT TOP (500000) WITH TIES [id], [changed], [at], CONVERT(nvarchar(40), [changed], 121) AS [__t] INTO #TMP_9f803c938a2c80739ee5f3807aa5057f_1773201600000000000 FROM [dbo].[orders] WHERE [changed] > CONVERT(datetime2(7), N'2026-03-29 03:00:00.1234567', 121) AND [changed] >= DATEADD(minute, -70, CONVERT(smalldatetime, N'2026-01-01 00:00:00', 121)) AND [changed] <= CONVERT(smalldatetime, N'2026-03-29 01:59:59', 121) ORDER BY [changed];
+SELECT [id], [changed], [at], [__t] FROM #TMP_9f803c938a2c80739ee5f3807aa5057f_1773201600000000000 ORDER BY [changed];
+DROP TABLE #TMP_9f803c938a2c80739ee5f3807aa5057f_1773201600000000000;
