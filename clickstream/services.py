@@ -260,6 +260,9 @@ class Services:
         from clickstream.jobs.runner import JobRunner
         from clickstream.notifying.mail_server import MailServer
         from clickstream.notifying.summaries import Summaries
+        from clickstream.notifying.watching import Alerts
+        from clickstream.notifying.webhooks import WebhookAddress
+        from clickstream.sites.alerts import Alert
         from clickstream.sites.exports import EventExport
         from clickstream.sites.imports import CsvImport
         from clickstream.sites.member_exports import MemberExport
@@ -273,6 +276,9 @@ class Services:
 
         def exports(source: Source) -> Exports:
             return Exports(source, _staged_blocks, lambda: erasures_in(lake), now)
+
+        def mail_server(name: str) -> MailServer:
+            return MailServer.named(os.environ, name)
 
         imports = CsvImports(
             settings,
@@ -289,7 +295,8 @@ class Services:
             EventExport.kind: exports(Events(storage, settings)),
             MemberExport.kind: exports(Members(storage, settings, now)),
             CsvImport.kind: imports,
-            Summary.kind: Summaries(self.queries, lambda name: MailServer.named(os.environ, name), now),
+            Summary.kind: Summaries(self.queries, mail_server, now),
+            Alert.kind: Alerts(self.queries, mail_server, lambda name: WebhookAddress.named(os.environ, name), now),
             SqlImport.kind: tables,
         }
         return JobRunner(self.job_states, works, now, new_id)

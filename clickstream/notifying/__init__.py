@@ -1,1 +1,1 @@
-"""What sites write to people: summaries by mail."""
+"""What sites write to people: summaries by mail, alerts by mail and to webhooks."""

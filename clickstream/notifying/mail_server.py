@@ -13,12 +13,9 @@ from typing import Literal
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from clickstream.errors import Refused, SettingsError, Unavailable
+from clickstream.notifying.outside import LOOPBACK, TIMEOUT_SECONDS, shortened
 from clickstream.settings import job_address, job_setting
 
-# Of each step of the conversation.
-TIMEOUT_SECONDS = 20.0
-MAX_ANSWER = 200
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
 PORTS = {"smtp": 587, "smtps": 465}
 FORM = "smtps://USER:PASSWORD@HOST?from=ADDRESS, or smtp:// for STARTTLS"
 Security = Literal["smtps", "smtp", "none"]
@@ -61,10 +58,10 @@ class MailServer:
         except smtplib.SMTPRecipientsRefused as error:
             code, answer = next(iter(error.recipients.values()))
             if code < 500:
-                raise Unavailable(f"{self.setting}: the mail server answered {_text(code, answer)}") from error
-            raise Undeliverable(_text(code, answer)) from error
+                raise Unavailable(f"{self.setting}: the mail server answered {shortened(code, answer)}") from error
+            raise Undeliverable(shortened(code, answer)) from error
         except smtplib.SMTPResponseException as error:
-            said = f"{self.setting}: the mail server answered {_text(error.smtp_code, error.smtp_error)}"
+            said = f"{self.setting}: the mail server answered {shortened(error.smtp_code, error.smtp_error)}"
             if isinstance(error, smtplib.SMTPAuthenticationError) or error.smtp_code >= 500:
                 raise Refused(said, code="mail_refused") from error
             raise Unavailable(said) from error
@@ -115,9 +112,3 @@ def _parsed(setting: str, address: str) -> MailServer:
     secrets = [None if text is None else unquote(text) for text in (parts.username, parts.password)]
     security: Security = "none" if without else "smtps" if parts.scheme == "smtps" else "smtp"
     return MailServer(setting, parts.hostname, port, sender, security, *secrets)
-
-
-def _text(code: int, answer: bytes | str) -> str:
-    """A server's answer, shortened, without control characters."""
-    text = answer.decode("utf-8", "replace") if isinstance(answer, bytes) else answer
-    return f"{code} {''.join(character if character.isprintable() else ' ' for character in text)[:MAX_ANSWER]}"

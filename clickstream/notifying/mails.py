@@ -8,9 +8,21 @@ from datetime import datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime
+from typing import Protocol
 from urllib.parse import quote
 
 STYLE = "font-family:system-ui,sans-serif;font-size:15px;line-height:1.5;color:#1b1f24;max-width:40em"
+
+
+class MailSender(Protocol):
+    """A server of mails."""
+
+    @property
+    def sender(self) -> str:
+        """The address that mails are sent from."""
+
+    def send(self, mail: EmailMessage) -> None:
+        """Hand one mail over. Raise Undeliverable, Refused, Unavailable."""
 
 
 @dataclass(frozen=True, slots=True)

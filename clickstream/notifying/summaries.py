@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
-from email.message import EmailMessage
-from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from pydantic import TypeAdapter
@@ -19,7 +17,7 @@ from clickstream.errors import LimitExceeded
 from clickstream.jobs.failing import Actor, JobFailed
 from clickstream.jobs.work import ActiveRun, Done
 from clickstream.notifying.mail_server import Undeliverable
-from clickstream.notifying.mails import Letter, mail_of
+from clickstream.notifying.mails import Letter, MailSender, mail_of
 from clickstream.notifying.numbers import Numbers, Span, last_whole, read_numbers
 from clickstream.notifying.summary_mail import summary_letter
 from clickstream.querying.engine import QueryEngine
@@ -30,17 +28,6 @@ from clickstream.sites.notices import Summary
 
 # How long after its due time a mail waits for events that are not in the table yet.
 PATIENCE = timedelta(hours=6)
-
-
-class MailSender(Protocol):
-    """A server of mails."""
-
-    @property
-    def sender(self) -> str:
-        """The address that mails are sent from."""
-
-    def send(self, mail: EmailMessage) -> None:
-        """Hand one mail over. Raise Undeliverable, Refused, Unavailable."""
 
 
 @dataclass(frozen=True, slots=True)

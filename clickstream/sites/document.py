@@ -202,7 +202,7 @@ class Site(_Strict):
     visits: Visits = Field(default_factory=Visits, description="Where visits end.")
     identity: Identity = Field(default_factory=Identity, description="Which ids are one person.")
     profiles: Profiles = Field(default_factory=Profiles, description="What is kept about people.")
-    jobs: Jobs = Field(default=(), description="Exports, imports and mails, once or on a schedule.")
+    jobs: Jobs = Field(default=(), description="Exports, imports, mails and alerts, once or on a schedule.")
 
     @field_validator("rates")
     @classmethod

@@ -1,4 +1,4 @@
-"""The part of a site's document with jobs: exports, imports and mails, once or on a schedule."""
+"""The part of a site's document with jobs: exports, imports, mails and alerts, once or on a schedule."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator, PlainValidator
 
 from clickstream.problems import refuse
+from clickstream.sites.alerts import OPTIONS, Alert
 from clickstream.sites.exports import EventExport
 from clickstream.sites.imports import CsvImport
 from clickstream.sites.limits import Few
@@ -14,13 +15,14 @@ from clickstream.sites.member_exports import MemberExport
 from clickstream.sites.notices import Summary
 from clickstream.sites.table_imports import SqlImport
 
-AnyKind = EventExport | MemberExport | CsvImport | SqlImport | Summary
+AnyKind = EventExport | MemberExport | CsvImport | SqlImport | Summary | Alert
 KINDS: dict[tuple[str, str], type[AnyKind]] = {
     ("export", "events"): EventExport,
     ("export", "members"): MemberExport,
     ("import", "csv"): CsvImport,
     ("import", "sql"): SqlImport,
     ("send", "summary"): Summary,
+    **{("alert", condition): Alert for condition in OPTIONS},
 }
 
 

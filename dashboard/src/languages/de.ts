@@ -56,7 +56,7 @@ const de: Texts = {
     visits: "Besuche, auf die die Filter zutreffen, die neuesten zuerst.",
     people: "Personen mit einer Benutzer-Id, und was über jede bekannt ist.",
     audiences: "Personen, die eine Bedingung jetzt erfüllen, zu dem Zeitpunkt, bis zu dem die Zahlen vollständig sind.",
-    jobs: "Exporte, Importe und Mails dieser Site, wie ihr Dokument sie festlegt.",
+    jobs: "Exporte, Importe, Mails und Alarme dieser Site, wie ihr Dokument sie festlegt.",
     failed_events: "Eingänge, aus denen kein Ereignis werden konnte. Sie sind gespeichert und lassen sich reparieren und erneut verarbeiten.",
     event_definitions: "Eingehende Ereignisse im Vergleich mit den Ereignisdefinitionen dieser Site.",
     reconciliation: "Eingänge und was aus ihnen wurde, Stunde für Stunde. Eine Differenz von 0 heißt, dass nichts verloren ging.",
@@ -629,8 +629,8 @@ const de: Texts = {
   },
 
   jobs: {
-    none: "Noch keine Aufträge. Lege Exporte, Importe und Mails unter jobs im Dokument der Site fest",
-    kinds: { "export-events": "Export von Ereignissen", "export-members": "Export von Mitgliedern", "import-csv": "Import von Dateien", "import-sql": "Import einer Tabelle", send: "Mail" },
+    none: "Noch keine Aufträge. Lege Exporte, Importe, Mails und Alarme unter jobs im Dokument der Site fest",
+    kinds: { "export-events": "Export von Ereignissen", "export-members": "Export von Mitgliedern", "import-csv": "Import von Dateien", "import-sql": "Import einer Tabelle", send: "Mail", alert: "Alarm" },
     status: { active: "Wartet", running: "Läuft", stopped: "Angehalten", failed: "Fehlgeschlagen", done: "Fertig" },
     outcomes: { succeeded: "Erfolgreich", failed: "Fehlgeschlagen", stopped: "Angehalten" },
     next: "Nächster Lauf",
@@ -639,7 +639,7 @@ const de: Texts = {
     noLast: "Noch kein Lauf ist beendet",
     underWay: "In Arbeit",
     since: "seit {moment}",
-    counts: { rows: "Zeilen", bytes: "Bytes", files: "Dateien", failed: "fehlgeschlagene Zeilen", unchanged: "unveränderte Zeilen", mails: "Mails", refused: "abgelehnte Empfänger", undated: "Zeilen ohne Zeit", later: "Zeilen mit künftiger Zeit" },
+    counts: { rows: "Zeilen", bytes: "Bytes", files: "Dateien", failed: "fehlgeschlagene Zeilen", unchanged: "unveränderte Zeilen", mails: "Mails", refused: "abgelehnte Empfänger", messages: "Meldungen", given_up: "aufgegebene Meldungen", undated: "Zeilen ohne Zeit", later: "Zeilen mit künftiger Zeit" },
     toDo: "Was zu tun ist",
     actors: {
       author: "Ändere den Auftrag im Dokument der Site.",

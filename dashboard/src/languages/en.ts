@@ -57,7 +57,7 @@ const en = {
     visits: "Visits that match the filters, newest first.",
     people: "Persons with a user id, and what is known about each.",
     audiences: "People who meet a condition now, at the moment up to which the numbers are complete.",
-    jobs: "Exports, imports and mails of this site, as its document defines them.",
+    jobs: "Exports, imports, mails and alerts of this site, as its document defines them.",
     failed_events: "Items that could not become events. They are stored, so that they can be repaired and replayed.",
     event_definitions: "Incoming events compared with the event definitions of this site.",
     reconciliation: "Received items and their outcome, hour by hour. A difference of 0 means that nothing was lost.",
@@ -617,8 +617,8 @@ const en = {
   },
 
   jobs: {
-    none: "No jobs yet. Define exports, imports and mails under jobs in the site’s document",
-    kinds: { "export-events": "Export of events", "export-members": "Export of members", "import-csv": "Import of files", "import-sql": "Import of a table", send: "Mail" },
+    none: "No jobs yet. Define exports, imports, mails and alerts under jobs in the site’s document",
+    kinds: { "export-events": "Export of events", "export-members": "Export of members", "import-csv": "Import of files", "import-sql": "Import of a table", send: "Mail", alert: "Alert" },
     status: { active: "Waiting", running: "Running", stopped: "Stopped", failed: "Failed", done: "Done" },
     outcomes: { succeeded: "Succeeded", failed: "Failed", stopped: "Stopped" },
     next: "Next run",
@@ -627,7 +627,7 @@ const en = {
     noLast: "No run has ended yet",
     underWay: "Under way",
     since: "since {moment}",
-    counts: { rows: "rows", bytes: "bytes", files: "files", failed: "failed rows", unchanged: "unchanged rows", mails: "mails", refused: "refused recipients", undated: "rows without a time", later: "rows with a time to come" },
+    counts: { rows: "rows", bytes: "bytes", files: "files", failed: "failed rows", unchanged: "unchanged rows", mails: "mails", refused: "refused recipients", messages: "messages", given_up: "messages given up", undated: "rows without a time", later: "rows with a time to come" },
     toDo: "What to do",
     actors: {
       author: "Change the job in the site’s document.",

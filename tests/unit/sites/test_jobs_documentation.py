@@ -9,6 +9,7 @@ import pytest
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from clickstream.sites.alerts import Alert, Webhook
 from clickstream.sites.document import parse_site
 from clickstream.sites.exports import EventExport, Target
 from clickstream.sites.imports import CsvImport, Source
@@ -30,6 +31,8 @@ MODELS: tuple[type[BaseModel], ...] = (
     Schedule,
     Summary,
     MailTarget,
+    Alert,
+    Webhook,
 )
 
 

@@ -58,3 +58,33 @@ def test_a_plan_says_which_mail_server_is_not_set() -> None:
         for name in ("weekly", "monthly")
     ]
     assert list(_of_jobs(sites, {"CONNECTION_MAIL": "smtps://mail.example"}, moment)) == []
+
+
+def alert(name: str, condition: str, **fields: Any) -> dict[str, Any]:
+    webhooks = [{"connection": "team", "shape": "slack"}]
+    return {"name": name, "alert": condition, "webhooks": webhooks, "keep_updated": {"every": "hour"}, **fields}
+
+
+def test_all_problems_of_alerts_are_reported_with_their_places() -> None:
+    with pytest.raises(InvalidSite) as error:
+        site_with(
+            alert("a", "silence", webhooks=[]),
+            alert("b", "silence", times=2.0, share=0.5),
+            alert("c", "spike", webhooks=[{"connection": "team"}, {"connection": "team", "shape": "json"}]),
+            alert("d", "spike", webhooks=[{"connection": "https://evil.example"}, {"connection": "a", "shape": "irc"}]),
+            {**alert("e", "spike", times=1.0), "keep_updated": None},
+            alert("f", "storm"),
+        )
+    places = [problem.partition(": ")[0] for problem in error.value.problems]
+    assert places == [
+        "/jobs/0/mail",
+        "/jobs/1/times",
+        "/jobs/1/share",
+        "/jobs/2/webhooks",
+        "/jobs/3/webhooks/0/connection",
+        "/jobs/3/webhooks/1/shape",
+        "/jobs/4/keep_updated",
+        "/jobs/4/times",
+        "/jobs/5",
+    ]
+    assert "`alert: spike` or `alert: silence`" in error.value.problems[-1]
