@@ -22,7 +22,9 @@ from clickstream.sites.exports import EventExport
 from clickstream.table.data_files import DataFile
 from clickstream.table.reading import Snapshot, TableReader
 
-BATCH_ROWS = 16_384
+# As many as the database works on at once. The rows of an export pass through in such batches, so that memory does not
+# grow with them.
+BATCH_ROWS = 2_048
 MEMORY_MB = 128
 ALWAYS = (datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC))
 
@@ -65,11 +67,7 @@ class EventRows:
             config={"memory_limit": f"{MEMORY_MB}MB", "threads": 1, "python_enable_replacements": False}
         )
         self._database.execute("SET TimeZone = 'UTC'")
-
-    @property
-    def schema(self) -> pa.Schema:
-        """The columns of the batches."""
-        return self._converted(self._reader.spec.schema.empty_table()).schema
+        self.schema: pa.Schema = self._converted(reader.spec.schema.empty_table()).to_arrow_table().schema
 
     @property
     def delimiter(self) -> str:
@@ -99,21 +97,30 @@ class EventRows:
             stream = ds.field("stream").isin(self._job.streams)
             condition &= (stream | ds.field("stream").is_null()) if "default" in self._job.streams else stream
         files = [file for file in self._files(snapshot) if file.day == day]
-        try:
-            scanner = self._reader.dataset_of(files).scanner(
-                filter=condition, batch_size=BATCH_ROWS, batch_readahead=2, fragment_readahead=1
-            )
-            for batch in scanner.to_batches():
-                if batch.num_rows:
-                    # One batch at a time, so that memory does not grow with the rows.
-                    yield from self._converted(pa.Table.from_batches([batch])).to_batches()
-        except (OSError, duckdb.IOException) as error:
-            raise Unavailable(f"the table {self._reader.spec.name} cannot be read: {error}") from error
+        failed: list[BaseException] = []
 
-    def _converted(self, rows: pa.Table) -> pa.Table:
+        def decoded() -> Iterator[pa.RecordBatch]:
+            try:
+                for rows in self._reader.decoded(files, condition, BATCH_ROWS):
+                    yield from rows.to_batches()
+            except BaseException as error:
+                failed.append(error)
+                raise
+
+        try:
+            rows = pa.RecordBatchReader.from_batches(self._reader.spec.schema, decoded())
+            yield from self._converted(rows).to_arrow_reader(BATCH_ROWS)
+        except (OSError, duckdb.Error) as error:
+            # The database reports what a stream raises as an error of its own.
+            cause = failed[0] if failed else error
+            if isinstance(cause, OSError | duckdb.IOException):
+                raise Unavailable(f"the table {self._reader.spec.name} cannot be read: {cause}") from cause
+            raise cause from None
+
+    def _converted(self, rows: pa.RecordBatchReader | pa.Table) -> duckdb.DuckDBPyRelation:
         self._database.register("of_site", rows)
         parameters = dict(self._parameters.of(self._sql))
-        return self._database.sql(self._sql, params=parameters or None).to_arrow_table()
+        return self._database.sql(self._sql, params=parameters or None)
 
     def _files(self, snapshot: Snapshot) -> Sequence[DataFile]:
         first, last = self.begin.astimezone(UTC).date(), (self.end - timedelta(microseconds=1)).astimezone(UTC).date()

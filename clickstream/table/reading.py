@@ -10,6 +10,8 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.dataset as ds
+import pyarrow.fs as pf
+import pyarrow.parquet as pq
 from deltalake import DeltaTable
 from deltalake.exceptions import TableNotFoundError
 
@@ -57,12 +59,44 @@ class TableReader:
 
     def dataset_of(self, files: Sequence[DataFile]) -> ds.Dataset:
         """The rows of these files, read from storage while the dataset is scanned; that raises OSError."""
-        sizes = {file.path: file.size_bytes for file in files}
-        stored = stored_files(self._uri, self._account.delta_options(), sizes)
-        format_ = ds.ParquetFileFormat()
+        stored, format_ = self._stored(files), ds.ParquetFileFormat()
         day = ds.field(self.spec.partition)
         fragments = [format_.make_fragment(file.path, stored, day == pa.scalar(file.day)) for file in files]
         return ds.FileSystemDataset(fragments, self.spec.schema, format_, stored)
+
+    def decoded(self, files: Sequence[DataFile], condition: ds.Expression, rows_at_once: int) -> Iterator[pa.Table]:
+        """The rows of these files that meet the condition, `rows_at_once` at most; no table is empty. Raise OSError.
+
+        A scan of `dataset_of` decodes a whole row group, and the next one beside it. Here a row group stays encoded,
+        and only the rows of one table are decoded, so memory does not grow with the files.
+        """
+        stored, format_ = self._stored(files), ds.ParquetFileFormat()
+        for file in files:
+            chosen = format_.make_fragment(file.path, stored).subset(condition, schema=self.spec.schema)
+            with stored.open_input_file(file.path) as opened:
+                encoded = pq.ParquetFile(opened, metadata=chosen.metadata, pre_buffer=True)
+                for group in chosen.row_groups:
+                    for batch in encoded.iter_batches(rows_at_once, [group.id], use_threads=False):
+                        rows = self._fitted(batch, file.day).filter(condition)
+                        if rows.num_rows:
+                            yield rows
+
+    def _fitted(self, rows: pa.RecordBatch, day: date) -> pa.Table:
+        """The rows with all columns of the table; one that the file lacks is null."""
+        return pa.table(
+            [
+                pa.repeat(pa.scalar(day, field.type), len(rows))
+                if field.name == self.spec.partition
+                else rows[field.name].cast(field.type)
+                if field.name in rows.schema.names
+                else pa.nulls(len(rows), field.type)
+                for field in self.spec.schema
+            ],
+            schema=self.spec.schema,
+        )
+
+    def _stored(self, files: Sequence[DataFile]) -> pf.FileSystem:
+        return stored_files(self._uri, self._account.delta_options(), {file.path: file.size_bytes for file in files})
 
     def dataset(self, first: date | None = None, last: date | None = None) -> ds.Dataset:
         """The rows whose partition date is from `first` to `last`, both included; none if there is no table yet.
