@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from clickstream.model.audience_tables import EXIT
+from clickstream.model.audience_tables import EXIT, LAST_CHANGE
 from clickstream.table.delta import Table
 from clickstream.table.rows import all_rows_of
 
@@ -18,7 +18,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _COLUMNS = ("seq", "audience", "person", "is_known", "kind", "entered_at", "message_id")
 # Notes of the whole table: the number of the last row, of the last one with a message, and of the one up to which all
 # messages are sent.
-LAST, QUEUED, SENT = "seq", "queued", "sent"
+LAST, QUEUED, SENT = LAST_CHANGE, "queued", "sent"
 # The values of the note `hold` of an audience.
 HELD, RELEASED = 1, 2
 

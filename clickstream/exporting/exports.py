@@ -145,7 +145,8 @@ class Exports:
             if saved.is_staged:
                 for path in _paths(saved.parts, job):
                     target.withdraw(path, run.run.id)
-            progress = Progress(saved.scope, definition, erasures)
+            scope = saved.scope if saved.definition == definition else self._source.begin(run)
+            progress = Progress(scope, definition, erasures)
         self._save(run, progress)
         return progress
 

@@ -10,6 +10,8 @@ AUDIENCE_CHANGES = "audience_changes"
 CHANGE_PARTITION = "change_date"
 # What happened: somebody became a member, is one no longer, or is one that is reported again.
 ENTER, EXIT, MEMBER = "enter", "exit", "member"
+# The application version that is the number of the last row.
+LAST_CHANGE = "seq"
 CHANGE_COLUMNS = (
     Column("seq", pa.int64(), False, "Number of the row, rising over the whole table.", "audiences", "1204"),
     Column("site", pa.string(), False, "The site.", "site", "shop"),

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, StrictBool, StringConstraints
 
 from clickstream.problems import Place
 from clickstream.sites.exports import Export, FieldName
@@ -22,6 +22,8 @@ MEMBER_FIELDS = (
     "advertising", "traits",
 )  # fmt: skip
 TRAIT = "traits."
+# What is exported of a change before that.
+OF_CHANGE = ("change", "changed_at", "entered_at")
 
 
 def _on_one_line(text: str) -> str:
@@ -39,6 +41,14 @@ class MemberExport(Export):
     audience: Annotated[str, StringConstraints(min_length=1, max_length=63)] = Field(
         description="Slug of the audience whose members are exported."
     )
+    changes: Literal["none", "enters", "all"] = Field(
+        default="none",
+        description="Whether a scheduled run exports the changes since the last run, those of who enters alone or all; "
+        "none: all members.",
+    )
+    existing_users: StrictBool = Field(
+        default=False, description="With `changes`, whether the first run exports all members of its moment."
+    )
     fields: Annotated[tuple[FieldName, ...], Few] = Field(
         default=(),
         description="What is exported of a member, in this order; `traits.<name>` is one trait. None: all.",
@@ -50,10 +60,19 @@ class MemberExport(Export):
         default="&", description="What is between the values of a list, in a column of a CSV file."
     )
 
+    @property
+    def known_fields(self) -> Sequence[str]:
+        """Everything that can be exported, except single traits."""
+        return MEMBER_FIELDS if self.changes == "none" else (*OF_CHANGE, *MEMBER_FIELDS)
+
     def _problems(self) -> Iterator[tuple[Place, str]]:
+        if self.changes != "none" and self.keep_updated is None:
+            yield ("changes",), "needs `keep_updated`: changes are those since the last run"
+        if self.existing_users and self.changes == "none":
+            yield ("existing_users",), "needs `changes`: without them each file has all members"
         for index, name in enumerate(self.fields):
-            if name not in MEMBER_FIELDS and not (name.startswith(TRAIT) and len(name) > len(TRAIT)):
-                near = difflib.get_close_matches(name, MEMBER_FIELDS, 1)
+            if name not in self.known_fields and not (name.startswith(TRAIT) and len(name) > len(TRAIT)):
+                near = difflib.get_close_matches(name, self.known_fields, 1)
                 meant = f" (is {near[0]!r} meant?)" if near else ""
                 yield ("fields", index), f"{name!r} is nothing of a member{meant}; a trait is {TRAIT}<name>"
         if len(set(self.fields)) < len(self.fields):
