@@ -71,6 +71,7 @@ bench: install-tests  ## print the ratios against the named baselines
 	@$(BIN)/python -m benchmarks.enriching
 	@$(BIN)/python -m benchmarks.compaction
 	@$(BIN)/python -m benchmarks.exporting
+	@$(BIN)/python -m benchmarks.importing
 	@$(BIN)/python -m benchmarks.querying
 	@$(BIN)/python -m benchmarks.first_screen --events 200000
 	@$(BIN)/python -m benchmarks.people
