@@ -140,8 +140,8 @@ class MemberChanges:
         latest = "\n    QUALIFY row_number() OVER (PARTITION BY person ORDER BY seq DESC) = 1" if is_first else ""
         kinds = "kind <> 'exit'" if is_first or self._job.changes == "enters" else "true"
         news = "true" if is_first else "reason <> 'existing'"
-        columns = ["seq", "person", "members.is_known", "exit_at AS changes_at", "changed_at", "entered_at", _USERS, _DEVICES]
-        columns += ["CASE kind WHEN 'exit' THEN 'exit' ELSE 'enter' END AS change"]
+        columns = ["seq", "person", "members.is_known", "exit_at AS changes_at", "changed_at", "entered_at"]
+        columns += [_USERS, _DEVICES, "CASE kind WHEN 'exit' THEN 'exit' ELSE 'enter' END AS change"]
         columns += [f"profiles.{column}" for column in profile_columns(fields)]
         sql = (
             f"WITH {_IDS},\nmembers AS (\n    SELECT * FROM audience_changes\n"
