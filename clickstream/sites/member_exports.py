@@ -43,8 +43,8 @@ class MemberExport(Export):
     )
     changes: Literal["none", "enters", "all"] = Field(
         default="none",
-        description="Whether a scheduled run exports the changes since the last run instead of all members: new members "
-        "alone (enters), or ends of memberships, too (all).",
+        description="Whether a scheduled run exports the changes since the last run instead of all members: new "
+        "members alone (enters), or ends of memberships, too (all).",
     )
     existing_users: StrictBool = Field(
         default=False, description="With `changes`, whether the first run exports all members of its moment."
