@@ -21,7 +21,7 @@ from clickstream.storage.blobs import Container
 DIGEST_BYTES = 16
 _TYPE = np.dtype(f"S{DIGEST_BYTES}")
 # How many digests are sorted at once, and how many are looked up before the pages that were read for them are released.
-SORTED_AT_ONCE, RELEASED_AFTER = 500_000, 10_000
+SORTED_ROWS, RELEASED_AFTER = 500_000, 10_000
 
 
 class RowDigests:
@@ -90,11 +90,11 @@ class RowDigests:
 
 def _sorted(source: BinaryIO) -> Iterator[memoryview]:
     """The digests of a file in order. Digests are evenly distributed, so each pass takes those of a range."""
-    passes = source.tell() // DIGEST_BYTES // SORTED_AT_ONCE + 1
+    passes = source.tell() // DIGEST_BYTES // SORTED_ROWS + 1
     for number in range(passes):
         source.seek(0)
         found = [np.empty(0, _TYPE)]
-        while data := source.read(SORTED_AT_ONCE * DIGEST_BYTES):
+        while data := source.read(SORTED_ROWS * DIGEST_BYTES):
             digests = np.frombuffer(data, _TYPE)
             first = np.frombuffer(data, ">u2")[:: DIGEST_BYTES // 2].astype(np.int64)
             found.append(digests[first * passes // 2**16 == number])

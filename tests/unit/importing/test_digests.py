@@ -27,7 +27,7 @@ class Blobs(dict[str, bytes]):
 def test_digests_are_sorted_and_found_whatever_is_in_memory_at_once(
     at_once: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("clickstream.importing.digests.SORTED_AT_ONCE", at_once)
+    monkeypatch.setattr("clickstream.importing.digests.SORTED_ROWS", at_once)
     monkeypatch.setattr("clickstream.importing.digests.RELEASED_AFTER", 3)
     blobs: Any = Blobs()
     read = RowDigests(blobs, KEY, None, [])
