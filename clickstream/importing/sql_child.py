@@ -17,7 +17,8 @@ HEADER = struct.Struct(">cI")
 BATCH, DONE, ERROR = b"B", b"D", b"E"
 BATCH_ROWS = 10_000
 PROVIDER = ("MSSQL_PYTHON_NATIVE_PROVIDER", "mssql-odbc")
-MISSING = "missing"
+# Types of errors beside those of the driver: it is not installed, or a library that it needs is not.
+MISSING, UNLOADABLE = "missing", "unloadable"
 
 
 class _Token:
@@ -80,11 +81,13 @@ def main() -> None:
                 answer(cursor, request["sql"], out)
         except ImportError as error:
             # Without a library of the system, the driver is there and does not load.
-            kind = MISSING if error.name == "mssql_python" else "ImportError"
-            send(out, ERROR, json.dumps({"type": kind, "driver": str(error), "server": ""}).encode())
+            kind = MISSING if error.name == "mssql_python" else UNLOADABLE
+            send(out, ERROR, json.dumps({"type": kind, "driver": "", "server": ""}).encode())
         except Exception as error:
             found = {
-                "type": type(error).__name__,
+                "type": UNLOADABLE
+                if cursor is None and type(error) in (RuntimeError, OSError)
+                else type(error).__name__,
                 "driver": str(getattr(error, "driver_error", "")),
                 "server": str(getattr(error, "ddbc_error", error)),
             }

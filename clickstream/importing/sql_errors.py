@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from clickstream.errors import ClickstreamError, Unavailable
-from clickstream.importing.sql_child import MISSING
+from clickstream.importing.sql_child import MISSING, UNLOADABLE
 from clickstream.jobs.failing import Actor, JobFailed
 
 _GUIDE = "`pip install -r requirements-sql.txt`, or the line `-r requirements-sql.txt` in requirements.txt"
@@ -37,7 +37,7 @@ def failure_of(kind: str, driver: str, server: str) -> Exception:
     if kind == MISSING:
         message = f"imports of tables need the library mssql-python: {_GUIDE}"
         return JobFailed(Actor.OPERATOR, "driver_missing", message)
-    if kind in ("ImportError", "RuntimeError", "OSError"):
+    if kind == UNLOADABLE:
         message = "the library mssql-python does not load on this machine; see docs/jobs.md"
         return JobFailed(Actor.OPERATOR, "driver_missing", message)
     text = f"{driver} {server}".lower()

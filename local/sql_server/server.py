@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -70,7 +69,7 @@ class SqlServer:
     def __post_init__(self) -> None:
         self._database = duckdb.connect(":memory:")
         self._database.execute(_MACROS)
-        self._lock = threading.Lock()
+        self._lock, self._is_closing = threading.Lock(), threading.Event()
         self._own: dict[str, Any] = {}
         self._sessions: list[duckdb.DuckDBPyConnection] = []
         # What pysqlbridge asks of a store of logins.
@@ -96,6 +95,10 @@ class SqlServer:
         with self._lock:
             results = [self._run(self._session(self._own), statement) for statement in statements(batch)]
         return results[-1].rows  # type: ignore[no-any-return]
+
+    def hurry(self) -> None:
+        """Wait for no late answer any more."""
+        self._is_closing.set()
 
     def close(self) -> None:
         """End all sessions."""
@@ -124,7 +127,7 @@ class SqlServer:
         for fault in self.faults:
             if fault.times > 0 and fault.within in sql:
                 fault.times -= 1
-                time.sleep(fault.seconds)
+                self._is_closing.wait(fault.seconds)
                 if fault.number is not None:
                     raise QueryError(fault.message, number=fault.number)
                 if not fault.seconds:
@@ -199,6 +202,7 @@ def serving() -> Iterator[SqlServer]:
     try:
         yield server
     finally:
+        server.hurry()
         listener.shutdown()
         listener.server_close()
         thread.join()

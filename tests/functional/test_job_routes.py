@@ -38,6 +38,15 @@ jobs:
   export: events
   to: {{connection: nobody, container: {CONTAINER}, filename: "b"}}
 """
+OTHER = """
+site: blog
+keys:
+- {kind: admin, key: blog-admin}
+jobs:
+- name: readers
+  import: sql
+  from: {connection: readers, table: readers, timestamp_column: changed}
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -45,7 +54,7 @@ def environment(azurite: Azurite, monkeypatch: pytest.MonkeyPatch) -> Iterator[N
     """A function app with a site that has two jobs, the connection of one of which is set."""
     lake = make_lake(azurite)
     lake.put("sites/shop.yaml", DOCUMENT.encode())
-    lake.put("sites/blog.yaml", b"site: blog\nkeys:\n- {kind: admin, key: blog-admin}\n")
+    lake.put("sites/blog.yaml", OTHER.encode())
     monkeypatch.setenv("CONNECTION_THE_PARTNER", azurite.connection_string)
     with app_over(lake, azurite):
         yield
@@ -91,7 +100,9 @@ def test_a_connection_is_a_setting_of_the_app(azurite: Azurite) -> None:
     assert report.ended == ["shop/nightly"]
     assert report.failed == {
         "shop/once": "connection_missing (operator): CONNECTION_NOBODY (a connection string) or "
-        "CONNECTION_NOBODY__accountName (for the app's identity) is required"
+        "CONNECTION_NOBODY__accountName (for the app's identity) is required",
+        "blog/readers": "connection_missing (operator): CONNECTION_READERS (a connection string) or "
+        "CONNECTION_READERS__server and CONNECTION_READERS__database are required",
     }
     (run,) = ask("job_runs", "shop-read")[1]["runs"]
     assert (run["outcome"], run["counts"]["rows"], len(run["files"])) == ("succeeded", 0, 1)

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from typing import Any
+
 import pytest
+import yaml
 
 from clickstream.errors import SettingsError
 from clickstream.importing.sql_session import connection_string
+from clickstream.sites.__main__ import _of_jobs
+from clickstream.sites.document import parse_site
 from clickstream.sql_connection import SqlConnection, sql_connection
 
 PORTAL = (
@@ -56,3 +62,14 @@ def test_settings_that_do_not_fit_are_refused_without_their_values(settings: dic
         sql_connection({f"CONNECTION_ERP{name}": value for name, value in settings.items()}, "erp")
     assert problem in error.value.message
     assert "hush" not in error.value.message
+
+
+def test_a_plan_says_which_database_is_not_set() -> None:
+    source = {"connection": "erp", "table": "orders", "timestamp_column": "changed"}
+    document: dict[str, Any] = {"site": "shop", "keys": [{"kind": "public", "key": "shop-web"}]}
+    document["jobs"] = [{"name": "orders", "import": "sql", "from": source}]
+    sites = {"shop": parse_site(yaml.safe_dump(document).encode(), expected="shop")}
+    moment = datetime(2026, 3, 1, tzinfo=UTC)
+    (line,) = _of_jobs(sites, {}, moment)
+    assert line.startswith("! shop: the job orders needs a setting of the app: CONNECTION_ERP (a connection string) or")
+    assert list(_of_jobs(sites, {"CONNECTION_ERP": PORTAL}, moment)) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -114,7 +115,9 @@ class World:
             pace or Pace(at_once=100),
         )
 
-    def tables(self, spill: Any = None, pace: TablePace | None = None) -> TableImports:
+    def tables(
+        self, spill: Any = None, pace: TablePace | None = None, now: Callable[[], datetime] | None = None
+    ) -> TableImports:
         """The import of tables of a process, from the database of the connection `erp`."""
         account, settings = self.lake.account, self.lake.settings
         return TableImports(
@@ -123,7 +126,7 @@ class World:
             lambda client_id: ("token", 0),
             spill or account.container(settings.spill_container),
             EventProcessor.from_settings(settings, 1_000_000),
-            lambda: self.now,
+            now or (lambda: self.now),
             pace or TablePace(),
         )
 

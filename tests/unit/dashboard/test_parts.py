@@ -11,6 +11,7 @@ from clickstream.filters.dimensions import DIMENSIONS
 from clickstream.querying.formats import as_csv
 from clickstream.querying.metrics import METRICS
 from clickstream.querying.reports.registry import REPORTS
+from clickstream.sites.jobs import KINDS
 
 DASHBOARD = Path(__file__).parents[3] / "dashboard"
 
@@ -49,3 +50,12 @@ def test_it_has_words_for_every_column_that_its_pages_show() -> None:
     pages = ("visits", "failed_events", "event_definitions", "reconciliation", "funnel_visits")
     shown = {column.name for page in pages for column in REPORTS[page].columns}
     assert shown - known == {"event_ids"}, "which is a button"
+
+
+def test_it_has_words_for_every_kind_of_job_in_each_language() -> None:
+    kinds = {kind.kind for kind in KINDS.values()}
+    for language in ("en", "de"):
+        jobs = source(f"languages/{language}.ts").partition("  jobs: {\n")[2]
+        known = set(re.findall(r'"?([\w-]+)"?: "', jobs.partition("kinds: {")[2].partition("}")[0]))
+        assert {kind for kind in kinds if not {kind, kind.partition("-")[0]} & known} == set(), language
+        assert {"import-csv", "import-sql"} <= known
