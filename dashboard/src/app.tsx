@@ -24,9 +24,10 @@ import { today } from "./format";
 import { WhenNear } from "./when_near";
 import { REALTIME, dateRange, isRunning, periodsOf, shifted } from "./periods";
 import { ReportPage } from "./report_page";
+import { SitesPage } from "./sites";
 import { SetupPage } from "./setup";
 import { FrequencyPanel, RetentionPanel } from "./retention";
-import { type View, addressOf, sharedSite, viewOf } from "./view";
+import { type Page, type View, addressOf, sharedSite, viewOf } from "./view";
 
 const REFRESH_MS = 60_000;
 const REALTIME_REFRESH_MS = 10_000;
@@ -168,8 +169,9 @@ function Dashboard(props: {
   };
   const screen = useMemo(() => {
     const site = sites.find((one) => one.site === address.site) ?? sites[0]!;
-    // A share key opens one page only, whatever the address says.
-    const page = site.key_kind === "read" ? address.page : "overview";
+    // Without a site, several have a page together. A share key opens one page only, whatever the address says.
+    const isOfAll = sites.length > 1 && (address.page === "sites" || (address.site === "" && address.page === "overview"));
+    const page: Page = isOfAll ? "sites" : site.key_kind === "read" && address.page !== "sites" ? address.page : "overview";
     return { sites, site, view: { ...address, site: site.site, page }, theme, go, choose, setCompleteUntil, announce, alert };
   }, [sites, address, theme]);
   return (
@@ -219,8 +221,8 @@ function Frame(props: {
     return () => document.removeEventListener("keydown", pressed);
   }, []);
   useEffect(() => {
-    document.title = `${site.site} · Clickstream`;
-  }, [site.site]);
+    document.title = `${view.page === "sites" ? t.sites.all : site.site} · Clickstream`;
+  }, [view.page, site.site]);
   return (
     <>
       <button type="button" class="skip" onClick={() => document.getElementById("content")!.focus()}>
@@ -283,6 +285,8 @@ function CurrentPage() {
   switch (view.page) {
     case "overview":
       return <Overview />;
+    case "sites":
+      return <SitesPage />;
     case "people":
       return <PeoplePage key={site.site} />;
     case "audiences":

@@ -1,5 +1,6 @@
 // Values of people: fields of `profiles` by their kind, and traits as the site sent them.
 import { NOTHING, formatNumber, valueLabel } from "./format";
+import { Mark } from "./marks";
 import { Moment } from "./moment";
 import { type Person, t } from "./texts";
 
@@ -15,7 +16,13 @@ export function FieldValue({ name, value }: { name: string; value: unknown }) {
   if (typeof value === "boolean") return <>{value ? t.units.yes : t.units.no}</>;
   if (typeof value === "number") return <data value={String(value)}>{formatNumber(value, "count")}</data>;
   const dimension = LABELLED[name];
-  return <>{dimension ? valueLabel(dimension, String(value)) : String(value)}</>;
+  if (!dimension) return <>{String(value)}</>;
+  return (
+    <>
+      <Mark dimension={dimension} value={String(value)} />
+      {valueLabel(dimension, String(value))}
+    </>
+  );
 }
 
 /** Amounts by currency, such as `{"EUR": "12.5000"}`. */

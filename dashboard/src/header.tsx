@@ -10,6 +10,8 @@ import { t } from "./texts";
 import { Dialog, Icon, Menu } from "./ui";
 import { COMPARISONS, PERSON, type Page, type View, isComparison } from "./view";
 
+/** The pages of one site. */
+const PAGES = (Object.entries(t.pages) as [Page, string][]).filter(([page]) => page !== "sites");
 /** Whether the page is about now. A person's page has their visits in the period. */
 const isTimeless = ({ page, choices }: View): boolean => ["setup", "audiences", "jobs"].includes(page) || (page === "people" && !choices[PERSON]);
 
@@ -25,6 +27,8 @@ export interface HeaderProps {
 
 export function Header(props: HeaderProps) {
   const { view, sites, site, theme, go } = useScreen();
+  const isOfAll = view.page === "sites";
+  const open = (name: string) => go({ site: name, filters: [], choices: {}, ...(name && !isOfAll ? {} : { page: "overview" }) });
   return (
     <header class="top">
       <div class="bar-of-controls">
@@ -33,18 +37,21 @@ export function Header(props: HeaderProps) {
             <select
               aria-label={t.frame.site}
               data-testid="site"
-              value={site.site}
-              onChange={(event) => go({ site: event.currentTarget.value, filters: [], choices: {} })}
+              value={isOfAll ? "" : site.site}
+              onChange={(event) => open(event.currentTarget.value)}
             >
+              <option value="">{t.sites.all}</option>
               {sites.map((one) => (
-                <option key={one.site}>{one.site}</option>
+                <option key={one.site} value={one.site}>
+                  {one.site}
+                </option>
               ))}
             </select>
           ) : (
             <span data-testid="site">{site.site}</span>
           )}
         </h1>
-        {site.key_kind === "read" && <Now />}
+        {site.key_kind === "read" && !isOfAll && <Now />}
         <span class="space" />
         {(view.page === "overview" || view.page === "visits") && (
           <button type="button" class="control" data-testid="add-filter" onClick={props.onFilter}>
@@ -71,9 +78,9 @@ export function Header(props: HeaderProps) {
         </button>
       </div>
       <div class="second-bar">
-        {site.key_kind === "read" && (
+        {site.key_kind === "read" && !isOfAll && (
           <nav aria-label={t.frame.views}>
-            {(Object.entries(t.pages) as [Page, string][]).map(([page, label]) => (
+            {PAGES.map(([page, label]) => (
               <button
                 type="button"
                 key={page}
@@ -222,7 +229,7 @@ function Comparison({ testid }: { testid: string }) {
   const { view, go, choose: remember } = useScreen();
   const [asks, setAsks] = useState(false);
   // Nothing precedes all time.
-  if (view.page !== "overview" || view.period === "all") return null;
+  if (!["overview", "sites"].includes(view.page) || view.period === "all") return null;
   const [from = "", to = ""] = isComparison(view.comparing) ? [] : view.comparing.split(",");
   const choose = (event: { currentTarget: HTMLSelectElement }) => {
     const chosen = event.currentTarget.value;

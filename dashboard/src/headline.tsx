@@ -1,13 +1,15 @@
 // The totals of the period. A click on one shows it in the chart below.
 import { useEffect } from "preact/hooks";
-import type { Answer, Row } from "./api";
+import type { Answer } from "./api";
 import { comparisonOf, queryBase, reportBase } from "./requests";
 import { useQuery, useScreen } from "./use_api";
+import { changeOf } from "./changes";
 import { Chart } from "./chart";
 import { formatNumber, today } from "./format";
 import { Lines } from "./lines";
 import { AVERAGE_REVENUE, HEADLINES, type Metric, OF_A_GOAL, REVENUE, inCurrency } from "./metrics";
 import { STEPS, daysOf, periodOfLabel, stepsOf } from "./periods";
+import { Sparkline } from "./sparkline";
 import { t } from "./texts";
 import { BotsLeftOut, Change, CurrencyNote, SmallGroups, ExportLinks, PanelState, Value } from "./ui";
 import { asValueFilter } from "./view";
@@ -144,13 +146,6 @@ export function Headline() {
   );
 }
 
-/** The change of a metric: of a rate the difference, as the percentage of a percentage misleads; of others in percent. */
-function changeOf({ metrics, comparison }: Row, at: number, metric: Metric): number | null {
-  if (metric.unit !== "percent") return comparison?.change[at] ?? null;
-  const [now, before] = [metrics[at] ?? null, comparison?.metrics[at] ?? null];
-  return now === null || before === null ? null : now - before;
-}
-
 /** An amount in each of its currencies, one below the other. */
 function EachCurrency({ answer, metric }: { answer: Answer; metric: Metric }) {
   const at = answer.query.metrics.indexOf(metric.name);
@@ -165,16 +160,3 @@ function EachCurrency({ answer, metric }: { answer: Answer; metric: Metric }) {
     </span>
   );
 }
-
-function Sparkline({ values }: { values: readonly (number | null)[] }) {
-  const known = values.map((value) => value ?? 0);
-  const most = Math.max(...known, 0);
-  if (known.length < 2 || most === 0) return <svg class="sparkline" aria-hidden="true" />;
-  const points = known.map((value, index) => `${((index / (known.length - 1)) * 100).toFixed(1)},${(21 - (value / most) * 20).toFixed(1)}`);
-  return (
-    <svg class="sparkline" viewBox="0 0 100 22" preserveAspectRatio="none" aria-hidden="true">
-      <polyline points={points.join(" ")} />
-    </svg>
-  );
-}
-

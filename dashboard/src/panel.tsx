@@ -5,6 +5,7 @@ import { opensProperties, queryBase, reportBase } from "./requests";
 import { type Result, useConnection, useQuery, useScreen } from "./use_api";
 import { csvOf } from "./csv";
 import { formatNumber, valueLabel } from "./format";
+import { Mark } from "./marks";
 import { PROPERTY, dimensionLabel, inCurrency, metricOf } from "./metrics";
 import type { PanelOf, Tab } from "./panels";
 import { Dialog, SmallGroups, ExportLinks, Tabs, PanelState, Value } from "./ui";
@@ -136,6 +137,7 @@ function Rows({ result, empty, onChosen }: { result: Result<Answer>; empty?: str
       rows={answer.results.map(({ dimensions: [value = ""], metrics: numbers }) => ({
         value,
         label: valueLabel(dimension, value),
+        mark: <Mark dimension={dimension} value={value} />,
         size: numbers[0] ?? 0,
         cells: metrics.map((metric, index) => <Value value={numbers[index]} metric={metric} brief />),
       }))}

@@ -3,7 +3,8 @@ import { useEffect, useState } from "preact/hooks";
 import type { Column, Report } from "./api";
 import { reportBase } from "./requests";
 import { useReport, useScreen } from "./use_api";
-import { NOTHING, formatMoment, formatNumber } from "./format";
+import { NOTHING, formatMoment, formatNumber, valueLabel } from "./format";
+import { Mark } from "./marks";
 import { worded } from "./metrics";
 import { Pages } from "./panel";
 import { ExportLinks, PanelState } from "./ui";
@@ -112,6 +113,14 @@ function Cell({ value, column, zone }: { value: unknown; column: Column; zone: s
   if (typeof value === "number") return <data value={String(value)}>{value.toLocaleString(LOCALE)}</data>;
   if (column.type === "moment") return <time dateTime={String(value)}>{formatMoment(String(value), zone)}</time>;
   if (isId(column)) return <span class="id" title={String(value)}>{String(value)}</span>;
+  if (typeof value === "string" && ["country", "device"].includes(column.name)) {
+    return (
+      <>
+        <Mark dimension={`visit:${column.name}`} value={value} />
+        {valueLabel(`visit:${column.name}`, value)}
+      </>
+    );
+  }
   if (typeof value === "boolean") return <>{value ? t.units.yes : t.units.no}</>;
   return <>{typeof value === "object" ? JSON.stringify(value) : String(value)}</>;
 }

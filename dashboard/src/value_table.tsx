@@ -11,6 +11,8 @@ export interface ValueColumn {
 export interface ValueRow {
   readonly value: string;
   readonly label: string;
+  /** Stands before the label, without being read out. */
+  readonly mark?: ComponentChildren;
   /** The number that the bar shows. */
   readonly size: number;
   readonly cells: readonly ComponentChildren[];
@@ -40,7 +42,7 @@ export function ValueTable(props: {
         </tr>
       </thead>
       <tbody>
-        {rows.map(({ value, label, size, cells }) => (
+        {rows.map(({ value, label, mark, size, cells }) => (
           <tr key={value} data-testid="row" data-value={value}>
             <th scope="row">
               <span class="bar" style={{ width: `${(size / largest) * 100}%` }} />
@@ -51,10 +53,14 @@ export function ValueTable(props: {
                   aria-label={action ? action(label) : t.panel.filterBy(heading, label)}
                   onClick={(event) => onChoose(value, event)}
                 >
+                  {mark}
                   {label}
                 </button>
               ) : (
-                <span class="plain-value">{label}</span>
+                <span class="plain-value">
+                  {mark}
+                  {label}
+                </span>
               )}
             </th>
             {cells.map((cell, index) => (

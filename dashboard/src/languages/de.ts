@@ -42,6 +42,7 @@ const de: Texts = {
   pages: {
     overview: "Übersicht",
     visits: "Besuche",
+    sites: "Sites",
     people: "Personen",
     audiences: "Zielgruppen",
     jobs: "Aufträge",
@@ -54,6 +55,7 @@ const de: Texts = {
     overview: "",
     setup: "",
     visits: "Besuche, auf die die Filter zutreffen, die neuesten zuerst.",
+    sites: "Besucher jeder Site, die meisten zuerst.",
     people: "Personen mit einer Benutzer-Id, und was über jede bekannt ist.",
     audiences: "Personen, die eine Bedingung jetzt erfüllen, zu dem Zeitpunkt, bis zu dem die Zahlen vollständig sind.",
     jobs: "Exporte, Importe, Mails und Alarme dieser Site, wie ihr Dokument sie festlegt.",
@@ -456,6 +458,16 @@ const de: Texts = {
       undefined_event: "Nicht definiert",
       drift: "Weicht ab",
     },
+  },
+
+  sites: {
+    all: "Alle Sites",
+    together: "Alle Sites zusammen",
+    twice: "Die Zahlen aller Sites zusammengezählt. Wer zwei Sites besucht, zählt zweimal.",
+    some: (number, all) => `Nur ${number} von ${all} Sites sind darin.`,
+    overTime: "Verlauf",
+    change: "Veränderung",
+    open: (site) => `${site} öffnen`,
   },
 
   people: {

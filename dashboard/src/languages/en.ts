@@ -43,6 +43,7 @@ const en = {
   pages: {
     overview: "Overview",
     visits: "Visits",
+    sites: "Sites",
     people: "People",
     audiences: "Audiences",
     jobs: "Jobs",
@@ -55,6 +56,7 @@ const en = {
     overview: "",
     setup: "",
     visits: "Visits that match the filters, newest first.",
+    sites: "Visitors of each site, most first.",
     people: "Persons with a user id, and what is known about each.",
     audiences: "People who meet a condition now, at the moment up to which the numbers are complete.",
     jobs: "Exports, imports, mails and alerts of this site, as its document defines them.",
@@ -441,6 +443,16 @@ const en = {
     } as Readonly<Record<string, string>>,
     /** Codes of failures and of differences from event definitions. A code without an entry is shown as words. */
     codes: {} as Readonly<Record<string, string>>,
+  },
+
+  sites: {
+    all: "All sites",
+    together: "All sites together",
+    twice: "The numbers of all sites added up. Somebody who visits two sites counts twice.",
+    some: (number: string, all: string) => `Only ${number} of ${all} sites are in it.`,
+    overTime: "Over time",
+    change: "Change",
+    open: (site: string) => `Open ${site}`,
   },
 
   people: {

@@ -14,7 +14,7 @@ import pytest
 from clickstream.querying.formats import FORMULA_STARTS
 from tests.browser.dashboard import hostile
 from tests.browser.dashboard.looking import DARK, PHONE, Looker
-from tests.browser.dashboard.world import KEY, SHARE, SHOP_KEY, SMALLEST, World
+from tests.browser.dashboard.world import KEY, SHARE, SHOP_KEY, SMALLEST, World, documents, texts_of
 
 pytestmark = pytest.mark.e2e
 
@@ -111,6 +111,26 @@ def test_a_site_without_events_says_so(looker: Looker) -> None:
     assert seen["alerts"] == []
     assert seen["text"].count("Nothing in this period") >= 5
     assert "No goals yet" in seen["text"]
+
+
+def test_a_key_of_several_sites_starts_with_all_of_them(world: World, looker: Looker) -> None:
+    seen = looker.look("sites.all", path="/dashboard?period=2026-10-12,2026-10-26&compare=none", key=KEY, language="de")
+    asked = {"metrics": ["visitors", "visits", "pageviews"], "date_range": ["2026-10-12", "2026-10-26"]}
+    names = [name for name in documents("") if name != "kept"]
+    own = {name: world.query(name, **asked)["results"][0]["metrics"] for name in names}
+    assert {name: numbers[1:4] for name, numbers in seen["sites"]} == own
+    assert seen["sites"][0][0] == max(own, key=lambda name: own[name][0])
+    assert seen["together"] == [sum(numbers) for numbers in zip(*own.values(), strict=True)]
+    assert seen["lines"] == sum(numbers[0] > 0 for numbers in own.values()) > 1
+    assert [problem for problem in seen["broken"] if problem["impact"] in ("serious", "critical")] == []
+    assert (seen["views"], seen["chosen"], seen["unseenStops"]) == (0, "All sites", [])
+    first = seen["sites"][0][0]
+    assert seen["opened"] == {"site": first, "visitors": own[first][0]}
+    assert seen["back"]["together"] == seen["together"] and "site=" not in seen["back"]["search"]
+    english, german = (texts_of(language) for language in ("en", "de"))
+    shown = {text.strip() for text in seen["texts"]}
+    assert "Alle Sites zusammen" in shown
+    assert shown & (english - german) - {"English"} == set()
 
 
 def test_a_key_is_asked_for_once_and_kept_in_the_tab_alone(looker: Looker) -> None:

@@ -2,19 +2,16 @@
 import { createRequire } from "node:module";
 import { everywhere, main } from "./places.mjs";
 
-const AXE = createRequire(new URL("../../../trackers/package.json", import.meta.url)).resolve("axe-core/axe.min.js");
+export const AXE = createRequire(new URL("../../../trackers/package.json", import.meta.url)).resolve("axe-core/axe.min.js");
 
-/** What breaks a rule, by place: rule, weight and the first part that does. */
+/** What breaks a rule, by place. */
 export async function problems(dashboard, { path, key, all }) {
   await dashboard.context.addInitScript({ path: AXE });
   await dashboard.goto(path);
   const found = {};
   const check = async (place) => {
-    const broken = await dashboard.page.evaluate(async () => {
-      const { violations } = await window.axe.run({ resultTypes: ["violations"] });
-      return violations.map(({ id, impact, nodes }) => ({ id, impact, nodes: nodes.slice(0, 3).map((node) => `${node.html.slice(0, 200)} ${node.any[0]?.message ?? ""}`) }));
-    });
-    if (broken.length) found[place] = broken;
+    const problems = await broken(dashboard.page);
+    if (problems.length) found[place] = problems;
   };
   await check("key");
   await dashboard.enter("nobody's");
@@ -22,4 +19,12 @@ export async function problems(dashboard, { path, key, all }) {
   await dashboard.enter(key);
   await (all ? everywhere(dashboard, check, { tabs: false }) : main(dashboard, check));
   return found;
+}
+
+/** What breaks a rule on the page as it is, with the first three parts that do. */
+export async function broken(page) {
+  return page.evaluate(async () => {
+    const { violations } = await window.axe.run({ resultTypes: ["violations"] });
+    return violations.map(({ id, impact, nodes }) => ({ id, impact, nodes: nodes.slice(0, 3).map((node) => `${node.html.slice(0, 200)} ${node.any[0]?.message ?? ""}`) }));
+  });
 }

@@ -7,6 +7,7 @@ const row = (page) => page.getByTestId("row").first();
 
 /** How each page is reached from the address of the site. */
 const PAGES = {
+  sites: async (page) => page.getByTestId("site").selectOption(""),
   overview: async () => undefined,
   visits: async (page) => go(page, "Visits"),
   visit: async (page) => (await go(page, "Visits")) || button(page, "Events").first().click(),
