@@ -3,12 +3,12 @@ import { useEffect, useState } from "preact/hooks";
 import type { Column, Report } from "./api";
 import { reportBase } from "./requests";
 import { useReport, useScreen } from "./use_api";
-import { NOTHING, formatMoment, formatNumber, valueLabel } from "./format";
-import { Mark } from "./marks";
+import { NOTHING, formatMoment, formatNumber } from "./format";
 import { worded } from "./metrics";
 import { Pages } from "./panel";
 import { ExportLinks, PanelState } from "./ui";
 import { VisitDialog } from "./visit";
+import { VisitTable } from "./visit_table";
 import { LANGUAGE, LOCALE, t } from "./texts";
 import type { View } from "./view";
 
@@ -44,10 +44,12 @@ export function ReportPage() {
         <span class="space" />
         <ExportLinks title={title} report={view.page} parameters={parameters} isAnswered={result.answer !== null} />
       </header>
-      {report?.rows.length ? (
-        <ReportTable report={report} onVisit={view.page === "visits" ? setVisit : undefined} />
-      ) : (
+      {!report?.rows.length ? (
         <PanelState result={result} />
+      ) : view.page === "visits" ? (
+        <VisitTable report={report} onVisit={setVisit} />
+      ) : (
+        <ReportTable report={report} />
       )}
       {isPaged && (
         <Pages offset={offset} size={ROWS} isLast={(result.answer?.rows.length ?? 0) <= ROWS} onMove={setOffset} />
@@ -113,14 +115,6 @@ function Cell({ value, column, zone }: { value: unknown; column: Column; zone: s
   if (typeof value === "number") return <data value={String(value)}>{value.toLocaleString(LOCALE)}</data>;
   if (column.type === "moment") return <time dateTime={String(value)}>{formatMoment(String(value), zone)}</time>;
   if (isId(column)) return <span class="id" title={String(value)}>{String(value)}</span>;
-  if (typeof value === "string" && ["country", "device"].includes(column.name)) {
-    return (
-      <>
-        <Mark dimension={`visit:${column.name}`} value={value} />
-        {valueLabel(`visit:${column.name}`, value)}
-      </>
-    );
-  }
   if (typeof value === "boolean") return <>{value ? t.units.yes : t.units.no}</>;
   return <>{typeof value === "object" ? JSON.stringify(value) : String(value)}</>;
 }
