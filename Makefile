@@ -101,8 +101,7 @@ install-tests: install $(VENV)/lists/installed $(VENV)/sql-driver-installed test
 # The driver of imports of tables, which not every app needs.
 $(VENV)/sql-driver-installed: requirements-sql.txt $(VENV)/installed
 	@echo "installing the driver for Azure SQL (once)"
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-sql.txt
-	@touch $@
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-sql.txt && touch $@ || echo "it is not there for this machine: its tests are skipped"
 
 # The wheel that is installed leaves its cases out; the source of the same version, by the same lock, has them.
 $(VENV)/lists/installed: requirements.txt

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from clickstream.errors import SettingsError
@@ -11,7 +11,7 @@ from clickstream.settings import JOB_CONNECTION
 
 DEFAULT_PORT = 1433
 PARTS = ("server", "database", "port", "user", "password", "clientId")
-_PART = re.compile(r"\s*([^=;]+?)\s*=\s*(?:\{((?:[^}]|\}\})*)\}|([^;]*))\s*(?:;|$)")
+_BRACED = re.compile(r"\{((?:[^}]|\}\})*)\}")
 _KEYWORDS = {
     "server": "server", "data source": "server", "address": "server", "addr": "server",
     "database": "database", "initial catalog": "database",
@@ -65,19 +65,13 @@ def sql_connection(env: Mapping[str, str], name: str) -> SqlConnection:
 
 def _parsed(prefix: str, text: str) -> SqlConnection:
     values: dict[str, str] = {}
-    position = 0
-    while position < len(text):
-        match = _PART.match(text, position)
-        if match is None:
-            raise SettingsError([f"{prefix} must be a connection string: keywords and values, with ; between them"])
-        position = match.end()
-        keyword, braced, plain = match.groups()
+    for keyword, value in _pairs(prefix, text):
         if keyword.lower() in _IGNORED:
             continue
         if keyword.lower() not in _KEYWORDS:
             known = "Server, Database, User ID, Password, Encrypt, TrustServerCertificate"
             raise SettingsError([f"{prefix} has the keyword {keyword!r}; known are {known}"])
-        values[_KEYWORDS[keyword.lower()]] = plain.strip() if braced is None else braced.replace("}}", "}")
+        values[_KEYWORDS[keyword.lower()]] = value
     if values.get("encrypt", "yes").lower() not in _YES:
         raise SettingsError([f"{prefix} must have Encrypt=yes, or nothing of it: connections are always encrypted"])
     trust = values.get("trust", "no").lower()
@@ -87,6 +81,23 @@ def _parsed(prefix: str, text: str) -> SqlConnection:
     server = re.sub(r"^tcp:", "", server.strip(), flags=re.IGNORECASE)
     user, password = values.get("user"), values.get("password")
     return _checked(prefix, server, values.get("database", ""), port, user, password, trust=trust in _YES)
+
+
+def _pairs(prefix: str, text: str) -> Iterator[tuple[str, str]]:
+    """Keywords and values; a value in braces may have any character. Raise SettingsError."""
+    while text := text.strip("; "):
+        keyword, equals, rest = text.partition("=")
+        rest = rest.lstrip()
+        if braced := _BRACED.match(rest):
+            value, rest = braced[1].replace("}}", "}"), rest[braced.end() :].lstrip()
+            is_separated = not rest or rest.startswith(";")
+        else:
+            value, is_separated = rest.partition(";")[0].strip(), True
+            rest = rest.partition(";")[2]
+        if not (equals and is_separated) or ";" in keyword:
+            raise SettingsError([f"{prefix} must be a connection string: keywords and values, with ; between them"])
+        yield keyword.strip(), value
+        text = rest
 
 
 def _checked(
