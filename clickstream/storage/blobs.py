@@ -192,14 +192,14 @@ class Container:
     def stream(self, path: str, version: str, start: int = 0) -> Iterator[memoryview]:
         """The bytes of a blob of this version from a byte on, piece by piece.
 
+        Each piece is a request of its own, because minutes may pass between two, and no answer waits for so long.
+
         Raise Conflict if the blob has changed or is gone, Unavailable; both also during iteration.
         """
         with self._translated(f"{path} cannot be read"), _conflicts(path, version):
-            options: GetOptions = {"if_match": version}
-            if start:
-                options["range"] = {"offset": start}
-            for chunk in self.store.get(path, options=options).stream(_DOWNLOADED_BYTES):
-                yield memoryview(chunk)
+            for begin in range(start, self.store.head(path)["size"], _DOWNLOADED_BYTES):
+                options: GetOptions = {"if_match": version, "range": (begin, begin + _DOWNLOADED_BYTES)}
+                yield memoryview(self.store.get(path, options=options).bytes())
 
     # --- writes ------------------------------------------------------------------------------------------------------
 
