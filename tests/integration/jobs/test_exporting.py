@@ -6,12 +6,16 @@ import csv
 import gzip
 import io
 import json
+import shutil
+import zipfile
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import duckdb
+import pandas as pd  # type: ignore[import-untyped]
 import pyarrow.compute as pc
 import pytest
 from pysequoia import Tsk, decrypt
@@ -28,7 +32,8 @@ from clickstream.model.schema import EVENT_COLUMNS
 from clickstream.table.delta import Table
 from clickstream.table.specs import EVENTS_TABLE
 from local.azurite import Azurite
-from tests.integration.jobs.world import DAILY, NOW, START, World, export, site_with
+from tests.integration.jobs.world import DAILY, NOW, START, World, csv_import, export, site_with
+from tests.support.gnupg import gnupg
 
 pytestmark = pytest.mark.integration
 ODD = ['a "quoted" text', "two\nlines", "=1+1", "", None, "Ünï, cödé 🎉", "tab\tand ; and ,"]
@@ -53,30 +58,70 @@ def ids(world: World) -> list[str]:
     return sorted(row["event_id"] for row in rows(world.files()))
 
 
-def test_what_is_exported_is_the_table(world: World, tmp_path: Any) -> None:
+def commit_odd(world: World) -> None:
+    """Events with text that readers may trip over, and one of another site."""
     for index, title in enumerate(ODD):
         world.commit(
             f"e{index}", page_title=title, properties=json.dumps({"price": 9.5, "odd": title}), session_index=index
         )
     world.commit("other", site="blog")
+
+
+def test_what_is_exported_is_the_table(world: World, tmp_path: Path) -> None:
+    commit_odd(world)
     ended = world.ended(site_with(export()))
     assert (ended.outcome, ended.counts["rows"], ended.counts["files"]) == ("succeeded", len(ODD), 1)
     name = f"shop/events-{NOW:%Y%m%d%H%M%S}"
     assert sorted(world.files()) == [f"{name}.csv", f"{name}.manifest.json"]
-    (tmp_path / "a.csv").write_bytes(world.files()[f"{name}.csv"])
+    assert_is_the_table(world, world.files()[f"{name}.csv"], tmp_path)
+
+
+def assert_is_the_table(world: World, data: bytes, folder: Path) -> None:
+    """Python, DuckDB and pandas read the rows of the site."""
+    (folder / "a.csv").write_bytes(data)
     types = {column.name: "VARCHAR" for column in EVENT_COLUMNS}
-    reader = duckdb.sql(f"SELECT * FROM read_csv('{tmp_path}/a.csv', header=true, columns={types}, parallel=false)")
+    reader = duckdb.sql(f"SELECT * FROM read_csv('{folder}/a.csv', header=true, columns={types}, parallel=false)")
     assert reader is not None
-    by_duckdb = {row["event_id"]: row for row in reader.to_arrow_table().to_pylist()}
-    stored = {row["event_id"]: row for row in world.rows()}
-    assert by_duckdb.keys() == stored.keys()
-    by_python = {row["event_id"]: row for row in rows(world.files())}
-    for event_id, row in stored.items():
-        expected = {column: as_text(value) for column, value in row.items()}
-        assert by_python[event_id] == {column: text or "" for column, text in expected.items()}
-        assert {column: text or None for column, text in by_duckdb[event_id].items()} == {
-            column: text or None for column, text in expected.items()
-        }
+    frame = pd.read_csv(folder / "a.csv", dtype=str, keep_default_na=False)
+    readers = {
+        "csv": list(csv.DictReader(io.StringIO(data.decode(), newline=""))),
+        "DuckDB": reader.to_arrow_table().to_pylist(),
+        "pandas": frame.to_dict("records"),
+    }
+    expected = {
+        row["event_id"]: {column: as_text(value) or "" for column, value in row.items()} for row in world.rows()
+    }
+    for name, found in readers.items():
+        texts = {row["event_id"]: {column: text or "" for column, text in row.items()} for row in found}
+        assert texts == expected, name
+
+
+@pytest.mark.skipif(shutil.which("gpg") is None, reason="gpg is not installed")
+@pytest.mark.parametrize("compress", ["gzip", "zip"])
+def test_a_partner_reads_the_table_and_what_comes_back_is_imported_once(
+    world: World, tmp_path: Path, compress: str
+) -> None:
+    commit_odd(world)
+    with gnupg(tmp_path) as partner:
+        to = {"filename": "out", "compress": compress, "pgp_keys": [partner.public_key]}
+        assert world.ended(site_with(export(to=to))).outcome == "succeeded"
+        if compress == "gzip":
+            data = partner.run("gzip", "--decompress", data=file(world, ".csv.pgp.gz"))
+        else:
+            with zipfile.ZipFile(io.BytesIO(file(world, ".csv.pgp.zip"))) as archive:
+                data = archive.read("out.csv.pgp")
+        data = partner.decrypt(data)
+    assert_is_the_table(world, data, tmp_path)
+    world.put("back.csv", data)
+    back = csv_import(
+        **{"from": {"file": "back.csv"}}, timestamp_field="occurred_at", event_id=["event_id"], fields=["page_title"]
+    )
+    site, counts = site_with(back), []
+    for _ in range(2):
+        world.runner().ask(site, site.jobs[0])
+        assert world.ended(site, "crm").counts["rows"] == len(ODD)
+        counts.append(len(world.taken_in()))
+    assert counts == [2 * len(ODD)] * 2
 
 
 def as_text(value: object) -> str | None:
@@ -184,6 +229,7 @@ def test_a_continuous_export_has_each_event_once(world: World) -> None:
     world.now = datetime(2026, 3, 14, 9, 0, tzinfo=UTC)  # two due times were missed
     second = world.ended(site)
     assert (second.due_at, second.counts["rows"]) == (datetime(2026, 3, 14, 2, 30, tzinfo=UTC), 2)
+    assert second.scope["batches"] == [1, 3], "the history has the range"
     world.now += timedelta(days=1)
     third = world.ended(site)
     assert (third.counts["rows"], ids(world)) == (0, ["a", "b", "c", "late"])

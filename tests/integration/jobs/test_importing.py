@@ -20,6 +20,7 @@ from clickstream.sites.document import Site
 from clickstream.sites.imports import CsvImport
 from clickstream.storage.blobs import Container
 from local.azurite import Azurite
+from tests.integration.jobs.test_exporting import erase_jane
 from tests.integration.jobs.world import DAILY, NOW, World, csv_import, export, site_with
 
 pytestmark = pytest.mark.integration
@@ -257,6 +258,7 @@ def test_with_diff_another_header_stops_the_import(world: World) -> None:
     world.now += timedelta(days=1)
     ended = imported(world, site)
     assert (ended.outcome, ended.actor, ended.code) == ("failed", Actor.OTHER_SIDE, "source_changed")
+    assert len(world.taken_in()) == 1, "what was imported stays"
 
 
 class Dying(Container):
@@ -296,6 +298,47 @@ def test_a_process_that_ends_anywhere_leaves_each_row_once(world: World, after: 
     ids = [json.loads(row["properties"])["id"] for row in world.taken_in()]
     assert sorted(ids, key=int) == sorted([*(str(number) for number in range(450)), "3"], key=int)
     assert len(failures(world)) == 1
+
+
+class Slow(Container):
+    """The spill's container, during whose first write another process takes over."""
+
+    world: World
+    site: Site
+    other: Any = None
+
+    def write(self, path: str, data: Any) -> None:
+        if self.other is None:
+            self.world.now += timedelta(minutes=3)
+            self.other = imported(self.world, self.site)
+        super().write(path, data)
+
+
+def test_of_two_processes_with_one_run_one_ends_it(world: World) -> None:
+    world.put(FIRST, rows_of(250))
+    slow = Slow(world.lake.account.container(world.lake.settings.spill_container).store)
+    slow.world, slow.site = world, site_with(csv_import(fields=["id"]))
+    works = {CsvImport.kind: world.imports(slow, Pace(50, 100, 200))}
+    runner = JobRunner(world.states, works, lambda: world.now, world.new_id)
+    assert world.run(slow.site, "crm", runner=runner) is None, "its next write is refused"
+    assert slow.other.counts["rows"] == 250
+    assert len(world.taken_in()) == 250
+    assert len(world.states.history("shop", "crm", 10)) == 1
+
+
+def test_rows_from_before_an_erasure_of_their_person_stay_out(world: World) -> None:
+    site = site_with(csv_import(timestamp_field="at", map={"user_id": "who"}, max_bad_rows=1.0))
+    world.put(FIRST, b"who,at,n\njane,2026-03-10,1\nbo,2026-03-10,2\n")
+    imported(world, site)
+    assert len(world.taken_in()) == 2
+    erase_jane(world)
+    world.now += timedelta(days=3)
+    world.put(FIRST, b"who,at,n\njane,2026-03-10,3\nbo,2026-03-10,4\njane,2026-03-13,5\n")
+    world.runner().ask(site, site.jobs[0])
+    imported(world, site)
+    numbers = {(row["user_id"], json.loads(row["properties"])["n"]) for row in world.taken_in()}
+    assert {n for who, n in numbers if who == "jane"} == {"5"}, "what is dated after it is a person who returns"
+    assert {n for who, n in numbers if who == "bo"} == {"2", "4"}
 
 
 def test_a_run_goes_on_where_its_time_was_over(world: World) -> None:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
-import os
 import shutil
-import subprocess
 import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +19,7 @@ from clickstream.exporting.transforms import Encryption
 from clickstream.jobs.failing import JobFailed
 from clickstream.sites.exports import EventExport
 from clickstream.sites.pgp_keys import public_key
+from tests.support.gnupg import gnupg
 
 SECRET = Tsk.generate("Partner <partner@example.com>")
 KEY = SECRET.extract_certificate()
@@ -96,31 +95,19 @@ def test_each_form_has_the_text(
 @pytest.mark.skipif(shutil.which("gpg") is None, reason="gpg is not installed")
 @pytest.mark.parametrize(("compress", "compress_first"), [("none", False), ("gzip", False), ("zip", True)])
 def test_gnupg_gzip_and_unzip_read_the_files(compress: str, compress_first: bool, tmp_path: Path) -> None:
-    home = tmp_path / "home"
-    home.mkdir(mode=0o700)
-    environment = {"GNUPGHOME": str(home), "PATH": os.environ["PATH"]}
-
-    def run(*command: str, data: bytes = b"") -> bytes:
-        return subprocess.run(command, input=data, capture_output=True, check=True, env=environment, timeout=120).stdout
-
-    gpg = ("gpg", "--batch", "--quiet", "--pinentry-mode", "loopback", "--passphrase", "")
-    try:
-        run(*gpg, "--quick-gen-key", "Partner <partner@example.com>", "future-default", "default", "never")
-        of = job(compress, True, compress_first, run(*gpg, "--armor", "--export").decode())
+    with gnupg(tmp_path) as partner:
+        of = job(compress, True, compress_first, partner.public_key)
         _, data = written(of, "folder/x" + "".join(of.extensions))
         for extension in reversed(of.extensions[1:]):
             if extension == ".pgp":
-                data = run(*gpg, "--decrypt", data=data)
+                data = partner.decrypt(data)
             elif extension == ".gz":
-                data = run("gzip", "--decompress", data=data)
+                data = partner.run("gzip", "--decompress", data=data)
             else:
                 (tmp_path / "x.zip").write_bytes(data)
-                data = (
-                    run("unzip", "-p", str(tmp_path / "x.zip")) if shutil.which("unzip") else by_libraries(data, ".zip")
-                )
+                unzip = shutil.which("unzip")
+                data = partner.run(unzip, "-p", str(tmp_path / "x.zip")) if unzip else by_libraries(data, ".zip")
         assert data == TEXT
-    finally:
-        run("gpgconf", "--kill", "gpg-agent")
 
 
 def test_a_child_that_fails_fails_the_run_and_leaves_no_process() -> None:
