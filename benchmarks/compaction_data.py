@@ -76,19 +76,28 @@ def bodies(count: int) -> Iterator[bytes]:
         yield body
 
 
-def capture(service: BlobServiceClient, container: str, files: int, events: Sequence[bytes]) -> int:
-    """Write the events to `files` captured files of one partition in a new container. Return their size in bytes."""
-    client = service.create_container(container)
+def capture(service: BlobServiceClient, container: str, files: int, events: Sequence[bytes], after: int = 0) -> int:
+    """Write the events to `files` captured files of one partition, which has `after` events already. Its first events
+    create the container. Return their size in bytes.
+    """
+    client = service.get_container_client(container) if after else service.create_container(container)
     sync = Random(2).randbytes(16)
     per_file = len(events) // files
     properties = {"site": "shop", "event_type": "page_view", "event_name": "page_view", "schema_version": "1"}
 
     def write(number: int) -> int:
         first = number * per_file
-        started = NOW - timedelta(seconds=2 * (files - number))
+        started = NOW - timedelta(seconds=2 * (files - number)) + timedelta(milliseconds=after)
         enqueued_ms = int(started.timestamp() * 1000)
         records = [
-            Record(first + at, first + at, enqueued_ms, {"x-opt-enqueued-time": enqueued_ms}, properties, body)
+            Record(
+                after + first + at,
+                after + first + at,
+                enqueued_ms,
+                {"x-opt-enqueued-time": enqueued_ms},
+                properties,
+                body,
+            )
             for at, body in enumerate(events[first : first + per_file])
         ]
         data = write_file(records, sync)

@@ -1,8 +1,10 @@
 """Benchmark people: processor time of reports about people as shares of the same reports about visitors, and of
 deriving the tables of people and of their activity after a batch, with the history before it and with ten times that.
 
-`python -m benchmarks.people [--events 1000000] [--rounds 3]`. Rows are in memory, of one site, and the engine has one
-thread. One visitor in ten is a user, and some users share devices. All variants run in turns; figures are medians.
+`python -m benchmarks.people [--events 1000000] [--rounds 3] [--batches 4]`. The last part compacts batches of captured
+files into a lake in Azurite, and derives all tables after each. In the others rows are in memory, of one site, and the
+engine has one thread. One visitor in ten is a user, and some users share devices. All variants run in turns; figures
+are medians.
 """
 
 from __future__ import annotations
@@ -12,14 +14,23 @@ import json
 import sys
 import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 
 import duckdb
+import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
+from azure.storage.blob import BlobServiceClient
 
+from benchmarks.compaction_data import NOW, bodies, capture
+from benchmarks.compaction_pipelines import NoHubs, settings
+from clickstream.compacting.compactor import Compactor
+from clickstream.deriving.deriver import Deriver
 from clickstream.deriving.people import Basis, people_of
+from clickstream.erasing.late import LateEvents
 from clickstream.identity.edges import EVENT_COLUMNS as IDENTITY_COLUMNS
 from clickstream.identity.edges import combined, edges_of, without_known_uses
 from clickstream.identity.rules import Rules, Trust
@@ -38,11 +49,15 @@ from clickstream.querying.sequences.funnels import funnel_statement
 from clickstream.querying.sequences.streams import Slice
 from clickstream.querying.statement import Statement, compile_groups
 from clickstream.sites.funnels import Within
+from clickstream.storage.account import StorageAccount
+from local.azurite import Azurite
+from local.processes import free_port
 
 BEGIN, END = datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 31, tzinfo=UTC)
 SITE, TODAY = SiteScope("shop", "UTC"), date(2026, 4, 1)
 PERIOD = Period(BEGIN, END)
 BATCH_EVENTS = 10_000
+CAPTURED_UNTIL = NOW + timedelta(hours=1)
 # A tenth of the visitors log in; every 80th device of these is used by another user, too.
 _EVENTS = """
 SELECT 'e' || i AS event_id, 'shop' AS site, 'page_view' AS event_type, 'page_view' AS event_name, 'full' AS consent,
@@ -167,14 +182,63 @@ def maintenance_ratios(count: int, rounds: int) -> None:
     print(f"all profiles of {activity.num_rows:,} rows of activity {'':<11} {seconds(profiles_of, *sources):.2f} s")
 
 
+def batches_of(count: int, size: int) -> list[list[bytes]]:
+    """Bodies of events as they are captured, in batches of five minutes. There is a device for five events of a batch,
+    and three quarters of them are in the next one, too; every tenth has a user.
+    """
+    batches: list[list[bytes]] = [[] for _ in range(count)]
+    for number, body in enumerate(bodies(count * size)):
+        event, batch = orjson.loads(body), number // size
+        device = int(event["anonymous_id"], 16) % (size // 5) + batch * size // 20
+        moment = (NOW + timedelta(minutes=5 * batch, milliseconds=number * 7919 % 300_000)).isoformat()
+        event |= {name: moment for name in ("created_at", "sent_at", "received_at", "occurred_at")}
+        event |= {"anonymous_id": f"{device:032x}", "session_id": f"s{device}", "id_source": "client"}
+        event |= {"key_kind": "public"} | ({} if device % 10 else {"user_id": f"u{device // 15}"})
+        batches[batch].append(orjson.dumps(event))
+    return batches
+
+
+def compaction_share(batches: int, size: int) -> None:
+    """Print the processor time of deriving all tables after a batch as a share of the batch's compaction."""
+    with TemporaryDirectory() as folder, Azurite(Path(folder) / "data", free_port(), free_port()) as azurite:
+        service = BlobServiceClient.from_connection_string(azurite.connection_string)
+        for name, text in (("lake", ""), ("config", "site: shop\nkeys: [{kind: public, key: shop}]\n")):
+            container = service.create_container(name)
+            if text:
+                container.upload_blob("sites/shop.yaml", text)
+        run_settings = settings(azurite.connection_string, "capture", "lake", 2**28)
+        account = StorageAccount.from_connection(run_settings.lake)
+        deriver = Deriver(account, run_settings, lambda: datetime.now(UTC))
+        derived: list[float] = []
+
+        def derive(deadline: datetime) -> None:
+            derived.append(seconds(deriver.run))
+
+        suppression = LateEvents.of(account, run_settings)
+        compactor = Compactor(account, run_settings, suppression, NoHubs(), lambda: CAPTURED_UNTIL, derive=derive)
+        shares = []
+        for number, events in enumerate(batches_of(batches, size)):
+            capture(service, "capture", 2, events, number * size)
+            whole = seconds(compactor.run, CAPTURED_UNTIL + timedelta(hours=1))
+            own = whole - derived[-1]
+            shares.append((derived[-1], own))
+            print(f"batch of {size:,} events: derived in {derived[-1]:.2f} s, compacted in {own:.2f} s")
+        # The first run imports the libraries.
+        print(f"{'deriving / compacting':<40} {median(first / second for first, second in shares[1:]):6.2f}")
+        print(f"{'deriving without news':<40} {seconds(deriver.run):6.3f} s")
+
+
 def main() -> int:
     """Returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.people", description=__doc__)
     parser.add_argument("--events", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--batches", type=int, default=4)
     arguments = parser.parse_args()
     report_ratios(arguments.events, arguments.rounds)
     maintenance_ratios(arguments.events, arguments.rounds)
+    for size in (BATCH_EVENTS, 5 * BATCH_EVENTS):
+        compaction_share(arguments.batches, size)
     return 0
 
 

@@ -7,9 +7,12 @@ behind, and the next run continues there. Evidence that is added twice has the s
 from __future__ import annotations
 
 import logging
+import os
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from pathlib import Path
 
 from clickstream.deriving.edit_log import EditLog
 from clickstream.deriving.evidence import add_evidence
@@ -30,6 +33,7 @@ from clickstream.settings import Settings
 from clickstream.storage.account import StorageAccount
 from clickstream.storage.site_documents import EditableBlobSiteDocuments
 from clickstream.table.delta import Table
+from clickstream.table.log import DeltaLog
 from clickstream.table.specs import (
     ACTIVITY_TABLE,
     EVENTS_TABLE,
@@ -41,6 +45,19 @@ from clickstream.table.specs import (
 )
 
 log = logging.getLogger(__name__)
+
+
+# Retention changes derived tables without a change of `events`, so all are looked at after this time at the latest.
+LOOKED_AT_ANEW = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """The state in which a run left nothing to do: the version of `events`, and what else people follow from."""
+
+    version: int
+    basis: object
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +85,18 @@ class Deriver:
         keys = PseudonymKeys.parse(settings.pseudonym_keys, settings.visitor_id_key)
         self._rules = SiteRules(documents, keys)
         self._log = EditLog(account, settings.lake_container)
+        self._engine = {
+            "memory_limit": f"{settings.query_memory_mb}MB",
+            "max_temp_directory_size": f"{settings.query_spill_mb}MB",
+            "temp_directory": str(Path(tempfile.gettempdir()) / f"clickstream-profiles-{os.getpid()}"),
+        }
+        self._done: _Done | None = None
 
     def run(self, deadline: datetime | None = None, *, at_once: bool = False) -> Report:
         """Bring all tables up to date. Changes nothing if there is no time for all of a table. Raise Unavailable.
 
-        With `at_once`, profiles do not wait.
+        With `at_once`, profiles do not wait. Without it, no table is opened if the last run left nothing to do and
+        `events` has no later commit.
         """
         return self._run(deadline, anew=False, at_once=at_once)
 
@@ -95,26 +119,36 @@ class Deriver:
         def has_time() -> bool:
             return deadline is None or self._now() < deadline
 
+        tables = _Tables(self._account, self._container)
+
         def follow(spec: TableSpec, add: Callable[[Table, Table], int | None]) -> int | None:
             def attempt() -> int | None:
-                table = self._open(spec)
-                events = Table.open(EVENTS_TABLE, self._account, self._container)
+                table = tables.newest(spec)
+                events = tables.events()
                 return 0 if events is None else add(table, events)
 
             return retry_on_conflict(attempt, spec.name)
 
         def resolve() -> int:
-            identities = self._open(IDENTITIES_TABLE)
-            edges = self._open(IDENTITY_EDGES_TABLE)
+            identities = tables.newest(IDENTITIES_TABLE)
+            edges = tables.newest(IDENTITY_EDGES_TABLE)
             return resolve_people(identities, edges, self._bases(rules), self._now().date())
 
         def build() -> int | None:
-            profiles = self._open(PROFILES_TABLE)
-            sources = Sources(*map(self._open, (ACTIVITY_TABLE, TRAITS_TABLE, IDENTITIES_TABLE)))
-            sites = {site: ProfileBasis(each.trust, self._rules.of_profiles(site)) for site, each in rules.items()}
-            return ProfileBuilder(profiles, sources, self._now, at_once=at_once).run(sites, has_time)
+            profiles = tables.newest(PROFILES_TABLE)
+            sources = Sources(*map(tables.newest, (ACTIVITY_TABLE, TRAITS_TABLE, IDENTITIES_TABLE)))
+            builder = ProfileBuilder(profiles, sources, self._now, self._engine, at_once=at_once)
+            built = builder.run(profile_bases, has_time)
+            waiting.extend(builder.waiting)
+            return built
 
-        rules = self._rules.read()
+        rules, logs = self._rules.read(), self._log.read()
+        profile_bases = {site: ProfileBasis(each.trust, self._rules.of_profiles(site)) for site, each in rules.items()}
+        basis = (rules, profile_bases, logs)
+        if not anew and not at_once and self._is_done(basis):
+            return Report()
+        waiting, events = list[str](), tables.events()
+        version = -1 if events is None else events.version
         steps: Mapping[str, Callable[[], int | None]] = {
             "edges": lambda: follow(
                 IDENTITY_EDGES_TABLE, lambda table, events: add_evidence(table, events, rules, has_time, anew=anew)
@@ -136,7 +170,45 @@ class Deriver:
                 log.warning("no time to bring %s up to date: run `python -m clickstream.identity run`", name)
                 return Report(*counts, finished=False)
             counts.append(count)
+        if not waiting:
+            self._done = _Done(version, basis, self._now())
         return Report(*counts)
 
-    def _open(self, spec: TableSpec) -> Table:
-        return Table.open_or_create(spec, self._account, self._container)
+    def _is_done(self, basis: object) -> bool:
+        """Whether nothing has changed since a run of this process that left nothing to do."""
+        done = self._done
+        return (
+            done is not None
+            and done.basis == basis
+            and self._now() - done.at < LOOKED_AT_ANEW
+            and not DeltaLog(self._account.container(self._container), EVENTS_TABLE.name).has(done.version + 1)
+        )
+
+
+class _Tables:
+    """The tables of one run: each is opened once, and updated whenever a step begins to read it."""
+
+    def __init__(self, account: StorageAccount, container: str) -> None:
+        self._account = account
+        self._container = container
+        self._opened: dict[str, Table] = {}
+
+    def newest(self, spec: TableSpec) -> Table:
+        """The table as it is now; an empty one is created. Raise Unavailable."""
+        return self._updated(spec) or self._keep(Table.open_or_create(spec, self._account, self._container))
+
+    def events(self) -> Table | None:
+        """The table `events` as it is now; None if there is none yet. Raise Unavailable."""
+        if (table := self._updated(EVENTS_TABLE)) is not None:
+            return table
+        table = Table.open(EVENTS_TABLE, self._account, self._container)
+        return table and self._keep(table)
+
+    def _updated(self, spec: TableSpec) -> Table | None:
+        if (table := self._opened.get(spec.name)) is not None:
+            table.update()
+        return table
+
+    def _keep(self, table: Table) -> Table:
+        self._opened[table.spec.name] = table
+        return table

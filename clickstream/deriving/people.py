@@ -124,7 +124,7 @@ def people_of(
     evidence = Evidence.of(edges, edits, rules)
     changed = None
     if since is not None:
-        new = after(edges, since)
+        new = after(edges.select(["left_id", "right_id", BATCH_COLUMN]), since)
         changed = pc.unique(joined_columns(new["left_id"], new["right_id"]))
     presence = evidence.presence()
     nobody = evidence.nobody(changed)

@@ -49,12 +49,23 @@ class Sources:
 class ProfileBuilder:
     """One run over the sites."""
 
-    def __init__(self, profiles: Table, sources: Sources, now: Callable[[], datetime], *, at_once: bool) -> None:
-        """With `at_once`, new events do not wait."""
+    def __init__(
+        self,
+        profiles: Table,
+        sources: Sources,
+        now: Callable[[], datetime],
+        engine: Mapping[str, str],
+        *,
+        at_once: bool,
+    ) -> None:
+        """`engine` are options of DuckDB, such as its memory. With `at_once`, new events do not wait."""
         self._profiles = profiles
         self._sources = sources
         self._now = now
+        self._engine = engine
         self._at_once = at_once
+        self.waiting: list[str] = []
+        """The sites whose new events wait for a later run."""
         self._lost = cache(lambda table, version: lost_rows_since(table, version, _LOSSES))
 
     def run(self, sites: Mapping[str, Basis], has_time: Callable[[], bool]) -> int | None:
@@ -67,7 +78,10 @@ class ProfileBuilder:
         in_time = True
         for site, basis in sorted(sites.items()):
             state, lost = self._state(site, basis), self._has_lost(site)
-            if lost or state != self._version("state", site) or (self._has_news(site) and self._may_build(site)):
+            due = lost or state != self._version("state", site)
+            if not due and self._has_news(site) and not (due := self._may_build(site)):
+                self.waiting.append(site)
+            if due:
                 if in_time := has_time():
                     actions += self._build(site, basis, versions)
                     versions[f"state/{site}"] = state
@@ -113,7 +127,7 @@ class ProfileBuilder:
         """The actions that replace the site's rows. Adds the application versions of their commit."""
         began = self._now()
         activity, traits, identities = (_of_site(table, site) for table in (*self._of_events, self._sources.identities))
-        rows = profiles_of(activity, traits, identities, basis.trust, basis.rules, site, began.date())
+        rows = profiles_of(activity, traits, identities, basis.trust, basis.rules, site, began.date(), self._engine)
         yield from map(self._profiles.removal, _files_of(self._profiles, site))
         yield from self._profiles.stage(rows)
         for table in self._of_events:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 import pyarrow as pa
@@ -13,7 +14,8 @@ from clickstream.identity.edges import USES, Presence
 from clickstream.identity.edits import EditKind, EditsInForce
 from clickstream.identity.linking import Numbers, labels
 from clickstream.identity.rules import Rules
-from clickstream.model.identity_tables import ALIAS, AS_DEVICE, AS_NAME
+from clickstream.model.identity_tables import ALIAS, AS_NAME, AS_USER
+from clickstream.privacy.nobody import NO_PERSON
 
 # About so many rows are resolved at once, because each becomes an object of Python.
 ROWS_AT_ONCE = 50_000
@@ -33,6 +35,7 @@ class Evidence:
 
     links: pa.Table
     uses: pa.Table
+    """Kind and id of all rows: uses are most of them, so these are not copied from the others."""
     edits: EditsInForce
     rules: Rules
 
@@ -43,8 +46,10 @@ class Evidence:
         links = edges.filter(pc.invert(is_use))
         every = pc.unique(joined_columns(links["left_id"], links["right_id"]))
         nobody = pa.array(_nobody(every, edits.blocked(), rules), pa.string())
-        named = pc.or_(*(pc.is_in(links[name], nobody) for name in ("left_id", "right_id")))
-        return cls(links.filter(pc.invert(named)).combine_chunks(), edges.filter(is_use), edits, rules)
+        if len(nobody):
+            named = pc.or_(*(pc.is_in(links[name], nobody) for name in ("left_id", "right_id")))
+            links = links.filter(pc.invert(named))
+        return cls(links.combine_chunks(), edges.select(["kind", "left_id"]), edits, rules)
 
     def parts(self, changed: pa.Array | None, rows_at_once: int = ROWS_AT_ONCE) -> Iterator[Part]:
         """The parts of about `rows_at_once` rows that together have all ids, or those that depend on `changed` ids."""
@@ -76,8 +81,8 @@ class Evidence:
 
     def nobody(self, changed: pa.Array | None) -> Sequence[str]:
         """The user ids, with `changed` only of these, that mean nobody."""
-        ids = pc.unique(self.uses["left_id"].filter(pc.not_equal(self.uses["kind"], AS_DEVICE)))
-        ids = ids if changed is None else ids.filter(pc.is_in(ids, changed))
+        uses = self.uses if changed is None else self.uses.filter(pc.is_in(self.uses["left_id"], changed))
+        ids = pc.unique(uses["left_id"].filter(pc.is_in(uses["kind"], pa.array([AS_USER, AS_NAME]))))
         return _nobody(ids, self.edits.blocked(), self.rules)
 
     def lone(self, presence: Presence) -> Sequence[str]:
@@ -107,7 +112,23 @@ def joined_columns(*columns: pa.Array | pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _nobody(ids: pa.Array, blocked: Collection[str], rules: Rules) -> Sequence[str]:
-    return [id for id in ids.drop_null().to_pylist() if id in blocked or rules.protects(id)]
+    candidates = ids.filter(_may_mean_nobody(ids, blocked, rules)).drop_null()
+    return [id for id in candidates.to_pylist() if id in blocked or rules.protects(id)]
+
+
+def _may_mean_nobody(ids: pa.Array, blocked: Collection[str], rules: Rules) -> pa.Array:
+    """Mask of ids that may be blocked or protected: all that are, and few others, because each costs a call."""
+    plain = pc.ascii_lower(pc.ascii_trim_whitespace(ids))
+    words = pa.array([*NO_PERSON, *rules.protected_ids], pa.string())
+    others = pa.array([*blocked, *rules.pseudonyms_of_nobody], pa.string())
+    masks = (
+        pc.is_in(plain, words),
+        pc.is_in(ids, others),
+        pc.equal(pc.ascii_trim(plain, "0-"), ""),
+        pc.invert(pc.string_is_ascii(ids)),
+        pc.match_substring_regex(ids, r"[\x00-\x1f]"),  # Python strips some of them
+    )
+    return reduce(pc.or_, masks)
 
 
 def _groups(wanted: Numbers, row_labels: Numbers, rows_at_once: int) -> Iterator[Numbers]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
@@ -116,8 +116,9 @@ def lone_rows(devices: Iterable[str], nobody: Iterable[str], site: str, resolved
 
 
 def _table(rows: Sequence[_Row], site: str, resolved: date) -> pa.Table:
-    fixed = {"site": site, IDENTITY_PARTITION: resolved}
-    return pa.Table.from_pylist([{**asdict(row), **fixed} for row in rows], schema=IDENTITY_SCHEMA)
+    columns: dict[str, list[Any]] = {name: [getattr(row, name) for row in rows] for name in _Row.__slots__}
+    fixed = {"site": [site] * len(rows), IDENTITY_PARTITION: [resolved] * len(rows)}
+    return pa.Table.from_pydict(columns | fixed, schema=IDENTITY_SCHEMA)
 
 
 def resolve(edges: pa.Table, edits: EditsInForce, presence: Presence, rules: Rules) -> People:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import date
+from types import MappingProxyType
 from typing import TypeAlias
 
 import duckdb
@@ -150,13 +151,21 @@ def parameters_of(rules: ProfileRules) -> Mapping[str, str | int]:
 
 
 def profiles_of(
-    activity: Rows, traits: Rows, identities: Rows, trust: Trust, rules: ProfileRules, site: str, today: date
+    activity: Rows,
+    traits: Rows,
+    identities: Rows,
+    trust: Trust,
+    rules: ProfileRules,
+    site: str,
+    today: date,
+    engine: Mapping[str, str] = MappingProxyType({}),
 ) -> pa.Table:
     """The rows of `profiles` of a site, as PROFILE_SCHEMA, in the order of people.
 
     The others are the site's rows of these tables. A half hour of a device is whose the device was when it began.
+    `engine` are options of DuckDB, such as its memory.
     """
-    with duckdb.connect(config={"threads": 1}) as connection:
+    with duckdb.connect(config={"threads": 1, **engine}) as connection:
         connection.execute("SET TimeZone = 'UTC'")
         for name, rows in (("identities", identities), ("activity", activity), ("traits", traits)):
             connection.register(name, rows)

@@ -31,6 +31,10 @@ class DeltaLog:
         """The commitInfo of these versions, oldest first, without versions that were cleaned up."""
         return [info for commit in self._commits(first, last) for info in _actions(commit or b"", "commitInfo")]
 
+    def has(self, version: int) -> bool:
+        """Whether this version was committed, and its commit was not cleaned up."""
+        return self._get(f"{version:020}.json") is not None
+
     def transactions(self, version: int) -> Mapping[str, int] | None:
         """The last version by application id, as of a version of the table; None if the log has gaps."""
         checkpoint = self._checkpoint(version)

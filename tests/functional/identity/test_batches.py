@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -14,12 +14,13 @@ import pytest
 from clickstream.deriving.people import Basis, people_of
 from clickstream.identity import parts
 from clickstream.identity.edges import combined, edges_of, without_known_uses
-from clickstream.identity.edits import EditsInForce
+from clickstream.identity.edits import Edit, EditKind, EditsInForce
 from clickstream.identity.parts import Evidence
+from clickstream.identity.rules import Rules
 from clickstream.model.identity_tables import EDGE_SCHEMA, IDENTITY_SCHEMA
 from tests.functional.identity.asking import known_in_sql, whose_in_sql
 from tests.functional.identity.plain_people import PlainPeople
-from tests.functional.identity.random_people import Streams, random_streams, table
+from tests.functional.identity.random_people import START, Streams, event, random_streams, table
 
 TODAY = date(2026, 3, 11)
 SEEDS = range(12)
@@ -73,6 +74,18 @@ def test_evidence_of_several_tables_is_that_of_one() -> None:
     streams = random_streams(1, 10)
     halves = [evidence_of(streams, events, 1) for events in (streams.events[::2], streams.events[1::2])]
     assert combined(halves).to_pylist() == combined([evidence_of(streams, streams.events, 1)]).to_pylist()
+
+
+def test_every_spelling_of_nobody_is_left_out_of_the_links() -> None:
+    rules = Rules(protected_ids=frozenset(["demo-user", "é"]), pseudonyms_of_nobody=frozenset(["p0_1"]))
+    spellings = ["guest", " Guest\t", "GUEST\x1f", "null\u2003", "0000-00", " 0 ", "", "p0_1", "Demo-User ", "É", "x9"]
+    somebody = ["ada", "guests", "0x", "P0_1", "demo", "ü"]
+    at = START + timedelta(days=1)
+    logins = [event(n, at, anonymous_id=f"d{n}", user_id=user) for n, user in enumerate([*spellings, *somebody])]
+    edges = edges_of(table(logins), {})
+    evidence = Evidence.of(edges, EditsInForce([Edit(number=1, kind=EditKind.BLOCK, ids=("x9",))]), rules)
+    assert sorted(evidence.links["right_id"].to_pylist()) == sorted(somebody)
+    assert sorted(evidence.nobody(None)) == sorted(spellings)
 
 
 def test_a_placeholder_connects_no_parts() -> None:

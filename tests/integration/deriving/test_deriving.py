@@ -46,6 +46,24 @@ def test_pages_read_before_a_login_become_the_users_once_it_is_compacted(lake: D
     lake.check()
 
 
+def test_a_run_without_news_opens_no_table(lake: DerivedLake) -> None:
+    lake.add(page("1", 0, anonymous_id="phone", user_id="ada"))
+    deriver = lake.deriver()
+    assert deriver.run().finished
+    container = lake.service.get_container_client(lake.settings.lake_container)
+    gone = list(container.list_blob_names(name_starts_with="profiles/"))
+    for name in gone:
+        container.delete_blob(name)
+    assert gone and deriver.run() == Report()
+    assert list(container.list_blob_names(name_starts_with="profiles/")) == []
+    lake.site("shop", None, "identity: {protected_ids: [ada]}\n")
+    assert deriver.run().sites == 1, "a changed document is news"
+    assert deriver.run() == Report()
+    lake.add(page("2", 1, anonymous_id="phone", user_id="bob"))
+    assert deriver.run().edges > 0, "and so is a commit of `events`"
+    assert [profile["person"] for profile in lake.profiles()] == ["bob"]
+
+
 def test_a_run_without_news_commits_nothing(lake: DerivedLake) -> None:
     lake.add(page("1", 0, anonymous_id="phone", user_id="ada"))
     lake.derive()
