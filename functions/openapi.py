@@ -176,6 +176,12 @@ def operations() -> Mapping[str, Operation]:
             media_types=("text/javascript",),
             conditional=True,
         ),
+        "vitals_script": Operation(
+            "tracker",
+            "The optional module of the tracking script that measures web vitals.",
+            media_types=("text/javascript",),
+            conditional=True,
+        ),
         "dashboard": Operation("dashboard", "The dashboard.", media_types=("text/html",)),
         "dashboard_asset": Operation(
             "dashboard",

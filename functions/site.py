@@ -62,6 +62,15 @@ async def debug_script(req: func.HttpRequest) -> func.HttpResponse:
     return static_file(req, STATIC / "t.debug.js", "text/javascript", "no-cache", headers)
 
 
+@bp.function_name("vitals_script")
+@bp.route("t.vitals.js", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+@answers_problems()
+async def vitals_script(req: func.HttpRequest) -> func.HttpResponse:
+    """The optional module of the tracking script that measures web vitals."""
+    headers = {"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin"}
+    return static_file(req, STATIC / "t.vitals.js", "text/javascript", SCRIPT_CACHING, headers)
+
+
 @bp.function_name("demo")
 @bp.route("demo", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 @answers_problems()

@@ -58,8 +58,11 @@ if (process.argv[1] == fileURLToPath(import.meta.url)) {
   const folder = process.argv[2] ?? join(here, "..", "functions", "static");
   const code = script(await parts(), known());
   mkdirSync(folder, { recursive: true });
-  const debug = await build({ ...shared, entryPoints: ["src/debug.ts"], format: "iife", minify: true, write: false });
-  for (const [name, text] of [["t.js", code], ["t.debug.js", debug.outputFiles[0].text]]) {
+  const beside = async (name) => {
+    const built = await build({ ...shared, entryPoints: [`src/${name}.ts`], format: "iife", minify: true, write: false });
+    return [`t.${name}.js`, built.outputFiles[0].text];
+  };
+  for (const [name, text] of [["t.js", code], await beside("debug"), await beside("vitals")]) {
     writeFileSync(join(folder, name), text);
     writeFileSync(join(folder, `${name}.gz`), await promisify(gzip)(Buffer.from(text), { numiterations: 100 }));
   }

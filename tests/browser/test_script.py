@@ -13,11 +13,12 @@ import pytest
 ROOT = Path(__file__).parents[2]
 STATIC = ROOT / "functions" / "static"
 BUDGET_BYTES = 3072
+VITALS_BUDGET_BYTES = 1024
 
 
 def test_the_script_that_is_deployed_is_what_its_source_builds(tmp_path: Path) -> None:
     subprocess.run(["node", "build.mjs", str(tmp_path)], cwd=ROOT / "tracker", check=True)
-    for name in ("t.js", "t.debug.js"):
+    for name in ("t.js", "t.debug.js", "t.vitals.js"):
         built = (tmp_path / name).read_bytes()
         assert (STATIC / name).read_bytes() == gzip.decompress((STATIC / f"{name}.gz").read_bytes()) == built, (
             "make tracker"
@@ -30,6 +31,7 @@ def test_it_is_small(capsys: pytest.CaptureFixture[str]) -> None:
     with capsys.disabled():
         print(f"\nt.js: {len(plain)} bytes, packed {packed}, of {BUDGET_BYTES}")
     assert max(packed.values()) <= BUDGET_BYTES
+    assert (STATIC / "t.vitals.js.gz").stat().st_size <= VITALS_BUDGET_BYTES
 
 
 def test_the_module_can_be_imported_where_there_is_no_page() -> None:

@@ -29,6 +29,7 @@ SHOP = (
 KEPT = {
     "/t.js",
     "/t.debug.js",
+    "/t.vitals.js",
     "/demo",
     "/demo/{page}",
     "/dashboard",

@@ -24,7 +24,7 @@ print(json.dumps([names, sorted(name for name in sys.modules if name.startswith(
 ENDPOINTS = {each.function for dialect in DIALECTS.values() for each in dialect.endpoints}
 ENDPOINTS |= {each.function for dialect in DIALECTS.values() for each in dialect.pages}
 HEALTH = {"health", "health_ready", "robots"}
-PUBLIC = ENDPOINTS | HEALTH | {"demo", "demo_page", "openapi", "script", "start", "debug_script"}
+PUBLIC = ENDPOINTS | HEALTH | {"demo", "demo_page", "openapi", "script", "start", "debug_script", "vitals_script"}
 TIMERS = {"compact", "destroy_salts", "maintain", "run_jobs"}
 READING = {"dashboard", "dashboard_asset", "query", "query_sql", "questions", "report", "reports", "share", "sites"}
 JOBS = {"job_runs", "jobs", "reset_job", "resume_job", "run_job", "stop_job"}

@@ -22,6 +22,7 @@ from clickstream.querying.reports.pipeline import FAILED_EVENT_SAMPLES, FAILED_E
 from clickstream.querying.reports.report import Report
 from clickstream.querying.reports.returning import ATTRIBUTION, FREQUENCY, RETENTION
 from clickstream.querying.reports.visits import VISIT_EVENTS, VISITS
+from clickstream.querying.reports.vitals import WEB_VITALS
 
 REPORTS: Mapping[str, Report] = {
     report.name: report
@@ -47,6 +48,7 @@ REPORTS: Mapping[str, Report] = {
         PERSON_SCORES,
         VISITS,
         VISIT_EVENTS,
+        WEB_VITALS,
         NEWEST_EVENTS,
         PROPERTY_NAMES,
         FAILED_EVENTS,

@@ -107,7 +107,9 @@ def lake(azurite: Azurite) -> Lake:
         event("shop-k", "shop", NOW - timedelta(days=200), **there, **login),
         event("shop-l", "shop", NOW - timedelta(days=200, minutes=-1), **there),
     ]
-    lake.append(*known)
+    measured = {"event_type": "custom", "event_name": "web_vitals", "interactive": False, "page_path": "/1"}
+    vitals = event("shop-w", "shop", NOW - timedelta(days=200), properties='{"cls": 0.5}', is_bot=False, **measured)
+    lake.append(*known, vitals)
     lake.append_people(known)
     lake.append_profiles(known)
     lake.append_changes(
@@ -147,7 +149,7 @@ def needed(report: Report) -> dict[str, str]:
     """Values for what the report cannot be asked without."""
     if report.name == "paths":
         return {}
-    long_ago = {"date_range": "2026-01-01,2026-12-31"} if report.name == "person_events" else {}
+    long_ago = {"date_range": "2026-01-01,2026-12-31"} if report.name in ("person_events", "web_vitals") else {}
     values = {"visit": "shop-5", "funnel": "two pages", "goal": "bought", "audience": "buyers", "person": "ada"}
     return {
         **{parameter.name: values[parameter.name] for parameter in report.parameters if parameter.name in values},
