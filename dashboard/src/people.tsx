@@ -51,7 +51,7 @@ function PeopleList() {
         </button>
         <ExportLinks title={t.pages.people} report="people" parameters={parameters} isAnswered={result.answer !== null} />
       </header>
-      <Search key={choices.search} choices={choices} report={result.answer} onChange={change} />
+      <Search choices={choices} report={result.answer} onChange={change} />
       {result.answer?.rows.length ? (
         <PeopleTable report={result.answer} choices={choices} onChange={change} />
       ) : (
@@ -72,6 +72,8 @@ function Search({ choices, report, onChange }: Parts & { report: Report | null }
   const [search, setSearch] = useState(choices.search);
   const [name, setName] = useState("");
   const [value, setValue] = useState("");
+  // The address may change by itself: by the back button, or by a link to this list.
+  useEffect(() => setSearch(choices.search), [choices.search]);
   const find = (event: Event) => {
     event.preventDefault();
     onChange({ search: search.trim() });

@@ -44,11 +44,13 @@ export async function person(dashboard, { path, key, id, language }) {
   await keyboard.stopAt('[role="search"] input');
   await page.keyboard.type(id);
   await dashboard.press("Enter");
+  const isKept = await page.evaluate(() => document.activeElement.matches('[role="search"] input'));
   await keyboard.stopAt('[data-testid="row"] .name');
   await dashboard.press("Enter");
   const part = (name) => page.getByTestId(`person-${name}`);
   const [fields, visits] = [part("fields"), part("visits")];
   const seen = {
+    isKept,
     heading: await page.getByTestId("person").locator("h2").textContent(),
     fields: await fields.getByTestId("row").evaluateAll((all) => all.map((row) => [row.dataset.value, row.cells[1].textContent, row.cells[2].textContent])),
     ids: await values(part("ids").getByTestId("row")),
