@@ -89,6 +89,7 @@ def test_rows_of_a_table_become_events_in_order_through_a_temporary_table(world:
 
 def test_each_run_has_what_is_new_and_a_row_that_was_committed_late(world: World, server: SqlServer) -> None:
     add(server, 1, "2026-03-02 10:00:00.1234567")
+    add(server, 9, None)
     site = site_with(table_import(keep_updated=DAILY))
     imported(world, site)
     add(server, 2, "2026-03-02 10:00:00.1234567", "a tie")
@@ -98,18 +99,18 @@ def test_each_run_has_what_is_new_and_a_row_that_was_committed_late(world: World
     server.execute("UPDATE dbo.orders SET updated_at = '2026-03-03 10:00:00', city = 'Basel' WHERE id = 1")
     world.now += timedelta(days=1)
     assert imported(world, site).counts["rows"] == 4
-    assert numbers(world) == [1, 1, 2, 3, 4]
+    assert numbers(world) == [1, 1, 2, 3, 4, 9]
     world.now += timedelta(days=1)
     assert imported(world, site).counts["rows"] == 1, "the last row is read again, and adds nothing"
-    assert numbers(world) == [1, 1, 2, 3, 4]
+    assert numbers(world) == [1, 1, 2, 3, 4, 9]
     assert not any(row["id_reused"] for row in world.rows())
     other = site_with(table_import(keep_updated=DAILY, **{"from": {"timestamp_column": "ordered_at"}}))
     world.now += timedelta(days=1)
     ended = imported(world, other)
     assert (ended.actor, ended.code) == (Actor.AUTHOR, "job_definition")
     world.runner().reset(site, site.jobs[0])
-    assert imported(world, site).counts["rows"] == 5
-    assert numbers(world) == [1, 1, 2, 3, 4, 5], "imported again, rows add nothing"
+    assert imported(world, site).counts["rows"] == 6
+    assert numbers(world) == [1, 1, 2, 3, 4, 5, 9, 9], "imported again, rows with a time add nothing"
 
 
 def test_only_rows_after_since_are_imported(world: World, server: SqlServer) -> None:
