@@ -33,7 +33,7 @@ from clickstream.sites.limits import Few
 
 # The forms of a timestamp at the end of a file's name, before its extension.
 STAMP = re.compile(
-    r"(?P<stamp>\d{4}-?\d\d-?\d\d(?:[-_T]?\d\d(?:[-:]?\d\d(?:[-:]?\d\d)?)?)?|\d{13}|\d{10})\.csv(?:\.gz)?$"
+    r"(?P<stamp>\d{4}(?:-\d\d-\d\d|\d{4})(?:[-_T]?\d\d(?:[-:]?\d\d(?:[-:]?\d\d)?)?)?|\d{13}|\d{10})\.csv(?:\.gz)?$"
 )
 # Fields of an event that columns can be mapped to; `properties` and `context` take a column of JSON objects.
 MAPPED = (

@@ -27,6 +27,7 @@ def job(file: str, prefix: str | None = None) -> CsvImport:
         ("20260301123015.csv", datetime(2026, 3, 1, 12, 30, 15)),
         ("a1772366415.csv", datetime(2026, 3, 1, 12, 0, 15)),
         ("a-1772366415000.csv", datetime(2026, 3, 1, 12, 0, 15)),
+        ("1000-20260301.csv", datetime(2026, 3, 1)),
         ("a-20260230.csv", None),
         ("a.csv", None),
         ("a-20260301.txt", None),
