@@ -38,13 +38,14 @@ from clickstream.querying.period import Period
 from clickstream.querying.statement import Statement
 from clickstream.retrying import retry_on_conflict
 from clickstream.settings import Settings
+from clickstream.sites.audience_standing import OfField, OfTrait
 from clickstream.sites.audiences import Audience, In, goals_of, leaves
 from clickstream.sites.directory import Access
 from clickstream.sites.document import KeyKind, Site, parse_site
 from clickstream.storage.account import StorageAccount
 from clickstream.storage.site_documents import EditableBlobSiteDocuments
 from clickstream.table.delta import COMPACTOR, Table
-from clickstream.table.specs import AUDIENCE_CHANGES_TABLE, EVENTS_TABLE, IDENTITIES_TABLE
+from clickstream.table.specs import ACTIVITY_TABLE, AUDIENCE_CHANGES_TABLE, EVENTS_TABLE, IDENTITIES_TABLE
 
 log = logging.getLogger(__name__)
 # Existing members are reported as if at most so much time had passed since the last ones.
@@ -146,9 +147,11 @@ class Evaluator:
         container = self._settings.lake_container
         events = Table.open(EVENTS_TABLE, self._account, container)
         identities = Table.open(IDENTITIES_TABLE, self._account, container)
+        activity = Table.open(ACTIVITY_TABLE, self._account, container)
         return {
             "events": (events.application_version(COMPACTOR) or 0) if events is not None else 0,
             "identities": identities.version if identities is not None else 0,
+            "activity": (activity.application_version(COMPACTOR) or 0) if activity is not None else 0,
         }
 
 
@@ -310,10 +313,12 @@ class _Evaluation:
         names = [question.names(slug) for slug in slugs]
         before = question.bind(0 if since is None else microseconds_of(since))
         late = f"batch > {question.bind(self._notes.of('events') or 0)} AND moment <= {before}"
+        # Conditions about all of the past follow events outside of the longest window, too.
+        added = f"batch > {question.bind(self._notes.of('activity') or 0)}"
         facts = [
             Fact("first_at", "min", "moment"),
-            Fact("has_news", "bool_or", f"moment > {before}"),
-            Fact("has_late", "bool_or", f"coalesce({late}, false)"),
+            Fact("has_news", "bool_or", f"moment > {before}", f"{added} AND epoch_us(last_at) > {before}"),
+            Fact("has_late", "bool_or", f"coalesce({late}, false)", f"{added} AND epoch_us(last_at) <= {before}"),
             *(Fact(f"trait_{number}", "max", _trait(name)) for number, name in enumerate(self._traits)),
         ]
         where = "true"
@@ -361,4 +366,6 @@ def _definition(audience: Audience, site: Site) -> int:
         if isinstance(leaf, In):
             parts.append(_definition(by_slug[leaf.in_], site))
         parts.extend(goals[name] for _, name in goals_of(leaf))
+        if isinstance(leaf, OfTrait | OfField):
+            parts.extend((site.profiles.first_write, site.currency))
     return digest_of(*parts)

@@ -21,6 +21,7 @@ from clickstream.jobs.work import ActiveRun, Done
 from clickstream.model.audience_tables import LAST_CHANGE
 from clickstream.querying.audiences.formula import with_needed
 from clickstream.querying.audiences.question import Question
+from clickstream.querying.database import tables_beside
 from clickstream.querying.goals import scope_of
 from clickstream.querying.period import Period
 from clickstream.querying.scope import SiteScope
@@ -110,8 +111,9 @@ class CurrentMembers:
     @property
     def tables(self) -> Sequence[tuple[TableSpec, date | None]]:
         """What is derived comes first, so that it is not newer than what it is derived from."""
-        _, period = self._statement((), None)
-        return [(PROFILES_TABLE, None), (IDENTITIES_TABLE, None), (EVENTS_TABLE, (period.begin - PADDING).date())]
+        statement, period = self._statement((), None)
+        beside = [(spec, None) for spec in tables_beside(EVENTS_TABLE, statement.sql)]
+        return [*beside, (EVENTS_TABLE, (period.begin - PADDING).date())]
 
     def statement(self, fields: Sequence[str], after: str | None) -> Statement:
         """The members after this person."""
@@ -237,7 +239,7 @@ def members_statement(
     site: SiteScope, slug: str, fields: Sequence[str], until: datetime, after: str | None
 ) -> tuple[Statement, Period]:
     """The statement whose rows are the audience's members after this one, in order, and the period of the events that
-    it needs. It reads the relations `events`, `identities` and `profiles` of the site.
+    it needs. It reads the relation `events` of the site, and `tables_beside` it.
     """
     question = Question(site, with_needed(site.audiences, [slug]), until)
     names = question.names(slug)

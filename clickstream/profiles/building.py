@@ -86,8 +86,9 @@ money AS (
     )
     GROUP BY person
 )"""
-# The last write counts; of a trait of the site's choice, or one that was only sent for people without it, the first.
-_TRAITS = """
+# It reads `traited`. The last write counts; of a trait of the site's choice, or one that was only sent for people
+# without it, the first.
+WRITTEN = """
 written AS (
     SELECT person, name,
         CASE WHEN name IN (SELECT unnest(CAST(CAST($first_write AS JSON) AS VARCHAR[]))) OR bool_and(is_once)
@@ -95,17 +96,19 @@ written AS (
             ELSE arg_max(value, struct_pack(at := last_at, value := value)) FILTER (NOT is_once) END AS value
     FROM traited
     GROUP BY person, name
-),
+)""".strip()
+_TRAITS = """
 traited_people AS (
     SELECT person, any_value(value) FILTER (name = $label) AS label,
         to_json(map(list(name ORDER BY name), list(CAST(value AS JSON) ORDER BY name))) AS traits
     FROM (FROM written QUALIFY row_number() OVER (PARTITION BY person ORDER BY name) <= $most)
     GROUP BY person
 )"""
-# The moment of each value that is one event's is there, too, though the table has none.
-_SUMS = f"""
+# It reads `active` and `traited`. The moment of each value that is one event's is there, too, which the table has not.
+PEOPLE = f"""
 {_VISITS.strip()},
 {_MONEY.strip()},
+{WRITTEN},
 {_TRAITS.strip()},
 summed AS (
     SELECT person, bool_or(is_known) AS is_known, count(DISTINCT user_id) AS users,
@@ -120,7 +123,7 @@ people AS (
         coalesce(active_days, 0) AS active_days, coalesce(visits, 0) AS visits, coalesce(orders, 0) AS orders,
         coalesce(CAST(revenue AS VARCHAR), '{{}}') AS revenue, coalesce(CAST(traits AS VARCHAR), '{{}}') AS traits
     FROM summed LEFT JOIN visits USING (person) LEFT JOIN money USING (person) LEFT JOIN traited_people USING (person)
-)"""
+)""".strip()
 
 
 def people(trust: Trust, where: str = "TRUE") -> str:
@@ -128,11 +131,14 @@ def people(trust: Trust, where: str = "TRUE") -> str:
 
     They read the relations `activity`, `traits` and `identities` of one site, and the parameters of `parameters_of`.
     """
-    sources = [
-        f"{name} AS MATERIALIZED (\n    WITH {whose(source, trust)}\n    SELECT * FROM persons WHERE {where}\n)"
-        for name, source in (("active", "activity"), ("traited", "traits"))
-    ]
-    return ",\n".join((*sources, _SUMS.strip()))
+    return ",\n".join(
+        (named_rows("active", "activity", trust, where), named_rows("traited", "traits", trust, where), PEOPLE)
+    )
+
+
+def named_rows(name: str, source: str, trust: Trust, where: str = "TRUE") -> str:
+    """The common table expression with this name: the rows of `activity` or `traits` with their person."""
+    return f"{name} AS MATERIALIZED (\n    WITH {whose(source, trust)}\n    SELECT * FROM persons WHERE {where}\n)"
 
 
 def whose(source: str, trust: Trust) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from datetime import date
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,9 @@ from clickstream.querying.scope import (
     Formula,
     Funnel,
     Goal,
+    HasField,
+    HasScore,
+    HasTrait,
     Matching,
     Member,
     No,
@@ -31,9 +35,11 @@ from clickstream.querying.scope import (
     Some,
     Step,
     Took,
+    TraitComes,
     Worth,
 )
 from clickstream.querying.sharing import shared_scope
+from clickstream.sites.audience_standing import OfField, OfScore, OfTrait
 from clickstream.sites.audiences import All, AnyOf, Condition, Did, DidNot, Events, In, Not, Sequenced, Sum
 from clickstream.sites.document import KeyKind
 from clickstream.sites.funnels import FunnelStep, Steps, Within, duration
@@ -150,8 +156,30 @@ def _formula(condition: Condition, goals: Mapping[str, Goal]) -> Formula:
             return Worth(matching_of(condition.sum, goals), duration(condition.within), condition.sum.property, least)
         case Sequenced():
             return Took(sequence_of(condition.sequence, Within.PERSON, goals), duration(condition.within))
+        case OfTrait() | OfField() | OfScore():
+            return _standing(condition)
         case Did():
             return _within_bounds(condition, matching_of(condition.did, goals))
+
+
+def _standing(condition: OfTrait | OfField | OfScore) -> Formula:
+    match condition:
+        case OfTrait():
+            trait = condition.trait
+            if trait.in_next is None:
+                return HasTrait(trait.name, _texts(trait.is_ or ()))
+            ahead = TraitComes(trait.name, duration(trait.in_next))
+            return Every((ahead, No(TraitComes(trait.name, timedelta(0)))))
+        case OfField():
+            field = condition.field
+            least, most = (None if bound is None else Decimal(repr(bound)) for bound in (field.at_least, field.at_most))
+            return HasField(field.name, _texts(field.is_ or ()), least, most)
+        case OfScore():
+            return HasScore(condition.score.name, condition.score.at_least)
+
+
+def _texts(values: Iterable[str | bool | int | float]) -> tuple[str, ...]:
+    return tuple(value if isinstance(value, str) else json.dumps(value) for value in values)
 
 
 def _within_bounds(condition: Did, matching: Matching) -> Formula:

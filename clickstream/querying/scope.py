@@ -150,6 +150,40 @@ class Took:
 
 
 @dataclass(frozen=True, slots=True)
+class HasTrait:
+    """The person's trait has one of these values as text; without values, any."""
+
+    name: str
+    values: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TraitComes:
+    """The moment in the person's trait is at most so far ahead, or past."""
+
+    name: str
+    ahead: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class HasField:
+    """A field of the person's profile has one of these values, or lies within these bounds, which are included."""
+
+    name: str
+    values: tuple[str, ...] = ()
+    least: Decimal | None = None
+    most: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HasScore:
+    """A score of the person is at least this."""
+
+    name: str
+    least: float
+
+
+@dataclass(frozen=True, slots=True)
 class Member:
     """The person is in another audience."""
 
@@ -177,7 +211,9 @@ class No:
     part: Formula
 
 
-Atom = Done | Worth | Took | Member
+Standing = HasTrait | TraitComes | HasField | HasScore
+"""What all of a person's past says."""
+Atom = Done | Worth | Took | Standing | Member
 Formula = Atom | Every | Some | No
 
 

@@ -19,6 +19,7 @@ from pydantic import (
 )
 
 from clickstream.problems import Place
+from clickstream.sites.audience_standing import OfField, OfScore, OfTrait
 from clickstream.sites.filter_lists import FilterList
 from clickstream.sites.funnels import Duration, Steps, duration
 from clickstream.sites.goals import EVENT, FILTERS, PAGE, Name, PagePattern
@@ -143,8 +144,11 @@ def _condition(value: object) -> object:
 
 
 Condition = Annotated[
-    All | AnyOf | Not | Did | DidNot | Sum | Sequenced | In,
-    PlainValidator(_condition, json_schema_input_type=All | AnyOf | Not | Did | DidNot | Sum | Sequenced | In),
+    All | AnyOf | Not | Did | DidNot | Sum | Sequenced | OfTrait | OfField | OfScore | In,
+    PlainValidator(
+        _condition,
+        json_schema_input_type=All | AnyOf | Not | Did | DidNot | Sum | Sequenced | OfTrait | OfField | OfScore | In,
+    ),
 ]
 KINDS: Mapping[str, type[BaseModel]] = {
     "all": All,
@@ -154,11 +158,15 @@ KINDS: Mapping[str, type[BaseModel]] = {
     "did_not": DidNot,
     "sum": Sum,
     "sequence": Sequenced,
+    "trait": OfTrait,
+    "field": OfField,
+    "score": OfScore,
     "in": In,
 }
 for _group in (All, AnyOf, Not):
     _group.model_rebuild()
-Leaf = Did | DidNot | Sum | Sequenced | In
+OfEvents = Did | DidNot | Sum | Sequenced
+Leaf = OfEvents | OfTrait | OfField | OfScore | In
 
 
 class Audience(_Strict):
@@ -251,9 +259,9 @@ def _leaf_problems(
     by_slug: Mapping[str, Audience],
     retention_days: int | None,
 ) -> Iterator[tuple[Place, str]]:
-    if isinstance(leaf, In):
-        if leaf.in_ not in by_slug:
-            yield (*place, "in"), f"no audience has the slug {leaf.in_!r}; known are {_shown(by_slug)}"
+    if isinstance(leaf, In) and leaf.in_ not in by_slug:
+        yield (*place, "in"), f"no audience has the slug {leaf.in_!r}; known are {_shown(by_slug)}"
+    if not isinstance(leaf, OfEvents):
         return
     for named, goal in goals_of(leaf):
         if goal not in goals:

@@ -80,7 +80,12 @@ export type Condition =
   | { readonly did: Events; readonly times?: { readonly at_least?: number; readonly at_most?: number }; readonly within: string }
   | { readonly did_not: Events; readonly within: string }
   | { readonly sum: Events & { readonly property: string }; readonly at_least: number; readonly within: string }
-  | { readonly sequence: Steps; readonly within: string };
+  | { readonly sequence: Steps; readonly within: string }
+  | { readonly trait: { readonly name: string; readonly is?: readonly Value[]; readonly in_next?: string } }
+  | { readonly field: { readonly name: string; readonly is?: readonly Value[]; readonly at_least?: number; readonly at_most?: number } }
+  | { readonly score: { readonly name: string; readonly at_least: number } };
+
+type Value = string | number | boolean;
 
 /** Steps in their order; an exclusion counts after one step, else after any. */
 export interface Steps {

@@ -19,6 +19,16 @@ function conditionInWords(condition: Condition, isPart: boolean): string {
   if ("any" in condition) return joined(condition.any, words.any);
   if ("not" in condition) return words.not(conditionInWords(condition.not, false));
   if ("in" in condition) return words.in(condition.in);
+  if ("trait" in condition) {
+    const { name, is = [], in_next: ahead } = condition.trait;
+    if (ahead !== undefined) return words.inNext(name, lengthInWords(ahead));
+    return is.length ? words.is(name, is.join(words.any)) : words.has(name);
+  }
+  if ("field" in condition) {
+    const { name, is = [], at_least: least, at_most: most } = condition.field;
+    return is.length ? words.is(name, is.join(words.any)) : words.between(name, least === undefined ? null : String(least), most === undefined ? null : String(most));
+  }
+  if ("score" in condition) return words.between(condition.score.name, String(condition.score.at_least), null);
   const within = lengthInWords(condition.within);
   if ("did_not" in condition) return words.didNot(eventsInWords(condition.did_not), within);
   if ("sum" in condition) return words.sum(condition.sum.property, eventsInWords(condition.sum), String(condition.at_least), within);

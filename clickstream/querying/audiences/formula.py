@@ -5,7 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 
-from clickstream.querying.scope import Atom, Audience, Done, Every, Formula, Matching, Member, No, Some, Took
+from clickstream.querying.scope import (
+    Atom,
+    Audience,
+    Done,
+    Every,
+    Formula,
+    HasField,
+    HasScore,
+    HasTrait,
+    Matching,
+    Member,
+    No,
+    Some,
+    Standing,
+    Took,
+    TraitComes,
+)
 from clickstream.sites.funnels import Order
 
 _UNITS = ((timedelta(days=1), "d"), (timedelta(hours=1), "h"), (timedelta(minutes=1), "m"), (timedelta(seconds=1), "s"))
@@ -58,11 +74,27 @@ def in_words(atom: Atom) -> str:
         return f"is in {atom.slug}"
     if isinstance(atom, Took):
         return _steps_in_words(atom)
+    if isinstance(atom, Standing):
+        return _standing_in_words(atom)
     events, within = _events_in_words(atom.matching), _length(atom.within)
     if isinstance(atom, Done):
         times = "" if atom.times == 1 else f" at least {atom.times} times"
         return f"did {events}{times} within {within}"
     return f"{atom.property} of {events} adds up to at least {atom.least:f} within {within}"
+
+
+def _standing_in_words(atom: Standing) -> str:
+    match atom:
+        case HasTrait(name, values):
+            return f"{name} is {' or '.join(values)}" if values else f"has {name}"
+        case TraitComes(name, ahead):
+            return f"{name} is past" + (f" or at most {_length(ahead)} ahead" if ahead else "")
+        case HasScore(name, score):
+            return f"{name} is at least {score:g}"
+        case HasField(name, values, least, most):
+            bounds = [f"at least {least:f}"] if least is not None else []
+            bounds += [f"at most {most:f}"] if most is not None else []
+            return f"{name} is {' or '.join(values) or ' and '.join(bounds)}"
 
 
 def _steps_in_words(atom: Took) -> str:

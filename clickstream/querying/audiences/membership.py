@@ -12,8 +12,9 @@ from datetime import datetime, timedelta
 from clickstream.filters.dimensions import property_sql
 from clickstream.querying.amounts import MONEY
 from clickstream.querying.audiences.formula import as_sql, atoms
+from clickstream.querying.audiences.standing import changes_often, standing
 from clickstream.querying.conditions import Parameters, condition
-from clickstream.querying.scope import Atom, Audience, Done, Matching, Member, Took, Worth
+from clickstream.querying.scope import Atom, Audience, Done, Matching, Member, Standing, Took, Worth
 from clickstream.querying.sequences.attempts import every_attempt, flag_names, flags_of
 
 _MICROSECOND = timedelta(microseconds=1)
@@ -33,6 +34,10 @@ def matchings(audiences: Sequence[Audience]) -> Sequence[Matching]:
 
 
 def _of_events(audiences: Sequence[Audience]) -> Iterator[Done | Worth | Took]:
+    yield from (atom for atom in _own(audiences) if isinstance(atom, Done | Worth | Took))
+
+
+def _own(audiences: Sequence[Audience]) -> Iterator[Done | Worth | Took | Standing]:
     for audience in audiences:
         yield from (atom for atom in atoms(audience.formula) if not isinstance(atom, Member))
 
@@ -50,11 +55,14 @@ class Names:
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """A further column of `members`: an aggregate function over a value of the person's events."""
+    """A further column of `members`: an aggregate function over a value of the person's events, and over one of the
+    person's rows of `activity`, if any condition is about all of the past.
+    """
 
     name: str
     function: str
     value: str
+    of_activity: str = "NULL"
 
 
 def members(
@@ -63,24 +71,27 @@ def members(
     parameters: Parameters,
     source: str = "persons",
     facts: Sequence[Fact] = (),
+    where: str = "true",
 ) -> str:
     """Common table expressions, the last of which is `members`: one row for each person with an event in the longest
-    window before `until`, an aware moment.
+    window before `until`, an aware moment, or with any at all, if a condition is about all of the past.
 
-    `source` has events with `person` and `is_known`. Each audience comes after those that it depends on. `members` has
-    `person`, `is_known`, `is_allowed` (false: opted out of advertising), and of audience n (from 0) `member_n` and
-    `changes_n`: microseconds since 1970 of the next moment at which the membership can change without another event,
-    or null. Of atom n it has `holds_n` and `turns_n`. Further `facts` may use the column `moment`.
+    `source` has events with `person` and `is_known`; `where` is a condition on `person` for `activity` and `traits`.
+    Each audience comes after those that it depends on. `members` has `person`, `is_known`, `is_allowed` (false: opted
+    out of advertising), and of audience n (from 0) `member_n` and `changes_n`: microseconds since 1970 of the next
+    moment at which the membership can change without another event, or null. Of atom n it has `holds_n` and `turns_n`.
+    Further `facts` may use the column `moment`.
     """
-    return _Members(audiences, until, parameters, source, facts).sql()
+    return _Members(audiences, until, parameters, source, facts, where).sql()
 
 
 def names_of_atoms(audiences: Sequence[Audience]) -> Mapping[Atom, Names]:
     """The columns of `members` by atom."""
     named: dict[Atom, Names] = {}
-    for atom in _of_events(audiences):
+    for atom in _own(audiences):
         number = len(named)
-        named.setdefault(atom, Names(f"holds_{number}", f"turns_{number}", isinstance(atom, Worth)))
+        often = changes_often(atom) if isinstance(atom, Standing) else isinstance(atom, Worth)
+        named.setdefault(atom, Names(f"holds_{number}", f"turns_{number}", often))
     for number, audience in enumerate(audiences):
         named[Member(audience.slug)] = Names(f"member_{number}", f"changes_{number}", True)
     return named
@@ -96,11 +107,15 @@ class _Members:
         parameters: Parameters,
         source: str,
         facts: Sequence[Fact],
+        where: str,
     ) -> None:
         self._extra = facts
+        self._where = where
         self._audiences = audiences
         self._names = names_of_atoms(audiences)
-        self._of_events = [(number, atom) for number, atom in enumerate(dict.fromkeys(_of_events(audiences)))]
+        own = list(enumerate(dict.fromkeys(_own(audiences))))
+        self._of_events = [(number, atom) for number, atom in own if not isinstance(atom, Standing)]
+        self._standing = [(number, atom) for number, atom in own if isinstance(atom, Standing)]
         self._parameters = parameters
         self._least = {
             atom: f"CAST({parameters.bind(f'{atom.least:f}')} AS {MONEY})"
@@ -116,12 +131,16 @@ class _Members:
         parts, source = [self._hits()], "facts"
         if sums:
             parts.append(self._sums(sums))
-            source += " LEFT JOIN worths USING (person)"
+            source += " LEFT JOIN reached USING (person)"
         for number, atom in self._of_events:
             if isinstance(atom, Took):
                 parts.extend(self._sequence(number, atom))
                 source += f" LEFT JOIN took_{number} USING (person)"
         parts.append(self._facts())
+        if self._standing:
+            facts = [f"{fact.function}({fact.of_activity}) AS {fact.name}" for fact in self._extra]
+            parts.extend(standing(self._standing, self._until, self._parameters, self._where, facts))
+            source += " FULL JOIN standing USING (person)"
         parts.append(self._held(source))
         last = "held"
         for number, audience in enumerate(self._audiences):
@@ -172,7 +191,7 @@ class _Members:
     WINDOW after AS (PARTITION BY person ORDER BY moment RANGE BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING),
         everything AS (PARTITION BY person)
 ),
-worths AS (
+reached AS (
     SELECT {_lines(of_person)}
     FROM sums
     GROUP BY person
@@ -211,6 +230,14 @@ worths AS (
 
     def _held(self, source: str) -> str:
         columns = ["person", "is_known", "is_allowed", *(fact.name for fact in self._extra)]
+        if self._standing:
+            of_both = [Fact("is_known", "bool_or", ""), *self._extra]
+            columns = ["person", "coalesce(facts.is_allowed, standing.is_allowed) AS is_allowed"]
+            for fact in of_both:
+                both = f"[facts.{fact.name}, standing.{fact.name}]"
+                columns.append(f"list_aggregate({both}, '{fact.function}') AS {fact.name}")
+            for number, _ in self._standing:
+                columns += [f"coalesce(holds_{number}, false) AS holds_{number}", f"turns_{number}"]
         for number, atom in self._of_events:
             within = _us(atom.within)
             if isinstance(atom, Worth):

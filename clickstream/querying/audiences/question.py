@@ -42,6 +42,6 @@ class Question:
     def statement(self, select: str, *more: str, facts: Sequence[Fact] = (), where: str = "true") -> Statement:
         """The selection from `members`, after more common table expressions. `where` is a condition on `person`."""
         source = PERSONS if where == "true" else f"(SELECT * FROM {PERSONS} WHERE {where})"
-        of_members = members(self._audiences, self._until, self._parameters, source, facts)
+        of_members = members(self._audiences, self._until, self._parameters, source, facts, where)
         sql = "WITH " + ",\n".join([persons_of(self._audiences, self._parameters), of_members, *more]) + f"\n{select}"
         return finished(sql, self._parameters)

@@ -619,6 +619,11 @@ const de: Texts = {
       strict: ", nichts anderes dazwischen",
       without: (events) => `, ohne ${events} dazwischen`,
       after: (step) => ` nach Schritt ${step}`,
+      is: (name, values) => `${name} ist ${values}`,
+      has: (name) => `haben ${name}`,
+      inNext: (name, length) => `${name} innerhalb der nächsten ${length}`,
+      between: (name, least, most) =>
+        `${name} ` + (most === null ? `mindestens ${least}` : least === null ? `höchstens ${most}` : `von ${least} bis ${most}`),
       in: (audience) => `gehören zu ${audience}`,
       anything: "irgendetwas",
       goal: (name) => `„${name}“`,

@@ -606,6 +606,11 @@ const en = {
       strict: ", nothing else between",
       without: (events: string) => `, without ${events} between`,
       after: (step: string) => ` after step ${step}`,
+      is: (name: string, values: string) => `have ${name} ${values}`,
+      has: (name: string) => `have ${name}`,
+      inNext: (name: string, length: string) => `have ${name} in the next ${length}`,
+      between: (name: string, least: string | null, most: string | null) =>
+        `have ${name} ` + (most === null ? `of at least ${least}` : least === null ? `of at most ${most}` : `from ${least} to ${most}`),
       in: (audience: string) => `are in ${audience}`,
       anything: "anything",
       goal: (name: string) => `“${name}”`,

@@ -2,13 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from json import dumps
 
-from clickstream.querying.scope import Audience, Done, Every, Formula, Matching, Member, No, Some, Took, Worth
+from clickstream.querying.scope import (
+    Atom,
+    Audience,
+    Done,
+    Every,
+    Formula,
+    HasField,
+    HasScore,
+    HasTrait,
+    Matching,
+    Member,
+    No,
+    Some,
+    Standing,
+    Took,
+    TraitComes,
+    Worth,
+)
 from clickstream.sites.funnels import Order
+
+MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +41,8 @@ class Did:
     advertising: bool = True
     type: str = "custom"
     id: str = ""
+    trait: str | None = None
+    country: str | None = None
 
 
 History = Sequence[Did]
@@ -59,6 +81,67 @@ def holds(formula: Formula, audiences: Mapping[str, Audience], history: History,
             return sum(amounts, Decimal(0)) >= formula.least
         case Took():
             return any(_attempts(formula, history, at))
+        case _:
+            return _stands(formula, [event for event in history if event.at <= at], at)
+
+
+def _stands(atom: Standing, history: History, at: datetime) -> bool:
+    """Whether a condition about all of the past holds."""
+    match atom:
+        case HasTrait(_, values):
+            trait = trait_of(history)
+            return trait is not None and (trait in values or not values)
+        case TraitComes(_, ahead):
+            return (moment := _moment(trait_of(history))) is not None and at >= moment - ahead
+        case HasField("acts", least=least, most=most):
+            return bool(history) and (least or 0) <= len(acts_of(history)) <= (most if most is not None else 99)
+        case HasField("active_days", least=least, most=most):
+            days = {event.at.date() for event in acts_of(history)}
+            return bool(history) and (least or 0) <= len(days) <= (most if most is not None else 99)
+        case HasField("country", values):
+            said = [(event.at, event.country) for event in history if event.country is not None]
+            return bool(said) and max(said)[1] in values
+        case HasScore(name, least):
+            return bool(acts_of(history)) and score_of(name, history, at) >= least
+    raise AssertionError(atom)
+
+
+def trait_of(history: History) -> str | None:
+    """The value of the trait: the last write counts."""
+    said = [(event.at, event.trait) for event in history if event.trait is not None]
+    return max(said, key=lambda each: (each[0], dumps(each[1])))[1] if said else None
+
+
+def _moment(text: str | None) -> datetime | None:
+    """The moment that a trait says, in UTC; None if it says none."""
+    try:
+        return None if text is None else datetime.fromisoformat(text).replace(tzinfo=UTC)
+    except ValueError:
+        return None
+
+
+def acts_of(history: History) -> History:
+    """The events by which the person did something."""
+    return [event for event in history if event.type == "custom"]
+
+
+def score_of(name: str, history: History, at: datetime) -> float:
+    """The score by the formulas of docs/profiles.md; the person must have acts."""
+    days: dict[date, list[datetime]] = {}
+    for event in acts_of(history):
+        days.setdefault(event.at.date(), []).append(event.at)
+    recent = [len(acts) for day, acts in days.items() if day > at.date() - timedelta(days=30)]
+    ages = [((at - max(acts)) / timedelta(days=1), len(acts)) for acts in days.values()]
+    short = sum(acts * 2 ** (-age / 7) for age, acts in ages) / 7
+    long = sum(acts * 2 ** (-age / 30) for age, acts in ages) / 30
+    scores = {
+        "recency": 2 ** (-min(age for age, _ in ages) / 14),
+        "frequency": 1 - 2 ** (-len(recent) / 4),
+        "intensity": 1 - 2 ** (-sum(recent) / max(1, len(recent)) / 10),
+        "quantity": 1 - 2 ** (-sum(acts for _, acts in ages) / 100),
+        "momentum": short / (short + long),
+    }
+    return 100 * scores[name]
 
 
 def _counting(atom: Done | Worth, history: History, at: datetime) -> Iterator[Did]:
@@ -100,28 +183,53 @@ def next_change(
     audience: Audience, audiences: Mapping[str, Audience], history: History, known: bool, at: datetime
 ) -> datetime | None:
     """When the membership next changes if nothing else happens; None: never."""
-    lengths = {atom.within for each in audiences.values() for atom in _atoms(each.formula)}
-    turns = sorted({event.at + length for event in history for length in lengths if event.at <= at})
     past = [event for event in history if event.at <= at]
+    turns = sorted(set(_turns(audiences, past, at)))
     now = is_member(audience, audiences, past, known, at)
     return next(
         (turn for turn in turns if turn > at and is_member(audience, audiences, past, known, turn) != now), None
     )
 
 
-def _atoms(formula: Formula) -> Iterator[Done | Worth | Took]:
+def _turns(audiences: Mapping[str, Audience], past: History, at: datetime) -> Iterator[datetime]:
+    """Every moment after this one at which any condition can change."""
+    for atom in {atom for each in audiences.values() for atom in _atoms(each.formula)}:
+        match atom:
+            case Done() | Worth() | Took():
+                yield from (event.at + atom.within for event in past)
+            case TraitComes(_, ahead) if (moment := _moment(trait_of(past))) is not None:
+                yield moment - ahead
+            case HasScore("recency" | "momentum" as name, least) if acts_of(past) and score_of(name, past, at) >= least:
+                yield _falls(lambda moment, name=name: score_of(name, past, moment) < least, at)  # type: ignore[misc]
+            case HasScore("frequency" | "intensity"):
+                for event in acts_of(past):
+                    day = datetime.combine(event.at.date(), datetime.min.time(), UTC)
+                    yield day + timedelta(days=30)
+
+
+def _falls(is_below: Callable[[datetime], bool], at: datetime) -> datetime:
+    """The first microsecond at which a score that falls is below."""
+    low, high = 0, timedelta(days=400) // MICROSECOND
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if is_below(at + middle * MICROSECOND) else (middle, high)
+    return at + high * MICROSECOND
+
+
+def _atoms(formula: Formula) -> Iterator[Atom]:
     match formula:
         case Every(parts) | Some(parts):
             for part in parts:
                 yield from _atoms(part)
         case No(part):
             yield from _atoms(part)
-        case Done() | Worth() | Took():
-            yield formula
         case Member():
             pass
+        case _:
+            yield formula
 
 
 def longest(audiences: Sequence[Audience]) -> timedelta:
     """The longest window of the audiences."""
-    return max(atom.within for each in audiences for atom in _atoms(each.formula))
+    atoms = [atom for each in audiences for atom in _atoms(each.formula)]
+    return max((atom.within for atom in atoms if isinstance(atom, Done | Worth | Took)), default=timedelta(0))

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from random import Random
+from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from clickstream.model.identity_tables import IDENTITY_SCHEMA
+from clickstream.profiles.activity import activity_of
+from clickstream.profiles.traits import traits_of
 from clickstream.querying.audiences.membership import members
 from clickstream.querying.conditions import Parameters
 from clickstream.querying.period import Period
@@ -20,6 +26,9 @@ from clickstream.querying.scope import (
     Every,
     Exclusion,
     Formula,
+    HasField,
+    HasScore,
+    HasTrait,
     Matching,
     Member,
     No,
@@ -27,13 +36,19 @@ from clickstream.querying.scope import (
     Some,
     Step,
     Took,
+    TraitComes,
     Worth,
 )
 from clickstream.querying.scope import Sequence as Steps
 from clickstream.sites.funnels import Order, Within
+from clickstream.table.specs import EVENTS_TABLE
 from tests.functional.audiences.plain_members import Did, History, is_member, next_change
 
 PERSONS, AUDIENCES = 60, 4
+SCORES: Sequence[tuple[Any, ...]] = (
+    *(("recency", 70.5, 93.1), ("frequency", 20, 30), ("intensity", 8, 12), ("quantity", 1, 2)),
+    ("momentum", 50.2, 70.3, 78.9),
+)
 NAMES = ("view", "cart", "order")
 # Few moments, so that several events share one and windows end exactly when something else happens.
 START, STEP, STEPS = datetime(2026, 3, 1, tzinfo=UTC), timedelta(hours=6), 24
@@ -61,6 +76,8 @@ def world_of(random: Random) -> World:
                 random.random() < 0.9,
                 random.choice(("custom", "custom", "identify")),
                 f"{number}-{place}",
+                trait_of(random),
+                random.choice((None, "CH", "DE")),
             )
             for place in range(random.randrange(1, 8))
         ]
@@ -69,7 +86,9 @@ def world_of(random: Random) -> World:
     audiences: dict[str, Audience] = {}
     while len(audiences) < AUDIENCES:
         slug = f"a{len(audiences)}"
-        formula = sequence_of(random) if random.random() < 0.25 else formula_of(random, tuple(audiences), 3)
+        kind = random.randrange(4)
+        alone = {0: sequence_of, 1: standing_of}.get(kind)
+        formula = alone(random) if alone is not None else formula_of(random, tuple(audiences), 3)
         audience = Audience(slug, slug, random.random() < 0.3, formula)
         everyone = {**audiences, slug: audience}
         if not is_member(audience, everyone, [], True, START):
@@ -78,15 +97,23 @@ def world_of(random: Random) -> World:
     return World(histories, {person: random.random() < 0.6 for person in histories}, audiences, at)
 
 
+def trait_of(random: Random) -> str | None:
+    """A random value of the trait, which may be a moment."""
+    moment = START + STEP * random.randrange(STEPS)
+    return random.choice((None, None, "pro", "team", f"{moment:%Y-%m-%dT%H:%M:%S}", f"{moment:%Y-%m-%d}"))
+
+
 def formula_of(random: Random, slugs: Sequence[str], depth: int) -> Formula:
     """A random formula, which may name these audiences."""
-    kind = random.randrange(8 if depth else 3)
+    kind = random.randrange(10 if depth else 4)
     matching = Matching(random.choice((None, *NAMES)))
     if kind < 2 or (kind == 2 and not slugs):
         return Done(matching, random.choice(WINDOWS), random.choice((1, 1, 2, 3)))
     if kind == 2:
         return Member(random.choice(slugs))
-    if kind == 3:
+    if kind in (3, 9):
+        return standing_of(random)
+    if kind == 8:
         return Worth(matching, random.choice(WINDOWS), "value", Decimal(random.choice((1, 3, 4))))
     if kind == 4:
         return No(formula_of(random, slugs, depth - 1))
@@ -94,6 +121,24 @@ def formula_of(random: Random, slugs: Sequence[str], depth: int) -> Formula:
         return sequence_of(random)
     parts = tuple(formula_of(random, slugs, depth - 1) for _ in range(random.randrange(1, 4)))
     return Every(parts) if kind == 5 else Some(parts)
+
+
+def standing_of(random: Random) -> Formula:
+    """A random condition about all of the past."""
+    match random.randrange(7):
+        case 0:
+            return HasTrait("plan", random.choice(((), ("pro",), ("team", "pro"))))
+        case 1:
+            return TraitComes("plan", random.choice((timedelta(0), timedelta(days=1), timedelta(days=3))))
+        case 2:
+            least = random.choice((None, Decimal(0), Decimal(2)))
+            most = random.choice((Decimal(2), Decimal(3))) if least is None else random.choice((None, Decimal(4)))
+            return HasField(random.choice(("acts", "active_days")), (), least, most)
+        case 3:
+            return HasField("country", (random.choice(("CH", "DE")),))
+        case _:
+            name, *leasts = random.choice(SCORES)
+            return HasScore(name, random.choice(leasts))
 
 
 def sequence_of(random: Random) -> Took:
@@ -115,36 +160,34 @@ def answered(world: World, members: Callable[..., str] = members) -> Mapping[str
         {
             "person": person,
             "is_known": world.known[person],
+            "site": "shop",
+            "user_id" if world.known[person] else "anonymous_id": person,
+            "id_source": "client",
+            "consent": "full",
             "occurred_at": event.at,
             "received_at": event.at,
             "event_id": event.id,
             "event_type": event.type,
-            "interactive": None,
             "event_name": event.name,
             "advertising": event.advertising,
+            "country": event.country,
             "properties": "{}" if event.value is None else f'{{"value": {event.value}}}',
+            "context": None if event.trait is None else json.dumps({"set": {"plan": event.trait}}),
         }
         for person, history in world.histories.items()
         for event in history
     ]
-    schema = pa.schema(
-        [
-            ("person", pa.string()),
-            ("is_known", pa.bool_()),
-            ("occurred_at", pa.timestamp("us", "UTC")),
-            ("received_at", pa.timestamp("us", "UTC")),
-            ("event_id", pa.string()),
-            ("event_type", pa.string()),
-            ("interactive", pa.bool_()),
-            ("event_name", pa.string()),
-            ("advertising", pa.bool_()),
-            ("properties", pa.string()),
-        ]
-    )
+    schema = EVENTS_TABLE.schema.append(pa.field("person", pa.string())).append(pa.field("is_known", pa.bool_()))
+    events = pa.Table.from_pylist(rows, pa.schema([field.with_nullable(True) for field in schema]))
+    known = events.filter(pc.less_equal(events["occurred_at"], pa.scalar(world.at)))
     parameters = Parameters(SiteScope("shop", "UTC"), Period(START, START + STEP * STEPS))
     sql = f"WITH {members(list(world.audiences.values()), world.at, parameters, 'events')}\nSELECT * FROM members"
     with duckdb.connect() as connection:
-        connection.register("events", pa.Table.from_pylist(rows, schema))
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.register("events", events)
+        connection.register("activity", activity_of(known))
+        connection.register("traits", traits_of(known))
+        connection.register("identities", pa.Table.from_pylist([], IDENTITY_SCHEMA))
         table = connection.sql(sql, params=dict(parameters.of(sql))).to_arrow_table()
     return {row["person"]: row for row in table.to_pylist()}
 
@@ -163,10 +206,17 @@ def differences(world: World, members: Callable[..., str] = members) -> list[str
             answer = row.get(f"changes_{number}")
             moment = None if answer is None else START + timedelta(microseconds=int(str(answer)) - _us(START))
             if is_exact(audience.formula):
-                wrong.extend([f"{person} in {audience}: {moment} is not {change}"] if moment != change else [])
+                wrong.extend([] if are_near(moment, change) else [f"{person} in {audience}: {moment} is not {change}"])
             elif change is not None and (moment is None or not world.at < moment <= change):
                 wrong.append(f"{person} in {audience}: {moment} is after {change}")
     return wrong
+
+
+def are_near(one: datetime | None, other: datetime | None) -> bool:
+    """Whether two moments are the same, as far as a logarithm gives it."""
+    if one is None or other is None:
+        return one is other
+    return abs(one - other) <= timedelta(milliseconds=1)
 
 
 def is_exact(formula: Formula) -> bool:
@@ -177,7 +227,9 @@ def is_exact(formula: Formula) -> bool:
         case No(part):
             return is_exact(part)
         case _:
-            return isinstance(formula, Done | Took)
+            return not isinstance(formula, Worth | Member) and not (
+                isinstance(formula, HasScore) and formula.name == "intensity"
+            )
 
 
 def _us(moment: datetime) -> int:

@@ -8,7 +8,7 @@ from types import ModuleType
 
 import pytest
 
-from clickstream.querying.audiences import formula, membership
+from clickstream.querying.audiences import formula, membership, standing
 from clickstream.querying.sequences import attempts
 from tests.functional.audiences.random_members import differences, world_of
 from tests.support.mutants import mutated, replacing
@@ -46,6 +46,24 @@ MUTANTS: Mapping[str, tuple[ModuleType, str, str]] = {
     "what ends an attempt": (attempts, 'THEN []" if excluded', 'THEN []" if False'),
     "that strict allows nothing between": (attempts, "= position + 1 THEN", "> 0 THEN"),
     "that what is no act may come between": (attempts, "[*flags, ACT]", "[*flags, 'true']"),
+    "which trait": (standing, "FILTER (name = {", "FILTER (name <> {"),
+    "which values of a trait": (standing, "{column} IN ({self._listed(values)})", "{column} IS NOT NULL"),
+    "how far ahead a moment is": (standing, " - {ahead // timedelta(microseconds=1)})", ")"),
+    "that a moment that has come is not ahead": (standing, "{self._until} >= {begin}", "{self._until} > {begin}"),
+    "the least of a field": (standing, '(">=", least)', '(">", least)'),
+    "the greatest of a field": (standing, '("<=", most)', '("<", most)'),
+    "which values of a field": (standing, "{name} IN ({self._listed(values)})", "{name} IS NOT NULL"),
+    "how fast recency falls": (standing, "14 * DAY", "13 * DAY"),
+    "how fast frequency rises": (standing, "(-days / 4)", "(-days / 3)"),
+    "how fast quantity rises": (standing, "(-acts / 100)", "(-acts / 50)"),
+    "how fast momentum falls": (standing, "1 / 7 - 1 / 30", "1 / 7"),
+    "what momentum compares": (standing, "pow(2, -age / 30)) / 30", "pow(2, -age / 30)) / 20"),
+    "how fast intensity rises": (standing, "{-10 * log2(", "{-5 * log2("),
+    "which day's end changes intensity": (standing, "min(event_date) {differs}", "max(event_date) {differs}"),
+    "that a score that fell falls no more": (standing, "{holds} AND lasts_", "true AND lasts_"),
+    "that a day counts for 30": (standing, "({day} + 30 AS", "({day} + 29 AS"),
+    "that scores are about acts": (standing, "WHERE acts > 0", "WHERE true"),
+    "whoever has no events lately": (membership, " FULL JOIN standing", " LEFT JOIN standing"),
     "that conditions turn at their moment": (membership, "<= {moment}, false", "< {moment}, false"),
     "that others may have turned before": (
         membership,
@@ -76,5 +94,5 @@ MUTANTS: Mapping[str, tuple[ModuleType, str, str]] = {
 @pytest.mark.parametrize("lost", MUTANTS)
 def test_no_part_of_the_rules_can_be_lost_unseen(lost: str) -> None:
     module, there, instead = MUTANTS[lost]
-    with mutated([formula, attempts, membership], module, replacing(there, instead)) as copies:
+    with mutated([formula, attempts, standing, membership], module, replacing(there, instead)) as copies:
         assert any(differences(world_of(Random(seed)), copies["membership"].members) for seed in range(WORLDS))

@@ -106,6 +106,47 @@ def test_a_membership_ends_by_time_to_the_microsecond_and_without_an_event(lake:
     assert last["changed_at"] == at + 7 * DAY
 
 
+def test_what_all_of_the_past_says_follows_events_and_ends_by_time(lake: AudienceLake) -> None:
+    lake.site(
+        "shop",
+        None,
+        """
+audiences:
+  - name: Trials that end
+    slug: trials
+    where: {all: [{trait: {name: trial_ends, in_next: 3d}}, {field: {name: acts, at_most: 2}}]}
+  - {name: Recent, slug: recent, where: {score: {name: recency, at_least: 50}}}
+""",
+    )
+    at, trait = lake.at, '{"trial_ends":"2026-03-15"}'
+    lake.add(did("1", at, "ada"), did("2", at, "ada", "identify", event_type="identify", properties=trait))
+    lake.moves(HOUR)
+    lake.run()
+    lake.moves(3 * DAY)
+    lake.run()
+    # Long before any window of the audiences.
+    lake.add(*(did(f"old {number}", START - 100 * DAY, "ada") for number in range(2)))
+    lake.moves(HOUR)
+    lake.run()
+    lake.moves(20 * DAY)
+    lake.run()
+    changes = lake.changes()[1:]
+    assert [brief(change) for change in changes] == [
+        ("recent", "ada", "enter", "existing"),
+        ("recent", "zoe", "enter", "existing"),
+        ("buyers", "zoe", "exit", "definition"),
+        ("trials", "ada", "enter", "time"),
+        ("trials", "ada", "exit", "late"),
+        ("recent", "ada", "exit", "time"),
+        ("recent", "zoe", "exit", "time"),
+    ]
+    fortnight = 14 * DAY + timedelta(microseconds=1)
+    midnight = START.replace(hour=0)
+    assert changes[3]["changed_at"] == midnight + 2 * DAY
+    assert changes[3]["exit_at"] == midnight + 5 * DAY
+    assert [change["changed_at"] for change in changes[5:]] == [at + fortnight, START - DAY + fortnight]
+
+
 def test_a_late_event_corrects_and_opting_out_ends_what_it_can(lake: AudienceLake) -> None:
     lake.add(*(did(f"cart {name}", lake.at, name, "add_to_cart") for name in ("ada", "bo", "cy")))
     lake.moves(HOUR)

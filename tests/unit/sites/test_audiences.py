@@ -8,13 +8,16 @@ from decimal import Decimal
 import pytest
 
 from clickstream.errors import InvalidSite
-from clickstream.querying.audiences.formula import in_words, with_needed
+from clickstream.querying.audiences.formula import atoms, in_words, with_needed
 from clickstream.querying.goals import audiences_of
 from clickstream.querying.scope import (
     Audience,
     Done,
     Every,
     Exclusion,
+    HasField,
+    HasScore,
+    HasTrait,
     Matching,
     Member,
     No,
@@ -22,6 +25,7 @@ from clickstream.querying.scope import (
     Some,
     Step,
     Took,
+    TraitComes,
     Worth,
 )
 from clickstream.sites.document import Site, parse_site
@@ -58,6 +62,15 @@ audiences:
         - {sequence: {steps: [{event: x}]}, within: 7d}
         - {sequence: {steps: [{event: x}, {}], exclude: [{event: y, after: 2}], window: long}, within: 7d}
         - {sequence: {steps: [{event: x}, {event: y}], within: person}}
+        - {trait: {name: plan, is: [], in_next: 3}}
+        - {trait: {name: plan, is: [pro], in_next: 3d}}
+        - {field: {name: age, at_least: 3}}
+        - {field: {name: visits, is: [3]}}
+        - {field: {name: country, at_least: 3}}
+        - {field: {name: visits, at_least: 3, at_most: 2}}
+        - {score: {name: propensity, at_least: 50}}
+        - {score: {name: recency, at_least: 100}}
+        - {score: {name: recency, at_least: 50}, within: 7d}
 """
     )
     assert [problem.split(": ")[0] for problem in listed] == [
@@ -75,6 +88,16 @@ audiences:
         "/audiences/1/where/all/7/sequence/window",
         "/audiences/1/where/all/8/sequence/within",
         "/audiences/1/where/all/8/within",
+        "/audiences/1/where/all/9/trait/is",
+        "/audiences/1/where/all/9/trait/in_next",
+        "/audiences/1/where/all/10/trait",
+        "/audiences/1/where/all/11/field",
+        "/audiences/1/where/all/12/field",
+        "/audiences/1/where/all/13/field",
+        "/audiences/1/where/all/14/field",
+        "/audiences/1/where/all/15/score",
+        "/audiences/1/where/all/16/score/at_least",
+        "/audiences/1/where/all/17/within",
     ]
 
 
@@ -107,6 +130,7 @@ audiences:
         "{not: {did: {}, within: 1d}}",
         "{did: {}, times: {at_least: 0, at_most: 3}, within: 1d}",
         "{any: [{did: {}, within: 1d}, {not: {in: active}}]}",
+        "{not: {trait: {name: plan}}}",
     ],
 )
 def test_what_holds_of_everybody_who_does_nothing_is_refused(where: str) -> None:
@@ -125,6 +149,44 @@ def test_conditions_are_bounded(nested: int) -> None:
         assert problems(f"audiences: [{{name: a, slug: a, where: {wide}}}]") == [
             "/audiences/0: has 21 conditions, more than 20"
         ]
+
+
+def test_what_all_of_the_past_says_becomes_formulas() -> None:
+    site = parsed(
+        """
+audiences:
+  - name: Known
+    slug: known
+    where:
+      all:
+        - {trait: {name: plan, is: [pro, true, 5, 0.5]}}
+        - {trait: {name: email}}
+        - {trait: {name: trial_ends, in_next: 3d}}
+        - {field: {name: visits, at_least: 5, at_most: 9.5}}
+        - {field: {name: country, is: [CH, DE]}}
+        - {score: {name: momentum, at_least: 70}}
+"""
+    )
+    ahead, past = TraitComes("trial_ends", timedelta(days=3)), TraitComes("trial_ends", timedelta(0))
+    parts = (
+        HasTrait("plan", ("pro", "true", "5", "0.5")),
+        HasTrait("email"),
+        Every((ahead, No(past))),
+        HasField("visits", (), Decimal("5"), Decimal("9.5")),
+        HasField("country", ("CH", "DE")),
+        HasScore("momentum", 70),
+    )
+    formula = Every(parts)
+    assert audiences_of(site)["known"].formula == formula
+    assert [in_words(atom) for atom in atoms(formula)] == [
+        "plan is pro or true or 5 or 0.5",
+        "has email",
+        "trial_ends is past or at most 3d ahead",
+        "trial_ends is past",
+        "visits is at least 5 and at most 9.5",
+        "country is CH or DE",
+        "momentum is at least 70",
+    ]
 
 
 def test_conditions_become_formulas() -> None:

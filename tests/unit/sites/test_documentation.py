@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from clickstream.sites.audience_messages import AudienceMessages
+from clickstream.sites.audience_standing import ProfileField, Score, Trait
 from clickstream.sites.audiences import Audience, Events, Times
 from clickstream.sites.document import Key, Site, parse_site
 from clickstream.sites.event_definitions import EventDefinition, EventDefinitions
@@ -44,7 +45,8 @@ def default(field: FieldInfo) -> str:
 
 def rows(model: type[BaseModel]) -> str:
     return "\n".join(
-        f"| `{name}` | {default(field)} | {field.description} |" for name, field in model.model_fields.items()
+        f"| `{field.alias or name}` | {default(field)} | {field.description} |"
+        for name, field in model.model_fields.items()
     )
 
 
@@ -53,6 +55,7 @@ def rows(model: type[BaseModel]) -> str:
     [
         *(Site, Key, Privacy, EventDefinitions, EventDefinition, Goal, Funnel, FunnelStep, FunnelExclusion),
         *(Audience, AudienceMessages, Times, Events, Segment, Visits, Identity, IdentityLimits, Profiles),
+        *(Trait, ProfileField, Score),
     ],
 )
 def test_every_field_is_documented_with_its_default_and_meaning_and_no_other(model: type[BaseModel]) -> None:
