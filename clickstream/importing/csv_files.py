@@ -133,7 +133,10 @@ class CsvImports:
         """The file to read next; None if there is none. Raise JobFailed if the first one is missing."""
         position = run.state.position
         stamp = stamp_of(job.source.file)
-        if job.keep_updated is not None and stamp is not None:
+        if job.keep_updated is not None:
+            if stamp is None:
+                message = f"from/file: what {job.source.file} ends in looks like a timestamp, but is no time"
+                raise JobFailed(Actor.AUTHOR, "job_definition", message)
             blobs = container.list(folder_of(job), must_exist=True)
             files = files_of(job, blobs)
             if position:

@@ -214,6 +214,12 @@ def test_a_sequence_is_read_in_the_order_of_its_timestamps(world: World) -> None
     assert [file["path"][14:] for file in imported(world, site).files] == ["20260305.csv"]
 
 
+def test_a_sequence_whose_first_timestamp_is_no_time_is_the_authors(world: World) -> None:
+    world.put("crm/20260230.csv", b"id\n1\n")
+    ended = imported(world, site_with(csv_import(keep_updated=DAILY, **{"from": {"file": "crm/20260230.csv"}})))
+    assert (ended.actor, ended.code) == (Actor.AUTHOR, "job_definition")
+
+
 def test_a_job_may_wait_for_the_next_file(world: World) -> None:
     world.put(FIRST, b"id\n1\n")
     site = site_with(csv_import(keep_updated=DAILY, when_missing="wait"))
