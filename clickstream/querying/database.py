@@ -25,10 +25,14 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from clickstream.errors import LimitExceeded, Unavailable
+from clickstream.querying import visit_edges
 from clickstream.querying.answers import Answers, Question
 from clickstream.querying.deadline import deadline
 from clickstream.querying.materialising import answers as computed
+from clickstream.querying.materialising import read_visit_files
 from clickstream.querying.statement import Statement
+from clickstream.querying.visit_copies import VisitFiles
+from clickstream.querying.visit_edges import OTHERS
 from clickstream.settings import Settings
 from clickstream.storage.account import StorageAccount
 from clickstream.table.cache import FileCache, StoredFile
@@ -37,6 +41,7 @@ from clickstream.table.reading import Snapshot, TableReader
 from clickstream.table.specs import (
     ACTIVITY_TABLE,
     AUDIENCE_CHANGES_TABLE,
+    EVENTS_TABLE,
     IDENTITIES_TABLE,
     PROFILES_TABLE,
     TRAITS_TABLE,
@@ -114,6 +119,7 @@ class LakeDatabase:
                 "autoload_known_extensions": False,
             }
         )
+        self._visit_files = VisitFiles(self._files, self._database)
         self._database.execute("SET GLOBAL TimeZone = 'UTC'")
         # A copy of a file never changes.
         self._database.execute("SET GLOBAL parquet_metadata_cache = true")
@@ -180,8 +186,9 @@ class LakeDatabase:
             with self._answers.sharing(missing) as shared:
                 answers |= shared.known
                 if shared.own:
-                    with self._over(rows, seconds, until, with_copies) as connection:
-                        for place, answer in computed(connection, [asked[question] for question in shared.own]):
+                    own = [asked[question] for question in shared.own]
+                    with self._over(rows, own, seconds, until, with_copies) as (connection, has_visit_files):
+                        for place, answer in computed(connection, own, has_visit_files=has_visit_files):
                             question = shared.own[place]
                             answers[question] = answer
                             shared.put(question, answer)
@@ -202,14 +209,19 @@ class LakeDatabase:
             self._versions[name] = snapshot.version
         if seen != snapshot.version:
             self._answers.forget_other_versions(name, snapshot.version)
-            self._files.keep_only(name, {_stored(self._readers[name].spec, file).place for file in snapshot.files})
+            stored = [_stored(self._readers[name].spec, file) for file in snapshot.files]
+            self._files.keep_only(name, {file.place for file in stored}.__contains__)
+            if name == EVENTS_TABLE.name:
+                self._visit_files.keep_only(stored)
         return snapshot
 
     @contextmanager
     def _over(
-        self, rows: _Rows, seconds: float, until: float, with_copies: bool
-    ) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A connection that has the rows under the tables' names; `until` interrupts it."""
+        self, rows: _Rows, statements: Sequence[Statement], seconds: float, until: float, with_copies: bool
+    ) -> Iterator[tuple[duckdb.DuckDBPyConnection, bool]]:
+        """A connection that has the rows under the tables' names, and whether it has views of visit files for the
+        statements; `until` interrupts it.
+        """
         files = rows.files
         stored = {
             spec: {file.path: _stored(spec, file) for file in sorted(of_table, key=lambda file: file.day, reverse=True)}
@@ -218,14 +230,25 @@ class LakeDatabase:
         connection = self._database.cursor()
         try:
             wanted = [each for of_table in stored.values() for each in of_table.values()]
-            with self._files.holding(wanted, _half(until)) as copies:
+            of_events = stored.get(EVENTS_TABLE, {}) if read_visit_files(statements) else {}
+            visits = self._visit_files.places(of_events.values(), rows.site_id)
+            with self._files.holding(wanted, _half(until), beside=list(visits.values())) as copies:
                 self._keep_watch()
+                pairs: Sequence[tuple[Path, Path]] = []
                 for spec, of_table in files.items():
                     places = {path: copies.get(each.path) for path, each in stored.get(spec, {}).items()}
-                    left = [file for file in of_table if places.get(file.path) is None]
-                    self._show(connection, spec, rows.site_id, [place for place in places.values() if place], left)
+                    at = {path: place for path, place in places.items() if place is not None}
+                    self._show(connection, spec.name, spec, rows.site_id, of_table, at)
+                    if spec is EVENTS_TABLE and visits:
+                        whole = {of_events[path]: place for path, place in at.items() if self._is_whole(spec, place)}
+                        pairs = self._visit_files.made(whole, rows.site_id, time.monotonic() + _half(until))
+                    if pairs:
+                        with_visits = {events for events, _ in pairs}
+                        rest = [file for file in of_table if at.get(file.path) not in with_visits]
+                        self._show(connection, OTHERS, spec, rows.site_id, rest, at)
+                        visit_edges.show(connection, pairs, rows.site_id)
                 with deadline(connection, max(0.0, until - time.monotonic())):
-                    yield connection
+                    yield connection, bool(pairs)
         except duckdb.InterruptException as error:
             raise _too_long(seconds) from error
         except (duckdb.OutOfMemoryException, MemoryError) as error:
@@ -240,33 +263,38 @@ class LakeDatabase:
     def _show(
         self,
         connection: duckdb.DuckDBPyConnection,
+        name: str,
         table: TableSpec,
         site_id: str,
-        copies: Sequence[Path],
-        left: Sequence[DataFile],
+        files: Sequence[DataFile],
+        copies: Mapping[str, Path],
     ) -> None:
-        """Create a view with the rows of the copies and of the remaining files, under the table's name."""
-        wanted = set(table.schema.names) - {table.partition}
-        whole = all(wanted <= self._columns_of(path) for path in copies)
+        """Create a view of this name with the site's rows of the files, read from their copies where there are any."""
+        paths = [copies[file.path] for file in files if file.path in copies]
+        left = [file for file in files if file.path not in copies]
+        whole = all(self._is_whole(table, path) for path in paths)
         others = self._readers[table.name].dataset_of(left)
         own = others.filter(pc.field("site") == pa.scalar(site_id))
-        if not copies:
-            connection.register(table.name, own)
+        if not paths:
+            connection.register(name, own)
             return
-        paths = ", ".join(_quoted(str(path)) for path in copies)
+        listed = ", ".join(_quoted(str(path)) for path in paths)
         rows = (
-            f"SELECT * FROM read_parquet([{paths}], hive_partitioning = true, "
+            f"SELECT * FROM read_parquet([{listed}], hive_partitioning = true, "
             f"hive_types = {{'{table.partition}': DATE}}, union_by_name = {str(not whole).lower()}) "
             f"WHERE site = {_quoted(site_id)}"
         )
         if left or not whole:
             # Union by name, so that columns which no copy has are null.
-            connection.register(f"stored_{table.name}", own)
-            rows += f' UNION ALL BY NAME SELECT * FROM "stored_{table.name}"'
-        connection.execute(f'CREATE TEMP VIEW "{table.name}" AS {rows}')
+            connection.register(f"stored_{name}", own)
+            rows += f' UNION ALL BY NAME SELECT * FROM "stored_{name}"'
+        connection.execute(f'CREATE TEMP VIEW "{name}" AS {rows}')
+
+    def _is_whole(self, table: TableSpec, copy: Path) -> bool:
+        """Whether a copy has all columns: files that an earlier version wrote lack the newer ones."""
+        return set(table.schema.names) - {table.partition} <= self._columns_of(copy)
 
     def _columns_of(self, path: Path) -> frozenset[str]:
-        """Names of the copy's columns: files that an earlier version wrote lack the newer columns."""
         if (columns := self._columns.get(path.name)) is None:
             columns = self._columns[path.name] = frozenset(pq.read_schema(path).names)
         return columns

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from itertools import product
@@ -17,6 +18,7 @@ import duckdb
 import pyarrow as pa
 
 from clickstream.errors import InvalidRequest
+from clickstream.querying import visit_edges
 from clickstream.querying.conditions import SqlParameter, parameters_in
 from clickstream.querying.statement import Statement
 from clickstream.querying.visits import relations
@@ -24,6 +26,8 @@ from clickstream.querying.visits import relations
 # From the least to the greatest: each has the rows and columns of the one before, and columns of its own.
 LEVELS = ("of_site", "visited", "viewed")
 TABLE = "materialised"
+# With visit files, the rows of edges and all others.
+WHOLE = "materialised_whole"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,24 +53,41 @@ def beginning_of(statement: Statement) -> Beginning | None:
     return None
 
 
-def answers(connection: duckdb.DuckDBPyConnection, statements: Sequence[Statement]) -> Iterator[tuple[int, pa.Table]]:
-    """The place and the rows of each statement, in any order. Raise InvalidRequest for a pattern that RE2 refuses."""
-    groups: dict[object, dict[int, Beginning]] = {}
+def read_visit_files(statements: Sequence[Statement]) -> bool:
+    """Whether any of the statements is faster with visit files."""
+    return any(
+        beginning.level > 0 and _is_in_files(statement, beginning)
+        for statement in statements
+        if (beginning := beginning_of(statement)) is not None
+    )
+
+
+def answers(
+    connection: duckdb.DuckDBPyConnection, statements: Sequence[Statement], *, has_visit_files: bool = False
+) -> Iterator[tuple[int, pa.Table]]:
+    """The place and the rows of each statement, in any order. Raise InvalidRequest for a pattern that RE2 refuses.
+
+    `has_visit_files` if the connection has the views of visit_edges.py.
+    """
+    groups: dict[tuple[object, bool], dict[int, Beginning]] = {}
     alone: list[int] = []
     for place, statement in enumerate(statements):
         if (beginning := beginning_of(statement)) is None:
             alone.append(place)
         else:
-            groups.setdefault(beginning.of, {})[place] = beginning
-    for group in groups.values():
+            with_files = has_visit_files and _is_in_files(statement, beginning)
+            groups.setdefault((beginning.of, with_files), {})[place] = beginning
+    for (_, with_files), group in groups.items():
         rests = {place: _without(statements[place], beginning) for place, beginning in group.items()}
         greatest = max(group.values(), key=lambda beginning: beginning.level)
-        if len(group) == 1 or not _materialise(connection, greatest, list(rests.values())):
+        if (len(group) == 1 and not with_files) or not _materialise(
+            connection, greatest, list(rests.values()), with_files=with_files
+        ):
             alone.extend(group)
             continue
         for place, rest in rests.items():
             yield place, _answer(connection, rest)
-        _drop(connection, greatest)
+        _drop(connection)
     for place in alone:
         yield place, _answer(connection, statements[place])
 
@@ -93,27 +114,58 @@ def _without(statement: Statement, beginning: Beginning) -> Statement:
     return Statement(sql, parameters_in(sql, statement.parameters))
 
 
-def _materialise(connection: duckdb.DuckDBPyConnection, greatest: Beginning, rests: Sequence[Statement]) -> bool:
-    """Create the temporary table and views of it. False if there is not memory enough for it."""
+def _is_in_files(statement: Statement, beginning: Beginning) -> bool:
+    """Whether visit files have all that the statement reads of visits."""
+    return not _words(_without(statement, beginning).sql) & visit_edges.NOT_STORED
+
+
+def _words(sql: str) -> frozenset[str]:
+    return frozenset(re.findall(r"\w+", sql))
+
+
+def _materialise(
+    connection: duckdb.DuckDBPyConnection, greatest: Beginning, rests: Sequence[Statement], *, with_files: bool
+) -> bool:
+    """Create the temporary table and views of it. False if there is not memory enough for it.
+
+    With visit files this table has the rows of edges. The views have all rows, for several statements from a table.
+    """
     with_, parameters = _text(greatest).removesuffix(",\n"), dict(greatest.parameters)
     name = LEVELS[greatest.level]
-    words = frozenset[str]().union(*(re.findall(r"\w+", rest.sql) for rest in rests))
-    every = connection.sql(f"{with_}\nSELECT * FROM {name} LIMIT 0", params=parameters).columns
-    used = [column for column in every if column in words] or every[:1]
-    columns = ", ".join(f'"{column}"' for column in used)
+    words = frozenset[str]().union(*(_words(rest.sql) for rest in rests))
+    if with_files:
+        every = sorted(visit_edges.COLUMNS if greatest.level else visit_edges.OF_SITE)
+    else:
+        every = connection.sql(f"{with_}\nSELECT * FROM {name} LIMIT 0", params=parameters).columns
+    columns = ", ".join(f'"{column}"' for column in every if column in words) or f'"{every[0]}"'
+    rows = [f"FROM {TABLE}"]
     try:
-        connection.execute(f"CREATE TEMP TABLE {TABLE} AS\n{with_}\nSELECT {columns} FROM {name}", parameters)
+        if with_files:
+            wanted = visit_edges.Wanted(greatest.with_bots, greatest.split_at_midnight, parameters)
+            has_edges = visit_edges.find(connection, wanted)
+            rows = [*(rows if has_edges else []), visit_edges.whole(columns, wanted)]
+            with_ = visit_edges.beginning(with_.removeprefix("WITH "))
+        if len(rows) > 1 or not with_files:
+            connection.execute(f"CREATE TEMP TABLE {TABLE} AS\n{with_}\nSELECT {columns} FROM {name}", parameters)
     except duckdb.OutOfMemoryException:
+        _drop(connection)
         return False
+    if with_files and len(rests) > 1:
+        # Without memory for it, each statement reads the files.
+        with suppress(duckdb.OutOfMemoryException):
+            connection.execute(f"CREATE TEMP TABLE {WHOLE} AS {' UNION ALL '.join(rows)}")
+            rows = [f"FROM {WHOLE}"]
     for level in LEVELS[: greatest.level + 1]:
-        connection.execute(f"CREATE TEMP VIEW {level} AS FROM {TABLE}")
+        connection.execute(f"CREATE TEMP VIEW {level} AS {' UNION ALL '.join(rows)}")
     return True
 
 
-def _drop(connection: duckdb.DuckDBPyConnection, greatest: Beginning) -> None:
-    for level in LEVELS[: greatest.level + 1]:
-        connection.execute(f"DROP VIEW {level}")
-    connection.execute(f"DROP TABLE {TABLE}")
+def _drop(connection: duckdb.DuckDBPyConnection) -> None:
+    for level in LEVELS:
+        connection.execute(f"DROP VIEW IF EXISTS {level}")
+    for table in (TABLE, WHOLE):
+        connection.execute(f"DROP TABLE IF EXISTS {table}")
+    visit_edges.drop(connection)
 
 
 def _answer(connection: duckdb.DuckDBPyConnection, statement: Statement) -> pa.Table:

@@ -17,7 +17,7 @@ HISTORY = timedelta(days=30)
 IN_ORDER = "occurred_at, received_at, event_id"
 
 # Events by which visitors give consent, in any protocol.
-_AGREEING = ", ".join(f"'{name}'" for name in sorted(CHOICES | GRANTS))
+AGREEING = ", ".join(f"'{name}'" for name in sorted(CHOICES | GRANTS))
 _PEOPLE = "\n        AND is_bot IS NOT TRUE"
 
 
@@ -27,7 +27,7 @@ def of_site(*, with_bots: bool) -> str:
 
     Bots are left out unless `with_bots`.
     """
-    return _OF_SITE.format(people=_PEOPLE if not with_bots else "", act=ACT, agreeing=_AGREEING)
+    return _OF_SITE.format(people=_PEOPLE if not with_bots else "", act=ACT, agreeing=AGREEING)
 
 
 def of_site_and_period(*, with_bots: bool) -> str:

@@ -29,8 +29,8 @@ def relations(
     if of_visits or of_views:
         day = _DAY if split_at_midnight else "CAST(NULL AS DATE)"
         same_day = {name: _SAME_DAY.format(of=of) if split_at_midnight else "" for name, of in _NEAR.items()}
-        parts.append(_KEYED.format(day=day, reads=_READS, order=IN_ORDER, **same_day))
-        parts.append(_VISITED.format(arrival=_ARRIVALS, described=_DESCRIBED, reads=_READS, order=IN_ORDER))
+        parts.append(_KEYED.format(day=day, reads=READS, order=IN_ORDER, **same_day))
+        parts.append(_VISITED.format(arrival=_ARRIVALS, described=_DESCRIBED, reads=READS, order=IN_ORDER))
     if of_views:
         parts.append(_VIEWED.format(order=IN_ORDER))
     return ",\n".join(parts)
@@ -38,7 +38,7 @@ def relations(
 
 # From the first event of a visit with any traffic source; an empty text counts as none. Each is a column of its own,
 # since columns that a statement does not use cost nothing.
-_ARRIVAL = {
+ARRIVAL = {
     "source": "CASE WHEN channel = 'Internal' THEN '(direct)' ELSE source END",
     "medium": "CASE WHEN channel = 'Internal' THEN '(none)' ELSE medium END",
     "channel": "CASE WHEN channel = 'Internal' THEN 'Direct' ELSE channel END",
@@ -49,14 +49,14 @@ _ARRIVAL = {
 _ARRIVALS = ",\n".join(
     f"        nullif(first_value(CASE WHEN arrives THEN coalesce({sql}, '') END IGNORE NULLS)\n"
     f"            OVER whole, '') AS arrival_{name}"
-    for name, sql in _ARRIVAL.items()
+    for name, sql in ARRIVAL.items()
 )
 _DESCRIBED = ",\n".join(
     f"        first_value({column} IGNORE NULLS) OVER whole AS visit_{column}" for column in PLACES_AND_DEVICES
 )
 
 # Events that report for how long a page was read.
-_READS = "(event_type = 'page_ping' OR event_name IN ('$pageleave', 'user_engagement'))"
+READS = "(event_type = 'page_ping' OR event_name IN ('$pageleave', 'user_engagement'))"
 
 _DAY = "CAST(timezone($time_zone, occurred_at) AS DATE)"
 _SAME_DAY = " AND CAST(timezone($time_zone, {of}) AS DATE) = of_day"
@@ -136,11 +136,11 @@ attached AS (
     WHERE run.session IS NULL
 ),
 keyed AS (
-    SELECT marked.*, coalesce(place, session_key) AS visit_key
+    SELECT marked.*, CAST(NULL AS TIMESTAMPTZ) AS begins, coalesce(place, session_key) AS visit_key
     FROM marked LEFT JOIN attached ON span = session_key
     WHERE session_id IS NOT NULL
     UNION ALL
-    SELECT strays.* EXCLUDE (begins, run), place
+    SELECT strays.* EXCLUDE (run), place
     FROM strays JOIN attached ON span = run
 )""".strip()
 

@@ -15,7 +15,7 @@ import os
 import threading
 import time
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,13 +53,16 @@ class FileCache:
         self._pool = ThreadPoolExecutor(PARALLEL_COPIES, thread_name_prefix="file cache")
 
     @contextlib.contextmanager
-    def holding(self, files: Sequence[StoredFile], seconds: float) -> Iterator[Mapping[str, Path]]:
-        """Copies by the path of their file. While the context is open, this process makes no room by deleting them.
+    def holding(
+        self, files: Sequence[StoredFile], seconds: float, beside: Sequence[StoredFile] = ()
+    ) -> Iterator[Mapping[str, Path]]:
+        """Copies by the path of their file. While the context is open, this process makes no room by deleting them, or
+        what it made `beside` them.
 
         Files that cannot be read, or are not copied within `seconds`, are left out; copying goes on. If there is not
         room for all, the last ones are left out.
         """
-        places = [file.place for file in files]
+        places = [file.place for file in (*files, *beside)]
         with self._lock:
             self._use_counts.update(places)
         try:
@@ -69,11 +72,35 @@ class FileCache:
                 self._use_counts.subtract(places)
                 self._use_counts += Counter()  # drops counts of zero
 
-    def keep_only(self, under: str, places: Collection[str]) -> None:
-        """Delete every copy in a folder below the cache's whose place is not one of these, even if it is in use."""
+    def keep_only(self, under: str, is_kept: Callable[[str], bool]) -> None:
+        """Delete every copy in a folder below the cache's whose place is not kept, even if it is in use."""
         for path in self._present(under):
-            if path.suffix != UNFINISHED and str(path.relative_to(self.folder)) not in places:
+            if path.suffix != UNFINISHED and not is_kept(str(path.relative_to(self.folder))):
                 path.unlink(missing_ok=True)
+
+    def find(self, file: StoredFile) -> Path | None:
+        """The file at its place, if it is there."""
+        return self._copies([file])[0].get(file.path)
+
+    def make(self, file: StoredFile, write: Callable[[Path], None]) -> Path | None:
+        """The file at a place; if there is none, have it written: it is derived from copies, not in the container.
+        None if there is no room for the size that it is expected to have.
+
+        Raise OSError, and what `write` raises.
+        """
+        if (present := self.find(file)) is not None:
+            return present
+        with self._lock, self._alone():
+            if self._make_room(file.size_bytes) < file.size_bytes:
+                return None
+            descriptor, part = self._reserve(file)
+        try:
+            write(part)
+            with self._alone():
+                return part.rename(self.folder / file.place)
+        finally:
+            part.unlink(missing_ok=True)
+            os.close(descriptor)
 
     def _filled(self, files: Sequence[StoredFile], seconds: float) -> Mapping[str, Path]:
         try:

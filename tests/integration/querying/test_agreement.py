@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -11,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from clickstream.filters.dimensions import DIMENSIONS, Kind
+from clickstream.querying import visit_copies
 from clickstream.querying.engine import QueryEngine
 from clickstream.querying.metrics import METRICS
 from tests.integration.querying import plain_metrics
@@ -30,6 +32,13 @@ USUAL = ["event:page", "event:name", "visit:source"] * 4
 ZONES = ["UTC", "Europe/Berlin", "Asia/Kolkata", "America/New_York", "Australia/Lord_Howe"]
 OF_GOALS = ["conversion_rate", "group_conversion_rate"]
 GOAL = ["is", "event:goal", ["Purchase"]]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _visit_files_of_small_files() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(visit_copies, "SMALLEST_BYTES", 0)
+        yield
 
 
 def comparisons() -> st.SearchStrategy[list[Any]]:

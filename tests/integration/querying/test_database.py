@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from itertools import product
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -17,8 +18,10 @@ from deltalake import DeltaTable, write_deltalake
 
 from clickstream.errors import LimitExceeded
 from clickstream.model.schema import EVENT_COLUMNS, arrow_schema
+from clickstream.querying import visit_copies
 from clickstream.querying.database import LakeDatabase
 from clickstream.querying.statement import Statement
+from clickstream.querying.visits import relations
 from clickstream.storage.account import table_uri
 from clickstream.table.specs import EVENTS_TABLE, FAILED_TABLE
 from local.azurite import Azurite
@@ -140,6 +143,45 @@ def test_rows_that_are_erased_leave_the_disk_and_the_answers(asked: bool, azurit
     assert len(copies(tmp_path) & before) == 1
     assert not any(b"erase-me" in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
     assert rows(unasked)["event_id"].to_pylist() == ["kept", "other"], "another process' copy went"
+
+
+def test_visits_are_read_from_visit_files_which_go_with_their_files(
+    azurite: Azurite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(visit_copies, "SMALLEST_BYTES", 0)
+    lake = make_lake(azurite)
+    for day in range(4):
+        at = NOW - timedelta(days=day)
+        lake.append(
+            *(
+                event(f"{day} {site} {person} {minutes}", site, at + timedelta(minutes=minutes), anonymous_id=person)
+                for site, person, minutes in product(["shop", "blog"], "ab", (0, 10, 300))
+            )
+        )
+    lake.append(event("late", "shop", NOW - timedelta(days=1, minutes=-15), anonymous_id="a"))
+    begin = f"WITH {relations(of_visits=True)},\n"
+    listed = "visitor, visit_begun, visit_ended, visit_acts"
+    visits = (
+        f"{begin}visits AS (SELECT DISTINCT visit, {listed} FROM visited)\nSELECT {listed} FROM visits ORDER BY ALL"
+    )
+    days = {"from": NOW - timedelta(days=4), "to": NOW + timedelta(days=1)}
+    statement = Statement(visits, {"site": "shop", **{name: moment.isoformat() for name, moment in days.items()}})
+
+    def asked(its: LakeDatabase) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = its.run(EVENTS_TABLE, "shop", FIRST, LAST, statement)[0].to_pylist()
+        return rows
+
+    def visit_files() -> int:
+        return len(list(tmp_path.glob(f"*/{visit_copies.FOLDER}/**/*.parquet")))
+
+    its, without = database(lake, tmp_path), database(lake, tmp_path, query_files_mb=0)
+    answer = asked(its)
+    assert answer == asked(without) and len(answer) == 4 * 2 * 2
+    assert visit_files() == 5
+    uri = table_uri(lake.settings.lake_container, "events")
+    DeltaTable(uri, storage_options=lake.account.delta_options()).delete("event_id = 'late'")
+    assert asked(its) == asked(without) != answer
+    assert visit_files() == 4
 
 
 def test_an_answer_is_kept_until_the_table_changes(azurite: Azurite, tmp_path: Path) -> None:
