@@ -8,7 +8,6 @@ import io
 import json
 import shutil
 import zipfile
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,9 +20,7 @@ import pytest
 from pysequoia import Tsk, decrypt
 
 from clickstream.erasing.erased import ErasureKeys
-from clickstream.erasing.eraser import Eraser
 from clickstream.erasing.receipt import problem_of
-from clickstream.erasing.request import ErasureRequest
 from clickstream.errors import Conflict, SettingsError, Unavailable
 from clickstream.exporting.withdrawing import PublishedFiles
 from clickstream.jobs.failing import Actor
@@ -32,6 +29,8 @@ from clickstream.model.schema import EVENT_COLUMNS
 from clickstream.table.delta import Table
 from clickstream.table.specs import EVENTS_TABLE
 from local.azurite import Azurite
+from tests.integration.jobs.dying import Dying
+from tests.integration.jobs.erasing import erase_jane, erase_jane_of
 from tests.integration.jobs.world import DAILY, NOW, START, World, csv_import, export, site_with
 from tests.support.gnupg import gnupg
 
@@ -259,29 +258,6 @@ def test_a_continuous_export_ends_eight_days_after_its_end_date(world: World) ->
     assert (world.state(site).status, world.state(site).next_due_at) == ("done", None)
 
 
-class Dying:
-    """A container that ends its process at the n-th request."""
-
-    def __init__(self, world: World, at: int) -> None:
-        self._world, self._target, self.left = world, world.target(), at
-
-    def stage(self, path: str, block: str, data: bytes) -> None:
-        self._count()
-        self._target.stage(path, block, data)
-
-    def publish(self, path: str, blocks: list[str], content_type: str, writer: str) -> None:
-        self._count()
-        self._target.publish(path, blocks, content_type, writer)
-
-    def withdraw(self, path: str, writer: str) -> None:
-        self._target.withdraw(path, writer)
-
-    def _count(self) -> None:
-        self.left -= 1
-        if self.left < 0:
-            raise KeyboardInterrupt  # as little as the end of a process is it handled by anybody
-
-
 def test_a_process_that_ends_anywhere_leaves_each_row_once_and_no_half_file(world: World) -> None:
     world.commit("a", "b")
     world.commit("c", occurred_at=START - timedelta(days=1))
@@ -479,16 +455,6 @@ def test_the_receipt_of_an_erasure_lists_the_runs_that_may_hold_the_person(world
     world.now += timedelta(days=1)
     assert world.ended(site).counts["rows"] == 1, "what is erased is in no later file"
     assert ids(world) == ["a", "c"], "not even in that of the run under way"
-
-
-def erase_jane(world: World) -> Mapping[str, Any]:
-    return erase_jane_of(world, world.states.exports)
-
-
-def erase_jane_of(world: World, exported: Any) -> Mapping[str, Any]:
-    settings = world.lake.settings
-    eraser = Eraser(world.lake.account, settings, lambda: world.now, world.new_id, bytes, exported)
-    return eraser.erase(ErasureRequest.model_validate({"site_id": "shop", "user_ids": ["jane"]}))
 
 
 def test_an_erasure_deletes_the_files_of_jobs_that_say_so(world: World) -> None:

@@ -17,7 +17,7 @@ from clickstream.sites.document import Site
 from clickstream.table.delta import Table
 from clickstream.table.specs import AUDIENCE_CHANGES_TABLE
 from local.azurite import Azurite
-from tests.integration.jobs.test_exporting import Dying
+from tests.integration.jobs.dying import Dying
 from tests.integration.jobs.world import DAILY, NOW, TO, World, site_with
 
 pytestmark = pytest.mark.integration

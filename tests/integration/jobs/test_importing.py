@@ -20,7 +20,7 @@ from clickstream.sites.document import Site
 from clickstream.sites.imports import CsvImport
 from clickstream.storage.blobs import Container
 from local.azurite import Azurite
-from tests.integration.jobs.test_exporting import erase_jane
+from tests.integration.jobs.erasing import erase_jane
 from tests.integration.jobs.world import DAILY, NOW, World, csv_import, export, site_with
 
 pytestmark = pytest.mark.integration

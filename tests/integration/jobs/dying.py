@@ -1,0 +1,28 @@
+"""A partner's container whose writer ends in the middle."""
+
+from __future__ import annotations
+
+from tests.integration.jobs.world import World
+
+
+class Dying:
+    """A container that ends its process at the n-th request."""
+
+    def __init__(self, world: World, at: int) -> None:
+        self._world, self._target, self.left = world, world.target(), at
+
+    def stage(self, path: str, block: str, data: bytes) -> None:
+        self._count()
+        self._target.stage(path, block, data)
+
+    def publish(self, path: str, blocks: list[str], content_type: str, writer: str) -> None:
+        self._count()
+        self._target.publish(path, blocks, content_type, writer)
+
+    def withdraw(self, path: str, writer: str) -> None:
+        self._target.withdraw(path, writer)
+
+    def _count(self) -> None:
+        self.left -= 1
+        if self.left < 0:
+            raise KeyboardInterrupt  # as little as the end of a process is it handled by anybody
