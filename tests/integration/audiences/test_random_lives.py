@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,9 +27,19 @@ def storage(azurite: Azurite) -> Iterator[FailingStorage]:
         yield failing
 
 
+@pytest.fixture(scope="module")
+def total() -> Iterator[Counter[str]]:
+    """What happened in all histories together; a single one may be poor."""
+    counted: Counter[str] = Counter()
+    yield counted
+    print(dict(counted))
+    assert counted["crashes"] > 3 * counted["lives"]
+    assert counted["messages"] > 5 * counted["lives"]
+
+
 @pytest.mark.parametrize("seed", range(LIVES))
 def test_every_transition_arrives_in_order_whatever_crashes(
-    azurite: Azurite, storage: FailingStorage, tmp_path: Path, seed: int
+    azurite: Azurite, storage: FailingStorage, tmp_path: Path, total: Counter[str], seed: int
 ) -> None:
     life = Life(AudienceLake(azurite), storage, seed)
     with EventHubsEmulator(tmp_path / "hub", {"changes": 2}) as emulator:
@@ -37,6 +48,4 @@ def test_every_transition_arrives_in_order_whatever_crashes(
         received = [event.body_as_str().encode() for event in consumed(emulator, len(life.lake.hub.taken))]
     assert sorted(received) == sorted(message.body for message in life.lake.hub.taken)
     life.check_messages(received)
-    assert life.crashes > 3
-    assert len(life.lake.hub.taken) > 5
-    print(f"{life.crashes} crashes, {len(life.lake.changes())} rows, {len(life.lake.hub.taken)} messages")
+    total.update(lives=1, crashes=life.crashes, rows=len(life.lake.changes()), messages=len(life.lake.hub.taken))
