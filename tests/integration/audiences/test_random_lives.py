@@ -28,13 +28,9 @@ def storage(azurite: Azurite) -> Iterator[FailingStorage]:
 
 
 @pytest.fixture(scope="module")
-def total() -> Iterator[Counter[str]]:
+def total() -> Counter[str]:
     """What happened in all histories together; a single one may be poor."""
-    counted: Counter[str] = Counter()
-    yield counted
-    print(dict(counted))
-    assert counted["crashes"] > 3 * counted["lives"]
-    assert counted["messages"] > 5 * counted["lives"]
+    return Counter()
 
 
 @pytest.mark.parametrize("seed", range(LIVES))
@@ -49,3 +45,11 @@ def test_every_transition_arrives_in_order_whatever_crashes(
     assert sorted(received) == sorted(message.body for message in life.lake.hub.taken)
     life.check_messages(received)
     total.update(lives=1, crashes=life.crashes, rows=len(life.lake.changes()), messages=len(life.lake.hub.taken))
+
+
+def test_there_were_crashes_and_messages_to_judge(total: Counter[str]) -> None:
+    if total["lives"] < LIVES:
+        pytest.skip("this is said of all histories, and not all of them ran to their end")
+    print(dict(total))
+    assert total["crashes"] > 3 * LIVES
+    assert total["messages"] > 5 * LIVES
