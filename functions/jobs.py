@@ -1,4 +1,6 @@
-"""Jobs on stored data and documents, for an admin key of the site: replay, erasure, export of a person, edits."""
+"""Work on stored data and documents, for an admin key of the site: replay, erasure, export of a person, edits, and
+what operators ask of audiences.
+"""
 
 from __future__ import annotations
 
@@ -88,6 +90,31 @@ async def identity_problems(req: func.HttpRequest) -> func.HttpResponse:
 
     request, _ = await authorized(req, lambda _: parse_edits(req.params), services().sites.admin)
     return json_answer(await _in_thread(partial(services().editor.problems, request.site_id)))
+
+
+@bp.function_name("release_audience")
+@bp.route("api/audiences/{audience}/release", methods=["POST"], auth_level=func.AuthLevel.ANONYMOUS)
+@answers_problems()
+async def release_audience(req: func.HttpRequest) -> func.HttpResponse:
+    """Let the next evaluation make the changes of an audience that wait because they are too many."""
+    return await _asked(req, lambda site, slug: services().audience_asking.release(site, slug))
+
+
+@bp.function_name("backfill_audience")
+@bp.route("api/audiences/{audience}/backfill", methods=["POST"], auth_level=func.AuthLevel.ANONYMOUS)
+@answers_problems()
+async def backfill_audience(req: func.HttpRequest) -> func.HttpResponse:
+    """Let the next evaluation report every member of an audience again."""
+    return await _asked(req, lambda site, slug: services().audience_asking.backfill(site, slug))
+
+
+async def _asked(req: func.HttpRequest, ask: Callable[[str, str], None]) -> func.HttpResponse:
+    from clickstream.audiences.request import parse_audience_request
+
+    request, _ = await authorized(req, parse_audience_request, services().sites.admin)
+    audience = req.route_params["audience"]
+    await _in_thread(partial(ask, request.site_id, audience))
+    return json_answer({"site_id": request.site_id, "audience": audience})
 
 
 @bp.function_name("add_definition")

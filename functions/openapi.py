@@ -19,6 +19,7 @@ from typing import Any
 from azure.functions.decorators.function_app import Function
 
 import function_app
+from clickstream.audiences.request import AudienceRequest
 from clickstream.collecting.client_event import ClientEvent
 from clickstream.collecting.dialect import Endpoint
 from clickstream.collecting.dialects import DIALECTS
@@ -54,6 +55,7 @@ from functions._http import STATUS
 from functions.openapi_answers import (
     ADDED,
     ANSWERS,
+    AUDIENCE_ASKED,
     EDITED,
     EDITS,
     IDENTITY_PROBLEMS,
@@ -123,6 +125,12 @@ def changing_a_job(summary: str, answer: Schema) -> Operation:
     """The operation of a route that changes one job."""
     errors = (*JOBS, NotFound, Conflict)
     return Operation("jobs", summary, errors, JobRequest.model_json_schema(), answer, security=("admin_key",))
+
+
+def asking_of_an_audience(summary: str) -> Operation:
+    """The operation of a route that asks something of the next evaluation of an audience."""
+    schema = AudienceRequest.model_json_schema()
+    return Operation("jobs", summary, (*JOBS, NotFound), schema, AUDIENCE_ASKED, security=("admin_key",))
 
 
 def _report() -> Operation:
@@ -272,6 +280,10 @@ def operations() -> Mapping[str, Operation]:
             security=("admin_key",),
             required=("site_id",),
         ),
+        "release_audience": asking_of_an_audience(
+            "Let the next evaluation make the changes of an audience that wait because they are too many."
+        ),
+        "backfill_audience": asking_of_an_audience("Let the next evaluation report every member of an audience again."),
         "add_definition": Operation(
             "jobs",
             "Add a goal, a funnel or a segment to the site's document, or with a dry run say what that would change.",

@@ -344,6 +344,7 @@ JOB_KNOWN = _object(
 )
 JOBS_KNOWN = _object({"jobs": _list(JOB_KNOWN)})
 RUNS_KNOWN = _object({"runs": _list(_ENDED_RUN)})
+AUDIENCE_ASKED = _object({"site_id": TEXT, "audience": TEXT})
 RUN_ASKED = _object({"run": TEXT, "due_at": MOMENT})
 _SLICES = _list(_object({"person": TEXT, "from": MOMENT_OR_NULL, "to": MOMENT_OR_NULL}))
 _EDIT = {

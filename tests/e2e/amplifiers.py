@@ -383,6 +383,7 @@ def of_other_routes(size: int) -> Iterator[Amplifier]:
         "/api/erase",
         "/api/export-person",
         "/api/jobs/x/run",
+        "/api/audiences/x/release",
         "/decide",
         "/flags",
         "/s",

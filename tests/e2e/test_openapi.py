@@ -23,6 +23,7 @@ from schemathesis.specs.openapi.checks import (
 from functions.openapi import FILE
 from local.stack import Stack
 from tests.e2e.journey import stack_settings
+from tests.support.admin_routes import ADMIN_PATHS
 
 # Alone, for the tests of all routes share one node id, and side by side only one test of an id would run.
 pytestmark = [pytest.mark.e2e, pytest.mark.alone]
@@ -35,7 +36,6 @@ CHECKS = [
 ]
 KEYS = {"X-Write-Key": "demo", "Authorization": "Bearer demo-read"}
 OF_AN_ADMIN = {"Authorization": "Bearer demo-admin"}
-ADMIN_ROUTES = ("/api/erase", "/api/export-person", "/api/identities", "/api/jobs", "/api/replay")
 
 
 @schemathesis.serializer("application/x-ndjson")
@@ -65,7 +65,7 @@ def test_the_description_is_served_as_it_is(described: Stack) -> None:
 @routes.parametrize()
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 def test_a_route_answers_as_described(case: Case[Any], described: Stack) -> None:
-    keys = OF_AN_ADMIN if case.path.startswith(ADMIN_ROUTES) else KEYS
+    keys = OF_AN_ADMIN if case.path in ADMIN_PATHS else KEYS
     case.call_and_validate(base_url=described.base_url, headers=keys, checks=CHECKS)
 
 

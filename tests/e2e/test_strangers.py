@@ -14,6 +14,7 @@ from azure.storage.blob import BlobServiceClient
 from clickstream.collecting.dialects import DIALECTS
 from functions.openapi import routes
 from local.stack import Stack
+from tests.support.admin_routes import ADMIN_PATHS
 
 pytestmark = pytest.mark.e2e
 
@@ -67,11 +68,7 @@ def config(stack: Stack) -> Iterator[Callable[..., str]]:
 def test_every_answer_says_what_browsers_may_do_with_it(
     client: httpx.Client, name: str, path: str, methods: tuple[str, ...], authorized: bool
 ) -> None:
-    key = (
-        "demo-admin"
-        if path.startswith(("/api/replay", "/api/erase", "/api/export-person", "/api/jobs"))
-        else "demo-read"
-    )
+    key = "demo-admin" if path in ADMIN_PATHS else "demo-read"
     headers = {"X-Write-Key": "demo", "Authorization": f"Bearer {key}"} if authorized else {}
     for method in methods:
         body = None if method in ("get", "head") else {"name": "x", "site_id": "demo"}

@@ -14,6 +14,7 @@ import pytest
 from azure.storage.blob import BlobServiceClient
 
 from clickstream.services import now, services
+from clickstream.storage.progress import Progress, write_progress
 from functions.openapi import handlers
 from local.azurite import Azurite
 from tests.functional.environment import app_over
@@ -28,6 +29,7 @@ keys:
 - {{kind: read, key: shop-read}}
 - {{kind: share, key: shop-share}}
 - {{kind: admin, key: shop-admin}}
+audiences: [{{name: Readers, slug: readers, where: {{did: {{}}, within: 30d}}}}]
 jobs:
 - name: nightly
   description: To the partner.
@@ -70,7 +72,7 @@ def ask(
         "/",
         headers=headers,
         params={"site_id": site, **parameters} if is_read else {},
-        route_params={"job": job},
+        route_params={"job": job, "audience": job},
         body=b"" if is_read else json.dumps({"site_id": site}).encode(),
     )
     answer: func.HttpResponse = asyncio.run(handlers()[function](request))
@@ -120,7 +122,9 @@ def test_a_run_is_asked_for_once_and_a_job_stopped_resumed_and_reset() -> None:
     assert ask("reset_job", job="once")[1]["run"] is None
 
 
-@pytest.mark.parametrize("function", ["run_job", "stop_job", "resume_job", "reset_job"])
+@pytest.mark.parametrize(
+    "function", ["run_job", "stop_job", "resume_job", "reset_job", "release_audience", "backfill_audience"]
+)
 def test_a_read_key_changes_nothing(function: str) -> None:
     for key in (None, "shop-read", "shop-public", "nobody"):
         assert ask(function, key)[0] == 401
@@ -150,3 +154,16 @@ def test_what_is_not_there_and_what_is_not_understood() -> None:
     assert ask("run_job", job="other")[0] == 404
     assert ask("job_runs", limit="0")[0] == 400
     assert ask("job_runs", limit="many")[0] == 400
+
+
+def test_operators_ask_of_audiences_what_the_next_evaluation_does() -> None:
+    for function in ("release_audience", "backfill_audience"):
+        status, problem = ask(function, job="readers")
+        assert (status, problem["code"]) == (404, "not_found")
+        assert "'readers' of shop" in problem["detail"]
+    container = services().storage.container(services().settings.lake_container)
+    write_progress(container, Progress(now(), now()))
+    services().deriver.run(at_once=True)
+    services().evaluator.run()
+    assert ask("backfill_audience", job="readers") == (200, {"site_id": "shop", "audience": "readers"})
+    assert ask("release_audience", job="readers")[0] == 404, "no changes of it wait"

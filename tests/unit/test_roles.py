@@ -34,7 +34,7 @@ LAKE = (
     | HEALTH
     | JOBS
     | {"add_definition", "edit_identities", "erase", "export_person", "identity_edits", "identity_problems"}
-    | {"replay", "start"}
+    | {"release_audience", "backfill_audience", "replay", "start"}
 )
 
 
