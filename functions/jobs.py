@@ -97,7 +97,7 @@ async def identity_problems(req: func.HttpRequest) -> func.HttpResponse:
 @answers_problems()
 async def release_audience(req: func.HttpRequest) -> func.HttpResponse:
     """Let the next evaluation make the changes of an audience that wait because they are too many."""
-    return await _asked(req, lambda site, slug: services().audience_asking.release(site, slug))
+    return await _ask_of_audience(req, lambda site, slug: services().audience_asking.release(site, slug))
 
 
 @bp.function_name("backfill_audience")
@@ -105,10 +105,10 @@ async def release_audience(req: func.HttpRequest) -> func.HttpResponse:
 @answers_problems()
 async def backfill_audience(req: func.HttpRequest) -> func.HttpResponse:
     """Let the next evaluation report every member of an audience again."""
-    return await _asked(req, lambda site, slug: services().audience_asking.backfill(site, slug))
+    return await _ask_of_audience(req, lambda site, slug: services().audience_asking.backfill(site, slug))
 
 
-async def _asked(req: func.HttpRequest, ask: Callable[[str, str], None]) -> func.HttpResponse:
+async def _ask_of_audience(req: func.HttpRequest, ask: Callable[[str, str], None]) -> func.HttpResponse:
     from clickstream.audiences.request import parse_audience_request
 
     request, _ = await authorized(req, parse_audience_request, services().sites.admin)
