@@ -18,7 +18,7 @@ from clickstream.collecting.request import Request
 from clickstream.privacy.salts import DailySalts
 from clickstream.settings import Settings
 from clickstream.sites.directory import SiteDirectory
-from tests.functional.memory import Clock, MemoryCounts, MemoryDocuments, MemorySalts, MemorySink
+from tests.functional.memory import PATIENT, Clock, MemoryCounts, MemoryDocuments, MemorySalts, MemorySink
 
 NOW = datetime(2026, 10, 28, 10, 0, tzinfo=UTC)
 SITE = """
@@ -47,7 +47,7 @@ class Border:
         environment = {"EventHubConnection": "x", "Lake": "x", "VISITOR_ID_KEY": "0123456789abcdef", **self.settings}
         self.collector = Collector(
             Settings.from_env(environment),
-            SiteDirectory(documents, 30, Clock(), allow_short_keys=True),
+            SiteDirectory(documents, 30, Clock(), PATIENT, allow_short_keys=True),
             DailySalts(MemorySalts(), lambda: self.now),
             self.events,
             self.failed,

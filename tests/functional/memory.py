@@ -11,6 +11,10 @@ import orjson
 
 from clickstream.errors import Unavailable
 from clickstream.model.message import Delivery, Message
+from clickstream.sites.directory import Patience
+
+# A busy machine takes long for what is no subject of a test.
+PATIENT = Patience(look=60, document=60, first=60)
 
 
 @dataclass

@@ -29,7 +29,7 @@ from clickstream.settings import Settings
 from clickstream.sites.directory import SiteDirectory
 from clickstream.table.parquet_files import write_file
 from clickstream.table.specs import EVENTS_TABLE, FAILED_TABLE, TableSpec
-from tests.functional.memory import Clock, MemoryCounts, MemoryDocuments, MemorySalts, MemorySink
+from tests.functional.memory import PATIENT, Clock, MemoryCounts, MemoryDocuments, MemorySalts, MemorySink
 
 RECEIVED = datetime(2026, 3, 1, 12, 30, 15, tzinfo=UTC)
 KEY = "public-key"
@@ -207,7 +207,7 @@ class Offline:
 
     def __post_init__(self) -> None:
         numbers = count(1)
-        sites = SiteDirectory(MemoryDocuments(dict(self.documents)), 30, Clock())
+        sites = SiteDirectory(MemoryDocuments(dict(self.documents)), 30, Clock(), PATIENT)
         salts = DailySalts(MemorySalts(), lambda: RECEIVED)
         self.collector = Collector(
             SETTINGS,

@@ -29,7 +29,7 @@ from clickstream.errors import ClickstreamError, InvalidRequest, RequestTooLarge
 from clickstream.privacy.salts import DailySalts
 from clickstream.settings import Settings
 from clickstream.sites.directory import SiteDirectory
-from tests.functional.memory import Clock, MemoryCounts, MemoryDocuments, MemorySalts, MemorySink
+from tests.functional.memory import PATIENT, Clock, MemoryCounts, MemoryDocuments, MemorySalts, MemorySink
 from tests.support.bench import RECEIVED
 from tests.support.memory_bound import memory_within
 
@@ -55,7 +55,7 @@ class Shop:
         numbers = count(1)
         self.collector = Collector(
             SETTINGS,
-            SiteDirectory(MemoryDocuments(SITES), 30, Clock(), allow_short_keys=True),
+            SiteDirectory(MemoryDocuments(SITES), 30, Clock(), PATIENT, allow_short_keys=True),
             DailySalts(MemorySalts(), lambda: RECEIVED),
             self.events,
             self.failed,

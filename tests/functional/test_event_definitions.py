@@ -12,7 +12,7 @@ from clickstream.collecting.dialects import plain
 from clickstream.collecting.request import Request
 from clickstream.privacy.salts import DailySalts
 from clickstream.sites.directory import SiteDirectory
-from tests.functional.memory import Clock, MemoryCounts, MemoryDocuments, MemorySalts, MemorySink
+from tests.functional.memory import PATIENT, Clock, MemoryCounts, MemoryDocuments, MemorySalts, MemorySink
 from tests.support.bench import RECEIVED, SETTINGS
 
 SITE = """
@@ -36,7 +36,7 @@ class Shop:
         self.documents = MemoryDocuments({"sites/shop.yaml": SITE.format(mode=mode, unknown=unknown).encode()})
         numbers = count(1)
         self.salts = DailySalts(MemorySalts(), lambda: RECEIVED)
-        sites = SiteDirectory(self.documents, 30, Clock(), allow_short_keys=True)
+        sites = SiteDirectory(self.documents, 30, Clock(), PATIENT, allow_short_keys=True)
         self.collector = Collector(
             SETTINGS,
             sites,

@@ -14,14 +14,14 @@ import pytest
 from clickstream.errors import Forbidden, InvalidSite, Unauthorized, Unavailable
 from clickstream.sites.directory import Access, Patience, SiteDirectory
 from clickstream.sites.document import KeyKind, parse_site
-from tests.functional.memory import Clock, MemoryDocuments
+from tests.functional.memory import PATIENT, Clock, MemoryDocuments
 
 SHOP = b"site: shop\ntime_zone: Europe/Berlin\nkeys:\n- {kind: public, key: shop-key}\n- {kind: read, key: shop-read}\n"
 BLOG = b"site: blog\nkeys:\n- {kind: server, key: blog-key}\n- {kind: read, key: blog-read}\n"
 
 
 def directory(documents: MemoryDocuments, clock: Clock | None = None) -> SiteDirectory:
-    return SiteDirectory(documents, 30, clock or Clock(), allow_short_keys=True)
+    return SiteDirectory(documents, 30, clock or Clock(), PATIENT, allow_short_keys=True)
 
 
 def both() -> MemoryDocuments:
@@ -218,7 +218,7 @@ async def in_force(sites: SiteDirectory) -> bool:
 
 async def test_a_caller_who_gives_up_does_not_end_the_look_of_others() -> None:
     documents = SlowDocuments({"sites/shop.yaml": SHOP})
-    sites = SiteDirectory(documents, 30, Clock())
+    sites = SiteDirectory(documents, 30, Clock(), PATIENT)
     first, second = (asyncio.create_task(sites.writer("shop-key")) for _ in range(2))
     while documents.waiting == 0:
         await asyncio.sleep(0)
@@ -346,16 +346,16 @@ async def test_a_secret_key_that_can_be_guessed_opens_nothing(kind: str, as_dige
         stated = f"sha256:{hashlib.sha256(key.encode()).hexdigest()}" if as_digest else key
         text = f"site: shop\nkeys: [{{kind: public, key: webb}}, {{kind: {kind}, key: '{stated}'}}]\n"
         documents = MemoryDocuments({"sites/shop.yaml": text.encode()})
-        sites = SiteDirectory(documents, 30, Clock())
+        sites = SiteDirectory(documents, 30, Clock(), PATIENT)
         assert await opens(sites, kind, key) is good
         assert (await sites.writer("webb")).site.site == "shop"
         assert bool(await sites.problems()) is (not good and not as_digest)
-        local = SiteDirectory(documents, 30, Clock(), allow_short_keys=True)
+        local = SiteDirectory(documents, 30, Clock(), PATIENT, allow_short_keys=True)
         assert await opens(local, kind, key)
 
 
 async def test_a_short_key_is_refused_alike_whether_it_is_in_a_document_or_not() -> None:
-    sites = SiteDirectory(both(), 30, Clock())
+    sites = SiteDirectory(both(), 30, Clock(), PATIENT)
     for key in ("shop-read", "no-such-key"):
         with pytest.raises(Unauthorized, match=r"^a key of kind read has at least 16 characters$"):
             await sites.reader(key, "shop")

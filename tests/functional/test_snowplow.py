@@ -20,7 +20,7 @@ from clickstream.errors import NotFound, Unauthorized
 from clickstream.privacy.salts import DailySalts
 from clickstream.settings import Settings
 from clickstream.sites.directory import SiteDirectory
-from tests.functional.memory import Clock, MemoryCounts, MemoryDocuments, MemorySalts, MemorySink
+from tests.functional.memory import PATIENT, Clock, MemoryCounts, MemoryDocuments, MemorySalts, MemorySink
 
 RECEIVED = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 SITE = b"""
@@ -48,7 +48,7 @@ class Bench:
     def __post_init__(self) -> None:
         numbers = count(1)
         self.salts = DailySalts(MemorySalts(), lambda: RECEIVED)
-        sites = SiteDirectory(MemoryDocuments({"sites/shop.yaml": SITE}), 30, Clock(), allow_short_keys=True)
+        sites = SiteDirectory(MemoryDocuments({"sites/shop.yaml": SITE}), 30, Clock(), PATIENT, allow_short_keys=True)
         self.collector = Collector(
             SETTINGS,
             sites,

@@ -14,7 +14,7 @@ from clickstream.collecting.request import Request
 from clickstream.privacy.salts import DailySalts
 from clickstream.settings import Settings
 from clickstream.sites.directory import SiteDirectory
-from tests.functional.memory import Clock, MemoryCounts, MemoryDocuments, MemorySalts, MemorySink
+from tests.functional.memory import PATIENT, Clock, MemoryCounts, MemoryDocuments, MemorySalts, MemorySink
 
 RECEIVED = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 SITE = b"""
@@ -63,7 +63,7 @@ class Bench:
         numbers = count(1)
         self.salts = DailySalts(self.salt_store, lambda: RECEIVED)
         sites = SiteDirectory(
-            MemoryDocuments({f"sites/{self.site_name}.yaml": self.site}), 30, Clock(), allow_short_keys=True
+            MemoryDocuments({f"sites/{self.site_name}.yaml": self.site}), 30, Clock(), PATIENT, allow_short_keys=True
         )
         settings = replace(SETTINGS, max_request_bytes=self.max_request_bytes)
         self.collector = Collector(

@@ -13,7 +13,7 @@ from clickstream.querying.sequences import attempts
 from tests.functional.audiences.random_members import differences, world_of
 from tests.support.mutants import mutated, replacing
 
-WORLDS = 40
+WORLDS = 100
 # By what is lost: the module, a text in its source, and the text that replaces it.
 MUTANTS: Mapping[str, tuple[ModuleType, str, str]] = {
     "that an event counts for less than its window": (membership, 'lasts = f"moment > ', 'lasts = f"moment >= '),

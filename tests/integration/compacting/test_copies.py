@@ -27,7 +27,7 @@ from clickstream.privacy.salts import DailySalts
 from clickstream.settings import Settings
 from clickstream.sites.directory import SiteDirectory
 from local.azurite import Azurite
-from tests.functional.memory import Clock, MemoryCounts, MemoryDocuments, MemorySalts, MemorySink
+from tests.functional.memory import PATIENT, Clock, MemoryCounts, MemoryDocuments, MemorySalts, MemorySink
 from tests.integration.compacting.lake import START, Lake
 
 pytestmark = pytest.mark.integration
@@ -127,7 +127,7 @@ def bodies_of(deliveries: Sequence[Delivery]) -> Sequence[bytes]:
     sink, numbers = MemorySink(), count(1)
     collector = Collector(
         SETTINGS,
-        SiteDirectory(MemoryDocuments(SITES), 30, Clock(), allow_short_keys=True),
+        SiteDirectory(MemoryDocuments(SITES), 30, Clock(), PATIENT, allow_short_keys=True),
         DailySalts(MemorySalts(), lambda: moments[0]),
         sink,
         MemorySink(),

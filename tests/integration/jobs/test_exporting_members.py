@@ -194,7 +194,7 @@ def test_an_audience_that_is_gone_is_the_authors(world: World) -> None:
 
 
 def test_members_that_need_too_much_memory_are_the_operators(world: World) -> None:
-    world.lake.settings = replace(world.lake.settings, query_memory_mb=2, query_spill_mb=1)
     add(world, *(did(f"m{number}", DAY, "purchase", f"m{number}" * 20) for number in range(5_000)))
+    world.lake.settings = replace(world.lake.settings, query_memory_mb=2, query_spill_mb=1)
     ended = world.ended(site(audience="all"))
     assert (ended.outcome, ended.actor, ended.code) == ("failed", Actor.OPERATOR, "too_large")
