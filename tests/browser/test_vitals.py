@@ -12,7 +12,7 @@ from tests.browser.visiting import Outcome, Row, Visit, Visitors, add_rows
 from tests.e2e.journey import READ
 
 pytestmark = pytest.mark.e2e
-NAMES = ("left", "route", "anonymous")
+NAMES = ("left", "route", "anonymous", "once")
 
 
 @pytest.fixture(scope="module")
@@ -52,11 +52,12 @@ def test_the_last_chance_is_taken_where_nothing_is_kept(visits: Mapping[str, Out
 
 
 def test_it_ends_no_bounce_and_the_report_leaves_out_bots(visits: Mapping[str, Outcome], client: httpx.Client) -> None:
-    prefix = visits["route"].prefix
+    prefix = visits["once"].prefix
+    assert of_page(visits["once"], "/only")["interactive"] is False
     page = {
         "site_id": "demo",
         "date_range": "all",
-        "filters": [["is", "event:bot", ["true"]], ["contains", "event:page", [visits["anonymous"].prefix]]],
+        "filters": [["is", "event:bot", ["true"]], ["contains", "event:page", [prefix]]],
     }
     [row] = client.post("/api/query", json={**page, "metrics": ["visits", "bounce_rate"]}, headers=READ).json()[
         "results"

@@ -42,3 +42,9 @@ export async function anonymous(site) {
   const page = await opened(site, "/once");
   await site.leave(page);
 }
+
+/** The only page of a visitor with an id of its own. */
+export async function once(site) {
+  const page = await opened(site, "/only");
+  await site.leave(page);
+}
