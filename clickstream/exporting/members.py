@@ -1,4 +1,4 @@
-"""The export of an audience's members, or of who enters and leaves: docs/jobs.md says what is known of a member."""
+"""The export of an audience's members, or of its changes; docs/jobs.md lists the fields of a member."""
 
 from __future__ import annotations
 

@@ -1,7 +1,10 @@
-"""A partner's container whose writer ends in the middle."""
+"""Containers whose writer ends in the middle: a partner's, and that of the spill."""
 
 from __future__ import annotations
 
+from typing import Any
+
+from clickstream.storage.blobs import Container
 from tests.integration.jobs.world import World
 
 
@@ -26,3 +29,17 @@ class Dying:
         self.left -= 1
         if self.left < 0:
             raise KeyboardInterrupt  # as little as the end of a process is it handled by anybody
+
+
+class DyingSpill(Container):
+    """The spill's container, which ends its process before or after its n-th write."""
+
+    left, after = 0, False
+
+    def write(self, path: str, data: Any) -> None:
+        self.__class__.left -= 1
+        if self.left < 0 and not self.after:
+            raise KeyboardInterrupt
+        super().write(path, data)
+        if self.left < 0:
+            raise KeyboardInterrupt

@@ -1,4 +1,4 @@
-"""Exports of who enters and leaves an audience: each change in one file, whatever process ends when."""
+"""Exports of an audience's changes: each in one file, whatever process ends when."""
 
 from __future__ import annotations
 

@@ -20,6 +20,7 @@ from clickstream.sites.document import Site
 from clickstream.sites.imports import CsvImport
 from clickstream.storage.blobs import Container
 from local.azurite import Azurite
+from tests.integration.jobs.dying import DyingSpill
 from tests.integration.jobs.erasing import erase_jane
 from tests.integration.jobs.world import DAILY, NOW, World, csv_import, export, site_with
 
@@ -267,20 +268,6 @@ def test_with_diff_another_header_stops_the_import(world: World) -> None:
     assert len(world.taken_in()) == 1, "what was imported stays"
 
 
-class Dying(Container):
-    """The spill's container, which ends its process at the n-th write, before or after it."""
-
-    left, after = 0, False
-
-    def write(self, path: str, data: Any) -> None:
-        self.__class__.left -= 1
-        if self.left < 0 and not self.after:
-            raise KeyboardInterrupt
-        super().write(path, data)
-        if self.left < 0:
-            raise KeyboardInterrupt
-
-
 @pytest.mark.parametrize("after", [False, True])
 def test_a_process_that_ends_anywhere_leaves_each_row_once(world: World, after: bool) -> None:
     world.put(FIRST, rows_of(450) + b"bad\n")
@@ -289,8 +276,8 @@ def test_a_process_that_ends_anywhere_leaves_each_row_once(world: World, after: 
     spill = world.lake.account.container(world.lake.settings.spill_container)
     deaths = 0
     while True:
-        Dying.left, Dying.after = deaths + 1, after
-        works = {CsvImport.kind: world.imports(Dying(spill.store), Pace(50, 100, 200))}
+        DyingSpill.left, DyingSpill.after = deaths + 1, after
+        works = {CsvImport.kind: world.imports(DyingSpill(spill.store), Pace(50, 100, 200))}
         runner = JobRunner(world.states, works, lambda: world.now, world.new_id)
         try:
             run = world.run(site, "crm", runner=runner)

@@ -19,9 +19,9 @@ from clickstream.jobs.runner import JobRunner
 from clickstream.jobs.state import EndedRun
 from clickstream.sites.document import Site
 from clickstream.sites.table_imports import SqlImport
-from clickstream.storage.blobs import Container
 from local.azurite import Azurite
 from local.sql_server.server import Fault, SqlServer, serving
+from tests.integration.jobs.dying import DyingSpill
 from tests.integration.jobs.world import DAILY, World, site_with, table_import
 
 pytestmark = [
@@ -155,20 +155,6 @@ def test_a_table_is_read_in_passes_that_cut_no_group_of_equal_times(world: World
     assert numbers(world) == list(range(11))
 
 
-class Dying(Container):
-    """The spill's container, which ends its process before or after its n-th write."""
-
-    left, after = 0, False
-
-    def write(self, path: str, data: Any) -> None:
-        self.__class__.left -= 1
-        if self.left < 0 and not self.after:
-            raise KeyboardInterrupt
-        super().write(path, data)
-        if self.left < 0:
-            raise KeyboardInterrupt
-
-
 def test_a_process_that_ends_anywhere_leaves_each_row_once(world: World, server: SqlServer) -> None:
     rows = [f"({number}, '2026-03-02 10:00:{number // 9:02}', NULL, 'x')" for number in range(120)]
     server.execute(f"INSERT INTO dbo.orders (id, updated_at, ordered_at, city) VALUES {', '.join(rows)}")
@@ -176,8 +162,8 @@ def test_a_process_that_ends_anywhere_leaves_each_row_once(world: World, server:
     spill = world.lake.account.container(world.lake.settings.spill_container)
     deaths = 0
     while True:
-        Dying.left, Dying.after = deaths + 1, bool(deaths % 2)
-        works = {SqlImport.kind: world.tables(Dying(spill.store), TablePace(25, 40))}
+        DyingSpill.left, DyingSpill.after = deaths + 1, bool(deaths % 2)
+        works = {SqlImport.kind: world.tables(DyingSpill(spill.store), TablePace(25, 40))}
         try:
             ended = world.run(site, "orders", runner=JobRunner(world.states, works, lambda: world.now, world.new_id))
         except KeyboardInterrupt:
