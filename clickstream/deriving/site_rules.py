@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from pathlib import PurePosixPath
 
 from clickstream.errors import InvalidSite
-from clickstream.identity.rules import Limits, Rules, Trust
+from clickstream.identity.rules import RULES_VERSION, Limits, Rules, Trust
 from clickstream.model.digests import digest_of
 from clickstream.privacy.nobody import pseudonyms_of_nobody
 from clickstream.privacy.pseudonyms import PseudonymKeys
@@ -73,6 +73,7 @@ def profile_rules_of(site: Site) -> ProfileRules:
 def digest_of_rules(rules: Rules) -> int:
     """The digest of all that a site's people depend on, besides evidence and edits."""
     return digest_of(
+        RULES_VERSION,
         *(rules.trust.value, rules.public_aliases, sorted(rules.protected_ids), sorted(rules.pseudonyms_of_nobody)),
         *(sorted(rules.logout_events), rules.limits),
     )

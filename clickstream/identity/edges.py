@@ -87,6 +87,14 @@ class Presence:
         """Whether an aliased id is a device's: an id that is also a user's is a user's."""
         return id in self.devices and id not in self.users
 
+    def rank_as_user(self, id: str) -> int:
+        """The place of an id among those that may name a person: users of events come first, and devices last."""
+        return 0 if id in self.users else 1 + self.is_device(id)
+
+    def rank_as_device(self, id: str) -> int:
+        """The place of an id among those that may name a device: devices of events come first."""
+        return int(id not in self.devices)
+
 
 def edges_of(events: pa.Table, logout_events: Mapping[str, Collection[str]]) -> pa.Table:
     """The evidence in rows of `events`, as EDGE_SCHEMA: one row per kind, ids, hour and trust.

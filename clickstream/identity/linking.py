@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -68,14 +68,14 @@ def names(
     aliases: Collection[Link],
     merged: Iterable[Sequence[str]],
     split: Collection[str],
-    known: Collection[str],
+    rank: Callable[[str], int],
     most: int,
 ) -> tuple[Mapping[str, str], Mapping[str, int]]:
     """The name of each id that is joined to another, and the names of too large components with their sizes.
 
     Aliases of a component of more than `most` ids do not count, nor do aliases of an id that is `split` off. `merged`
     are the ids that operators joined: these always count. A name is the least id of the component in the order of
-    texts; ids that events carry (`known`) come before ids that none carries. Late events change no name of theirs.
+    texts, among those of the least `rank`. Late events change no name of an id that events carry already.
     """
     joined = components(aliases)
     too_large = {members[0]: len(members) for members in joined.values() if len(members) > most}
@@ -83,5 +83,5 @@ def names(
     by_hand = [(ids[0], id) for ids in merged for id in ids[1:]]
     named: dict[str, str] = {}
     for id, members in components([*kept, *by_hand]).items():
-        named[id] = min(members, key=lambda member: (member not in known, member))
+        named[id] = min(members, key=lambda member: (rank(member), member))
     return named, too_large

@@ -76,7 +76,8 @@ class People:
 
     def table(self, site: str, resolved: date) -> pa.Table:
         """The rows of `identities`, as IDENTITY_SCHEMA: only ids that are not simply their own person."""
-        rows = [_Row(USER, id, person, "alias") for id, person in self.users.items() if id != person]
+        joined = ((id, person) for id, person in self.users.items() if id != person and id not in self.misplaced)
+        rows = [_Row(USER, id, person, "alias") for id, person in joined]
         members: dict[str, list[str]] = defaultdict(list)
         for id, name in self.devices.items():
             members[name].append(id)
@@ -136,13 +137,16 @@ def resolve(edges: pa.Table, edits: EditsInForce, presence: Presence, rules: Rul
         for row in edges.to_pylist()
         if usable(row["left_id"], row["right_id"]) and (row["kind"] == LOGOUT or _believed(row, rules))
     )
-    aliases = _Aliases.of([row for row in rows if row["kind"] == ALIAS], presence, rules)
+    logged_in = {(row["left_id"], row["right_id"]) for row in rows if row["kind"] == SEEN}
+    aliases = _Aliases.of(
+        [row for row in rows if row["kind"] == ALIAS], presence, rules, {*logged_in, *edits.unlinked()}
+    )
     merged = [[id for id in ids if usable(id)] for ids in edits.merged()]
     split, most = edits.split(), rules.limits.ids
     merged_users = [[id for id in ids if not presence.is_device(id)] for ids in merged]
     merged_devices = [[id for id in ids if presence.is_device(id)] for ids in merged]
-    users, large_users = names(aliases.of_users, merged_users, split, presence.users, most)
-    devices, large_devices = names(aliases.of_devices, merged_devices, split, presence.devices, most)
+    users, large_users = names(aliases.of_users, merged_users, split, presence.rank_as_user, most)
+    devices, large_devices = names(aliases.of_devices, merged_devices, split, presence.rank_as_device, most)
     sightings = _sightings(
         (
             *((row["left_id"], row["right_id"], row) for row in rows if row["kind"] == SEEN),
@@ -176,7 +180,9 @@ _Seen = tuple[str, str | None, Mapping[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class _Aliases:
-    """Alias rows by what they say: two users are one, two devices are one, or a user was on a device."""
+    """Alias rows by what they say: two users are one, two devices are one, or a user was on a device. A secret key's
+    alias of a device joins users, too: any public key can send an event with an id and so make it a device's.
+    """
 
     of_users: Collection[Link]
     of_devices: Collection[Link]
@@ -186,7 +192,10 @@ class _Aliases:
     """Users whose aliases of other users do not count, because a public key said so; and the number of these."""
 
     @classmethod
-    def of(cls, rows: Collection[Mapping[str, Any]], presence: Presence, rules: Rules) -> _Aliases:
+    def of(
+        cls, rows: Collection[Mapping[str, Any]], presence: Presence, rules: Rules, apart: Collection[Link]
+    ) -> _Aliases:
+        """`apart` are pairs of a device and a user that are not one person: who logged in there, or never did."""
         secret = {_link(row) for row in rows if row["is_secret"]}
         links = {_link(row) for row in rows}
         counting = {
@@ -205,7 +214,7 @@ class _Aliases:
             elif left or right:
                 device, user = link if left else link[::-1]
                 sightings.append((device, user, row))
-            else:
+            if not (left or right) or (link in secret and link not in apart and link[::-1] not in apart):
                 of_users.add(link)
         return cls(of_users, of_devices, sightings, guarded.placeholders, _by_busier_end(links - counting))
 

@@ -13,6 +13,9 @@ from clickstream.privacy.nobody import means_nobody
 # visit.
 BEFORE_LOGIN = timedelta(minutes=30)
 
+# Raise it when the rules give an event to somebody else. Everybody is then resolved anew.
+RULES_VERSION = 2
+
 
 class Trust(StrEnum):
     """Whose user ids are believed."""

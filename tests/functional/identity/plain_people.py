@@ -94,6 +94,8 @@ class PlainPeople:
         counting = {
             pair for pair in aliases if self.rules.public_aliases or pair in secret or any(map(self.is_device, pair))
         }
+        logins = {(left, right) for kind, left, right, _ in self.evidence if kind == "seen" and right is not None}
+        unlinked = {(line.ids[0], line.ids[1]) for line in self.edits if line.kind is EditKind.UNLINK}
         hubs, hubs_of_secret_keys = self.hubs(counting), self.hubs(secret)
         self.of_aliases: list[tuple[str, str]] = []
         users, devices = [], []
@@ -106,6 +108,10 @@ class PlainPeople:
             elif self.is_device(left) or self.is_device(right):
                 self.of_aliases.append((left, right))
             else:
+                users.append((left, right))
+                continue
+            # Anybody can make a device of an id, so a secret key's word joins users, unless the user was on the device.
+            if (left, right) in secret and not {(left, right), (right, left)} & (logins | unlinked):
                 users.append((left, right))
         self.user_pairs = self.in_force(users, of_devices=False)
         self.device_pairs = self.in_force(devices, of_devices=True)
@@ -130,7 +136,7 @@ class PlainPeople:
 
     def name(self, id: str, pairs: list[tuple[str, str]], known: Collection[str]) -> str:
         joined = reachable(id, pairs)
-        return min(joined & set(known) or joined)
+        return min(joined & set(known) or {id for id in joined if not self.is_device(id)} or joined)
 
     def user(self, id: str) -> str:
         return self.name(id, self.user_pairs, self.used_as_user)

@@ -23,7 +23,7 @@ ALIASES = 20_000
 
 
 def of_honest_people() -> Events:
-    """A day of three people: page views before a login, two devices, an alias of the site's server."""
+    """A day of three people: page views before a login, two devices, aliases of the site's server."""
     proven = {"user_verified": True}
     fields: Sequence[dict[str, Any]] = (
         {"anonymous_id": "phone"},
@@ -37,6 +37,10 @@ def of_honest_people() -> Events:
         {"event_type": "alias", "user_id": "bob", "previous_id": "tablet", "key_kind": "import"},
         {"anonymous_id": "kiosk"},
         {"user_id": "cleo", "key_kind": "server"},
+        # Two users of bob's whom the site's server joins through a number that no event carries.
+        {"event_type": "alias", "user_id": "bob", "previous_id": "crm-2", "key_kind": "server"},
+        {"event_type": "alias", "user_id": "bobby", "previous_id": "crm-2", "key_kind": "server"},
+        {"user_id": "bobby", "key_kind": "server"},
     )
     return [event(f"h{number}", START + timedelta(hours=number), **each) for number, each in enumerate(fields)]
 
@@ -78,6 +82,13 @@ def login_as_nobody() -> Events:
     return [by_eve(number, user_id=id) for number, id in enumerate(("guest", "null", "0", "GUEST "))]
 
 
+def devices_of_ids_that_aliases_name() -> Events:
+    views = [by_eve(number, anonymous_id="crm-2") for number in range(3)]
+    logins = [by_eve(10 + number, anonymous_id="crm-2", user_id=user) for number, user in enumerate(("eve", "ada"))]
+    said = {"event_type": "alias", "anonymous_id": "crm-2"}
+    return [*views, *logins, *(by_eve(100 + number, previous_id=f"e{number}", **said) for number in range(300))]
+
+
 ATTACKS: dict[str, Callable[[], Events]] = {
     "an alias of everybody": alias_of_everybody,
     "everybody is an alias of one user": everybody_alias_of_ada,
@@ -85,6 +96,7 @@ ATTACKS: dict[str, Callable[[], Events]] = {
     "a chain of aliases through everybody": chain_through_everybody,
     "logins as everybody on one device": login_as_everybody,
     "logins as nobody": login_as_nobody,
+    "ids that only aliases name are devices": devices_of_ids_that_aliases_name,
 }
 
 
@@ -98,9 +110,19 @@ def test_a_public_key_changes_nobody_elses_events(attack: str) -> None:
         everything = [*attacking, *honest]
         after = people_in_sql(everything, resolved(everything, [], rules), rules)
         assert {id: after[id] for id in before} == before
-        if trust is not Trust.ANY:
+        # Whoever knows an id of a device can send events as that device.
+        if trust is not Trust.ANY and ATTACKS[attack] is not devices_of_ids_that_aliases_name:
             others = set(after[each["event_id"]] for each in attacking) & set(before.values())
             assert not others, "no event of the attacker is anybody else's"
+
+
+def test_a_login_that_is_not_believed_separates_no_users() -> None:
+    honest = of_honest_people()
+    attacking = [by_eve(number, anonymous_id="crm-2", user_id=user) for number, user in enumerate(("bob", "bobby"))]
+    for trust in Trust:
+        whose = people_in_sql([*attacking, *honest], resolved([*attacking, *honest], [], Rules(trust)), Rules(trust))
+        of_bobby = next(each["event_id"] for each in honest if each["user_id"] == "bobby" and not each["previous_id"])
+        assert whose[of_bobby] == ("bobby" if trust is Trust.ANY else "bob")
 
 
 def refused(events: Events, rules: Rules, log: Sequence[Edit] = ()) -> set[tuple[str, str, int, int | None]]:

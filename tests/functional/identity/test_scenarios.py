@@ -91,6 +91,23 @@ def test_two_users_who_alias_the_same_device_stay_two_people() -> None:
     story.alias("bob", "bob", "pc", key_kind="public").check()
 
 
+def test_two_users_whom_a_server_aliases_to_one_device_stay_two_people_if_they_logged_in_there() -> None:
+    story = Story().then("ada", anonymous_id="pc", user_id="ada").alias("ada", "ada", "pc")
+    story.then("bob", minutes=300, anonymous_id="pc", user_id="bob").alias("bob", "bob", "pc").check()
+
+
+def test_two_users_whom_a_server_aliases_to_one_id_are_one_person_even_if_it_is_a_devices() -> None:
+    story = Story().then("ada", user_id="ada").alias("ada", "ada", "crm-7").then("ada", user_id="bob")
+    story.alias("ada", "bob", "crm-7").then("ada", minutes=300, anonymous_id="crm-7").check()
+
+
+def test_an_operator_unlinks_a_user_whom_a_server_aliased_to_a_device() -> None:
+    story = Story().then("pc", anonymous_id="pc").then("ada", user_id="ada").then("bob", user_id="bob")
+    story.alias("ada", "ada", "pc").alias("bob", "bob", "pc")
+    assert story.people() == {"ada"}
+    assert story.people([Edit(number=1, kind=EditKind.UNLINK, ids=("pc", "bob"))]) == {"ada", "bob"}
+
+
 def test_what_was_anonymous_by_choice_stays_so_after_consent() -> None:
     day: dict[str, Any] = {"anonymous_id": "of-the-day", "id_source": "day", "consent": "anonymous"}
     Story().then("of-the-day", **day).then("ada", anonymous_id="pc").then(
