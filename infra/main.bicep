@@ -254,6 +254,9 @@ var hubSettings = eventHubsEnabled ? {
   EventHubConnection__credential: 'managedidentity'
 } : {}
 
+// Settings CONNECTION_* of the lake's app: what jobs reach beside the lake. docs/deploying.md describes the file.
+var connections = loadJsonContent('connections.json')
+
 // Settings that both apps have.
 var shared = union(hubSettings, {
   Lake__accountName: lake.outputs.name
@@ -261,6 +264,8 @@ var shared = union(hubSettings, {
   PSEUDONYM_KEYS: vault.outputs.pseudonymKeysReference
   TRUSTED_PROXY_HOPS: string(trustedProxyHops)
   APPLICATIONINSIGHTS_CONNECTION_STRING: monitoring.outputs.connectionString
+  // Arrow's own allocator keeps what was freed: 50 MB of the peak of an export.
+  ARROW_DEFAULT_MEMORY_POOL: 'system'
 })
 
 module collectApp 'modules/function.bicep' = {
@@ -314,7 +319,7 @@ module lakeApp 'modules/function.bicep' = {
       QUERY_MEMORY_MB: lakeMemoryMb == 2048 ? '384' : '1024'
       QUERY_FILES_MB: '256'
       QUERY_SPILL_MB: '128'
-    })
+    }, connections)
   }
   dependsOn: [roles]
 }
@@ -367,6 +372,8 @@ output SERVICE_COLLECT_NAME string = collectApp.outputs.name
 output SERVICE_COLLECT_URL string = collectApp.outputs.url
 output SERVICE_LAKE_NAME string = lakeApp.outputs.name
 output SERVICE_LAKE_URL string = lakeApp.outputs.url
+output LAKE_CLIENT_ID string = identity.outputs.lakeClientId
+output LAKE_PRINCIPAL_ID string = identity.outputs.lakePrincipalId
 output LAKE_ACCOUNT_NAME string = lake.outputs.name
 output LAKE_BLOB_ENDPOINT string = lake.outputs.blobEndpoint
 output CONFIG_CONTAINER string = lake.outputs.configContainer

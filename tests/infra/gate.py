@@ -85,6 +85,17 @@ def parameters(root: Path) -> Iterator[str]:
             yield f"the parameter {name} is not described"
 
 
+def connections(root: Path) -> Iterator[str]:
+    """infra/connections.json has settings of connections alone, and no secret: it is in the repository."""
+    for name, value in json.loads((root / "infra" / "connections.json").read_text()).items():
+        if not re.fullmatch(r"CONNECTION_[A-Z0-9_]+(__\w+)?", name):
+            yield f"{name} is no setting of a connection"
+        elif not value.startswith("@Microsoft.KeyVault(") and (
+            "__" not in name or name.endswith(("__user", "__password"))
+        ):
+            yield f"{name} must be a reference to Key Vault"
+
+
 def project(root: Path) -> Iterator[str]:
     """azure.yaml is valid, and names both apps as tagged, and hooks that are there, for both kinds of shell."""
     azure = yaml.safe_load((root / "azure.yaml").read_text())
@@ -196,7 +207,7 @@ def pipeline(root: Path) -> Iterator[str]:
 
 
 GATE: tuple[Callable[[Path], Iterator[str]], ...] = (
-    templates, parameters, project, queries, lines, runbook, host, pipeline,
+    templates, parameters, connections, project, queries, lines, runbook, host, pipeline,
 )  # fmt: skip
 
 

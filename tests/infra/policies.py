@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from clickstream.capture.names import parse_name
 from clickstream.errors import SettingsError
-from clickstream.settings import Settings
+from clickstream.settings import JOB_CONNECTION, Settings
 from tests.infra.bicep import typing
 from tests.infra.bicep.evaluating import Resource, Runtime
 from tests.infra.deployment import Deployment
@@ -61,6 +61,7 @@ OF_THE_PLATFORM = {
     "APPLICATIONINSIGHTS_CONNECTION_STRING",
     "APPLICATIONINSIGHTS_AUTHENTICATION_STRING",
     "AzureWebJobsDisableHomepage",
+    "ARROW_DEFAULT_MEMORY_POOL",
 }
 REFERENCE = re.compile(r"@Microsoft\.KeyVault\(VaultName=(?P<vault>[\w-]+);SecretName=(?P<secret>[\w-]+)\)")
 # Both stand in the vault, and nowhere else.
@@ -254,6 +255,8 @@ def settings(deployment: Deployment) -> Iterator[str]:
     for role, values in given.items():
         client = f"<identity/{role}.properties.clientId>"
         for name, value in values.items():
+            if role == "lake" and name.startswith(JOB_CONNECTION):
+                continue
             if name not in known | of_platform:
                 yield f"{role}: nobody knows {name}"
             if name.endswith("__clientId") and value != client:
