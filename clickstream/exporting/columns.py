@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
+import duckdb
+import orjson
 import pyarrow as pa
 
 from clickstream.filters.dimensions import property_sql, quoted
@@ -33,6 +36,19 @@ def json_select(fields: Sequence[str]) -> str:
     """One JSON object of the fields."""
     members = ", ".join(f"{quoted(name)} := {_json_value(name)}" for name in fields)
     return f"CAST(to_json(struct_pack({members})) AS VARCHAR) AS line"
+
+
+def columns_in(database: duckdb.DuckDBPyConnection, sql: str) -> frozenset[str]:
+    """The names of all columns that a SELECT refers to, by the engine's own parser."""
+    ((text,),) = database.execute("SELECT json_serialize_sql($sql)", {"sql": sql}).fetchall()
+    return frozenset(_names_in(orjson.loads(text)))
+
+
+def _names_in(tree: Any) -> Iterator[str]:
+    if isinstance(tree, dict):
+        yield from tree.get("column_names", ())
+    for branch in tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else ():
+        yield from _names_in(branch)
 
 
 def _csv_value(name: str, spreadsheet_safe: bool) -> str:

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 
 from clickstream.errors import Unavailable
-from clickstream.exporting.columns import csv_select, fields_of, json_select
+from clickstream.exporting.columns import columns_in, csv_select, fields_of, json_select
 from clickstream.filters.reader import FilterReader
 from clickstream.querying.conditions import Parameters, conditions
 from clickstream.querying.period import Period
@@ -26,6 +26,8 @@ from clickstream.table.reading import Snapshot, TableReader
 # grow with them.
 BATCH_ROWS = 2_048
 MEMORY_MB = 128
+# The columns of the condition on the rows of a run.
+CONDITION = frozenset({"site", "batch", "occurred_at", "stream"})
 ALWAYS = (datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC))
 
 
@@ -67,7 +69,9 @@ class EventRows:
             config={"memory_limit": f"{MEMORY_MB}MB", "threads": 1, "python_enable_replacements": False}
         )
         self._database.execute("SET TimeZone = 'UTC'")
-        self.schema: pa.Schema = self._converted(reader.spec.schema.empty_table()).to_arrow_table().schema
+        names = CONDITION | columns_in(self._database, self._sql)
+        self._read = pa.schema([field for field in reader.spec.schema if field.name in names])
+        self.schema: pa.Schema = self._converted(self._read.empty_table()).to_arrow_table().schema
 
     @property
     def delimiter(self) -> str:
@@ -101,14 +105,14 @@ class EventRows:
 
         def decoded() -> Iterator[pa.RecordBatch]:
             try:
-                for rows in self._reader.decoded(files, condition, BATCH_ROWS):
+                for rows in self._reader.decoded(files, self._read, condition, BATCH_ROWS):
                     yield from rows.to_batches()
             except BaseException as error:
                 failed.append(error)
                 raise
 
         try:
-            rows = pa.RecordBatchReader.from_batches(self._reader.spec.schema, decoded())
+            rows = pa.RecordBatchReader.from_batches(self._read, decoded())
             yield from self._converted(rows).to_arrow_reader(BATCH_ROWS)
         except (OSError, duckdb.Error) as error:
             # The database reports what a stream raises as an error of its own.

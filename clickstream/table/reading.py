@@ -64,11 +64,14 @@ class TableReader:
         fragments = [format_.make_fragment(file.path, stored, day == pa.scalar(file.day)) for file in files]
         return ds.FileSystemDataset(fragments, self.spec.schema, format_, stored)
 
-    def decoded(self, files: Sequence[DataFile], condition: ds.Expression, rows_at_once: int) -> Iterator[pa.Table]:
+    def decoded(
+        self, files: Sequence[DataFile], schema: pa.Schema, condition: ds.Expression, rows_at_once: int
+    ) -> Iterator[pa.Table]:
         """The rows of these files that meet the condition, `rows_at_once` at most; no table is empty. Raise OSError.
 
-        A scan of `dataset_of` decodes a whole row group, and the next one beside it. Here a row group stays encoded,
-        and only the rows of one table are decoded, so memory does not grow with the files.
+        `schema` has columns of the table, also all of the condition; no others are read. A scan of `dataset_of` decodes
+        a whole row group, and the next one beside it. Here a row group stays encoded, and only the rows of one table
+        are decoded, so memory does not grow with the files.
         """
         stored, format_ = self._stored(files), ds.ParquetFileFormat()
         for file in files:
@@ -76,13 +79,13 @@ class TableReader:
             with stored.open_input_file(file.path) as opened:
                 encoded = pq.ParquetFile(opened, metadata=chosen.metadata, pre_buffer=True)
                 for group in chosen.row_groups:
-                    for batch in encoded.iter_batches(rows_at_once, [group.id], use_threads=False):
-                        rows = self._fitted(batch, file.day).filter(condition)
+                    for batch in encoded.iter_batches(rows_at_once, [group.id], schema.names, use_threads=False):
+                        rows = self._fitted(batch, schema, file.day).filter(condition)
                         if rows.num_rows:
                             yield rows
 
-    def _fitted(self, rows: pa.RecordBatch, day: date) -> pa.Table:
-        """The rows with all columns of the table; one that the file lacks is null."""
+    def _fitted(self, rows: pa.RecordBatch, schema: pa.Schema, day: date) -> pa.Table:
+        """The rows with the columns of the schema; one that the file lacks is null."""
         return pa.table(
             [
                 pa.repeat(pa.scalar(day, field.type), len(rows))
@@ -90,9 +93,9 @@ class TableReader:
                 else rows[field.name].cast(field.type)
                 if field.name in rows.schema.names
                 else pa.nulls(len(rows), field.type)
-                for field in self.spec.schema
+                for field in schema
             ],
-            schema=self.spec.schema,
+            schema=schema,
         )
 
     def _stored(self, files: Sequence[DataFile]) -> pf.FileSystem:

@@ -16,6 +16,7 @@ from typing import Any
 import duckdb
 import pandas as pd  # type: ignore[import-untyped]
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 from pysequoia import Tsk, decrypt
 
@@ -186,6 +187,29 @@ def test_events_without_a_stream_are_those_of_the_default_stream(world: World) -
     world.commit("web", stream="web")
     world.ended(site_with(export(streams=["default"])))
     assert ids(world) == ["default", "none"]
+
+
+def test_only_columns_that_fields_and_filters_name_are_read(world: World) -> None:
+    world.commit("a", page_path="/a", page_title="lost", properties='{"price": 9.5}')
+    for name in ("page_title", "user_agent"):
+        destroy(world, name)
+    few = export(fields=["properties.price", "event_id"], filters=[["is", "event:page", ["/a"]]])
+    assert world.ended(site_with(few)).outcome == "succeeded"
+    assert rows(world.files()) == [{"properties.price": "9.5", "event_id": "a"}]
+    everything = export(name="all", to={"filename": "all"})
+    assert world.run(site_with(everything), "all") is None, "the other columns cannot be read"
+
+
+def destroy(world: World, column: str) -> None:
+    """Overwrite the pages of a column in the table's only file."""
+    container = world.lake.service.get_container_client(world.lake.settings.lake_container)
+    (path,) = [blob.name for blob in container.list_blobs("events/") if blob.name.endswith(".parquet")]
+    data = bytearray(container.download_blob(path).readall())
+    group = pq.ParquetFile(io.BytesIO(data)).metadata.row_group(0)
+    (chunk,) = [found for found in map(group.column, range(group.num_columns)) if found.path_in_schema == column]
+    start = chunk.dictionary_page_offset or chunk.data_page_offset
+    data[start : start + chunk.total_compressed_size] = bytes(chunk.total_compressed_size)
+    container.upload_blob(path, bytes(data), overwrite=True)
 
 
 def test_text_that_is_a_formula_is_quoted_on_request_alone(world: World) -> None:
