@@ -28,20 +28,28 @@ _LOOK_BACK = HISTORY // timedelta(microseconds=1)
 
 
 def paid(
-    relation: str, parameters: Parameters, *, with_bots: bool, goal: Goal | None = None, begin: str = BEGIN
+    relation: str,
+    parameters: Parameters,
+    *,
+    with_bots: bool,
+    goal: Goal | None = None,
+    begin: str = BEGIN,
+    of_relation: bool = False,
 ) -> str:
     """Common table expressions, the last of which is `paid`: the relation with the revenue of its events.
 
     Orders are read from `HISTORY` before `begin` on. The revenue property of `goal`, if given, takes precedence over
-    those of the site's goals.
+    those of the site's goals. `of_relation` if the relation has few events: then no others are looked at, but those
+    with an order.
     """
     goals = [*([goal] if goal else []), *parameters.site.goals.values()]
     worth = _worth(goals, parameters)
     currencies = parameters.site.currencies
     default = parameters.bind(currencies.default) if currencies.default else f"'{NOT_SET}'"
+    people = "" if with_bots else " AND is_bot IS NOT TRUE"
     return ",\n".join(
         [
-            _money(worth, default, "" if with_bots else " AND is_bot IS NOT TRUE", begin),
+            _money(worth, default, people, begin, relation if of_relation else "of_site"),
             _paid(relation, _converted(parameters)),
         ]
     )
@@ -126,7 +134,7 @@ def _rate(rates: Sequence[Rate]) -> str:
     return f"CASE {' '.join(whens)} ELSE {first.factor:f} END"
 
 
-def _money(worth: str, default: str, people: str, begin: str) -> str:
+def _money(worth: str, default: str, people: str, begin: str, without_order: str) -> str:
     """The relation `money`: the few events that state revenue or name an order.
 
     `deed` is what can happen to an order once: its sale, its full refund, and each refund with an id. A repetition of
@@ -144,7 +152,7 @@ worths AS (
                 AND occurred_at >= {begin} - INTERVAL {HISTORY.days} DAY
                 AND occurred_at < CAST($to AS TIMESTAMPTZ) + INTERVAL 1 DAY
             UNION ALL BY NAME
-            SELECT * FROM of_site WHERE order_id IS NULL
+            SELECT * FROM {without_order} WHERE order_id IS NULL
         )
     )
     WHERE order_id IS NOT NULL OR worth.text IS NOT NULL

@@ -8,12 +8,16 @@ from datetime import UTC, timedelta
 from enum import StrEnum
 
 from clickstream.filters.dimensions import Dimension
-from clickstream.querying.conditions import condition, conditions
+from clickstream.identity.persons import RELATION as PERSONS
+from clickstream.identity.persons import looks_at_people, persons
+from clickstream.querying.conditions import ask_for_bots, condition, conditions
 from clickstream.querying.period import Period
-from clickstream.querying.revenue import currencies_of
+from clickstream.querying.revenue import RELATION, currencies_of, looks_at_money, paid
 from clickstream.querying.scope import Goal
-from clickstream.querying.sequences.streams import Slice, finished, streams
+from clickstream.querying.sequences.streams import STREAMS, Slice, finished
 from clickstream.querying.statement import Statement
+from clickstream.querying.visitors import IN_PERIOD
+from clickstream.querying.visits import relations
 from clickstream.sites.funnels import Within
 
 MAX_WINDOW = timedelta(days=400)
@@ -80,41 +84,45 @@ def attribution_statement(
     wide = replace(slice_, period=attributed_period(slice_.period, window))
     parameters = wide.parameters()
     names = [dimension.column for dimension in dimensions]
-    begin = parameters.bind(slice_.period.begin.isoformat())
+    begin = f"CAST({parameters.bind(slice_.period.begin.isoformat())} AS TIMESTAMPTZ)"
     converts = [
-        f"occurred_at >= CAST({begin} AS TIMESTAMPTZ)",
+        f"occurred_at >= {begin}",
         condition(goal.matching, parameters),
         *conditions(slice_.filters, parameters),
     ]
-    columns = {
-        "visit": "visit",
-        "converts": " AND ".join(converts),
-        "worth": "revenue",
-        "revenue_currency": "revenue_currency",
-        "counts": "counts",
-        "direct": _DIRECT,
-        **{dimension.name: dimension.sql for dimension in dimensions},
-    }
+    columns = [f"{dimension.sql} AS {dimension.column}" for dimension in dimensions]
     window_us = parameters.bind(window // timedelta(microseconds=1))
     groups = ",\n    ".join(f"coalesce({name}, '(none)') AS {name}" for name in names)
     thanked = "\n    UNION ALL ".join(_thanked(_SHARES[model], window_us))
-    expressions = streams(
-        wide,
-        within,
-        columns,
-        parameters,
-        needs_visits=True,
-        everything=True,
-        goal=goal,
-        begin=f"CAST({begin} AS TIMESTAMPTZ)",
-    )
+    with_bots = ask_for_bots(slice_.filters, slice_.site)
+    expressions = [relations(of_visits=True, with_bots=with_bots, split_at_midnight=slice_.site.split_at_midnight)]
+    source = "visited"
+    if within is Within.PERSON or looks_at_people(*converts, *columns):
+        expressions.append(persons(source, slice_.site.trust))
+        source = PERSONS
+    converting = " AND ".join([IN_PERIOD, *converts])
+    if looks_at_money(*converts, *columns):
+        expressions.append(paid(source, parameters, with_bots=with_bots, goal=goal, begin=begin))
+        source, where = RELATION, converting
+    else:
+        expressions.append(_CONVERTING.format(source=source, where=converting))
+        expressions.append(
+            paid("converting", parameters, with_bots=with_bots, goal=goal, begin=begin, of_relation=True)
+        )
+        where = "true"
+    of_event = _OF_EVENT.format(within=within, stream=STREAMS[within], direct=_DIRECT)
+    expressions += [
+        _CONVERSIONS.format(of_event=of_event, where=where),
+        currencies_of("conversions"),
+        _IN_VISITS.format(of_event=of_event, columns=", ".join(columns), source=source, period=IN_PERIOD),
+        _LED.format(window_us=window_us),
+    ]
     worth = "round(coalesce(sum(revenue), 0), 6)"
     if not slice_.site.currencies.rates:
         worth = f"CASE WHEN len(any_value(currencies)) > 1 THEN NULL ELSE {worth} END"
+    with_ = ",\n".join(expressions)
     sql = f"""
-WITH {expressions},
-{currencies_of("streams", "converts")},
-{_LED.format(window_us=window_us)},
+WITH {with_},
 thanked (stream, place, share, revenue) AS (
     {thanked}
 )
@@ -123,7 +131,7 @@ SELECT
     round(sum(share), 6) AS conversions,
     {worth} AS revenue,
     any_value(currencies) AS currencies
-FROM thanked LEFT JOIN placed USING (stream, place) CROSS JOIN currencies
+FROM thanked LEFT JOIN begun USING (stream, place) CROSS JOIN currencies
 WHERE share > 0
 GROUP BY ALL
 ORDER BY conversions DESC, {", ".join(names)}
@@ -131,36 +139,78 @@ LIMIT {parameters.bind(limit)} OFFSET {parameters.bind(offset)}""".strip()
     return finished(sql, parameters)
 
 
+_CONVERTING = """
+converting AS NOT MATERIALIZED (
+    SELECT *
+    FROM {source}
+    WHERE {where}
+)""".strip()
+
+# Each visit that is in no stream is a stream of its own.
+_OF_EVENT = """
+        CASE WHEN {within} IS NULL THEN coalesce(visit, 0) ELSE {stream} END AS stream,
+        visit,
+        epoch_us(occurred_at) AS moment,
+        {direct} AS direct""".strip()
+
+_CONVERSIONS = f"""
+conversions AS MATERIALIZED (
+    SELECT {{of_event}}, revenue AS worth, revenue_currency, counts
+    FROM {RELATION}
+    WHERE {{where}}
+)""".strip()
+
+_IN_VISITS = """
+in_visits AS NOT MATERIALIZED (
+    SELECT {of_event}, received_at, event_id, {columns}
+    FROM {source}
+    WHERE {period} AND visit IS NOT NULL
+)""".strip()
+
 # The statement never makes a row for each pair of a conversion and a visit: their number can be the square of a
 # visitor's events. Instead, each conversion gets the number of visits that led to it and the first and last of them;
-# each visit sums the shares of the conversions after it. `place` numbers the events of a stream. A conversion's own
-# visit led to it even if it began before the window; then it is the first of all (`takes_own`).
+# each visit sums the shares of the conversions after it. `begun` has one row for each visit of a stream with
+# conversions: that of its first event. `place` numbers the visits of a stream. A conversion's own visit led to it even
+# if it began before the window; then it is the first of all (`takes_own`).
 _LED = """
-placed AS (
-    SELECT *,
-        row_number() OVER (PARTITION BY stream ORDER BY moment, received_at, event_id) AS place,
-        visit IS NOT NULL
-            AND row_number() OVER (PARTITION BY visit ORDER BY moment, received_at, event_id) = 1 AS begins
-    FROM streams
-    WHERE stream IN (SELECT stream FROM streams WHERE converts)
+visits_of_streams AS (
+    SELECT stream, visit, min(moment) AS moment
+    FROM in_visits
+    GROUP BY stream, visit
+),
+firsts AS (
+    SELECT visit, min(moment) AS moment
+    FROM visits_of_streams
+    WHERE stream IN (SELECT stream FROM conversions)
+    GROUP BY visit
+),
+begun AS MATERIALIZED (
+    SELECT *, row_number() OVER (PARTITION BY stream ORDER BY moment, received_at, event_id) AS place
+    FROM (
+        SELECT *, row_number() OVER (PARTITION BY visit ORDER BY received_at, event_id) AS number
+        FROM in_visits JOIN firsts USING (visit, moment)
+        WHERE stream IN (SELECT stream FROM conversions)
+    )
+    WHERE number = 1
 ),
 marks AS (
-    SELECT *,
-        min(place) FILTER (begins) OVER own AS own_place,
-        coalesce(min(moment) FILTER (begins) OVER own < moment - {window_us}, false) AS is_longer
-    FROM placed
-    WINDOW own AS (PARTITION BY stream, visit)
+    SELECT stream, moment, direct, true AS begins, false AS converts, place AS own_place, false AS is_longer,
+        NULL AS worth
+    FROM begun
+    UNION ALL
+    SELECT stream, conversions.moment, conversions.direct, false, true, place,
+        coalesce(begun.moment < conversions.moment - {window_us}, false), worth
+    FROM conversions LEFT JOIN begun USING (stream, visit)
 ),
 led AS (
     SELECT *,
         count_if(begins) OVER before AS any_visits,
         count_if(begins AND NOT direct) OVER before AS indirect_visits,
-        min(place) FILTER (begins) OVER before AS first_any,
-        min(place) FILTER (begins AND NOT direct) OVER before AS first_indirect,
-        max(place) FILTER (begins) OVER before AS last_any,
-        max(place) FILTER (begins AND NOT direct) OVER before AS last_indirect
+        min(own_place) FILTER (begins) OVER before AS first_any,
+        min(own_place) FILTER (begins AND NOT direct) OVER before AS first_indirect,
+        max(own_place) FILTER (begins) OVER before AS last_any,
+        max(own_place) FILTER (begins AND NOT direct) OVER before AS last_indirect
     FROM marks
-    WHERE begins OR converts
     WINDOW before AS (PARTITION BY stream ORDER BY moment RANGE BETWEEN {window_us} PRECEDING AND CURRENT ROW)
 ),
 chosen AS (
@@ -188,7 +238,7 @@ def _thanked(shares: _Shares, window_us: str) -> Iterator[str]:
 
 
 _PER_VISIT_SHARES = """
-SELECT stream, place,
+SELECT stream, own_place,
         CASE WHEN direct THEN of_direct ELSE of_all END,
         CASE WHEN direct THEN worth_direct ELSE worth_all END
     FROM (

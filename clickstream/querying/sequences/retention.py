@@ -55,10 +55,22 @@ def retention_statement(
     expressions = [
         streams(slice_, within, columns, parameters, needs_visits=needs_visits),
         f"units (unit, number) AS (VALUES {dates})",
-        select("members", ["stream", "min(unit) AS cohort"], "streams", ["starts"], ["stream"]),
+        select(
+            "presence",
+            ["stream", "unit", "bool_or(starts) AS starts", "bool_or(is_back) AS is_back"],
+            "streams",
+            [],
+            ["stream", "unit"],
+        ),
+        select("members", ["stream", "min(unit) AS cohort"], "presence", ["starts"], ["stream"]),
         select("cohorts", ["cohort", "number", "count(*) AS size"], "members JOIN units ON unit = cohort", [], ["ALL"]),
-        select("presence", ["DISTINCT stream", "cohort", "unit"], "streams JOIN members USING (stream)", ["is_back"]),
-        select("present", ["cohort", "unit", "count(*) AS came"], "presence", [], ["cohort", "unit"]),
+        select(
+            "present",
+            ["cohort", "unit", "count(*) AS came"],
+            "presence JOIN members USING (stream)",
+            ["is_back"],
+            ["cohort", "unit"],
+        ),
     ]
     with_ = ",\n".join(expressions)
     sql = f"""

@@ -11,13 +11,16 @@ from clickstream.identity.persons import RELATION as PERSONS
 from clickstream.identity.persons import looks_at_people, persons
 from clickstream.querying.conditions import Parameters, ask_for_bots, conditions, need_visits
 from clickstream.querying.period import Period
-from clickstream.querying.revenue import BEGIN, RELATION, looks_at_money, paid
-from clickstream.querying.scope import Goal, SiteScope
+from clickstream.querying.revenue import RELATION, looks_at_money, paid
+from clickstream.querying.scope import SiteScope
 from clickstream.querying.statement import Statement
 from clickstream.querying.visitors import IN_PERIOD
 from clickstream.querying.visits import relations
 from clickstream.sites.funnels import Within
 
+# A value that is equal for the events of one stream. Texts take longer to group and to sort than numbers. Any two of n
+# streams share one with a probability of n^2 / 4e19.
+STREAMS = {Within.VISIT: "visit", Within.VISITOR: "hash(visitor)", Within.PERSON: "hash(person)"}
 # Of two events of a stream at the same moment, the one that was received first comes first.
 IN_ORDER = "PARTITION BY stream ORDER BY moment, received_at, event_id"
 
@@ -42,36 +45,24 @@ def streams(
     parameters: Parameters,
     *,
     needs_visits: bool,
-    everything: bool = False,
-    goal: Goal | None = None,
-    begin: str = BEGIN,
 ) -> str:
-    """Common table expressions, the last of which is `streams`: events with `stream` (a value that is equal for the
-    events of one), `moment` (microseconds since 1970), `received_at`, `event_id`, and the columns, given as
-    name -> SQL.
-
-    With `everything`, the filters of the slice do not apply, and each visit that is in no stream is a stream of its
-    own. `goal` and `begin` are those of `paid`.
+    """Common table expressions, the last of which is `streams`: events with `stream` (as `STREAMS` has it), `moment`
+    (microseconds since 1970), `received_at`, `event_id`, and the columns, given as name -> SQL.
     """
     of_visits = needs_visits or within is Within.VISIT or need_visits(slice_.filters, slice_.site)
     with_bots = ask_for_bots(slice_.filters, slice_.site)
     expressions = [relations(of_visits=of_visits, with_bots=with_bots, split_at_midnight=slice_.site.split_at_midnight)]
     source = "visited" if of_visits else "of_site"
-    conjuncts = [] if everything else conditions(slice_.filters, parameters)
+    conjuncts = conditions(slice_.filters, parameters)
     if looks_at_money(*columns.values(), *conjuncts):
-        expressions.append(paid(source, parameters, with_bots=with_bots, goal=goal, begin=begin))
+        expressions.append(paid(source, parameters, with_bots=with_bots))
         source = RELATION
     if within is Within.PERSON or looks_at_people(*columns.values(), *conjuncts):
         expressions.append(persons(source, slice_.site.trust))
         source = PERSONS
-    stream, where = f"{within}", [IN_PERIOD]
-    if everything:
-        stream = f"row({within}, CASE WHEN {within} IS NULL THEN visit END)"
-    else:
-        where.extend([f"{within} IS NOT NULL", *conjuncts])
-    selected = [f"{stream} AS stream", "epoch_us(occurred_at) AS moment", "received_at", "event_id"]
+    selected = [f"{STREAMS[within]} AS stream", "epoch_us(occurred_at) AS moment", "received_at", "event_id"]
     selected.extend(f"{sql} AS {quoted(name)}" for name, sql in columns.items())
-    expressions.append(select("streams", selected, source, where))
+    expressions.append(select("streams", selected, source, [IN_PERIOD, f"{within} IS NOT NULL", *conjuncts]))
     return ",\n".join(expressions)
 
 

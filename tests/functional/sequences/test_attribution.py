@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from itertools import count
+from itertools import count, product
 from typing import Any
 
 import pytest
@@ -276,3 +276,67 @@ def test_conversions_of_several_currencies_are_shared_out_and_their_worth_is_not
     assert [(row["conversions"], row["revenue"]) for row in events.ask(converted)] == [(2.0, 65.0)]
     filters = [["is", "event:currency", ["USD"]]]
     assert ask(events, Model.LAST, DAY, filters=filters) == {"Email": (1.0, 30.0)}
+
+
+MUTATIONS = {
+    "visits by their last event": (
+        "min(moment) AS moment\n    FROM in_visits",
+        "max(moment) AS moment\n    FROM in_visits",
+    ),
+    "visits of one moment in the wrong order": ("moment, received_at, event_id) AS place", "moment DESC) AS place"),
+    "the end of the window left out": ("begun.moment < conversions.moment", "begun.moment <= conversions.moment"),
+    "conversions of no visit left out": ("LEFT JOIN begun USING (stream, visit)", "JOIN begun USING (stream, visit)"),
+    "all without a visitor as one": ("coalesce(visit, 0)", "0"),
+    "direct visits counted like others": ("begins AND NOT direct", "begins"),
+    "no revenue without an order": ("converting WHERE order_id IS NULL", "converting WHERE order_id IS NOT NULL"),
+}
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS)
+def test_a_mutation_of_the_statement_is_caught(events: Events, mutation: str) -> None:
+    right, wrong = MUTATIONS[mutation]
+    differs = False
+    for seed in range(4):
+        rows = random_visits(seed)
+        events.hold([*rows, order(0, BEGIN, None, 3, consent="denied", session_id=None)])
+        for model, window in product((Model.FIRST, Model.POSITION), (timedelta(0), 3 * DAY)):
+            statement = attribution_statement(
+                slice_of((), PERIOD), ORDER, [CHANNEL], model=model, window=window, limit=100
+            )
+            assert right in statement.sql
+            mutant = replace(statement, sql=statement.sql.replace(right, wrong))
+            differs = differs or events.ask(mutant) != events.ask(statement)
+    assert differs
+
+
+def test_the_first_event_of_a_visit_is_the_one_that_came_first(events: Events) -> None:
+    at = {"received_at": BEGIN + 2 * DAY}
+    events.hold(
+        [
+            {**visit(1, BEGIN + DAY, "Email", "v", page_path="/second", **at), "event_id": "2"},
+            {**visit(1, BEGIN + DAY, "Email", "v", page_path="/first", **at), "event_id": "1"},
+            {**visit(1, BEGIN + DAY, "Email", "v", page_path="/late", received_at=BEGIN + 3 * DAY), "event_id": "0"},
+            order(1, BEGIN + 2 * DAY, "v"),
+        ]
+    )
+    page = DIMENSIONS["event:page"]
+    statement = attribution_statement(slice_of((), PERIOD), ORDER, [page], model=Model.LAST, window=DAY, limit=9)
+    assert [row["event:page"] for row in events.ask(statement)] == ["/first"]
+
+
+def test_a_visit_that_two_persons_share_begins_with_the_first_who_converts(events: Events) -> None:
+    shared = [
+        visit(1, BEGIN, "Email", "v", user_id="a", page_path="/a"),
+        {**visit(1, BEGIN + DAY, "Email", "v", user_id="b", page_path="/b"), "event_id": "b"},
+        order(1, BEGIN + 2 * DAY, "v", user_id="b"),
+    ]
+    page = DIMENSIONS["event:page"]
+    statement = attribution_statement(
+        slice_of((), PERIOD), ORDER, [page], model=Model.LAST, window=DAY, within=Within.PERSON, limit=9
+    )
+    for rows, pages in (
+        (shared, ["/b"]),
+        ([*shared, order(1, BEGIN + timedelta(hours=1), "v", user_id="a")], ["(none)", "/a"]),
+    ):
+        events.hold(rows)
+        assert sorted(row["event:page"] for row in events.ask(statement)) == pages

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter, defaultdict
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -134,3 +135,21 @@ def test_a_range_of_too_many_units_is_refused() -> None:
     with pytest.raises(InvalidRequest, match="more than 400"):
         retention_statement(slice_of(period=years), Unit.DAY)
     assert retention_statement(slice_of(period=years), Unit.WEEK).sql
+
+
+MUTATIONS = {
+    "members who start with all events of a unit": ("bool_or(starts)", "bool_and(starts)"),
+    "back with all events of a unit": ("bool_or(is_back)", "bool_and(is_back)"),
+    "members of their last unit": ("min(unit)", "max(unit)"),
+}
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS)
+def test_a_mutation_of_the_grid_is_caught(events: Events, mutation: str) -> None:
+    events.hold(comings(1))
+    period = resolve((FIRST, LAST), ZoneInfo("UTC"), datetime(2026, 5, 1, tzinfo=UTC))
+    statement = retention_statement(slice_of(period=period), Unit.WEEK, start=Matching("b"), back=Matching("a"))
+    right, wrong = MUTATIONS[mutation]
+    assert right in statement.sql
+    mutant = replace(statement, sql=statement.sql.replace(right, wrong))
+    assert events.ask(mutant) != events.ask(statement)
