@@ -25,7 +25,7 @@ from clickstream.collecting.money import (
     negative,
     sum_of_items,
 )
-from clickstream.model.commerce import CURRENCY_NAMES, DEEDS, ITEMS, Deed
+from clickstream.model.commerce import CURRENCY_NAMES, DEEDS, ITEMS, PREFIX, Deed
 from clickstream.privacy.nobody import means_nothing
 
 REVENUE, CART_TOTAL = "revenue", "cart_total"
@@ -73,7 +73,7 @@ def describe_order(event: ClientEvent, name: str) -> Mapping[str, Any]:
 
 @lru_cache(maxsize=1024)  # a site has few names
 def _deed(name: str) -> Deed:
-    return DEEDS.get("".join(filter(str.isalpha, name)).lower(), Deed.OTHER)
+    return DEEDS.get("".join(filter(str.isalpha, name.lower().removeprefix(PREFIX))), Deed.OTHER)
 
 
 def _worth(event: ClientEvent, deed: Deed) -> Money:

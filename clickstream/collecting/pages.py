@@ -9,7 +9,10 @@ from typing import Literal
 from urllib.parse import SplitResult, unquote_plus, urlsplit
 
 UTM = ("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content")
-CLICK_IDS = ("gclid", "gbraid", "wbraid", "msclkid", "fbclid", "ttclid", "li_fat_id", "twclid", "dclid", "yclid")
+CLICK_IDS = (
+    *("gclid", "gbraid", "wbraid", "msclkid", "fbclid", "ttclid", "li_fat_id", "twclid", "dclid", "yclid", "ScCid"),
+    "rdt_cid",
+)
 CAMPAIGN = {name: name for name in (*UTM, *CLICK_IDS)}
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 # A name in DNS has at most 253 characters (RFC 1035, 2.3.4); longer texts stay unchanged.

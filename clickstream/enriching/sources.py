@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -43,7 +44,7 @@ class Source(_Strict):
 
 
 class ClickId(_Strict):
-    """The source and medium that the presence of an advertiser's click id implies."""
+    """The source and medium that the presence of an advertiser's parameter in a page's address implies."""
 
     source: Text
     medium: Text | None = None
@@ -63,9 +64,15 @@ class SourceList:
 
     version: str
     click_ids: Mapping[str, ClickId]
+    _click_id: re.Pattern[str]
     _by_host: Mapping[str, Source]
     _by_site: Mapping[str, Source]
     _by_name: Mapping[str, Source]
+
+    def click_id_in(self, query: str) -> str | None:
+        """The first parameter of a query string that is one of the click ids and has a value."""
+        found = self._click_id.search(query) if "=" in query else None
+        return found[1] if found is not None else None
 
     def of_host(self, host: str) -> Source | None:
         """The source of a host, in lower case: by an exact match, else by the longest known domain above it."""
@@ -96,10 +103,12 @@ def read_sources(operators: bytes | None = None) -> SourceList:
     documents = [packaged()] if operators is None else [packaged(), read_list(operators, Document)]
     sources = [source for document in documents for source in document.sources]
     named = {host: source for source in sources for host in (*source.hosts, *source.sites)}
+    click_ids = {name: click for document in documents for name, click in document.click_ids.items()}
     digest = "" if operators is None else f"+{blake2b(operators, digest_size=4).hexdigest()}"
     return SourceList(
         f"{documents[0].version}{digest}",
-        {name: click for document in documents for name, click in document.click_ids.items()},
+        click_ids,
+        re.compile(f"(?:^|&)({'|'.join(map(re.escape, click_ids))})=[^&]"),
         {host: source for source in sources for host in source.hosts},
         {host: named[host] for source in sources for host in source.sites},
         {name.lower(): source for source in sources for name in (*source.names, source.name)},

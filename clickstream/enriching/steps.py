@@ -81,8 +81,12 @@ def _device_lists(knowledge: Knowledge, site: str) -> str:
 
 
 def _click(values: Values, knowledge: Knowledge) -> Values:
-    (click,) = values
-    return ((click or "").partition("=")[0] or None,)
+    click, query = values
+    return ((click or "").partition("=")[0] or knowledge.sources.click_id_in(query or "") or None,)
+
+
+def _click_lists(knowledge: Knowledge, site: str) -> str:
+    return knowledge.sources.version
 
 
 def _source(values: Values, knowledge: Knowledge) -> Values:
@@ -136,7 +140,7 @@ STEPS: tuple[Step, ...] = (
         _device,
         _device_lists,
     ),
-    Step("click", 1, ("click_id",), ("click_id_kind",), _click),
+    Step("click", 2, ("click_id", "page_query"), ("click_id_kind",), _click, _click_lists),
     Step(
         "source",
         2,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clickstream.model.commerce import DEEDS, ITEMS, Deed
+from clickstream.model.commerce import DEEDS, ITEMS, PREFIX, Deed
 
 # Whether the visitor did something; false for events that only identify a visitor or report reading time, or that
 # happened by themselves. Rows from before the column `interactive` have null there.
@@ -13,7 +13,7 @@ _REFUNDS = ", ".join(f"'{name}'" for name, deed in DEEDS.items() if deed is Deed
 _SNOWPLOW = "'snowplow_ecommerce_action', 'action'"
 _IS_REFUND = f"""CASE WHEN event_name IN ({_SNOWPLOW})
                 THEN coalesce(properties->>'$.type', properties->>'$.action') = 'refund'
-                ELSE regexp_replace(lower(event_name), '[^\\p{{L}}]', '', 'g') IN ({_REFUNDS}) END"""
+                ELSE regexp_replace(lower(event_name), '^{PREFIX}|[^\\p{{L}}]', '', 'g') IN ({_REFUNDS}) END"""
 _FIRST_ITEMS = ", ".join(f"properties->>'$.{name}[0]'" for name in ITEMS)
 # What can happen to an order once: its sale, its full refund, and each refund with an id. It reads `amount`, and
 # `amount_text`, which is null if the event states none.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from enum import Enum
 
 ITEMS = ("items", "products", "contents", "line_items", "lineItems")
@@ -17,20 +17,31 @@ class Deed(Enum):
     OTHER = "other"
 
 
-# Keys are the letters of an event's name, in lower case.
+def _each(names: str, forms: str) -> Iterator[str]:
+    """Each name in each form, both separated by spaces, `*` in a form is the name."""
+    return (form.replace("*", name) for name in names.split() for form in forms.split())
+
+
+# By the letters of an event's name, in lower case: without `PREFIX`.
 DEEDS: Mapping[str, Deed] = {
     **dict.fromkeys(
         (
-            *("ordercompleted", "completedorder", "ordercomplete", "orderplaced", "placedorder", "orderpaid", "order"),
-            *("purchase", "purchased", "purchasecompleted", "ecommercepurchase", "inapppurchase", "transaction"),
-            *("checkoutcompleted", "completedcheckout", "checkoutcomplete"),
+            *_each(
+                "order purchase transaction", "* *completed *complete completed* *placed *paid *confirmed *succeeded"
+            ),
+            *_each("order purchase", "*submitted *created *success *successful placed*"),
+            *("purchased", "inapppurchase", "appstoresubscriptionconvert", "appstoresubscriptionrenew"),
+            *_each("checkout", "*completed completed* *complete"),
+            *("completepayment", "placeanorder"),  # TikTok's
         ),
         Deed.SALE,
     ),
     **dict.fromkeys(
         (
-            *("refund", "refunded", "orderrefunded", "refundedorder", "purchaserefunded", "appstorerefund"),
-            *("ordercancelled", "ordercanceled", "cancelledorder", "canceledorder"),
+            *_each("order purchase payment transaction charge invoice", "*refunded refunded* *refund"),
+            *_each("refund", "* *ed *issued *created *completed *processed *succeeded partial* full*"),
+            *_each("order", "*cancelled *canceled cancelled* canceled* *partiallyrefunded"),
+            *("appstorerefund", "chargeback"),
         ),
         Deed.REFUND,
     ),
@@ -50,6 +61,8 @@ DEEDS: Mapping[str, Deed] = {
         Deed.CART,
     ),
 }
+# Before the names of Braze's and others' specifications, as in `ecommerce.order_placed`.
+PREFIX = "ecommerce"
 LONGEST_TEXT = 60
 # Only symbols of exactly one currency: `$` and `¥` belong to several.
 SYMBOLS: Mapping[str, str] = {

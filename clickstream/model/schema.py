@@ -87,7 +87,12 @@ DERIVED_COLUMNS = (
         "false",
         pa.bool_(),
     ),
-    _derived("click_id_kind", "The parameter that `click_id` came in.", "click_id", "gclid"),
+    _derived(
+        "click_id_kind",
+        "The advertiser's parameter: that of `click_id`, else one in the page's query.",
+        "click_id, page_query",
+        "gclid",
+    ),
     _derived(
         "source",
         "Where the visitor came from: a known name, else utm_source or the host; (direct) for none.",

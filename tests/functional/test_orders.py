@@ -122,6 +122,9 @@ SALES: dict[str, tuple[Sent, tuple[Any, Any, Any]]] = {
         (3, "EUR", None),
     ),
     "meta": (plain("Purchase", {"value": 30, "currency": "EUR", "contents": [{"id": 1}]}), (30, "EUR", None)),
+    "tiktok": (plain("CompletePayment", {"value": 30, "currency": "EUR"}), (30, "EUR", None)),
+    "braze": (plain("ecommerce.order_placed", {"total": 30, "order_id": "5"}), (30, None, "5")),
+    "ga4's subscription": (ga4("app_store_subscription_renew", {"value": 3, "currency": "USD"}), (3, "USD", None)),
     "any event": (segment("Invoice Paid", {"revenue": "1 234,50"}), (1234.5, None, None)),
 }
 
@@ -140,6 +143,11 @@ REFUNDS: dict[str, tuple[Sent, tuple[Any, Any, Any]]] = {
     "segment": (segment("Order Refunded", {"order_id": "50", "total": 30}), (-30, None, "50")),
     "segment's cancellation": (segment("Order Cancelled", {"order_id": "50", "revenue": 25}), (-25, None, "50")),
     "negative already": (plain("refund", {"revenue": "-12,50"}), (-12.5, None, None)),
+    "in other words": (plain("Refund Issued", {"revenue": 12, "order_id": "50"}), (-12, None, "50")),
+    "of a payment": (plain("charge.refunded", {"amount": 12, "currency": "USD"}), (-12, "USD", None)),
+    "in part": (plain("order_partially_refunded", {"amount": 12}), (-12, None, None)),
+    "by the bank": (plain("Chargeback", {"revenue": 12}), (-12, None, None)),
+    "braze": (plain("ecommerce.order_refunded", {"total": 12, "order_id": "50"}), (-12, None, "50")),
     "matomo": (matomo(idgoal="0", ec_id="A1", revenue="-9.9"), (-9.9, None, "A1")),
     "snowplow's ecommerce": (
         self_describing(

@@ -14,6 +14,7 @@ from netaddr import IPSet  # type: ignore[import-untyped]
 
 from clickstream.enriching.distinct import distinct
 from clickstream.enriching.places import Places
+from clickstream.enriching.sources import read_sources
 from clickstream.enriching.steps import STEPS, Knowledge, enrich
 from clickstream.enriching.unusable import Unusable
 from clickstream.model.schema import BODY_COLUMNS, DERIVED_COLUMNS, VERSION_COLUMN, arrow_schema
@@ -23,6 +24,13 @@ KNOWLEDGE = Knowledge()
 SCHEMA = arrow_schema(BODY_COLUMNS)
 READ = sorted({name for step in STEPS for name in step.reads} - {column.name for column in DERIVED_COLUMNS})
 PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_4 like Mac OS X) AppleWebKit/605.1.15 Version/17.4 Mobile Safari/604.1"
+
+
+QUERIES = {
+    "a=1&ph.id=7": ("ph.id", "Price Hunter"),
+    "ph-id=7": (None, "(direct)"),
+    "gad_source=1": ("gad_source", "Google"),
+}
 
 
 def rows(*stated: dict[str, Any]) -> pa.Table:
@@ -53,6 +61,34 @@ def test_a_row_gets_all_its_columns() -> None:
     assert (row["browser"], row["os"], row["device_class"], row["is_bot"]) == ("Mobile Safari", "iOS", "mobile", False)
     assert (row["click_id_kind"], row["source"], row["channel"]) == ("gclid", "Google", "Paid Search")
     assert (row["primary_language"], row["screen_class"], row["country"]) == ("de", "xs", None)
+
+
+@pytest.mark.parametrize(
+    ("click", "query", "expected"),
+    [
+        (None, "gad_source=1", ("gad_source", "Google", "Paid Search")),
+        (None, "color=red&gad_source=1&gad_campaignid=7", ("gad_source", "Google", "Paid Search")),
+        ("gbraid=0AAA", "gad_source=1&gbraid=0AAA", ("gbraid", "Google", "Paid Search")),
+        (None, "ScCid=7b3a", ("ScCid", "Snapchat", "Paid Social")),
+        (None, "rdt_cid=9", ("rdt_cid", "Reddit", "Paid Social")),
+        (None, "color=red&gad_source=", (None, "(direct)", "Direct")),
+        (None, "not_gad_source=1&sccid=1", (None, "(direct)", "Direct")),
+        (None, None, (None, "(direct)", "Direct")),
+    ],
+)
+def test_a_parameter_of_advertisers_in_the_query_counts_as_a_click_id_does(
+    click: str | None, query: str | None, expected: tuple[str | None, ...]
+) -> None:
+    row = enriched(event_type="page_view", page_host="shop.example", click_id=click, page_query=query)
+    assert (row["click_id_kind"], row["source"], row["channel"]) == expected
+
+
+def test_a_click_id_of_the_operators_list_is_found_in_the_query() -> None:
+    own = read_sources(
+        b"version: '1'\nsources: [{name: Price Hunter, kind: shopping}]\nclick_ids: {ph.id: {source: Price Hunter}}"
+    )
+    rows = {query: enriched(Knowledge(sources=own), page_host="shop.example", page_query=query) for query in QUERIES}
+    assert {query: (row["click_id_kind"], row["source"]) for query, row in rows.items()} == QUERIES
 
 
 def test_of_a_row_that_says_nothing_nothing_is_made_up() -> None:
@@ -159,6 +195,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "user_agent": st.sampled_from([None, "", PHONE, "curl/8.1", "Googlebot/2.1"]) | st.text(max_size=10),
     "tracker": st.sampled_from([None, "js-4"]),
     "click_id": st.sampled_from([None, "gclid=1", "gclid=2", "fbclid=", "="]),
+    "page_query": st.sampled_from([None, "", "a=1", "a=1&gad_source=1", "gclid=2"]),
     "ip": st.sampled_from([None, "198.51.100.0"]),
     "language": st.none() | st.text(max_size=5),
     "screen_width": st.none() | st.integers(-(2**63), 2**63 - 1),
