@@ -35,6 +35,7 @@ class Timer:
         monitored = function.trigger.get("useMonitor", True) is not False and not self._schedule.is_sub_minute
         self._status_file = state / f"timer-{function.name}.json" if monitored else None
         self._running = asyncio.Lock()
+        self._is_waited_for = False
 
     async def run(self) -> None:
         """Run forever by the schedule."""
@@ -54,8 +55,12 @@ class Timer:
             await self.fire()
 
     async def fire(self, past_due: bool = False) -> None:
-        """Run now. If a run is in progress, wait for it first."""
+        """Run now. If a run is in progress, wait for it first. All who wait share the next run."""
+        if self._is_waited_for:
+            return
+        self._is_waited_for = True
         async with self._running:
+            self._is_waited_for = False
             began = self._now()
             await invoke_with_retries(self._invoker, self._function, self._trigger(past_due))
             self._write_status(began, self._schedule.next_after(self._now()))
