@@ -16,15 +16,21 @@ PACKAGE = Path(__file__).parent / "node_modules" / "azurite"
 
 
 class Azurite(Service):
-    """One Azurite process. Its data stays in the folder when it stops.
+    """One Azurite process. Its data stays in the folder when it stops, unless it is `in_memory`.
 
     With a certificate and its key, two PEM files, it serves HTTPS and accepts tokens in addition to the account key.
     """
 
     def __init__(
-        self, folder: Path, blob_port: int, queue_port: int, certificate: tuple[Path, Path] | None = None
+        self,
+        folder: Path,
+        blob_port: int,
+        queue_port: int,
+        certificate: tuple[Path, Path] | None = None,
+        in_memory: bool = False,
     ) -> None:
         self.certificate = certificate
+        self.in_memory = in_memory
         self.folder = folder
         self.blob_port = blob_port
         self.queue_port = queue_port
@@ -66,7 +72,8 @@ class Azurite(Service):
             "azurite",
             [
                 node, str(PACKAGE / "dist" / "src" / "azurite.js"),
-                "--location", str(self.folder), "--silent", "--skipApiVersionCheck", "--disableTelemetry",
+                *(["--inMemoryPersistence"] if self.in_memory else ["--location", str(self.folder)]), "--silent",
+                "--skipApiVersionCheck", "--disableTelemetry",
                 "--blobHost", "127.0.0.1", "--blobPort", str(self.blob_port),
                 "--queueHost", "127.0.0.1", "--queuePort", str(self.queue_port),
                 "--tablePort", "0",

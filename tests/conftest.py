@@ -38,11 +38,26 @@ def pytest_itemcollected(item: pytest.Item) -> None:
         raise pytest.UsageError(f"{item.nodeid} is marked alone, which only tests in {ALONE} may be")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put tests into the order in which workers take them from both ends."""
+    from tests.support.scheduling import position
+
+    items.sort(key=lambda item: position(item.nodeid))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """Let workers begin from both ends, where files are distributed whole."""
+    from tests.support.scheduling import FromBothEnds
+
+    return FromBothEnds(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
 @pytest.fixture(scope="session")
 def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
-    """A running Azurite with an empty folder of its own; tests keep apart by container name."""
+    """A running Azurite that keeps its data in memory; tests keep apart by container name."""
     folder: Path = tmp_path_factory.mktemp("azurite") / "data"
-    with Azurite(folder, free_port(), free_port()) as running:
+    with Azurite(folder, free_port(), free_port(), in_memory=True) as running:
         yield running
 
 
