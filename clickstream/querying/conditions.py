@@ -74,6 +74,15 @@ def need_visits(filters: Sequence[Filter], site: SiteScope) -> bool:
     return any(item.of_visits for item in _spelled_out(filters, site))
 
 
+def are_of_visits(filters: Sequence[Filter], site: SiteScope) -> bool:
+    """Whether the conditions of the filters are about visits as a whole: all events of a visit meet them, or none."""
+    return all(
+        isinstance(item, Comparison | Presence) and item.dimension.of_visits
+        for item in _spelled_out(filters, site)
+        if not isinstance(item, SegmentName)
+    )
+
+
 def need_money(filters: Sequence[Filter], site: SiteScope) -> bool:
     """Whether the conditions of the filters need the relation `paid`."""
     return any(

@@ -28,11 +28,13 @@ from clickstream.errors import LimitExceeded, Unavailable
 from clickstream.querying import visit_edges
 from clickstream.querying.answers import Answers, Question
 from clickstream.querying.deadline import deadline
+from clickstream.querying.known_edges import EdgesOf, KnownEdges
 from clickstream.querying.materialising import answers as computed
 from clickstream.querying.materialising import read_visit_files
 from clickstream.querying.statement import Statement
 from clickstream.querying.visit_copies import VisitFiles
 from clickstream.querying.visit_edges import OTHERS
+from clickstream.querying.visit_files import Visits
 from clickstream.settings import Settings
 from clickstream.storage.account import StorageAccount
 from clickstream.table.cache import FileCache, StoredFile
@@ -119,6 +121,7 @@ class LakeDatabase:
                 "autoload_known_extensions": False,
             }
         )
+        self._edges = KnownEdges(self._files)
         self._visit_files = VisitFiles(self._files, self._database)
         self._database.execute("SET GLOBAL TimeZone = 'UTC'")
         # A copy of a file never changes.
@@ -187,8 +190,8 @@ class LakeDatabase:
                 answers |= shared.known
                 if shared.own:
                     own = [asked[question] for question in shared.own]
-                    with self._over(rows, own, seconds, until, with_copies) as (connection, has_visit_files):
-                        for place, answer in computed(connection, own, has_visit_files=has_visit_files):
+                    with self._over(rows, own, seconds, until, with_copies) as (connection, edges):
+                        for place, answer in computed(connection, own, edges):
                             question = shared.own[place]
                             answers[question] = answer
                             shared.put(question, answer)
@@ -213,14 +216,15 @@ class LakeDatabase:
             self._files.keep_only(name, {file.place for file in stored}.__contains__)
             if name == EVENTS_TABLE.name:
                 self._visit_files.keep_only(stored)
+                self._edges.forget()
         return snapshot
 
     @contextmanager
     def _over(
         self, rows: _Rows, statements: Sequence[Statement], seconds: float, until: float, with_copies: bool
-    ) -> Iterator[tuple[duckdb.DuckDBPyConnection, bool]]:
-        """A connection that has the rows under the tables' names, and whether it has views of visit files for the
-        statements; `until` interrupts it.
+    ) -> Iterator[tuple[duckdb.DuckDBPyConnection, EdgesOf | None]]:
+        """A connection that has the rows under the tables' names, and the edges known in their visit files; None if
+        there are no views of these. `until` interrupts it.
         """
         files = rows.files
         stored = {
@@ -232,9 +236,9 @@ class LakeDatabase:
             wanted = [each for of_table in stored.values() for each in of_table.values()]
             of_events = stored.get(EVENTS_TABLE, {}) if read_visit_files(statements) else {}
             visits = self._visit_files.places(of_events.values(), rows.site_id)
-            with self._files.holding(wanted, _half(until), beside=list(visits.values())) as copies:
+            with self._files.holding(wanted, _half(until), beside=visits) as copies:
                 self._keep_watch()
-                pairs: Sequence[tuple[Path, Path]] = []
+                pairs: Sequence[Visits] = []
                 for spec, of_table in files.items():
                     places = {path: copies.get(each.path) for path, each in stored.get(spec, {}).items()}
                     at = {path: place for path, place in places.items() if place is not None}
@@ -243,12 +247,12 @@ class LakeDatabase:
                         whole = {of_events[path]: place for path, place in at.items() if self._is_whole(spec, place)}
                         pairs = self._visit_files.made(whole, rows.site_id, time.monotonic() + _half(until))
                     if pairs:
-                        with_visits = {events for events, _ in pairs}
+                        with_visits = {file.events for file in pairs}
                         rest = [file for file in of_table if at.get(file.path) not in with_visits]
                         self._show(connection, OTHERS, spec, rows.site_id, rest, at)
-                        visit_edges.show(connection, pairs, rows.site_id)
+                        visit_edges.show(connection, pairs)
                 with deadline(connection, max(0.0, until - time.monotonic())):
-                    yield connection, bool(pairs)
+                    yield connection, self._edges_of(rows, pairs) if pairs else None
         except duckdb.InterruptException as error:
             raise _too_long(seconds) from error
         except (duckdb.OutOfMemoryException, MemoryError) as error:
@@ -259,6 +263,10 @@ class LakeDatabase:
             raise Unavailable(f"the table {rows.table.name} cannot be read: {error}") from error
         finally:
             connection.close()
+
+    def _edges_of(self, rows: _Rows, files: Sequence[Visits]) -> EdgesOf:
+        """The edges that are known in these rows, of which the files have visit files."""
+        return self._edges.of(files, rows.site_id, (rows.versions[EVENTS_TABLE.name], rows.dates))
 
     def _show(
         self,

@@ -8,8 +8,7 @@ that the statements use, and the rest of each statement reads that table.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import product
@@ -18,9 +17,12 @@ import duckdb
 import pyarrow as pa
 
 from clickstream.errors import InvalidRequest
+from clickstream.filters.dimensions import quoted
 from clickstream.querying import visit_edges
 from clickstream.querying.conditions import SqlParameter, parameters_in
 from clickstream.querying.statement import Statement
+from clickstream.querying.stays import Stays, Times, stays_of
+from clickstream.querying.visit_edges import KnownEdges
 from clickstream.querying.visits import relations
 
 # From the least to the greatest: each has the rows and columns of the one before, and columns of its own.
@@ -28,6 +30,7 @@ LEVELS = ("of_site", "visited", "viewed")
 TABLE = "materialised"
 # With visit files, the rows of edges and all others.
 WHOLE = "materialised_whole"
+_STORED = sorted(visit_edges.COLUMNS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +66,13 @@ def read_visit_files(statements: Sequence[Statement]) -> bool:
 
 
 def answers(
-    connection: duckdb.DuckDBPyConnection, statements: Sequence[Statement], *, has_visit_files: bool = False
+    connection: duckdb.DuckDBPyConnection,
+    statements: Sequence[Statement],
+    known: KnownEdges | None = None,
 ) -> Iterator[tuple[int, pa.Table]]:
     """The place and the rows of each statement, in any order. Raise InvalidRequest for a pattern that RE2 refuses.
 
-    `has_visit_files` if the connection has the views of visit_edges.py.
+    `known` are edges in the connection's visit files; None if it has not the views of visit_edges.py.
     """
     groups: dict[tuple[object, bool], dict[int, Beginning]] = {}
     alone: list[int] = []
@@ -75,17 +80,20 @@ def answers(
         if (beginning := beginning_of(statement)) is None:
             alone.append(place)
         else:
-            with_files = has_visit_files and _is_in_files(statement, beginning)
+            with_files = known is not None and _is_in_files(statement, beginning)
             groups.setdefault((beginning.of, with_files), {})[place] = beginning
     for (_, with_files), group in groups.items():
-        rests = {place: _without(statements[place], beginning) for place, beginning in group.items()}
         greatest = max(group.values(), key=lambda beginning: beginning.level)
-        if (len(group) == 1 and not with_files) or not _materialise(
-            connection, greatest, list(rests.values()), with_files=with_files
-        ):
+        rests = {place: _without(statements[place], beginning) for place, beginning in group.items()}
+        if with_files:
+            assert known is not None
+            reading = _from_files(connection, greatest, rests, known)
+        else:
+            reading = _from_table(connection, greatest, rests) if len(group) > 1 else None
+        if reading is None:
             alone.extend(group)
             continue
-        for place, rest in rests.items():
+        for place, rest in reading.items():
             yield place, _answer(connection, rest)
         _drop(connection)
     for place in alone:
@@ -116,6 +124,8 @@ def _without(statement: Statement, beginning: Beginning) -> Statement:
 
 def _is_in_files(statement: Statement, beginning: Beginning) -> bool:
     """Whether visit files have all that the statement reads of visits."""
+    if stays_of(statement.sql) is not None:
+        return True
     return not _words(_without(statement, beginning).sql) & visit_edges.NOT_STORED
 
 
@@ -123,49 +133,105 @@ def _words(sql: str) -> frozenset[str]:
     return frozenset(re.findall(r"\w+", sql))
 
 
-def _materialise(
-    connection: duckdb.DuckDBPyConnection, greatest: Beginning, rests: Sequence[Statement], *, with_files: bool
-) -> bool:
-    """Create the temporary table and views of it. False if there is not memory enough for it.
+def _used(columns: Iterable[str], statements: Iterable[Statement]) -> Sequence[str]:
+    """Those of the columns that any of the statements uses; one if they use none."""
+    words = frozenset[str]().union(*(_words(statement.sql) for statement in statements))
+    listed = list(columns)
+    return [name for name in listed if name in words] or listed[:1]
 
-    With visit files this table has the rows of edges. The views have all rows, for several statements from a table.
+
+def _from_table(
+    connection: duckdb.DuckDBPyConnection, greatest: Beginning, rests: Mapping[int, Statement]
+) -> Mapping[int, Statement] | None:
+    """Create a temporary table of what the statements begin with, and return them reading it. None if there is not
+    memory enough for it.
     """
-    with_, parameters = _text(greatest).removesuffix(",\n"), dict(greatest.parameters)
+    with_, parameters = _text(greatest), dict(greatest.parameters)
     name = LEVELS[greatest.level]
-    words = frozenset[str]().union(*(_words(rest.sql) for rest in rests))
-    if with_files:
-        every = sorted(visit_edges.COLUMNS if greatest.level else visit_edges.OF_SITE)
-    else:
-        every = connection.sql(f"{with_}\nSELECT * FROM {name} LIMIT 0", params=parameters).columns
-    columns = ", ".join(f'"{column}"' for column in every if column in words) or f'"{every[0]}"'
-    rows = [f"FROM {TABLE}"]
+    every = connection.sql(f"{with_}rest AS (FROM {name}) FROM rest LIMIT 0", params=parameters).columns
+    columns = ", ".join(map(quoted, _used(every, rests.values())))
+    sql = f"CREATE TEMP TABLE {TABLE} AS\n{with_}rest AS (SELECT {columns} FROM {name})\nFROM rest"
+    if not _created(connection, sql, parameters):
+        return None
+    return {place: _reading(rest, f"FROM {TABLE}") for place, rest in rests.items()}
+
+
+def _from_files(
+    connection: duckdb.DuckDBPyConnection, greatest: Beginning, rests: Mapping[int, Statement], known: KnownEdges
+) -> Mapping[int, Statement] | None:
+    """The statements reading visit files. None if there is not room enough for what is computed from events of edges.
+
+    Those about columns of events that visit files do not have read a temporary table of edges. If there are several,
+    the temporary table has all events.
+    """
+    wanted = visit_edges.Wanted(greatest.with_bots, greatest.split_at_midnight, dict(greatest.parameters))
+    reading: dict[int, Statement] = {}
+    joining: dict[int, Statement] = {}
+    edges: str | None = None
     try:
-        if with_files:
-            wanted = visit_edges.Wanted(greatest.with_bots, greatest.split_at_midnight, parameters)
-            has_edges = visit_edges.find(connection, wanted)
-            rows = [*(rows if has_edges else []), visit_edges.whole(columns, wanted)]
-            with_ = visit_edges.beginning(with_.removeprefix("WITH "))
-        if len(rows) > 1 or not with_files:
-            connection.execute(f"CREATE TEMP TABLE {TABLE} AS\n{with_}\nSELECT {columns} FROM {name}", parameters)
+        has_edges = visit_edges.find(connection, wanted, known)
+        for place, rest in rests.items():
+            used, stays = _used(_STORED, [rest]), stays_of(rest.sql)
+            if stays is None and not visit_edges.IN_ROWS.issuperset(used):
+                joining[place] = rest
+                continue
+            if has_edges and edges is None:
+                if (kept := visit_edges.kept(connection, wanted, known)) is None:
+                    return None
+                edges = f"FROM read_parquet('{kept}')"
+            if stays is None:
+                reading[place] = _reading(rest, visit_edges.whole(used, wanted, edges))
+            else:
+                reading[place] = _reading_stays(rest, stays, wanted, edges)
     except duckdb.OutOfMemoryException:
-        _drop(connection)
+        return None
+    if not joining:
+        return reading
+    known.join_events(connection)
+    columns = _used(_STORED, joining.values())
+    if has_edges:
+        with_ = _text(greatest).removeprefix("WITH ").removesuffix(",\n")
+        sql = visit_edges.computed(with_, ", ".join(columns), LEVELS[greatest.level])
+        if not _created(connection, f"CREATE TEMP TABLE {TABLE} AS\n{sql}", wanted.parameters):
+            return None
+    rows = visit_edges.whole(columns, wanted, f"FROM {TABLE}" if has_edges else None)
+    # Without memory for a table, each statement reads the files.
+    if len(joining) > 1 and _created(connection, f"CREATE TEMP TABLE {WHOLE} AS {rows}", {}):
+        rows = f"FROM {WHOLE}"
+    return reading | {place: _reading(rest, rows) for place, rest in joining.items()}
+
+
+def _reading(rest: Statement, rows: str) -> Statement:
+    """The statement over these rows, in place of the relations that it began with."""
+    first, *others = LEVELS
+    levels = [f"{first} AS NOT MATERIALIZED (\n{rows}\n)"]
+    levels += [f"{level} AS NOT MATERIALIZED (FROM {first})" for level in others]
+    sql = rest.sql.replace("WITH ", f"WITH {', '.join(levels)},\n", 1)
+    return Statement(sql, rest.parameters)
+
+
+def _reading_stays(rest: Statement, own: Stays, wanted: visit_edges.Wanted, edges: str | None) -> Statement:
+    """The statement over the stays of visit files. Those of edges are summed up from their events."""
+    text, times = own.text, Times(own.times, rest.parameters.get("time_zone"))
+    stays = visit_edges.whole_stays(own.columns, times, wanted, edges)
+    begin = f"WITH visited AS ({edges}),\n{text.replace('stays AS', 'of_edges AS', 1)}" if edges else "WITH "
+    rows = f"{stays}\nUNION ALL\nFROM of_edges" if edges else stays
+    sql = rest.sql.replace(f"WITH {text}", f"{begin}stays AS (\n{rows}\n),\n", 1)
+    return Statement(sql, parameters_in(sql, rest.parameters))
+
+
+def _created(connection: duckdb.DuckDBPyConnection, sql: str, parameters: Mapping[str, SqlParameter]) -> bool:
+    """Create a table. False if there is not memory enough for it."""
+    try:
+        connection.execute(sql, dict(parameters))
+    except duckdb.OutOfMemoryException:
         return False
-    if with_files and len(rests) > 1:
-        # Without memory for it, each statement reads the files.
-        with suppress(duckdb.OutOfMemoryException):
-            connection.execute(f"CREATE TEMP TABLE {WHOLE} AS {' UNION ALL '.join(rows)}")
-            rows = [f"FROM {WHOLE}"]
-    for level in LEVELS[: greatest.level + 1]:
-        connection.execute(f"CREATE TEMP VIEW {level} AS {' UNION ALL '.join(rows)}")
     return True
 
 
 def _drop(connection: duckdb.DuckDBPyConnection) -> None:
-    for level in LEVELS:
-        connection.execute(f"DROP VIEW IF EXISTS {level}")
     for table in (TABLE, WHOLE):
         connection.execute(f"DROP TABLE IF EXISTS {table}")
-    visit_edges.drop(connection)
 
 
 def _answer(connection: duckdb.DuckDBPyConnection, statement: Statement) -> pa.Table:

@@ -14,7 +14,7 @@ from enum import StrEnum
 class Need(StrEnum):
     """What a metric reads besides the events themselves."""
 
-    VISITOR = "visitor"  # the column of this name
+    VISITOR = "visitor_key"  # the column of this name
     VISIT = "visit"  # the column of this name, and the others of `visited`
     VIEW = "view"  # the columns of `viewed`
     HISTORY = "history"  # `first_seen_at`: when the visitor was first seen
@@ -50,8 +50,10 @@ def _percent(part: str, whole: str) -> str:
     return f"100e0 * {part} / nullif({whole}, 0)"
 
 
-VISITORS, VISITS = "count(DISTINCT visitor)", "count(visit)"
+VISITORS, VISITS = "count(DISTINCT visitor_key)", "count(visit)"
 _VIEWS = {"views": "count_if(event_type = 'page_view')"}
+# These columns as a single event has them, for metrics that need no groups by visitor and visit.
+OF_EVENT: Mapping[str, str] = {"views": "CAST(event_type = 'page_view' AS INTEGER)", "events": "1"}
 _BOUNCED = {"bounced": "bool_or(visit_bounced)"}
 _BOUNCES = "count(visit) FILTER (bounced)"
 _ENTRIES = {"entries": "count_if(event_type = 'page_view' AND views_so_far = 1 AND visit IS NOT NULL)"}

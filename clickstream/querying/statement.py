@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC
@@ -13,6 +14,7 @@ from clickstream.identity.persons import persons
 from clickstream.querying.conditions import (
     Parameters,
     SqlParameter,
+    are_of_visits,
     ask_for_bots,
     condition,
     conditions,
@@ -20,12 +22,13 @@ from clickstream.querying.conditions import (
     need_people,
     need_visits,
 )
-from clickstream.querying.metrics import VISITORS, Metric, Need
+from clickstream.querying.metrics import OF_EVENT, VISITORS, Metric, Need
 from clickstream.querying.period import Period
 from clickstream.querying.request import QueryRequest
 from clickstream.querying.revenue import RELATION, paid
 from clickstream.querying.scope import SiteScope
 from clickstream.querying.sharing import Shared, column_of, disclosed, left_out, small_groups
+from clickstream.querying.stays import COLUMNS, PARTS, TIMES, stays
 from clickstream.querying.visitors import HISTORY, IN_PERIOD, first_seen
 from clickstream.querying.visits import relations
 
@@ -121,6 +124,12 @@ class _Groups:
         if of_money:
             self._relations += ",\n" + paid(self._relation, self._parameters, with_bots=self._with_bots)
             self._relation = RELATION
+        self._of_stays = of_visits and not of_money and self._are_of_visits(request, site)
+        if self._of_stays:
+            self._relation = "stays"
+        self._parts = PARTS if self._of_stays else None
+        if self._needs <= {Need.VISITOR, Need.ALL, Need.GOAL} and _parts(request) <= OF_EVENT.keys():
+            self._parts = OF_EVENT
         of_people = (
             Need.PERSON in self._needs
             or any(dimension.of_people for dimension in request.dimensions)
@@ -135,17 +144,40 @@ class _Groups:
     def statement(self) -> Statement:
         events = self._matching_events()
         opened = [] if self._shared is None else self._shared.expressions(self._relation)
-        parts = ",\n".join([self._relations, *opened, events, *self._disclosed(), *self._joined(), self._summed_up()])
+        rest = ",\n".join([*opened, events, *self._disclosed(), *self._joined(), self._summed_up()])
+        parts = ",\n".join([self._relations, *self._stays(rest), rest])
         names = [d.column for d in self._request.dimensions]
-        columns = [*names, *(f"{metric.sql} AS {quoted(metric.name)}" for metric in self._request.metrics)]
+        shown, grouped = names, "\nGROUP BY ALL" if names else ""
+        if self._parts is not None and any(d.kind is Kind.TEXT for d in self._request.dimensions):
+            # Groups by a number are much faster than by a text.
+            shown = [f"any_value({name}) AS {name}" for name in names]
+            grouped = f"\nGROUP BY hash({', '.join(f'summed_up.{name}' for name in names)})"
+        columns = [*shown, *(f"{metric.sql} AS {quoted(metric.name)}" for metric in self._request.metrics)]
         if Need.REVENUE in self._needs:
             columns.append("flatten(list(currencies) FILTER (currencies IS NOT NULL)) AS currencies")
-        grouped = "\nGROUP BY ALL" if names else ""
         sql = f"{_select(columns, 0)}\nFROM summed_up{grouped}"
         if Need.REVENUE in self._needs:
             sql = self._within_currencies(sql, names)
         sql = f"WITH {parts}\n{sql}"
         return Statement(sql, self._parameters.of(sql))
+
+    def _are_of_visits(self, request: QueryRequest, site: SiteScope) -> bool:
+        """Whether `stays` have all that the question reads."""
+        return (
+            site.sharing is None
+            and self._needs <= {Need.VISITOR, Need.VISIT, Need.ALL}
+            and _parts(request) <= PARTS.keys()
+            and all(dimension.of_visits or dimension.kind in TIMES for dimension in request.dimensions)
+            and are_of_visits(request.filters, site)
+        )
+
+    def _stays(self, rest: str) -> list[str]:
+        """The relation `stays` with the columns that the rest of the statement uses."""
+        if not self._of_stays:
+            return []
+        words = frozenset(re.findall(r"\w+", rest))
+        times = [dimension.sql for dimension in self._request.dimensions if dimension.kind in TIMES]
+        return [stays([name for name in COLUMNS if name in words], times)]
 
     def withheld(self) -> Statement:
         """See `compile_withheld`."""
@@ -228,14 +260,14 @@ class _Groups:
         keys.extend(need for need in (Need.VISITOR, Need.VISIT) if need in self._needs)
         joins = [source]
         if Need.HISTORY in self._needs:
-            joins.append("LEFT JOIN first_seen USING (visitor)")
+            joins.append("LEFT JOIN first_seen USING (visitor_key)")
         columns = [*keys]
         if Need.ALL in self._needs:
             joins.append("CROSS JOIN totals")
-            columns.append("any_value(all_visitors) AS all_visitors")
+            columns.append("all_visitors" if self._parts is not None else "any_value(all_visitors) AS all_visitors")
         if Need.GOAL in self._needs:
             joins.append("CROSS JOIN whoever")
-            columns.append("any_value(everyone) AS everyone")
+            columns.append("everyone" if self._parts is not None else "any_value(everyone) AS everyone")
         if Need.GOAL_OF_GROUP in self._needs:
             same = " AND ".join(f"groups.{d.column} = {d.sql}" for d in self._others) or "true"
             joins.append(f"LEFT JOIN groups ON {same}")
@@ -243,11 +275,11 @@ class _Groups:
         parts = {name: sql for metric in self._request.metrics for name, sql in metric.parts.items()}
         if Need.REVENUE in self._needs:
             parts["currencies"] = "list(DISTINCT revenue_currency) FILTER (counts)"
-        columns.extend(f"{sql} AS {name}" for name, sql in parts.items())
+        columns.extend(f"{sql if self._parts is None else self._parts[name]} AS {name}" for name, sql in parts.items())
         lines = [_select(columns or ["1 AS one"], 4), "    FROM " + "\n        ".join(joins)]
         if self._by_goal and source == "selected":
             lines.append("    WHERE goal IS NOT NULL")
-        if keys:
+        if keys and self._parts is None:
             lines.append("    GROUP BY ALL")
         return "summed_up AS (\n" + "\n".join(lines) + "\n)"
 
@@ -258,6 +290,11 @@ class _Groups:
             for name, goal in self._parameters.site.goals.items()
         ]
         return ", ".join(met) or "CAST(NULL AS VARCHAR)"
+
+
+def _parts(request: QueryRequest) -> set[str]:
+    """The names of the columns that the metrics aggregate."""
+    return {name for metric in request.metrics for name in metric.parts}
 
 
 def _named(dimensions: Sequence[Dimension]) -> list[str]:

@@ -8,35 +8,60 @@ within the time that a statement reads, that file has its visits as they are. Th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, time
 from pathlib import Path
+from typing import Protocol
 
 import duckdb
+import pyarrow as pa
 
 from clickstream.filters.deeds import ACT
 from clickstream.model.schema import EVENT_COLUMNS, EVENT_PARTITION
 from clickstream.querying.conditions import SqlParameter
-from clickstream.querying.visit_files import ALONE, FAR, KNOT, NEAR, STORED, quoted
-from clickstream.querying.visits import ARRIVAL, PLACES_AND_DEVICES, READS
+from clickstream.querying.stays import ATTRIBUTES, SUMS, Times, aggregate
+from clickstream.querying.visit_files import (
+    ALONE,
+    FAR,
+    KNOT,
+    NEAR,
+    OF_EVENTS,
+    STORED,
+    Visits,
+    copy_to,
+    quoted,
+    storable,
+)
+from clickstream.querying.visits import ARRIVAL, PLACES_AND_DEVICES, READS, relations
 
-# The views and tables of a connection that has visit files: their rows, and the events of all other files.
-FILES, OTHERS = "visit_files", "other_events"
+# The views of a connection that has visit files: their rows beside those of events, their rows and their stays by
+# themselves, and the events of all other files.
+FILES, ROWS, STAYS, OTHERS = "visit_files", "visit_rows", "visit_stays", "other_events"
+# The temporary tables of the edges' keys, and of what is computed of their events.
 EDGES = "visit_edges"
 # A positional join runs on one thread, so the files are joined in so many shares. More take longer to plan.
 _SHARES = 8
 _KNOTTED = "visit_knots"
+_VISIT = "CASE WHEN is_visit THEN visit_key END AS visit"
+_BEGIN = re.compile(r"\boccurred_at\b")
 _RAW = ", ".join(column.name for column in EVENT_COLUMNS)
-# Columns of `of_site` and of `viewed` that are read with visit files, and those that are computed from the events.
-OF_SITE = frozenset({*(column.name for column in EVENT_COLUMNS), "visitor", "act"})
+# Columns of `of_site` and of `viewed` that are read with visit files, those of them that are in the rows of these, and
+# those that are computed from the events.
+OF_SITE = frozenset({*(column.name for column in EVENT_COLUMNS), "visitor", "visitor_key", "act"})
 COLUMNS = OF_SITE | {*STORED, "visit", "visit_key"}
+IN_ROWS = frozenset({*OF_EVENTS, *STORED, "visit", "visit_key"})
 NOT_STORED = frozenset(
     {
         *(f"arrival_{name}" for name in ARRIVAL),
         *(f"visit_{name}" for name in PLACES_AND_DEVICES),
-        *("view_engaged_ms", "view_depth"),
     }
 ) - set(STORED)
+COMPUTED = sorted(COLUMNS | NOT_STORED)
+# Columns that are kept of the events of edges.
+KEPT = IN_ROWS | set(ATTRIBUTES)
+_KEPT = ", ".join(map(storable, sorted(KEPT)))
 # A row that is not in a visit file is a part of its own; its session is known by the same key as in visit files.
 _PARTS = f"""
 others AS (
@@ -45,10 +70,14 @@ others AS (
     WHERE true{{people}}
 ),
 parts AS (
-    SELECT visit_key, part_session AS session, part_who AS who, part_begun AS begun, part_ended AS ended,
-        part_reach AS reach, hash(filename, is_bot IS TRUE) AS source
-    FROM {FILES}
+    SELECT visit_key, unnest(part_sessions) AS session, part_who AS who, occurred_at AS begun, last_at AS ended,
+        part_reach AS reach, hash(filename, is_bot) AS source
+    FROM {STAYS}
     WHERE part_who IS NOT NULL{{people}}
+    UNION ALL
+    SELECT visit_key, NULL, part_who, occurred_at, last_at, part_reach, hash(filename, is_bot)
+    FROM {STAYS}
+    WHERE part_who IS NOT NULL AND part_strays{{people}}
     UNION ALL
     SELECT NULL, hash(hash(visitor), session_id, CAST(NULL AS DATE)) AS session,
         CASE WHEN visitor IS NULL THEN hash(hash(visitor), session_id, CAST(NULL AS DATE)) ELSE hash(visitor) END,
@@ -63,14 +92,7 @@ parts AS (
     WHERE session_id IS NULL AND visitor IS NOT NULL
 )""".strip()
 
-_KNOTS = f"""
-SELECT user_id, anonymous_id, previous_id, properties->>'$.page_view_id' AS view_id
-FROM {FILES}
-WHERE is_knot
-UNION ALL
-SELECT user_id, anonymous_id, previous_id, properties->>'$.page_view_id'
-FROM {OTHERS}
-WHERE {KNOT}""".strip()
+_KNOTS_OF = "SELECT user_id, anonymous_id, previous_id, properties->>'$.page_view_id' AS view_id FROM {} WHERE {}"
 
 # Visitors that depend on rows of other files: users without a device, and the devices of these users; those who agreed,
 # and what they claim.
@@ -169,61 +191,164 @@ class Wanted:
     def people(self) -> str:
         return "" if self.with_bots else " AND is_bot IS NOT TRUE"
 
+    @property
+    def key(self) -> Hashable:
+        return self.with_bots, self.split_at_midnight, tuple(sorted(self.parameters.items()))
 
-def find(connection: duckdb.DuckDBPyConnection, wanted: Wanted) -> bool:
+    @property
+    def bounds(self) -> tuple[str, str]:
+        """SQL for the begin and the end of the period."""
+        begin, end = (f"CAST({quoted(str(self.parameters[name]))} AS TIMESTAMPTZ)" for name in ("from", "to"))
+        return begin, end
+
+    def has_whole_days(self, times: Times) -> bool:
+        """Whether the period and these times consist of days of UTC, as files of events do."""
+        moments = (datetime.fromisoformat(str(self.parameters[name])) for name in ("from", "to"))
+        return times.are_days_of_utc and all(moment.astimezone(UTC).time() == time() for moment in moments)
+
+
+@dataclass(frozen=True, slots=True)
+class Edges:
+    """The keys of the edges in `visit_key`. They `matter` if there are any, or events without visit files."""
+
+    keys: pa.Table
+    matter: bool
+
+
+class KnownEdges(Protocol):
+    """Edges that were found before in the files that a connection has."""
+
+    def get(self, wanted: Wanted) -> Edges | None: ...
+
+    def put(self, wanted: Wanted, edges: Edges) -> None: ...
+
+    def rows(self, wanted: Wanted, write: Callable[[Path], None]) -> Path | None:
+        """The file of the edges' events, which is written if there is none; None without room for it."""
+
+    def join_events(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Create the view of the rows beside those of events, unless the connection has it."""
+
+
+def find(connection: duckdb.DuckDBPyConnection, wanted: Wanted, known: KnownEdges) -> bool:
     """Create the temporary table `visit_edges` of the edges' keys. False if there are none, and no other events."""
-    connection.execute(f"CREATE TEMP TABLE {_KNOTTED} AS\n{_KNOTS}")
+    if (found := known.get(wanted)) is not None:
+        connection.register(EDGES, found.keys)
+        return found.matter
+    knots = [_KNOTS_OF.format(OTHERS, KNOT)]
+    if _has_rows(connection, f"{STAYS} WHERE has_knot"):
+        known.join_events(connection)
+        knots.append(_KNOTS_OF.format(FILES, "is_knot"))
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE {_KNOTTED} AS\n" + "\nUNION ALL\n".join(knots))
     tainted = _TAINTED if _has_rows(connection, _KNOTTED) else _UNTAINTED
     parts = _PARTS.format(people=wanted.people)
     islands = _ISLANDS.format(split=_SPLIT if wanted.split_at_midnight else "")
     own = {name: value for name, value in wanted.parameters.items() if f"${name}" in islands}
-    connection.execute(f"CREATE TEMP TABLE {EDGES} AS\nWITH {parts},\n{tainted},\n{islands}", own)
-    return _has_rows(connection, EDGES) or _has_rows(connection, OTHERS)
-
-
-def drop(connection: duckdb.DuckDBPyConnection) -> None:
-    """Drop the temporary tables of `find`."""
-    for table in (_KNOTTED, EDGES):
-        connection.execute(f"DROP TABLE IF EXISTS {table}")
+    keys = connection.sql(f"WITH {parts},\n{tainted},\n{islands}", params=own).to_arrow_table()
+    connection.register(EDGES, keys)
+    matter = keys.num_rows > 0 or _has_rows(connection, OTHERS)
+    known.put(wanted, Edges(keys, matter))
+    return matter
 
 
 def _has_rows(connection: duckdb.DuckDBPyConnection, relation: str) -> bool:
     return bool(connection.execute(f"SELECT EXISTS (FROM {relation})").fetchall()[0][0])
 
 
-def beginning(relations: str) -> str:
-    """The beginning of a statement over the edges' events alone; `relations` are those of visits.py."""
+def computed(every: str, columns: str, level: str) -> str:
+    """SQL for these columns of the edges' events. `every` are the relations of visits.py, and `level` the last of them.
+
+    It needs the view of the rows beside those of events.
+    """
     return f"""WITH events AS NOT MATERIALIZED (
     SELECT {_RAW} FROM {FILES} WHERE visit_key IN (SELECT visit_key FROM {EDGES})
     UNION ALL
     SELECT {_RAW} FROM {OTHERS}
 ),
-{relations}"""
+{every}
+SELECT {columns} FROM {level}"""
 
 
-def whole(columns: str, wanted: Wanted) -> str:
-    """SQL for these columns of all events whose visits are no edges, as the relations of visits.py have them."""
-    begin, end = (f"CAST({quoted(str(wanted.parameters[name]))} AS TIMESTAMPTZ)" for name in ("from", "to"))
-    return f"""SELECT {columns}
-FROM {FILES} ANTI JOIN {EDGES} USING (visit_key)
-WHERE occurred_at >= {begin} - INTERVAL 1 DAY AND occurred_at < {end} + INTERVAL 1 DAY{wanted.people}"""
+def kept(connection: duckdb.DuckDBPyConnection, wanted: Wanted, known: KnownEdges) -> Path | None:
+    """The file of the edges' events with the columns in `KEPT`; None if there is not room for it."""
+
+    def write(part: Path) -> None:
+        known.join_events(connection)
+        every = relations(
+            of_visits=True, of_views=True, with_bots=wanted.with_bots, split_at_midnight=wanted.split_at_midnight
+        )
+        sql = computed(every, _KEPT, "viewed")
+        for name, value in wanted.parameters.items():
+            sql = sql.replace(f"${name}", quoted(str(value)))
+        connection.execute(copy_to(part, sql))
+
+    return known.rows(wanted, write)
 
 
-def show(connection: duckdb.DuckDBPyConnection, files: Sequence[tuple[Path, Path]], site: str) -> None:
-    """Create the view of the site's rows of these files of events, each with its visit file."""
+def whole(columns: Sequence[str], wanted: Wanted, edges: str | None) -> str:
+    """SQL for these columns of all events, as the relations of visits.py have them. `edges` is SQL for the rows of
+    edges, None if there are none.
+    """
+    begin, end = wanted.bounds
+    listed = ", ".join(columns)
+    rows = _but_edges(ROWS if IN_ROWS.issuperset(columns) else FILES, edges)
+    time = f"occurred_at >= {begin} - INTERVAL 1 DAY AND occurred_at < {end} + INTERVAL 1 DAY"
+    sql = f"SELECT {listed}\nFROM {rows}\nWHERE {time}{wanted.people}"
+    return sql if edges is None else f"{sql}\nUNION ALL\nSELECT {listed} {edges}"
+
+
+def whole_stays(columns: Sequence[str], times: Times, wanted: Wanted, edges: str | None) -> str:
+    """SQL for these columns of all stays whose visits are no edges."""
+    begin, end = wanted.bounds
+    stays = _but_edges(STAYS, edges)
+    inside = f"occurred_at >= {begin} AND last_at < {end}"
+    if wanted.has_whole_days(times):
+        return f"SELECT {', '.join(columns)}\nFROM {stays}\nWHERE {inside}{wanted.people}"
+    inside = " AND ".join([inside, *(f"{sql} = {_BEGIN.sub('last_at', sql)}" for sql in times.each)])
+    # A visit over the border of the period or of a time is summed up from its rows.
+    over = f"SELECT visit_key FROM {stays} WHERE occurred_at < {end} AND last_at >= {begin} AND NOT ({inside})"
+    sums = ", ".join(map(aggregate, SUMS))
+    shown = ", ".join(f"{'of_time' if name in SUMS else 'of_visit'}.{name}" for name in columns)
+    return f"""SELECT {", ".join(columns)}
+FROM {stays}
+WHERE {inside}{wanted.people}
+UNION ALL
+SELECT {shown}
+FROM (
+    SELECT visit_key, {sums}
+    FROM {ROWS}
+    WHERE occurred_at >= {begin} AND occurred_at < {end}{wanted.people} AND visit_key IN ({over}{wanted.people})
+    GROUP BY {", ".join(["visit_key", *times.each])}
+) AS of_time JOIN (FROM {STAYS} WHERE true{wanted.people}) AS of_visit USING (visit_key)"""
+
+
+def _but_edges(relation: str, edges: str | None) -> str:
+    return relation if edges is None else f"{relation} ANTI JOIN {EDGES} USING (visit_key)"
+
+
+def show(connection: duckdb.DuckDBPyConnection, files: Sequence[Visits]) -> None:
+    """Create the views of these visit files by themselves."""
+    for name, paths in ((ROWS, [file.rows for file in files]), (STAYS, [file.stays for file in files])):
+        connection.execute(
+            f"CREATE TEMP VIEW {name} AS SELECT *, {_VISIT} "
+            f"FROM read_parquet([{_listed(paths)}], hive_partitioning = false, filename = true) "
+            "WHERE visit_key IS NOT NULL"
+        )
+
+
+def join_events(connection: duckdb.DuckDBPyConnection, files: Sequence[Visits], site: str) -> None:
+    """Create the view of the rows beside those of the site's events, unless the connection has it."""
     shares = [files[first::_SHARES] for first in range(min(_SHARES, len(files)))]
     rows = "\nUNION ALL\n".join(
-        f"SELECT * FROM read_parquet([{_listed(events for events, _ in share)}], hive_partitioning = true, "
-        f"hive_types = {{'{EVENT_PARTITION}': DATE}}, filename = true) AS of_events "
-        f"POSITIONAL JOIN read_parquet([{_listed(visits for _, visits in share)}], hive_partitioning = false) "
+        f"SELECT of_events.*, of_visits.* EXCLUDE ({', '.join(OF_EVENTS)}) "
+        f"FROM read_parquet([{_listed(file.events for file in share)}], hive_partitioning = true, "
+        f"hive_types = {{'{EVENT_PARTITION}': DATE}}) AS of_events "
+        f"POSITIONAL JOIN read_parquet([{_listed(file.rows for file in share)}], hive_partitioning = false) "
         f"AS of_visits WHERE site = {quoted(site)}"
         for share in shares
     )
-    connection.execute(f"""CREATE TEMP VIEW {FILES} AS
-SELECT *, anonymous_id AS visitor, CASE WHEN is_visit THEN visit_key END AS visit
-FROM (
-{rows}
-)""")
+    connection.execute(
+        f"CREATE TEMP VIEW IF NOT EXISTS {FILES} AS SELECT *, anonymous_id AS visitor, {_VISIT} FROM (\n{rows}\n)"
+    )
 
 
 def _listed(paths: Iterable[Path]) -> str:

@@ -1,24 +1,49 @@
 """What follows about visits from a site's rows of one file of events alone, on the disk beside the copy of the file.
 
-A *visit file* has a row for each row of the file, in the file's order. It holds columns of the relation `visited` of
-visits.py as they are if there are no other rows than the site's in that file, those of bots apart from all others. It
-is a pure function of the file. visit_edges.py says for which visits other files make a difference.
+That is two *visit files*. The *rows* have one for each row of the file, in the file's order, null for rows of other
+sites: columns of the relation `viewed` of visits.py as they are if there are no other rows than the site's in that
+file, those of bots apart from all others, and columns of events that many questions read. The *stays* have one row for
+each visit: what stays.py makes of these rows. Both are pure functions of the file. visit_edges.py says for which visits
+other files make a difference.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
 from functools import cache
 from hashlib import sha256
+from pathlib import Path
 
 import duckdb
 
+from clickstream.querying.stays import ATTRIBUTES, COLUMNS, aggregate
 from clickstream.querying.visitors import AGREEING
 from clickstream.querying.visits import relations
 
-# Columns of `visited` besides those of events. What needs others is computed from the events.
+
+class Kind(StrEnum):
+    """Of visit files."""
+
+    ROWS = "rows"
+    STAYS = "stays"
+
+
+@dataclass(frozen=True, slots=True)
+class Visits:
+    """A file of events and its visit files, on the disk. The folder of the first is named after its date."""
+
+    events: Path
+    rows: Path
+    stays: Path
+
+
+# Columns of `viewed` in each row. What needs others is computed from the events.
+OF_EVENTS = ("occurred_at", "event_type", "event_name", "page_path", "is_bot")
 _COUNTS = ("visit_acts", "visit_views", "views_so_far")
 STORED = (
-    *("act", "visit_bounced", "visit_begun", "visit_ended", *_COUNTS),
+    *("visitor_key", "act", "visit_bounced", "visit_begun", "visit_ended", *_COUNTS, "view_engaged_ms", "view_depth"),
     *("visit_entry_page", "visit_exit_page", "visit_source", "visit_arrives", "arrival_channel", "visit_country"),
     "visit_device_class",
 )
@@ -27,63 +52,83 @@ KNOT = (
     "(user_id IS NOT NULL AND (anonymous_id IS NULL OR id_source = 'day')"
     f" OR event_name IN ({AGREEING}) AND consent = 'full')"
 )
-# Parquet has no integers of 128 bits.
-_COLUMNS = ", ".join(f"CAST({name} AS BIGINT) AS {name}" if name in _COUNTS else name for name in STORED)
 # How close in time events of other files may matter to a visit. A session with an act changes only by events with its
 # `session_id`. A run, and a session without an act, joins what is at most 30 minutes away. If a visit has no act, or a
 # run begins with an event that reports reading time, up to 24 hours before matter.
 ALONE, NEAR, FAR = 0, 30, 1440
 
+# The key of a visit is stored instead of `visit`.
+_OF_STAYS = tuple(name for name in COLUMNS if name != "visit")
+_ATTRIBUTES = ", ".join(name for name in ATTRIBUTES if name not in STORED)
 _OF_CLASS = f"""
-SELECT row, visit_key, {_COLUMNS},
+SELECT row, visit_key, {{columns}}, {_ATTRIBUTES},
     visit IS NOT NULL AS is_visit,
     CASE WHEN {KNOT} THEN true END AS is_knot,
-    lone IS NULL AS is_part,
     is_bot IS TRUE AS of_bots,
-    occurred_at,
     CASE WHEN session_id IS NOT NULL THEN session_key END AS part_session,
-    CASE WHEN visitor IS NULL AND session_id IS NOT NULL THEN session_key ELSE who END AS part_who,
+    CASE WHEN lone IS NOT NULL THEN NULL WHEN visitor IS NULL AND session_id IS NOT NULL THEN session_key ELSE who END
+        AS part_who,
     CASE WHEN visit_acts = 0 OR (begins IS NOT NULL AND reads) THEN {FAR}
         WHEN session_id IS NULL OR visit_key <> session_key THEN {NEAR}
         ELSE {ALONE} END AS reach
-FROM visited""".strip()
-
-# The columns `part_...` have values in one row of each session in a visit, and in one of the events without a session:
-# the session, the visitor, the moments of the visit's first and last event, and how many minutes away others may
-# matter.
-_FILE = """
-WITH rows_of_visits AS MATERIALIZED (
-{classes}
-),
-visits AS (
-    SELECT visit_key, of_bots, min(occurred_at) AS part_begun, max(occurred_at) AS part_ended, max(reach) AS part_reach
-    FROM rows_of_visits
-    WHERE is_part
-    GROUP BY visit_key, of_bots
-),
-parts AS (
-    SELECT visit_key, of_bots, part_session, any_value(part_who) AS part_who, min(row) AS row
-    FROM rows_of_visits
-    WHERE is_part
-    GROUP BY visit_key, of_bots, part_session
-)
-SELECT rows_of_visits.* EXCLUDE (row, is_part, of_bots, occurred_at, part_session, part_who, reach),
-    parts.part_session, parts.part_who, part_begun, part_ended, part_reach
-FROM ({every}) AS every
-    LEFT JOIN rows_of_visits USING (row)
-    LEFT JOIN (parts JOIN visits USING (visit_key, of_bots)) USING (row)
+FROM viewed""".strip()
+# Planning takes most of the time for a small file, so what it has none of is left out.
+_CLASSES = ("is_bot IS NOT TRUE", "is_bot")
+_TABLE, _EVERY = "rows_of_file", "numbers_of_rows"
+_ROWS = f"""
+SELECT visit_key, {", ".join((*OF_EVENTS, *STORED))}, is_visit, is_knot
+FROM {_EVERY} LEFT JOIN {_TABLE} USING (row)
 ORDER BY row""".strip()
+# `part_...`: the visitor, the sessions, whether any event has none, and how many minutes away others may matter; the
+# first is null for events without any id.
+_STAYS = f"""
+SELECT visit_key, of_bots AS is_bot, {", ".join(map(aggregate, _OF_STAYS))},
+    any_value(is_visit) AS is_visit,
+    max(occurred_at) AS last_at,
+    coalesce(bool_or(is_knot), false) AS has_knot,
+    any_value(part_who) AS part_who,
+    list(DISTINCT part_session) FILTER (part_session IS NOT NULL) AS part_sessions,
+    bool_or(part_session IS NULL) AS part_strays,
+    max(reach) AS part_reach
+FROM {_TABLE}
+GROUP BY visit_key, of_bots
+ORDER BY occurred_at, visit_key""".strip()
+_OF_KIND = {Kind.ROWS: _ROWS, Kind.STAYS: _STAYS}
 
 
-def statement(events: str, site: str, day: str) -> str:
-    """SQL for the rows of a visit file. `events` is SQL for the rows of the file, whose date `day` is in ISO 8601, with
-    their number as `row`.
-    """
-    classes = []
-    for of_class in ("is_bot IS NOT TRUE", "is_bot"):
+def compute(connection: duckdb.DuckDBPyConnection, file: Path, site: str) -> None:
+    """Create the temporary table that `write` reads, of the site's rows of a file in a folder named after its date."""
+    events = f"SELECT *, file_row_number AS row FROM read_parquet({quoted(str(file))}, file_row_number = true)"
+    connection.execute(f"CREATE TEMP VIEW {_EVERY} AS SELECT row FROM ({events})")
+    has_bots = connection.execute(f"SELECT EXISTS (FROM ({events}) WHERE is_bot)").fetchall()[0][0]
+    classes = _CLASSES if has_bots else _CLASSES[:1]
+    connection.execute(_table(events, site, file.parent.name.partition("=")[2], classes))
+
+
+def write(connection: duckdb.DuckDBPyConnection, kind: Kind, target: Path) -> None:
+    """Write a visit file of what the connection has computed."""
+    connection.execute(copy_to(target, _OF_KIND[kind]))
+
+
+def copy_to(target: Path, sql: str) -> str:
+    """SQL to write rows as a file."""
+    how = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, USE_TMP_FILE false"
+    return f"COPY ({sql}) TO {quoted(str(target))} ({how})"
+
+
+def storable(column: str) -> str:
+    """SQL for a column as files have it: Parquet has no integers of 128 bits."""
+    return f"CAST({column} AS BIGINT) AS {column}" if column in _COUNTS else column
+
+
+def _table(events: str, site: str, day: str, classes: Sequence[str] = _CLASSES) -> str:
+    """SQL to create the table of the site's rows, with all that visit files have of them."""
+    columns, parts = ", ".join(map(storable, (*OF_EVENTS, *STORED))), []
+    for of_class in classes:
         own = f"events AS NOT MATERIALIZED (SELECT * FROM ({events}) WHERE {of_class})"
-        classes.append(f"(WITH {own},\n{relations(of_visits=True, with_bots=True)}\n{_OF_CLASS})")
-    sql = _FILE.format(classes="\nUNION ALL\n".join(classes), every=f"SELECT row FROM ({events})")
+        every = relations(of_visits=True, of_views=True, with_bots=True)
+        parts.append(f"(WITH {own},\n{every}\n{_OF_CLASS.format(columns=columns)})")
+    sql = f"CREATE TEMP TABLE {_TABLE} AS\n" + "\nUNION ALL\n".join(parts)
     for name, value in (("$from", day), ("$to", day), ("$site", site)):
         sql = sql.replace(name, quoted(value))
     return sql
@@ -92,7 +137,7 @@ def statement(events: str, site: str, day: str) -> str:
 @cache
 def version() -> str:
     """Of the definition that visit files are made by."""
-    return sha256(f"{duckdb.__version__} {statement('', '', '')}".encode()).hexdigest()[:12]
+    return sha256(f"{duckdb.__version__} {_table('', '', '')} {_ROWS} {_STAYS}".encode()).hexdigest()[:12]
 
 
 def quoted(text: str) -> str:

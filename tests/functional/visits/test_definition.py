@@ -264,7 +264,7 @@ def test_what_counts_by_one_metric_is_not_missing_by_the_next(
             count_if(visit_ended < visit_begun) AS backwards,
             count_if(visitor IS NOT NULL AND visit IS NOT NULL AND first_seen_at IS NULL) AS never_seen,
             count_if(visit_begun < first_seen_at) AS seen_later
-        FROM visited LEFT JOIN first_seen USING (visitor)""",
+        FROM visited LEFT JOIN first_seen USING (visitor_key)""",
     )
     assert numbers["events"] == len(right[split])
     assert numbers["visits"] >= numbers["with_a_visit"] > 0

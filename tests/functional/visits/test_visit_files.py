@@ -7,7 +7,8 @@ import random
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +17,25 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from clickstream.filters.dimensions import DIMENSIONS
 from clickstream.model.schema import EVENT_COLUMNS, arrow_schema
 from clickstream.querying import visit_edges
+from clickstream.querying.conditions import parameters_in
+from clickstream.querying.known_edges import EdgesOf, KnownEdges
 from clickstream.querying.materialising import answers
 from clickstream.querying.statement import Statement
-from clickstream.querying.visit_files import STORED, quoted, statement
+from clickstream.querying.stays import COLUMNS, stays
+from clickstream.querying.visit_files import OF_EVENTS, STORED, Kind, Visits, compute, write
 from clickstream.querying.visits import relations
+from clickstream.settings import Connection
+from clickstream.storage.account import StorageAccount
+from clickstream.table.cache import FileCache
 from tests.functional.visits.random_streams import DAY, random_stream
 
 # `CUTS=200 pytest tests/functional/visits/test_visit_files.py` looks at so many.
 CUTS = int(os.environ.get("CUTS", "5"))
 STREAMS = 100
+LOCAL_CONNECTION = "AccountName=none;AccountKey=bm9uZQ==;BlobEndpoint=http://127.0.0.1:1/none"
 SCHEMA = arrow_schema(EVENT_COLUMNS)
 # Columns of `viewed` that no statement reads.
 INNER = (
@@ -60,8 +69,32 @@ def cut(seed: int) -> Cut:
     return Cut(rows, listed, [chance.random() < share for _ in listed])
 
 
-def stored(folder: Path, made: Cut) -> duckdb.DuckDBPyConnection:
-    """A connection with the views that `LakeDatabase` gives one."""
+def _plain(value: Any) -> Any:
+    """Integers of 128 bits as those of 64, which files have."""
+    return int(value) if isinstance(value, Decimal) else value
+
+
+@dataclass(frozen=True)
+class Lake:
+    """A connection with the views that `LakeDatabase` gives one, and what it knows of edges."""
+
+    seed: int
+    connection: duckdb.DuckDBPyConnection
+    known: EdgesOf
+
+    def rows(self, statements: list[Statement], *, with_files: bool) -> Rows:
+        """The rows of the first statement."""
+        tables = dict(answers(self.connection, statements, self.known if with_files else None))
+        return [{name: _plain(value) for name, value in row.items()} for row in tables[0].to_pylist()]
+
+    def both(self, statement: Statement) -> tuple[list[str], list[str]]:
+        """The rows as texts in order: as they are computed from all events, and with visit files."""
+        computed, found = (sorted(map(repr, self.rows([statement], with_files=it))) for it in (False, True))
+        return computed, found
+
+
+def stored(folder: Path, seed: int) -> Lake:
+    made = cut(seed)
     connection = duckdb.connect(config={"threads": 4})
     connection.execute("SET TimeZone = 'UTC'")
     pairs, others = [], []
@@ -73,24 +106,46 @@ def stored(folder: Path, made: Cut) -> duckdb.DuckDBPyConnection:
         if not with_visits:
             others.extend(rows)
             continue
-        visits = folder / f"{number}.parquet"
-        events = f"SELECT *, file_row_number AS row FROM read_parquet({quoted(str(path))}, file_row_number = true)"
-        sql = statement(events, "shop", day.isoformat())
-        connection.execute(f"COPY ({sql}) TO {quoted(str(visits))} (FORMAT parquet)")
-        pairs.append((path, visits))
+        pairs.append(made_of(path))
     connection.register("events", pa.Table.from_pylist(made.rows, schema=SCHEMA))
     connection.register(visit_edges.OTHERS, pa.Table.from_pylist(others, schema=SCHEMA))
-    visit_edges.show(connection, pairs, "shop")
-    return connection
+    visit_edges.show(connection, pairs)
+    nowhere = StorageAccount.from_connection(Connection("Lake", LOCAL_CONNECTION)).container("nothing")
+    return Lake(seed, connection, KnownEdges(FileCache(nowhere, folder / "cache", 2**30)).of(pairs, "shop", 0))
 
 
-def asked(*, with_bots: bool, split: bool, days: tuple[int, int]) -> Statement:
-    with_ = relations(of_visits=True, with_bots=with_bots, split_at_midnight=split)
-    columns = ", ".join(("event_id", "visitor", "visit", *STORED))
-    sql = f"WITH {with_},\nrest AS (SELECT {columns} FROM visited)\nSELECT * FROM rest"
+@pytest.fixture(scope="module", params=range(CUTS))
+def lake(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    return stored(tmp_path_factory.mktemp("files"), request.param)
+
+
+def made_of(path: Path) -> Visits:
+    """The file of events with visit files, which are written."""
+    paths = {kind: path.with_name(f"{path.stem}.{kind}") for kind in Kind}
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        compute(connection, path, "shop")
+        for kind, target in paths.items():
+            write(connection, kind, target)
+    return Visits(path, paths[Kind.ROWS], paths[Kind.STAYS])
+
+
+def asked(*columns: str, with_bots: bool, split: bool, days: tuple[int, int]) -> Statement:
+    with_ = relations(of_visits=True, of_views=True, with_bots=with_bots, split_at_midnight=split)
+    sql = f"WITH {with_},\nrest AS (SELECT {', '.join((*columns, *STORED))} FROM viewed)\nSELECT * FROM rest"
     begin, end = (DAY + timedelta(days=day, hours=3 * day) for day in days)
     parameters = {"site": "shop", "from": begin.isoformat(), "to": end.isoformat()}
     return Statement(sql, {**parameters, "time_zone": "Europe/Zurich"} if split else parameters)
+
+
+def asked_stays(by: str | None, zone: str, *, with_bots: bool, days: tuple[int, int], at: time) -> Statement:
+    """All stays of a period that begins and ends at this time of UTC, with all their columns."""
+    times = [] if by is None else [DIMENSIONS[by].sql]
+    with_ = f"{relations(of_visits=True, with_bots=with_bots)},\n{stays(COLUMNS, times)}"
+    sql = f"WITH {with_},\nrest AS (SELECT * EXCLUDE (visit_key) FROM stays)\nSELECT * FROM rest"
+    begin, end = (datetime.combine(DAY, at, UTC) + timedelta(days=day) for day in days)
+    parameters = {"site": "shop", "from": begin.isoformat(), "to": end.isoformat(), "time_zone": zone}
+    return Statement(sql, parameters_in(sql, parameters))
 
 
 def by_event(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -102,33 +157,52 @@ def by_event(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {row["event_id"]: {**row, "visit": visits[row["visit"]]} for row in rows}
 
 
-def answered(connection: duckdb.DuckDBPyConnection, statements: list[Statement], *, with_files: bool) -> dict[str, Any]:
-    """The values of the first statement, by event."""
-    return by_event(dict(answers(connection, statements, has_visit_files=with_files))[0].to_pylist())
+CHOICES: list[dict[str, Any]] = [
+    {"with_bots": False, "split": False, "days": (0, 16)},
+    {"with_bots": False, "split": True, "days": (0, 16)},
+    {"with_bots": True, "split": False, "days": (2, 4)},
+    {"with_bots": False, "split": False, "days": (3, 3)},
+]
 
 
-@pytest.mark.parametrize("seed", range(CUTS))
-def test_visits_of_files_are_those_of_all_events(seed: int, tmp_path: Path) -> None:
-    connection = stored(tmp_path, cut(seed))
-    for with_bots, split, days in [
-        (False, False, (0, 16)),
-        (False, True, (0, 16)),
-        (True, False, (2, 4)),
-        (False, False, (3, 3)),
-    ]:
-        asking = [asked(with_bots=with_bots, split=split, days=days)]
-        asking *= 2 if split else 1  # several statements share a table
-        computed, found = (answered(connection, asking, with_files=with_files) for with_files in (False, True))
+def test_visits_of_files_are_those_of_all_events(lake: Lake) -> None:
+    for choice in CHOICES:
+        asking = [asked("event_id", "visitor", "visit", **choice)]
+        asking *= 2 if choice["split"] else 1  # several statements share a table
+        computed, found = (by_event(lake.rows(asking, with_files=it)) for it in (False, True))
         assert computed
         for event_id, values in computed.items():
-            assert found.get(event_id) == values, f"{event_id} of {seed}, {with_bots=}, {split=}, {days=}"
+            assert found.get(event_id) == values, f"{event_id} of {lake.seed}, {choice}"
         assert found.keys() == computed.keys()
-    whole = asked(with_bots=False, split=False, days=(0, 16))
-    visit_edges.find(connection, visit_edges.Wanted(False, False, whole.parameters))
-    [[edges]] = connection.execute(f"SELECT count(*) FROM {visit_edges.EDGES}").fetchall()
-    sql = f"SELECT count(DISTINCT visit_key) FROM {visit_edges.FILES} WHERE is_bot IS NOT TRUE"
-    [[visits]] = connection.execute(sql).fetchall()
+    whole = asked(**CHOICES[0])
+    visit_edges.find(lake.connection, visit_edges.Wanted(False, False, whole.parameters), lake.known)
+    [[edges]] = lake.connection.execute(f"SELECT count(*) FROM {visit_edges.EDGES}").fetchall()
+    sql = f"SELECT count(DISTINCT visit_key) FROM {visit_edges.STAYS} WHERE is_bot IS NOT TRUE"
+    [[visits]] = lake.connection.execute(sql).fetchall()
     assert edges < 0.9 * visits, "most visits would be computed anew"
+
+
+def test_rows_without_events_are_those_of_all_events(lake: Lake) -> None:
+    for choice in CHOICES:
+        # Visits that end at midnight have other keys.
+        computed, found = lake.both(asked(*OF_EVENTS, *([] if choice["split"] else ["visit"]), **choice))
+        assert computed
+        assert found == computed, f"{lake.seed}, {choice}"
+
+
+def test_stays_of_files_are_those_of_all_events(lake: Lake) -> None:
+    chance = random.Random(lake.seed)
+    for at, by, zone in [
+        (time(0), None, "UTC"),
+        (time(0), "time:day", "UTC"),
+        (time(10, 30), None, "UTC"),  # in the midst of many visits
+        (time(0), "time:hour", "UTC"),
+        (time(10, 15), "time:day", "Pacific/Chatham"),  # its midnight
+    ]:
+        days, with_bots = (chance.choice([0, 1]), chance.choice([4, 16])), chance.random() < 0.3
+        computed, found = lake.both(asked_stays(by, zone, with_bots=with_bots, days=days, at=at))
+        assert computed
+        assert found == computed, f"{lake.seed}, {at=}, {by=}, {zone=}, {with_bots=}, {days=}"
 
 
 def test_each_column_is_in_visit_files_or_known_not_to_be() -> None:

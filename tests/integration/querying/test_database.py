@@ -177,11 +177,11 @@ def test_visits_are_read_from_visit_files_which_go_with_their_files(
     its, without = database(lake, tmp_path), database(lake, tmp_path, query_files_mb=0)
     answer = asked(its)
     assert answer == asked(without) and len(answer) == 4 * 2 * 2
-    assert visit_files() == 5
+    assert visit_files() == 2 * 5
     uri = table_uri(lake.settings.lake_container, "events")
     DeltaTable(uri, storage_options=lake.account.delta_options()).delete("event_id = 'late'")
     assert asked(its) == asked(without) != answer
-    assert visit_files() == 4
+    assert visit_files() == 2 * 4
 
 
 def test_an_answer_is_kept_until_the_table_changes(azurite: Azurite, tmp_path: Path) -> None:
