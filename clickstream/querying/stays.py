@@ -54,7 +54,7 @@ class Stays:
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """SQL of the times by which the rows of a visit are told apart, in a time zone."""
+    """SQL of the times by which a visit has several rows, in a time zone."""
 
     each: tuple[str, ...]
     zone: object
