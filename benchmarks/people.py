@@ -1,10 +1,10 @@
 """Benchmark people: processor time of reports about people as shares of the same reports about visitors, and of
-deriving the tables of people and of their activity after a batch, with the history before it and with ten times that.
+deriving all tables after a batch, as a share of the batch's compaction and with ten times the history.
 
-`python -m benchmarks.people [--events 1000000] [--rounds 3] [--batches 4]`. The last part compacts batches of captured
-files into a lake in Azurite, and derives all tables after each. In the others rows are in memory, of one site, and the
-engine has one thread. One visitor in ten is a user, and some users share devices. All variants run in turns; figures
-are medians.
+`python -m benchmarks.people [--events 1000000] [--rounds 3] [--history 200000] [--batches 4]`. The last part compacts
+batches of captured files into a lake in Azurite, and derives all tables after each. In the others rows are in memory,
+of one site, and the engine has one thread. One visitor in ten is a user, and some users share devices. All variants run
+in turns; figures are medians.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from statistics import median
@@ -22,7 +23,6 @@ from tempfile import TemporaryDirectory
 import duckdb
 import orjson
 import pyarrow as pa
-import pyarrow.compute as pc
 from azure.storage.blob import BlobServiceClient
 
 from benchmarks.compaction_data import NOW, bodies, capture
@@ -32,9 +32,8 @@ from clickstream.deriving.deriver import Deriver
 from clickstream.deriving.people import Basis, people_of
 from clickstream.erasing.late import LateEvents
 from clickstream.identity.edges import EVENT_COLUMNS as IDENTITY_COLUMNS
-from clickstream.identity.edges import combined, edges_of, without_known_uses
+from clickstream.identity.edges import edges_of
 from clickstream.identity.rules import Rules, Trust
-from clickstream.model.identity_tables import EDGE_SCHEMA
 from clickstream.model.schema import EVENT_COLUMNS, arrow_schema
 from clickstream.profiles.activity import EVENT_COLUMNS as ACTIVITY_COLUMNS
 from clickstream.profiles.activity import activity_of
@@ -57,6 +56,7 @@ BEGIN, END = datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 31, tzinfo=UTC)
 SITE, TODAY = SiteScope("shop", "UTC"), date(2026, 4, 1)
 PERIOD = Period(BEGIN, END)
 BATCH_EVENTS = 10_000
+FIVE_MINUTES = timedelta(minutes=5)
 CAPTURED_UNTIL = NOW + timedelta(hours=1)
 # A tenth of the visitors log in; every 80th device of these is used by another user, too.
 _EVENTS = """
@@ -118,12 +118,6 @@ def seconds(work: Callable[..., object], *arguments: object) -> float:
     return time.process_time() - began
 
 
-def with_batch(edges: pa.Table, number: int) -> pa.Table:
-    """The rows as a commit of this number adds them."""
-    at = EDGE_SCHEMA.get_field_index("batch")
-    return edges.set_column(at, EDGE_SCHEMA.field(at), pa.repeat(pa.scalar(number, pa.int64()), edges.num_rows))
-
-
 def report_ratios(count: int, rounds: int) -> None:
     """Print the share of each report about people."""
     events = events_of(count)
@@ -146,60 +140,48 @@ def report_ratios(count: int, rounds: int) -> None:
             print(f"{name:<40} {first / second:6.2f}   {first:.2f} s / {second:.2f} s")
 
 
-def newest(events: pa.Table) -> pa.Table:
-    """The events as a compaction finds them: all in the five minutes after the history."""
-    at = events.schema.get_field_index("occurred_at")
-    moments = pc.add(pc.remainder(events["occurred_at"].cast(pa.int64()), 300_000_000), int(END.timestamp() * 1e6))
-    return events.set_column(at, events.schema.field(at), moments.cast(events.schema.field(at).type))
-
-
-def of_newest_day(edges: pa.Table) -> pa.Table:
-    """The rows of the date of the newest events, which are those that a run looks for known uses in."""
-    return edges.filter(pc.equal(edges["edge_date"], pa.scalar(END.date())))
-
-
-def maintenance_ratios(count: int, rounds: int) -> None:
-    """Print what a batch costs after a tenth of this history and after all of it, and what all profiles cost."""
-    new = newest(events_of(BATCH_EVENTS))
-    taken: dict[int, float] = {}
-    for size in (count // 10, count):
-        events = events_of(size)
-        history = with_batch(edges_of(events.select(IDENTITY_COLUMNS), {}), 1)
-        people = people_of(history, Basis(Rules()), "shop", TODAY)
-
-        def maintain(history: pa.Table = history, people: pa.Table = people) -> None:
-            added = combined([edges_of(new.select(IDENTITY_COLUMNS), {})])
-            stored = pa.concat_tables([history, with_batch(without_known_uses(added, of_newest_day(history)), 2)])
-            people_of(stored, Basis(Rules()), "shop", TODAY, 1, people)
-
-        taken[size] = median(seconds(maintain) for _ in range(rounds))
-        print(f"people after a batch of {BATCH_EVENTS:,} events, {size:,} before {'':<3} {taken[size]:.2f} s")
-    print(f"{'ten times the history':<40} {taken[count] / taken[count // 10]:6.2f}")
+def profile_costs(count: int, rounds: int) -> None:
+    """Print what the activity of a batch costs, and all profiles of this history."""
+    events = events_of(count)
+    new = events.select(ACTIVITY_COLUMNS).slice(0, BATCH_EVENTS)
+    batch_seconds = median(seconds(activity_of, new) for _ in range(rounds))
+    print(f"activity of {BATCH_EVENTS:,} events {'':<11} {batch_seconds:.2f} s")
+    people = people_of(edges_of(events.select(IDENTITY_COLUMNS), {}), Basis(Rules()), "shop", TODAY)
     activity = activity_of(events.select(ACTIVITY_COLUMNS))
-    batch_seconds = median(seconds(activity_of, new.select(ACTIVITY_COLUMNS)) for _ in range(rounds))
-    print(f"activity of such a batch, with any history {'':<11} {batch_seconds:.2f} s")
     sources = (activity, traits_of(events.select(TRAIT_COLUMNS)), people, Trust.ANY, ProfileRules(), "shop", TODAY)
     print(f"all profiles of {activity.num_rows:,} rows of activity {'':<11} {seconds(profiles_of, *sources):.2f} s")
 
 
-def batches_of(count: int, size: int) -> list[list[bytes]]:
-    """Bodies of events as they are captured, in batches of five minutes. There is a device for five events of a batch,
-    and three quarters of them are in the next one, too; every tenth has a user.
+def captured(first: int, count: int, began: datetime, lasts: timedelta, devices: range) -> list[bytes]:
+    """Bodies of so many events at moments of this time, as they are captured. Every tenth device has a user."""
+    captured: list[bytes] = []
+    for number, body in enumerate(bodies(first + count)):
+        if number >= first:
+            event = orjson.loads(body)
+            device = devices[int(event["anonymous_id"], 16) * 7919 % len(devices)]
+            moment = (began + lasts * (number * 7919 % count) / count).isoformat()
+            event |= {name: moment for name in ("created_at", "sent_at", "received_at", "occurred_at")}
+            event |= {"anonymous_id": f"{device:032x}", "session_id": f"s{device}-{moment[:10]}", "id_source": "client"}
+            event |= {"key_kind": "public"} | ({} if device % 10 else {"user_id": f"u{device // 15}"})
+            captured.append(orjson.dumps(event))
+    return captured
+
+
+@dataclass(frozen=True)
+class Costs:
+    """Processor seconds of a batch: of compacting it, of deriving all tables, and of deriving them while profiles wait
+    for their share of the time.
     """
-    batches: list[list[bytes]] = [[] for _ in range(count)]
-    for number, body in enumerate(bodies(count * size)):
-        event, batch = orjson.loads(body), number // size
-        device = int(event["anonymous_id"], 16) % (size // 5) + batch * size // 20
-        moment = (NOW + timedelta(minutes=5 * batch, milliseconds=number * 7919 % 300_000)).isoformat()
-        event |= {name: moment for name in ("created_at", "sent_at", "received_at", "occurred_at")}
-        event |= {"anonymous_id": f"{device:032x}", "session_id": f"s{device}", "id_source": "client"}
-        event |= {"key_kind": "public"} | ({} if device % 10 else {"user_id": f"u{device // 15}"})
-        batches[batch].append(orjson.dumps(event))
-    return batches
+
+    compacted: float
+    derived: float
+    without_profiles: float
 
 
-def compaction_share(batches: int, size: int) -> None:
-    """Print the processor time of deriving all tables after a batch as a share of the batch's compaction."""
+def costs_of_batches(history: int, size: int, count: int) -> Costs:
+    """The medians over batches of five minutes, after a month with `history` events. There is a device for five events
+    of the month, and those of a batch are among them, but for a quarter.
+    """
     with TemporaryDirectory() as folder, Azurite(Path(folder) / "data", free_port(), free_port()) as azurite:
         service = BlobServiceClient.from_connection_string(azurite.connection_string)
         for name, text in (("lake", ""), ("config", "site: shop\nkeys: [{kind: public, key: shop}]\n")):
@@ -208,7 +190,8 @@ def compaction_share(batches: int, size: int) -> None:
                 container.upload_blob("sites/shop.yaml", text)
         run_settings = settings(azurite.connection_string, "capture", "lake", 2**28)
         account = StorageAccount.from_connection(run_settings.lake)
-        deriver = Deriver(account, run_settings, lambda: datetime.now(UTC))
+        moments = [CAPTURED_UNTIL]
+        deriver = Deriver(account, run_settings, lambda: moments[-1])
         derived: list[float] = []
 
         def derive(deadline: datetime) -> None:
@@ -216,16 +199,35 @@ def compaction_share(batches: int, size: int) -> None:
 
         suppression = LateEvents.of(account, run_settings)
         compactor = Compactor(account, run_settings, suppression, NoHubs(), lambda: CAPTURED_UNTIL, derive=derive)
-        shares = []
-        for number, events in enumerate(batches_of(batches, size)):
-            capture(service, "capture", 2, events, number * size)
+        known, compacted = max(history // 5, 1), list[float]()
+        capture(service, "capture", 2, captured(0, history, NOW - timedelta(days=30), timedelta(days=30), range(known)))
+        compactor.run(CAPTURED_UNTIL + timedelta(hours=1))
+        for number in range(count):
+            if number % 2:
+                moments.append(moments[-1] + timedelta(hours=1))
+            after, first = history + number * size, known - size * 3 // 20 + number * size // 20
+            devices = range(max(first, 0), max(first, 0) + size // 5)
+            began = NOW + number * FIVE_MINUTES
+            capture(service, "capture", 2, captured(after, size, began, FIVE_MINUTES, devices), after)
             whole = seconds(compactor.run, CAPTURED_UNTIL + timedelta(hours=1))
-            own = whole - derived[-1]
-            shares.append((derived[-1], own))
-            print(f"batch of {size:,} events: derived in {derived[-1]:.2f} s, compacted in {own:.2f} s")
-        # The first run imports the libraries.
-        print(f"{'deriving / compacting':<40} {median(first / second for first, second in shares[1:]):6.2f}")
-        print(f"{'deriving without news':<40} {seconds(deriver.run):6.3f} s")
+            compacted.append(whole - derived[-1])
+        if size == BATCH_EVENTS:
+            print(f"{'deriving without news':<40} {seconds(deriver.run):6.3f} s")
+    return Costs(median(compacted), median(derived[2 : count + 1 : 2]), median(derived[1 : count + 1 : 2]))
+
+
+def maintenance_ratios(count: int, batches: int) -> None:
+    """Print what deriving all tables after a batch costs as a share of the batch's compaction, and with ten times the
+    history; first with all profiles, then while these wait.
+    """
+    for size in (BATCH_EVENTS, 5 * BATCH_EVENTS):
+        costs = {history: costs_of_batches(history, size, batches) for history in (count // 10, count)}
+        for history, each in costs.items():
+            shares = f"{each.derived / each.compacted:6.2f} {each.without_profiles / each.compacted:6.2f}"
+            print(f"{f'deriving / compacting, {size:,} after {history:,}':<50} {shares}   {each}")
+        few, many = costs.values()
+        ratios = f"{many.derived / few.derived:6.2f} {many.without_profiles / few.without_profiles:6.2f}"
+        print(f"{f'{size:,} after ten times the history':<50} {ratios}")
 
 
 def main() -> int:
@@ -234,11 +236,11 @@ def main() -> int:
     parser.add_argument("--events", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--batches", type=int, default=4)
+    parser.add_argument("--history", type=int, default=200_000)
     arguments = parser.parse_args()
     report_ratios(arguments.events, arguments.rounds)
-    maintenance_ratios(arguments.events, arguments.rounds)
-    for size in (BATCH_EVENTS, 5 * BATCH_EVENTS):
-        compaction_share(arguments.batches, size)
+    profile_costs(arguments.events, arguments.rounds)
+    maintenance_ratios(arguments.history, arguments.batches)
     return 0
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import tempfile
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -91,6 +92,8 @@ class Deriver:
             "temp_directory": str(Path(tempfile.gettempdir()) / f"clickstream-profiles-{os.getpid()}"),
         }
         self._done: _Done | None = None
+        # Tables that no run reads now: opening them again costs more than what a small batch adds.
+        self._idle: deque[_Tables] = deque(maxlen=1)
 
     def run(self, deadline: datetime | None = None, *, at_once: bool = False) -> Report:
         """Bring all tables up to date. Changes nothing if there is no time for all of a table. Raise Unavailable.
@@ -119,7 +122,10 @@ class Deriver:
         def has_time() -> bool:
             return deadline is None or self._now() < deadline
 
-        tables = _Tables(self._account, self._container)
+        try:
+            tables = self._idle.pop()
+        except IndexError:
+            tables = _Tables(self._account, self._container)
 
         def follow(spec: TableSpec, add: Callable[[Table, Table], int | None]) -> int | None:
             def attempt() -> int | None:
@@ -143,7 +149,10 @@ class Deriver:
             return built
 
         rules, logs = self._rules.read(), self._log.read()
-        profile_bases = {site: ProfileBasis(each.trust, self._rules.of_profiles(site)) for site, each in rules.items()}
+        profile_bases = {
+            site: ProfileBasis(each.rules.trust, self._rules.of_profiles(site), each.digest)
+            for site, each in self._bases(rules).items()
+        }
         basis = (rules, profile_bases, logs)
         if not anew and not at_once and self._is_done(basis):
             return Report()
@@ -170,6 +179,7 @@ class Deriver:
                 log.warning("no time to bring %s up to date: run `python -m clickstream.identity run`", name)
                 return Report(*counts, finished=False)
             counts.append(count)
+        self._idle.append(tables)
         if not waiting:
             self._done = _Done(version, basis, self._now())
         return Report(*counts)
@@ -186,7 +196,7 @@ class Deriver:
 
 
 class _Tables:
-    """The tables of one run: each is opened once, and updated whenever a step begins to read it."""
+    """Tables of one run at a time: each is opened once, and updated whenever a step begins to read it."""
 
     def __init__(self, account: StorageAccount, container: str) -> None:
         self._account = account

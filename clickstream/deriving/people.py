@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -13,7 +13,7 @@ from clickstream.deriving.following import REBUILT
 from clickstream.deriving.site_rules import digest_of_rules
 from clickstream.identity.edges import after
 from clickstream.identity.edits import EditsInForce
-from clickstream.identity.parts import Evidence, joined_columns
+from clickstream.identity.parts import Evidence, Part, joined_columns
 from clickstream.identity.resolving import lone_rows, resolve
 from clickstream.identity.rules import Rules
 from clickstream.model.digests import digest_of
@@ -126,11 +126,15 @@ def people_of(
     if since is not None:
         new = after(edges.select(["left_id", "right_id", BATCH_COLUMN]), since)
         changed = pc.unique(joined_columns(new["left_id"], new["right_id"]))
+    parts: Iterable[Part] = evidence.parts(changed)
+    if changed is not None:
+        parts = list(parts)
+        evidence = evidence.about(joined_columns(changed, *(part.ids for part in parts)))
     presence = evidence.presence()
     nobody = evidence.nobody(changed)
     found = []
     resolved = [pa.array(sorted(nobody), pa.string())]
-    for part in evidence.parts(changed):
+    for part in parts:
         rows = resolve(part.edges, edits, presence, rules).table(site, today)
         # Edits and names of aliases concern all parts.
         found.append(rows.filter(pc.and_(pc.is_in(rows["id"], part.ids), pc.not_equal(rows["kind"], NOBODY))))

@@ -21,9 +21,11 @@ from clickstream.table.data_files import DataFile
 from clickstream.table.delta import COMPACTOR, Table
 from clickstream.table.rows import all_rows_of, lost_rows_since
 
-# Building all profiles of a site takes as long as its history needs. So new events of a site wait until builds take no
-# more than this part of the time. No other change waits.
+# Building all profiles of a site takes as long as its history needs. So new events of a site, and what they say about
+# people, wait until builds take no more than this part of the time. No other change waits.
 PART_OF_THE_TIME = 20
+# Changed people wait only if the last build took longer, so that new users of a small site are listed at once.
+SHORT = timedelta(seconds=5)
 _LOSSES = ("erased", "expired", REBUILT)
 _MILLISECOND = timedelta(milliseconds=1)
 _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00Z")
@@ -35,6 +37,8 @@ class Basis:
 
     trust: Trust
     rules: ProfileRules
+    people: int
+    """The digest of what people follow from, besides evidence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +81,8 @@ class ProfileBuilder:
         built = 0
         in_time = True
         for site, basis in sorted(sites.items()):
-            state, lost = self._state(site, basis), self._has_lost(site)
+            state = digest_of(basis.trust.value, basis.rules, basis.people)
+            lost = self._has_lost(site)
             due = lost or state != self._version("state", site)
             if not due and self._has_news(site) and not (due := self._may_build(site)):
                 self.waiting.append(site)
@@ -100,10 +105,12 @@ class ProfileBuilder:
     def _version(self, name: str, site: str) -> int | None:
         return self._profiles.application_version(f"{name}/{site}")
 
-    def _state(self, site: str, basis: Basis) -> int:
-        """A number that differs for different rules and identities."""
-        identities = sorted(file.path for file in self._sources.identities.files() if file.may_hold(site))
-        return digest_of(basis.trust.value, basis.rules, identities)
+    def _has_other_people(self, site: str) -> bool:
+        return self._people(site) != self._version("people", site)
+
+    def _people(self, site: str) -> int:
+        """A number that differs for different rows of `identities`."""
+        return digest_of(sorted(file.path for file in self._sources.identities.files() if file.may_hold(site)))
 
     def _has_lost(self, site: str) -> bool:
         """Whether rows were removed from a source since the last build, or there was no build."""
@@ -111,6 +118,8 @@ class ProfileBuilder:
         return any(version is None or self._lost(table, version) for table, version in versions)
 
     def _has_news(self, site: str) -> bool:
+        if self._has_other_people(site):
+            return True
         for table in self._of_events:
             batch = self._version(f"{table.spec.name}/batch", site) or 0
             files = [file for file in table.files() if file.may_hold_after(batch) and file.may_hold(site)]
@@ -121,6 +130,8 @@ class ProfileBuilder:
 
     def _may_build(self, site: str) -> bool:
         built_at, took = (self._version(name, site) or 0 for name in ("built_at", "took"))
+        if took < _milliseconds(SHORT) and self._has_other_people(site):
+            return True
         return self._at_once or _milliseconds(self._now() - _EPOCH) >= built_at + PART_OF_THE_TIME * took
 
     def _build(self, site: str, basis: Basis, versions: dict[str, int]) -> Iterator[Action]:
@@ -136,6 +147,7 @@ class ProfileBuilder:
         versions |= {
             f"built_at/{site}": _milliseconds(ended - _EPOCH),
             f"took/{site}": _milliseconds(ended - began),
+            f"people/{site}": self._people(site),
         }
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from clickstream.identity.engine import engine
 from clickstream.model.identity_tables import AS_DEVICE, AS_NAME, AS_USER, EDGE_SCHEMA
 from clickstream.model.schema import BATCH_COLUMN
 
@@ -104,9 +104,7 @@ def edges_of(events: pa.Table, logout_events: Mapping[str, Collection[str]]) -> 
     """
     pairs = [{"site": site, "event_name": name} for site, names in logout_events.items() for name in sorted(names)]
     logouts = pa.schema([("site", pa.string()), ("event_name", pa.string())])
-    with duckdb.connect(config={"threads": 1}) as connection:
-        connection.register("events", events)
-        connection.register("logout_events", pa.Table.from_pylist(pairs, schema=logouts))
+    with engine(events=events, logout_events=pa.Table.from_pylist(pairs, schema=logouts)) as connection:
         edges = connection.sql(_EDGES).to_arrow_table()
     return edges.select(EDGE_SCHEMA.names).cast(EDGE_SCHEMA)
 
@@ -115,9 +113,7 @@ def combined(tables: Sequence[pa.Table]) -> pa.Table:
     """The evidence of several tables with one row for each kind, ids, hour and trust."""
     if len(tables) < 2:
         return tables[0] if tables else EDGE_SCHEMA.empty_table()
-    with duckdb.connect(config={"threads": 1}) as connection:
-        connection.register("edges", pa.concat_tables(tables))
-        connection.execute("SET TimeZone = 'UTC'")
+    with engine(edges=pa.concat_tables(tables)) as connection:
         rows = connection.sql(
             "SELECT site, kind, left_id, right_id, hour, min(first_at) AS first_at, max(last_at) AS last_at, "
             "is_secret, is_signed, arg_min(evidence_id, (first_at, evidence_id)) AS evidence_id, edge_date, batch "
@@ -128,9 +124,7 @@ def combined(tables: Sequence[pa.Table]) -> pa.Table:
 
 def without_known_uses(edges: pa.Table, stored: pa.Table) -> pa.Table:
     """The edges without ids whose use on that day is in `stored` already, so that each day has it once."""
-    with duckdb.connect(config={"threads": 1}) as connection:
-        connection.register("edges", edges)
-        connection.register("stored", stored)
+    with engine(edges=edges, stored=stored) as connection:
         kinds = ", ".join(f"'{use}'" for use in USES)
         rows = connection.sql(
             f"FROM edges WHERE kind NOT IN ({kinds}) UNION ALL FROM edges ANTI JOIN stored "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 
 import numpy as np
@@ -71,12 +71,16 @@ class Evidence:
             rows = np.flatnonzero(np.isin(row_labels, group))
             yield Part(ids.filter(pa.array(np.isin(label, group))), links.take(pa.array(rows)))
 
+    def about(self, ids: pa.ChunkedArray) -> Evidence:
+        """The same evidence with the uses of these ids and of edited ones, for what concerns only these ids."""
+        asked = joined_columns(ids, self._edited())
+        return replace(self, uses=self.uses.filter(pc.is_in(self.uses["left_id"], pc.unique(asked))))
+
     def presence(self) -> Presence:
         """What the rules ask about ids: the uses of those in aliases and edits, and of users of aliases or bots."""
         aliases = self.links.filter(pc.equal(self.links["kind"], ALIAS))
         names = self.uses.filter(pc.equal(self.uses["kind"], AS_NAME))["left_id"]
-        edited = pa.array([id for edit in self.edits.edits for id in edit.ids], pa.string())
-        asked = joined_columns(aliases["left_id"], aliases["right_id"], names, edited)
+        asked = joined_columns(aliases["left_id"], aliases["right_id"], names, self._edited())
         return Presence.of(self.uses.filter(pc.is_in(self.uses["left_id"], pc.unique(asked))))
 
     def nobody(self, changed: pa.Array | None) -> Sequence[str]:
@@ -93,6 +97,9 @@ class Evidence:
         lone = misplaced.filter(pc.invert(pc.is_in(misplaced, pc.unique(linked))))
         nobody = set(_nobody(lone, self.edits.blocked(), self.rules))
         return [id for id in lone.to_pylist() if id not in nobody]
+
+    def _edited(self) -> pa.Array:
+        return pa.array([id for edit in self.edits.edits for id in edit.ids], pa.string())
 
     def _joined(self) -> Iterator[Sequence[str]]:
         """The ids of each edit that may join them, without those that mean nobody."""

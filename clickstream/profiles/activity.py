@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import duckdb
 import pyarrow as pa
 
 from clickstream.filters.deeds import ACT, DEED
+from clickstream.identity.engine import engine
 from clickstream.model.profile_tables import ACTIVITY_SCHEMA, ARRIVAL
 
 # The columns of `events` that activity is read from.
@@ -97,8 +97,6 @@ def activity_of(events: pa.Table) -> pa.Table:
     `events` has EVENT_COLUMNS. Rows of several batches add up. Events without full consent and those of bots are left
     out, and so are aliases, whose user may be a device.
     """
-    with duckdb.connect(config={"threads": 1}) as connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        connection.register("events", events)
+    with engine(events=events) as connection:
         rows = connection.sql(_FROM_EVENTS).to_arrow_table()
     return rows.select(ACTIVITY_SCHEMA.names).cast(ACTIVITY_SCHEMA)

@@ -122,7 +122,7 @@ class Table:
         with translated(self.spec.name):
             at = self.version
             if self._transactions is None or self._transactions[0] != at:
-                self._transactions = at, self._log.transactions(at)
+                self._transactions = at, self._log.transactions(at, self._transactions)
             versions = self._transactions[1]
             # The library would read the log again for each application id.
             version: int | None = self._table.transaction_version(app_id) if versions is None else versions.get(app_id)

@@ -35,12 +35,18 @@ class DeltaLog:
         """Whether this version was committed, and its commit was not cleaned up."""
         return self._get(f"{version:020}.json") is not None
 
-    def transactions(self, version: int) -> Mapping[str, int] | None:
-        """The last version by application id, as of a version of the table; None if the log has gaps."""
-        checkpoint = self._checkpoint(version)
-        if checkpoint is None:
+    def transactions(
+        self, version: int, known: tuple[int, Mapping[str, int] | None] | None = None
+    ) -> Mapping[str, int] | None:
+        """The last version by application id, as of a version of the table; None if the log has gaps.
+
+        `known` is another version with its answer: if it is an earlier one, the log is read from there on.
+        """
+        before, answer = known or (version, None)
+        start = self._checkpoint(version) if answer is None or before >= version else (before, dict(answer))
+        if start is None:
             return None
-        since, versions = checkpoint
+        since, versions = start
         for commit in self._commits(since + 1, version):
             if commit is None:
                 return None

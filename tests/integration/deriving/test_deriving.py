@@ -230,4 +230,12 @@ def test_profiles_follow_people_and_the_sites_choices_and_new_events_wait_for_th
     ticks = itertools.count(60)
     assert slow.run().profiles == 1
     assert [each["acts"] for each in lake.profiles() if each["person"] == "tablet"] == [4]
+    # Who the tablet's user is waits, too, once a build takes more than 5 seconds.
+    ticks = itertools.count(100)
+    for number, (pace, built) in enumerate(((1, 1), (10, 1), (10, 0))):
+        slower = Deriver(lake.account, lake.settings, lambda pace=pace: NOW + timedelta(seconds=pace * next(ticks)))  # type: ignore[misc]
+        lake.add(page(f"u{number}", 90 + number, anonymous_id=f"tablet{number}", user_id=f"bob{number}"))
+        assert slower.run().profiles == built
+    assert {each["person"] for each in lake.profiles()} == {"ada", "bob0", "bob1", "tablet"}
+    assert slower.run(at_once=True).profiles == 1
     lake.check()
