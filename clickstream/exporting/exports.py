@@ -7,6 +7,8 @@ What a crash leaves behind, by the moment when it happens:
 - between two publications: some files, without the manifest. The next attempt publishes the others.
 - after the last publication: all files. The next attempt finds its own files, and ends the run.
 
+A run that fails withdraws what it has published: the next one exports the same rows.
+
 An erasure while a run is under way makes it withdraw what it has published, and stage all anew: what it has staged may
 hold the person.
 """
@@ -132,6 +134,16 @@ class Exports:
         self._begun(run, job, target)
         return None
 
+    def withdraw(self, run: ActiveRun) -> None:
+        """Delete what the run has published. Raise Conflict, Unavailable, and as `target`."""
+        job = run.job
+        assert isinstance(job, Export)
+        if run.run.checkpoint is None:
+            return
+        progress: Progress = _PROGRESS.validate_python(run.run.checkpoint)
+        if progress.is_staged:
+            _withdraw(run, job, self._target(job.to.connection, job.to.container), progress)
+
     def _begun(self, run: ActiveRun, job: Export, target: Publishing) -> Progress:
         """The saved progress, or that of a new run. After an erasure, or with another definition, all begins anew."""
         definition = job.model_dump_json(by_alias=True, exclude={"description", "keep_updated"})
@@ -143,8 +155,7 @@ class Exports:
             if saved.erasures == erasures and (saved.is_staged or saved.definition == definition):
                 return saved
             if saved.is_staged:
-                for path in _paths(saved.parts, job):
-                    target.withdraw(path, run.run.id)
+                _withdraw(run, job, target, saved)
             scope = saved.scope if saved.definition == definition else self._source.begin(run)
             progress = Progress(scope, definition, erasures)
         self._save(run, progress)
@@ -235,10 +246,12 @@ class Exports:
         )
 
 
-def _paths(parts: Sequence[Part], job: Export) -> Sequence[str]:
-    """The paths of all files of a run."""
-    paths = [part.path for part in parts]
-    return [*paths, manifest_path(paths[0], job)] if paths else []
+def _withdraw(run: ActiveRun, job: Export, target: Publishing, progress: Progress) -> None:
+    """Delete those of the run's files that it has published, the manifest first. Raise Conflict, Unavailable."""
+    run.hold()  # else it could be another attempt's files
+    paths = [part.path for part in progress.parts]
+    for path in [manifest_path(paths[0], job), *paths] if paths else []:
+        target.withdraw(path, run.run.id)
 
 
 def _make_visible(target: Publishing, path: str, blocks: Sequence[str], content_type: str, run_id: str) -> None:

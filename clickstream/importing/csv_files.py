@@ -127,6 +127,9 @@ class CsvImports:
             stop=stop,
         )
 
+    def withdraw(self, run: ActiveRun) -> None:
+        """Nothing: rows that come again are the same events."""
+
     # --- files -------------------------------------------------------------------------------------------------------
 
     def _next(self, run: ActiveRun, job: CsvImport, container: Container, progress: Progress) -> SequencedFile | None:

@@ -93,6 +93,9 @@ class TableImports:
         except _TimeOver:
             return None
 
+    def withdraw(self, run: ActiveRun) -> None:
+        """Nothing: rows that come again are the same events."""
+
     def _passes(self, run: ActiveRun, job: SqlImport, session: SqlSession) -> Done | None:
         session.run(PREPARE)
         columns = [SqlColumn(*row.values()) for row in session.values(columns_of(job.source))]

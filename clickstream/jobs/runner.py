@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from clickstream.errors import Conflict, NotFound, Refused, SettingsError, Unavailable, places
+from clickstream.errors import ClickstreamError, Conflict, NotFound, Refused, SettingsError, Unavailable, places
 from clickstream.jobs.failing import Actor, JobFailed
 from clickstream.jobs.state import EndedRun, JobState, JobStates, Lease, Run, Status
 from clickstream.jobs.work import LEASE, ActiveRun, Done, Work
@@ -219,6 +219,7 @@ class JobRunner:
         )
         status, reason, position = Status.ACTIVE, None, active.state.position
         if isinstance(result, JobFailed):
+            self._withdraw(active)
             ended = replace(ended, outcome="failed", actor=result.actor, code=result.code, message=result.message)
             if job.keep_updated is None:
                 status, reason = Status.FAILED, result.message
@@ -242,6 +243,14 @@ class JobRunner:
         version = self._states.write(site.site, job.name, state, active.version)
         self._record(site, job, state, version)
         return ended
+
+    def _withdraw(self, active: ActiveRun) -> None:
+        try:
+            self._works[active.job.kind].withdraw(active)
+        except Conflict:
+            raise
+        except ClickstreamError as error:  # what it has shown stays, without the manifest, if it is a file
+            log.warning("%s/%s: nothing is withdrawn: %s", active.site.site, active.job.name, error.message)
 
     def _next_due(self, active: ActiveRun, ended_at: datetime) -> datetime:
         schedule, first = active.job.keep_updated, active.state.first_due_at

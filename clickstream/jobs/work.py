@@ -38,6 +38,12 @@ class Work(Protocol):
         Raise JobFailed; Conflict if another process has taken over; Unavailable, after which it is tried again.
         """
 
+    def withdraw(self, run: ActiveRun) -> None:
+        """Take back what a run that fails has shown to others, as the next run shows it again.
+
+        Raise Conflict if another process has taken over; any other error leaves the rest as it is.
+        """
+
 
 class ActiveRun:
     """A run that this process holds a lease on. Each write is refused if another process has written since."""
@@ -82,7 +88,11 @@ class ActiveRun:
     def renew(self) -> None:
         """Keep the lease. Called often; writes twice a minute. Raise Conflict, Unavailable."""
         if self._now() - self._renewed_at >= RENEWED_AFTER:
-            self._write(replace(self.run, lease=self._lease()))
+            self.hold()
+
+    def hold(self) -> None:
+        """Renew the lease now, before what another process must not undo. Raise Conflict, Unavailable."""
+        self._write(replace(self.run, lease=self._lease()))
 
     def _lease(self) -> Lease:
         assert self.run.lease is not None

@@ -85,6 +85,9 @@ class Summaries:
             },
         )
 
+    def withdraw(self, run: ActiveRun) -> None:
+        """Nothing: mail that is sent is sent."""
+
     def _begun(self, run: ActiveRun, job: Summary, zone: ZoneInfo) -> Progress | None:
         """The saved progress, or that of a new run; None while its numbers are waited for."""
         if run.run.checkpoint:

@@ -77,6 +77,9 @@ class Alerts:
             return None
         return Done(run.state.position)
 
+    def withdraw(self, run: ActiveRun) -> None:
+        """Nothing: messages that are sent are sent."""
+
     def _looked(self, run: ActiveRun, job: Alert, position: Position) -> tuple[Position, dict[str, int]]:
         """The position after a look at the last complete hour, unless that was looked at before."""
         now = self._now()

@@ -1,9 +1,10 @@
-"""Containers whose writer ends in the middle: a partner's, and that of the spill."""
+"""Containers whose writer ends in the middle: a partner's, that of the states, and that of the spill."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from clickstream.jobs.state import JobState, JobStates
 from clickstream.storage.blobs import Container
 from tests.integration.jobs.world import World
 
@@ -29,6 +30,23 @@ class Dying:
         self.left -= 1
         if self.left < 0:
             raise KeyboardInterrupt  # as little as the end of a process is it handled by anybody
+
+
+class DyingStates(JobStates):
+    """States whose writer ends before or after its n-th write."""
+
+    def __init__(self, world: World, left: int, after: bool) -> None:
+        super().__init__(world.lake.account.container(world.lake.settings.lake_container))
+        self._left, self._after = left, after
+
+    def write(self, site: str, job: str, state: JobState, version: str | None) -> str:
+        self._left -= 1
+        if self._left < 0 and not self._after:
+            raise KeyboardInterrupt
+        written = super().write(site, job, state, version)
+        if self._left < 0:
+            raise KeyboardInterrupt
+        return written
 
 
 class DyingSpill(Container):

@@ -15,7 +15,6 @@ from typing import Any
 
 import duckdb
 import pandas as pd  # type: ignore[import-untyped]
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from pysequoia import Tsk, decrypt
@@ -27,8 +26,6 @@ from clickstream.exporting.withdrawing import PublishedFiles
 from clickstream.jobs.failing import Actor
 from clickstream.jobs.state import EndedRun
 from clickstream.model.schema import EVENT_COLUMNS
-from clickstream.table.delta import Table
-from clickstream.table.specs import EVENTS_TABLE
 from local.azurite import Azurite
 from tests.integration.jobs.dying import Dying
 from tests.integration.jobs.erasing import erase_jane, erase_jane_of
@@ -248,7 +245,7 @@ def test_a_continuous_export_has_each_event_once(world: World) -> None:
     assert world.run(site) is None, "it is not due"
     world.commit("late", occurred_at=START - timedelta(days=6))
     world.commit("c")
-    merge(world)
+    world.rewrite()
     world.now = datetime(2026, 3, 14, 9, 0, tzinfo=UTC)  # two due times were missed
     second = world.ended(site)
     assert (second.due_at, second.counts["rows"]) == (datetime(2026, 3, 14, 2, 30, tzinfo=UTC), 2)
@@ -257,18 +254,6 @@ def test_a_continuous_export_has_each_event_once(world: World) -> None:
     third = world.ended(site)
     assert (third.counts["rows"], ids(world)) == (0, ["a", "b", "c", "late"])
     assert [run.id for run in world.states.history("shop", "events", 2)] == [third.id, second.id]
-
-
-def merge(world: World) -> None:
-    """Rewrite all files of the table, as maintenance does."""
-    table = Table.open(EVENTS_TABLE, world.lake.account, world.lake.settings.lake_container)
-    assert table is not None
-    for day in {found.day for found in table.files()}:
-        files = [found for found in table.files() if found.day == day]
-        data = table.dataset().to_table().filter(pc.field("event_date") == day)
-        added = table.write(day, [data.drop_columns(["event_date"])])
-        table.commit([*(table.removal(found, changes_rows=False) for found in files), added], {}, {})
-        table.update()
 
 
 def test_a_continuous_export_ends_eight_days_after_its_end_date(world: World) -> None:

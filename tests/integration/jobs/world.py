@@ -9,6 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import yaml
 
 from clickstream.collecting.event_processor import EventProcessor
@@ -81,8 +82,8 @@ class World:
         self.container = self.lake.service.create_container(f"exports-{self.suffix}")
         self.ids = 0
 
-    def runner(self, target: Any = None, lake_account: Any = None) -> JobRunner:
-        """A process of its own; `target` replaces the partner's container."""
+    def runner(self, target: Any = None, lake_account: Any = None, states: JobStates | None = None) -> JobRunner:
+        """A process of its own; `target` replaces the partner's container, `states` where states are."""
         account, settings = lake_account or self.lake.account, self.lake.settings
         container = self.lake.account.container(settings.lake_container)
 
@@ -100,7 +101,7 @@ class World:
             CsvImport.kind: self.imports(),
             SqlImport.kind: self.tables(),
         }
-        return JobRunner(self.states, works, lambda: self.now, self.new_id)
+        return JobRunner(states or self.states, works, lambda: self.now, self.new_id)
 
     def imports(self, spill: Any = None, pace: Pace | None = None) -> CsvImports:
         """The import of a process; `spill` replaces the container of the spill."""
@@ -170,6 +171,18 @@ class World:
         """A batch of these rows."""
         table = Table.open_or_create(EVENTS_TABLE, self.lake.account, self.lake.settings.lake_container)
         table.append(pa.Table.from_pylist(rows, schema=EVENTS_TABLE.schema), {}, {})
+
+    def rewrite(self, **values: str) -> None:
+        """Rewrite all files of the table, as maintenance and enrichment do, with these values in each row."""
+        table = Table.open(EVENTS_TABLE, self.lake.account, self.lake.settings.lake_container)
+        assert table is not None
+        files, data = table.files(), table.dataset().to_table()
+        for name, value in values.items():
+            column = pa.array([value] * len(data), data.schema.field(name).type)
+            data = data.set_column(data.schema.get_field_index(name), name, column)
+        rows = {day: data.filter(pc.field("event_date") == day) for day in {file.day for file in files}}
+        added = [table.write(day, [of_day.drop_columns(["event_date"])]) for day, of_day in rows.items()]
+        table.commit([*(table.removal(file, changes_rows=False) for file in files), *added], {}, {})
 
     def rows(self) -> list[dict[str, Any]]:
         """The rows of the site in the table."""
