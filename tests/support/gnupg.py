@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +27,16 @@ class GnuPG:
     def public_key(self) -> str:
         """The key that files are encrypted for."""
         return self.run(*_GPG, "--armor", "--export").decode()
+
+    def made(self, name: str, algorithm: str, usage: str, subkeys: Sequence[tuple[str, str]]) -> str:
+        """A new public key of 2020, with subkeys for encryption of these algorithms and validities."""
+        made = (*_GPG, "--faked-system-time", "20200101T000000")
+        self.run(*made, "--quick-gen-key", name, algorithm, usage, "never")
+        listed = self.run(*_GPG, "--with-colons", "--list-keys", f"={name}").decode()
+        fingerprint = listed.partition("\nfpr:")[2].split(":")[8]
+        for subkey, validity in subkeys:
+            self.run(*made, "--quick-add-key", fingerprint, subkey, "encr", validity)
+        return self.run(*_GPG, "--armor", "--export", fingerprint).decode()
 
     def decrypt(self, data: bytes) -> bytes:
         """What was encrypted for the key."""
