@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from clickstream.audiences.state import Membership, Memberships, moment_of
 from clickstream.model.audience_tables import ENTER, EXIT, MEMBER
+from clickstream.querying.scope import Audience
 
 # Fewer changes than these never wait for a release.
 HELD_FROM = 1000
@@ -42,7 +43,7 @@ class Change:
 class Evaluated:
     """The rows of `members`: of everybody who is in an audience, may be in one without another event, or has news.
 
-    Of audience n it has `member_n` and `changes_n`.
+    Of audience n it has `member_n` and `changes_n`; of a lasting one `qualifies_n`, too.
     """
 
     def __init__(self, rows: pa.Table, slugs: Sequence[str]) -> None:
@@ -64,25 +65,33 @@ class Evaluated:
         at = self.value(f"changes_{self._numbers[slug]}", person) if slug in self._numbers else None
         return None if at is None else moment_of(at)
 
+    def qualifies(self, slug: str, person: str) -> bool:
+        """Whether the person meets the condition of a lasting audience."""
+        return slug in self._numbers and self.value(f"qualifies_{self._numbers[slug]}", person) is True
+
     def value(self, column: str, person: str) -> Any:
         """A value of the person's row; None if there is no row."""
         place = self._at.get(person)
         return None if place is None else self._rows[column][place].as_py()
 
-    def next_change(self) -> int | None:
-        """The first moment, in microseconds since 1970, at which any membership can change without another event."""
-        moments = [pc.min(self._rows[f"changes_{number}"]).as_py() for number in self._numbers.values()]
-        return min((at for at in moments if at is not None), default=None)
+    def dues(self) -> Iterator[tuple[str, int]]:
+        """Whose memberships can change without another event, and the first such moment, in microseconds since 1970."""
+        if self._numbers:
+            moments = pc.min_element_wise(*(self._rows[f"changes_{number}"] for number in self._numbers.values()))
+            due = self._rows.select(["person"]).append_column("at", moments).filter(pc.is_valid(moments))
+            yield from zip(due["person"].to_pylist(), due["at"].to_pylist(), strict=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
     """The step of an audience from one evaluation to the next, at `until`.
 
-    `was_defined` is whether it was evaluated before, and `is_changed` whether its definition is another one than then.
+    `audience` is its definition, None if it is removed. `was_defined` is whether it was evaluated before, and
+    `is_changed` whether its definition is another one than then.
     """
 
     slug: str
+    audience: Audience | None
     until: datetime
     was_defined: bool
     is_changed: bool
@@ -90,11 +99,13 @@ class Step:
     enters: Sequence[str]
     exits: Sequence[str]
     before: Mapping[str, Membership]
+    """The members so far among whoever is evaluated."""
 
     @classmethod
     def of(
         cls,
         slug: str,
+        audience: Audience | None,
         until: datetime,
         now: Evaluated,
         memberships: Memberships,
@@ -108,7 +119,7 @@ class Step:
         there = set(members)
         enters = [person for person in members if person not in before]
         exits = sorted(person for person in before if person not in there)
-        return cls(slug, until, was_defined, is_changed, is_sent, enters, exits, before)
+        return cls(slug, audience, until, was_defined, is_changed, is_sent, enters, exits, before)
 
     def without_news(self, now: Evaluated) -> Iterator[str]:
         """Whose memberships change although neither an event nor the definition says so."""
@@ -124,6 +135,8 @@ class Step:
             is_sent = self.is_sent and reason != "existing"
             known = now.value("is_known", person) is True
             exit_at = now.changes_at(self.slug, person)
+            if exit_at is not None and self.audience is not None:
+                exit_at = max(exit_at, at + self.audience.stay)
             yield Change(self.slug, person, known, ENTER, reason, at, at, exit_at, is_sent)
         for person in self.exits:
             reason, at = self._why(person, EXIT, now, earlier, since)
@@ -174,9 +187,22 @@ class Step:
         if (news := _news(now, person, kind)) is not None:
             return news, self.until
         turned = earlier.changes_at(self.slug, person) if earlier is not None else None
+        only_lasted = kind == EXIT and earlier is not None and self._only_lasted(person, earlier)
         if turned is not None and since is not None and since < turned <= self.until:
+            if only_lasted and self.audience is not None:  # the condition ended a grace before
+                ended = turned - self.audience.grace
+                turned = max(ended, self.before[person].entered_at + self.audience.stay)
             return "time", turned
-        return "identity", self.until
+        return ("event" if only_lasted else "identity"), self.until
+
+    def _only_lasted(self, person: str, earlier: Evaluated) -> bool:
+        """Whether the membership had lasted longer than the condition already."""
+        is_lasting = self.audience is not None and self.audience.is_lasting
+        return (
+            is_lasting
+            and earlier.changes_at(self.slug, person) is not None
+            and not earlier.qualifies(self.slug, person)
+        )
 
 
 def _news(now: Evaluated, person: str, kind: str) -> str | None:

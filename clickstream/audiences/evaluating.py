@@ -7,7 +7,7 @@ a message, once committed, never changes.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import PurePosixPath
@@ -22,19 +22,21 @@ from clickstream.audiences.state import (
     RELEASED,
     Memberships,
     Notes,
-    memberships_of,
+    memberships_among,
     microseconds_of,
     moment_of,
 )
+from clickstream.audiences.touching import Basis, Outlook
 from clickstream.errors import InvalidSite, LimitExceeded
 from clickstream.filters.dimensions import property_sql
 from clickstream.model.digests import digest_of
-from clickstream.querying.audiences.formula import with_needed
-from clickstream.querying.audiences.membership import Fact
+from clickstream.querying.audiences.formula import atoms, with_needed
+from clickstream.querying.audiences.membership import Fact, matchings
 from clickstream.querying.audiences.question import Question
 from clickstream.querying.engine import QueryEngine
 from clickstream.querying.goals import scope_of
 from clickstream.querying.period import Period
+from clickstream.querying.scope import Standing
 from clickstream.querying.statement import Statement
 from clickstream.retrying import retry_on_conflict
 from clickstream.settings import Settings
@@ -80,6 +82,7 @@ class Evaluator:
         self._held_from = held_from
         self._documents = EditableBlobSiteDocuments(account.container(settings.config_container))
         self._read: dict[str, tuple[str, Site | None]] = {}  # by path: the version, and the site if it is valid
+        self._outlooks: dict[str, Outlook] = {}  # by site
 
     def run(self, deadline: datetime | None = None) -> Report:
         """Evaluate the audiences of every site for which anything may have changed. Raise Unavailable.
@@ -126,12 +129,16 @@ class Evaluator:
         def attempt() -> int:
             held.clear()
             table = Table.open_or_create(AUDIENCE_CHANGES_TABLE, self._account, self._settings.lake_container)
-            evaluation = _Evaluation(self._engine, table, site, until, self._versions(), self._now())
+            outlook = self._outlooks.get(site.site)
+            evaluation = _Evaluation(self._engine, table, site, until, self._versions(), self._now(), outlook)
             if not evaluation.is_due:
                 return 0
             changes = evaluation.changes(self._settings.audience_max_change, self._held_from)
             held.extend(evaluation.held)
+            self._outlooks.pop(site.site, None)
             evaluation.commit(changes, destination_of(site, self._settings))
+            if evaluation.outlook is not None:
+                self._outlooks[site.site] = evaluation.outlook
             return len(changes)
 
         count = retry_on_conflict(attempt, AUDIENCE_CHANGES_TABLE.name)
@@ -166,6 +173,7 @@ class _Evaluation:
         until: datetime,
         versions: Mapping[str, int],
         now: datetime,
+        last: Outlook | None,
     ) -> None:
         self._engine = engine
         self._table = table
@@ -179,7 +187,10 @@ class _Evaluation:
         self._definitions = {audience.slug: _definition(audience, site) for audience in site.audiences}
         self._noted: dict[str, int] = {}
         self._people: Evaluated | None = None
+        self._last = last if last is not None and last.fits(self._notes, site, microseconds_of(until)) else None
+        self._sizes: Mapping[str, int] = {}
         self.held: list[str] = []
+        self.outlook: Outlook | None = None
 
     @property
     def is_due(self) -> bool:
@@ -205,20 +216,45 @@ class _Evaluation:
     def changes(self, max_change: int, held_from: int) -> Sequence[Change]:
         """What changed, and members that are reported again; see `held` for the audiences left out."""
         notes, since = self._notes, self._notes.until
-        memberships = memberships_of(self._table, self._site.site)
-        now = self._people = self._evaluated(self._until, since, None)
+        basis = self._basis()
+        touched = self._touched(basis)
+        memberships, self._sizes = memberships_among(self._table, self._site.site, touched)
+        now = self._people = self._evaluated(self._until, since, touched)
+        outlook = basis.outlook(self._last, touched, now, self._site)
         self._noted = {
             notes.key("until"): microseconds_of(self._until),
             **{notes.key(name): version for name, version in self._versions.items()},
             notes.key("definitions"): self._all_definitions,
-            notes.key("due"): min(filter(None, (now.next_change(), self._ahead())), default=0),
+            notes.key("due"): min(filter(None, (outlook.next_due, self._ahead())), default=0),
             notes.key("answered"): notes.of("asked") or 0,
         }
         steps = [step for step in self._steps(now, memberships) if self._may_go_on(step, max_change, held_from)]
         doubtful = {person for step in steps for person in step.without_news(now)}
         earlier = self._evaluated(since, None, doubtful) if doubtful and since is not None else None
         found = [change for step in steps for change in step.changes(now, earlier, since)]
-        return [*found, *self._reported_again(steps, now)]
+        again = self._reported_again(steps, now)
+        self.outlook = outlook.after(self._noted)
+        return [*found, *again]
+
+    def _basis(self) -> Basis:
+        names = ("events", "activity")
+        return Basis(
+            self._engine,
+            self._scope,
+            microseconds_of(self._until),
+            self._notes.of("until"),
+            Question(self._scope, self._audiences, self._until).period,
+            {name: self._notes.of(name) or 0 for name in names},
+        )
+
+    def _touched(self, basis: Basis) -> frozenset[str] | None:
+        """Who is evaluated; None: everybody."""
+        if any(matching.needs_visits for matching in matchings(self._audiences)):
+            return None
+        of_all_past = any(
+            isinstance(atom, Standing) for audience in self._audiences for atom in atoms(audience.formula)
+        )
+        return basis.touched(self._last, of_all_past=of_all_past)
 
     def _steps(self, now: Evaluated, memberships: Memberships) -> Iterator[Step]:
         messages = self._site.audience_messages
@@ -230,6 +266,7 @@ class _Evaluation:
             is_removed = definition == 0
             yield Step.of(
                 slug,
+                self._scope.audiences.get(slug),
                 self._until,
                 now,
                 memberships,
@@ -242,7 +279,7 @@ class _Evaluation:
         """Whether the step is made. It waits for a release if it changes too much."""
         hold, key = self._notes.of("hold", step.slug), self._notes.key("hold", step.slug)
         count = len(step.enters) + len(step.exits)
-        too_many = are_too_many(count, len(step.before), max_change, held_from)
+        too_many = are_too_many(count, self._sizes.get(step.slug, 0), max_change, held_from)
         if step.was_defined and too_many and hold != RELEASED:
             self.held.append(step.slug)
             self._noted[key] = HELD
@@ -304,11 +341,11 @@ class _Evaluation:
         messages = self._site.audience_messages
         return () if messages is None else messages.traits
 
-    def _evaluated(self, until: datetime, since: datetime | None, people: set[str] | None) -> Evaluated:
+    def _evaluated(self, until: datetime, since: datetime | None, people: Set[str] | None) -> Evaluated:
         """What holds at a moment, of everybody or of these people alone."""
         slugs = [audience.slug for audience in self._audiences]
-        if not slugs:
-            return Evaluated(pa.table({"person": pa.array([], pa.string())}), slugs)
+        if not slugs or people == set():
+            return Evaluated(pa.table({"person": pa.array([], pa.string())}), [])
         question = Question(self._scope, self._audiences, until)
         names = [question.names(slug) for slug in slugs]
         before = question.bind(0 if since is None else microseconds_of(since))
@@ -328,6 +365,7 @@ class _Evaluation:
         columns = ", ".join(
             [
                 *(f"{name.holds}, {name.changes}" for name in names),
+                *(f"qualifies_{number}" for number, audience in enumerate(self._audiences) if audience.is_lasting),
                 *(f"trait_{number}.value AS trait_{number}" for number in range(len(self._traits))),
             ]
         )
@@ -362,6 +400,8 @@ def _definition(audience: Audience, site: Site) -> int:
     goals = {goal.name: goal for goal in site.goals}
     by_slug = {other.slug: other for other in site.audiences}
     parts: list[object] = [audience.of, audience.where]
+    if any(lasting := (audience.stay, audience.pause, audience.grace)):
+        parts.append(lasting)
     for _, leaf in leaves(audience.where):
         if isinstance(leaf, In):
             parts.append(_definition(by_slug[leaf.in_], site))

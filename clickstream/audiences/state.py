@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -60,6 +60,14 @@ class Notes:
 
 def memberships_of(table: Table, site: str) -> Memberships:
     """Every membership of the site that has not ended. Raise Unavailable."""
+    return memberships_among(table, site, None)[0]
+
+
+def memberships_among(table: Table, site: str, people: Collection[str] | None) -> tuple[Memberships, Mapping[str, int]]:
+    """The memberships of these people, None for everybody, that have not ended; and the number of members by audience.
+
+    Raise Unavailable.
+    """
     files = [file for file in table.files() if file.may_hold(site)]
     rows = all_rows_of(table, files, _COLUMNS, pc.field("site") == site).sort_by("seq")
     reported = pc.if_else(pc.is_valid(rows["message_id"]), rows["seq"], 0)
@@ -68,6 +76,9 @@ def memberships_of(table: Table, site: str) -> Memberships:
         [("kind", "last"), ("entered_at", "last"), ("is_known", "last"), ("reported", "max")]
     )
     members = latest.filter(pc.not_equal(latest["kind_last"], EXIT))
+    sizes = {row["values"].as_py(): row["counts"].as_py() for row in pc.value_counts(members["audience"])}
+    if people is not None:
+        members = members.filter(pc.is_in(members["person"], pa.array(people, pa.string())))
     found: defaultdict[str, dict[str, Membership]] = defaultdict(dict)
     for audience, person, entered_at, is_known, seq in zip(
         *(
@@ -77,7 +88,7 @@ def memberships_of(table: Table, site: str) -> Memberships:
         strict=True,
     ):
         found[audience][person] = Membership(entered_at, is_known, seq)
-    return found
+    return found, sizes
 
 
 def moment_of(microseconds: int) -> datetime:

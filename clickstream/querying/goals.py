@@ -134,9 +134,19 @@ def audiences_of(site: Site) -> Mapping[str, Audience]:
     """The audiences of a site's document, by slug. None depends on itself."""
     goals = goals_of(site)
     return {
-        audience.slug: Audience(audience.slug, audience.name, audience.of == "people", _formula(audience.where, goals))
+        audience.slug: Audience(
+            audience.slug,
+            audience.name,
+            audience.of == "people",
+            _formula(audience.where, goals),
+            *(_length(text) for text in (audience.stay, audience.pause, audience.grace)),
+        )
         for audience in site.audiences
     }
+
+
+def _length(text: str | None) -> timedelta:
+    return timedelta(0) if text is None else duration(text)
 
 
 def _formula(condition: Condition, goals: Mapping[str, Goal]) -> Formula:

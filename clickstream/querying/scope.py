@@ -225,6 +225,17 @@ class Audience:
     name: str
     known_only: bool
     formula: Formula
+    stay: timedelta = timedelta(0)
+    """How long a membership lasts at least."""
+    pause: timedelta = timedelta(0)
+    """How much time is at least between two memberships of a person."""
+    grace: timedelta = timedelta(0)
+    """How long a membership that time ends waits for events that renew it."""
+
+    @property
+    def is_lasting(self) -> bool:
+        """Whether a membership also depends on the last one."""
+        return any((self.stay, self.pause, self.grace))
 
 
 @dataclass(frozen=True, slots=True)

@@ -178,6 +178,13 @@ class Audience(_Strict):
         default="people", description="people: known ones alone; everyone: anonymous visitors too."
     )
     where: Condition = Field(description="What must hold of a member.")
+    stay: Duration | None = Field(default=None, description="How long a membership lasts at least, such as 1h.")
+    pause: Duration | None = Field(
+        default=None, description="How much time is at least between two memberships of a person, such as 1d."
+    )
+    grace: Duration | None = Field(
+        default=None, description="How long a membership that time ends waits for events that renew it, such as 10m."
+    )
     messages: Literal["changes", "existing", "none"] = Field(
         default="changes",
         description="What `audience_messages` reports: changes; existing: also who is a member already; none: nothing.",
@@ -243,12 +250,26 @@ def audience_problems(
             yield (index, "slug"), f"an audience above has the slug {audience.slug!r} already"
         for place, leaf in leaves(audience.where, (index, "where")):
             yield from _leaf_problems(place, leaf, goal_names, by_slug, retention_days)
+        if retention_days is not None:
+            yield from _lasting_problems((index,), audience, retention_days)
         if audience.slug in in_circles:
             yield (index, "where"), "is in a circle: through `in`, this audience depends on itself"
         elif holds_of_nobody_active(audience, by_slug):
             yield (
                 (index, "where"),
                 "holds of everybody who does nothing; add what members did, such as did: {} within: 90d",
+            )
+
+
+def _lasting_problems(place: Place, audience: Audience, retention_days: int) -> Iterator[tuple[Place, str]]:
+    """Members who only stay are known by their events, which must not be deleted before."""
+    windows = (duration(leaf.within) for _, leaf in leaves(audience.where) if isinstance(leaf, OfEvents))
+    window, retention = max(windows, default=timedelta(0)), timedelta(days=retention_days)
+    for name in ("stay", "grace"):
+        if (text := getattr(audience, name)) is not None and window <= retention < window + duration(text):
+            yield (
+                (*place, name),
+                f"is longer, with the longest window, than events are kept, which is {retention_days}d",
             )
 
 

@@ -101,6 +101,10 @@ export interface Audience {
   /** By default known persons alone. */
   readonly of?: "people" | "everyone";
   readonly where: Condition;
+  /** Lengths of time such as `7d`. */
+  readonly stay?: string;
+  readonly pause?: string;
+  readonly grace?: string;
 }
 
 /** A run that has ended. `actor` is who can remove the reason of a failure. */

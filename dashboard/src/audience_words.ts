@@ -4,9 +4,14 @@ import { filterInWords } from "./filter_words";
 import { t } from "./texts";
 
 /** What the members of an audience have in common. */
-export function inWords({ of, where }: Audience): string {
+export function inWords({ of, where, stay, pause, grace }: Audience): string {
   const words = t.audiences.definitions;
-  return words.who(of === "everyone" ? words.everyone : words.known, conditionInWords(where, false));
+  const lasting = [
+    stay === undefined ? "" : words.stay(lengthInWords(stay)),
+    pause === undefined ? "" : words.pause(lengthInWords(pause)),
+    grace === undefined ? "" : words.grace(lengthInWords(grace)),
+  ];
+  return words.who(of === "everyone" ? words.everyone : words.known, conditionInWords(where, false)) + lasting.join("");
 }
 
 function conditionInWords(condition: Condition, isPart: boolean): string {

@@ -40,6 +40,14 @@ test("each condition has words", () => {
   for (const [condition, text] of of) assert.equal(words(condition), `Known persons who ${text}`);
 });
 
+test("how long memberships last has words", () => {
+  const audience = { name: "An audience", slug: "one", where: { in: "buyers" } as Condition };
+  assert.equal(
+    inWords({ ...audience, stay: "2h", pause: "3d", grace: "10m" }),
+    "Known persons who are in buyers; they stay for at least 2 hours; they return after 3 days at the earliest; what ends by time ends 10 minutes later",
+  );
+});
+
 test("groups within groups are in brackets", () => {
   const [a, b, c] = ["a", "b", "c"].map((slug): Condition => ({ in: slug })) as [Condition, Condition, Condition];
   assert.equal(words({ all: [a, { any: [b, c] }] }), "Known persons who are in a and (are in b or are in c)");

@@ -76,11 +76,20 @@ def in_words(atom: Atom) -> str:
         return _steps_in_words(atom)
     if isinstance(atom, Standing):
         return _standing_in_words(atom)
-    events, within = _events_in_words(atom.matching), _length(atom.within)
+    events, within = _events_in_words(atom.matching), length_in_words(atom.within)
     if isinstance(atom, Done):
         times = "" if atom.times == 1 else f" at least {atom.times} times"
         return f"did {events}{times} within {within}"
     return f"{atom.property} of {events} adds up to at least {atom.least:f} within {within}"
+
+
+def lasting_in_words(audience: Audience) -> Sequence[str]:
+    """What stay, pause and grace of the audience mean for a person to whom they apply, in this order."""
+    return (
+        f"a member for less than {length_in_words(audience.stay)}",
+        f"left less than {length_in_words(audience.pause)} ago",
+        f"ended by time less than {length_in_words(audience.grace)} ago",
+    )
 
 
 def _standing_in_words(atom: Standing) -> str:
@@ -88,7 +97,7 @@ def _standing_in_words(atom: Standing) -> str:
         case HasTrait(name, values):
             return f"{name} is {' or '.join(values)}" if values else f"has {name}"
         case TraitComes(name, ahead):
-            return f"{name} is past" + (f" or at most {_length(ahead)} ahead" if ahead else "")
+            return f"{name} is past" + (f" or at most {length_in_words(ahead)} ahead" if ahead else "")
         case HasScore(name, score):
             return f"{name} is at least {score:g}"
         case HasField(name, values, least, most):
@@ -100,14 +109,14 @@ def _standing_in_words(atom: Standing) -> str:
 def _steps_in_words(atom: Took) -> str:
     sequence = atom.sequence
     steps = ", then ".join(_events_in_words(step.matching) for step in sequence.steps)
-    window = "" if sequence.window is None else f" in {_length(sequence.window)}"
+    window = "" if sequence.window is None else f" in {length_in_words(sequence.window)}"
     strict = ", nothing else between" if sequence.order is Order.STRICT else ""
     excluded = " or ".join(
         _events_in_words(each.matching) + ("" if each.after is None else f" after step {each.after}")
         for each in sequence.exclusions
     )
     without = f", without {excluded}" if excluded else ""
-    return f"did {steps}{window}{strict}{without}, begun within {_length(atom.within)}"
+    return f"did {steps}{window}{strict}{without}, begun within {length_in_words(atom.within)}"
 
 
 def _events_in_words(matching: Matching) -> str:
@@ -116,7 +125,8 @@ def _events_in_words(matching: Matching) -> str:
     return f"{named} with {number} {'filter' if number == 1 else 'filters'}" if number else named
 
 
-def _length(length: timedelta) -> str:
+def length_in_words(length: timedelta) -> str:
+    """Such as 7d."""
     for unit, sign in _UNITS:
         if length % unit == timedelta(0):
             return f"{length // unit}{sign}"

@@ -6,12 +6,13 @@ An event counts from its moment until exactly the length of the window after it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from clickstream.filters.dimensions import property_sql
 from clickstream.querying.amounts import MONEY
 from clickstream.querying.audiences.formula import as_sql, atoms
+from clickstream.querying.audiences.lasting import Lasting
 from clickstream.querying.audiences.standing import changes_often, standing
 from clickstream.querying.conditions import Parameters, condition
 from clickstream.querying.scope import Atom, Audience, Done, Matching, Member, Standing, Took, Worth
@@ -21,8 +22,9 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 def longest_window(audiences: Sequence[Audience]) -> timedelta:
-    """How far back from a moment the audiences look."""
-    return max((atom.within for atom in _of_events(audiences)), default=timedelta(0))
+    """How far back from a moment the audiences look. The events of members who only stay are within it."""
+    lasts = max((max(audience.stay, audience.grace) for audience in audiences), default=timedelta(0))
+    return max((atom.within for atom in _of_events(audiences)), default=timedelta(0)) + lasts
 
 
 def matchings(audiences: Sequence[Audience]) -> Sequence[Matching]:
@@ -80,7 +82,7 @@ def members(
     Each audience comes after those that it depends on. `members` has `person`, `is_known`, `is_allowed` (false: opted
     out of advertising), and of audience n (from 0) `member_n` and `changes_n`: microseconds since 1970 of the next
     moment at which the membership can change without another event, or null. Of atom n it has `holds_n` and `turns_n`.
-    Further `facts` may use the column `moment`.
+    Further `facts` may use the column `moment`. Of a lasting audience it has the columns of `LastingNames`, too.
     """
     return _Members(audiences, until, parameters, source, facts, where).sql()
 
@@ -123,6 +125,7 @@ class _Members:
             if isinstance(atom, Worth)
         }
         self._source = source
+        self._at = until
         self._until = parameters.bind(int(until.timestamp()) * 1_000_000 + until.microsecond)
         self._since = parameters.bind(_us(longest_window(audiences)))
 
@@ -144,7 +147,12 @@ class _Members:
         parts.append(self._held(source))
         last = "held"
         for number, audience in enumerate(self._audiences):
-            parts.append(self._audience(number, audience, last))
+            lasting = Lasting(number, audience, self._until, self._parameters) if audience.is_lasting else None
+            if lasting is not None:
+                parts.append(lasting.last())
+                if audience.grace:
+                    parts.append(lasting.ended(self._before(number, audience.grace, lasting.members)))
+            parts.append(self._audience(number, audience, last, lasting))
             last = f"audience_{number}"
         parts.append(f"members AS (\n    SELECT * FROM {last}\n)")
         return ",\n".join(parts)
@@ -251,7 +259,17 @@ reached AS (
                 columns.append(f"latest_{number}[{atom.times}] + {within} AS turns_{number}")
         return f"held AS (\n    SELECT {_lines(columns)}\n    FROM {source}\n)"
 
-    def _audience(self, number: int, audience: Audience, source: str) -> str:
+    def _before(self, number: int, ago: timedelta, where: str) -> str:
+        """The members of an audience and those before it so long ago, by their conditions alone."""
+        audiences = [
+            replace(audience, stay=timedelta(0), pause=timedelta(0), grace=timedelta(0))
+            for audience in self._audiences[: number + 1]
+        ]
+        source = f"(SELECT * FROM {self._source} WHERE {where})"
+        where = where if self._where == "true" else f"{self._where} AND {where}"
+        return members(audiences, self._at - ago, self._parameters, source, where=where)
+
+    def _audience(self, number: int, audience: Audience, source: str, lasting: Lasting | None) -> str:
         """Evaluate the formula now, and at each moment at which an atom turns: the first that differs is the next."""
         own = [self._names[atom] for atom in dict.fromkeys(atoms(audience.formula))]
         member = as_sql(audience.formula, lambda atom: self._names[atom].holds)
@@ -265,6 +283,8 @@ reached AS (
         ]
         changes = "least(" + ",\n        ".join(turns) + ")" if turns else "CAST(NULL AS BIGINT)"
         may_be = "is_known AND is_allowed" if audience.known_only else "is_allowed"
+        if lasting is not None:
+            return f"audience_{number} AS (\n    {lasting.audience(may_be, member, changes, source)}\n)"
         member, changes = f"{may_be} AND {member}", f"CASE WHEN {may_be} THEN {changes} END"
         return (
             f"audience_{number} AS (\n    SELECT *,\n        {member} AS member_{number},\n"

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from clickstream.identity.persons import RELATION as PERSONS
+from clickstream.querying.audiences.lasting import LastingNames
 from clickstream.querying.audiences.membership import Fact, Names, longest_window, members, names_of_atoms
 from clickstream.querying.audiences.reading import persons_of
 from clickstream.querying.conditions import Parameters, SqlParameter
@@ -38,6 +39,10 @@ class Question:
         """The columns of `members` about the audience."""
         number = self._numbers[slug]
         return Names(f"member_{number}", f"changes_{number}", True)
+
+    def lasting_names(self, slug: str) -> LastingNames:
+        """More columns of `members` about a lasting audience."""
+        return LastingNames.of(self._numbers[slug])
 
     def statement(self, select: str, *more: str, facts: Sequence[Fact] = (), where: str = "true") -> Statement:
         """The selection from `members`, after more common table expressions. `where` is a condition on `person`."""

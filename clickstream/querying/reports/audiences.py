@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from clickstream.querying.audiences.formula import atoms, in_words, with_needed
+from clickstream.querying.audiences.formula import atoms, in_words, lasting_in_words, with_needed
+from clickstream.querying.audiences.lasting import LastingNames
 from clickstream.querying.audiences.question import Question
 from clickstream.querying.reports.report import Column, ColumnType, Parameter, Report, ReportContext, Rows, short_text
 from clickstream.querying.reports.statements import LIMITS, invalid_parameter, page, parameters_of, run_statement
@@ -31,7 +32,10 @@ MEMBERS_COLUMNS = (
 )
 WHY_COLUMNS = (
     Column(
-        "condition", ColumnType.TEXT, "`member`, for the audience as a whole; then each of its conditions, in words."
+        "condition",
+        ColumnType.TEXT,
+        "`member`, for the audience as a whole; with `stay`, `pause` or `grace`, `meets the condition` and each of "
+        "these; then each of its conditions, in words.",
     ),
     Column("holds", ColumnType.BOOLEAN, "Whether it holds of the person."),
     Column("changes_at", ColumnType.MOMENT, "The next moment at which that can change without another event."),
@@ -86,18 +90,36 @@ def _members(context: ReportContext) -> Rows:
 def _why(context: ReportContext) -> Rows:
     audience = _audience(context)
     question = _question(context, with_needed(context.site.audiences, [audience.slug]))
-    conditions = [("member", question.names(audience.slug))]
-    conditions += [(in_words(atom), question.of_atom[atom]) for atom in dict.fromkeys(atoms(audience.formula))]
+    names = question.names(audience.slug)
+    conditions = [("member", names.holds, names.changes)]
+    if audience.is_lasting:
+        conditions += _lasting(audience, question.lasting_names(audience.slug))
+    for atom in dict.fromkeys(atoms(audience.formula)):
+        names = question.of_atom[atom]
+        conditions.append((in_words(atom), names.holds, names.changes))
     rows = [
-        f"SELECT {number} AS place, {question.bind(words)} AS condition, coalesce({names.holds}, false) AS holds, "
-        f"make_timestamptz({names.changes}) AS changes_at FROM one"
-        for number, (words, names) in enumerate(conditions)
+        f"SELECT {number} AS place, {question.bind(words)} AS condition, coalesce({holds}, false) AS holds, "
+        f"make_timestamptz({changes}) AS changes_at FROM one"
+        for number, (words, holds, changes) in enumerate(conditions)
     ]
     given = f"(SELECT {question.bind(context.own['person'])} AS person)"
     one = f"one AS (\n    SELECT * FROM {given} AS given LEFT JOIN members USING (person)\n)"
     union = "\nUNION ALL\n".join(rows)
     statement = question.statement(f"SELECT * EXCLUDE (place) FROM (\n{union}\n)\nORDER BY place", one)
     return _answer(context, question, WHY_COLUMNS, statement)
+
+
+def _lasting(audience: Audience, names: LastingNames) -> Iterator[tuple[str, str, str]]:
+    """Words, whether they apply, and until when, of what a lasting membership depends on besides single conditions."""
+    yield "meets the condition", names.holds, names.changes
+    applies = (
+        (audience.stay, names.stays, names.stays_until),
+        (audience.pause, names.rests, names.rests_until),
+        (audience.grace, names.waits, names.waits_until),
+    )
+    for words, (length, holds, until) in zip(lasting_in_words(audience), applies, strict=True):
+        if length:
+            yield words, holds, f"CASE WHEN {holds} THEN {until} END"
 
 
 def _history(context: ReportContext) -> Rows:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from json import dumps
@@ -28,7 +28,7 @@ from clickstream.querying.scope import (
 )
 from clickstream.sites.funnels import Order
 
-MICROSECOND = timedelta(microseconds=1)
+MICROSECOND, NOTHING = timedelta(microseconds=1), timedelta(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +48,55 @@ class Did:
 History = Sequence[Did]
 
 
+@dataclass(frozen=True, slots=True)
+class Last:
+    """The latest membership of a person by the last evaluation; it has not ended if there is no `ended`."""
+
+    began: datetime
+    ended: datetime | None
+
+
+Lasts = Mapping[str, Last]
+"""By the audience's slug."""
+NONE: Lasts = {}
+
+
 def is_member(
-    audience: Audience, audiences: Mapping[str, Audience], history: History, known: bool, at: datetime
+    audience: Audience,
+    audiences: Mapping[str, Audience],
+    history: History,
+    known: bool,
+    at: datetime,
+    lasts: Lasts = NONE,
 ) -> bool:
     """Whether a person with this history is in the audience at a moment."""
     may_be = (known or not audience.known_only) and allowed(history, at)
-    return may_be and holds(audience.formula, audiences, history, known, at)
+    met = may_be and holds(audience.formula, audiences, history, known, at, lasts)
+    last = lasts.get(audience.slug)
+    if last is None:
+        return met
+    if last.ended is not None:
+        return met and at >= last.ended + audience.pause
+    stays = at < last.began + audience.stay
+    return met or (may_be and (stays or ended_by_time(audience, audiences, history, known, at) is not None))
+
+
+def ended_by_time(
+    audience: Audience, audiences: Mapping[str, Audience], history: History, known: bool, at: datetime
+) -> datetime | None:
+    """When time alone ended the condition, by what had happened `grace` ago; None: it did not since then."""
+    audiences = {slug: by_condition(each) for slug, each in audiences.items()}
+    audience, then = by_condition(audience), at - audience.grace
+    past = [event for event in history if event.at <= then]
+    if not is_member(audience, audiences, past, known, then):
+        return None
+    change = next_change(audience, audiences, past, known, then)
+    return change if change is not None and change <= at else None
+
+
+def by_condition(audience: Audience) -> Audience:
+    """The audience whose members are exactly those who meet its condition."""
+    return replace(audience, stay=NOTHING, pause=NOTHING, grace=NOTHING)
 
 
 def allowed(history: History, at: datetime) -> bool:
@@ -63,17 +106,24 @@ def allowed(history: History, at: datetime) -> bool:
     return all(event.advertising for event in past if event.at == last)
 
 
-def holds(formula: Formula, audiences: Mapping[str, Audience], history: History, known: bool, at: datetime) -> bool:
+def holds(
+    formula: Formula,
+    audiences: Mapping[str, Audience],
+    history: History,
+    known: bool,
+    at: datetime,
+    lasts: Lasts = NONE,
+) -> bool:
     """Whether a formula holds of a person at a moment."""
     match formula:
         case Every(parts):
-            return all(holds(part, audiences, history, known, at) for part in parts)
+            return all(holds(part, audiences, history, known, at, lasts) for part in parts)
         case Some(parts):
-            return any(holds(part, audiences, history, known, at) for part in parts)
+            return any(holds(part, audiences, history, known, at, lasts) for part in parts)
         case No(part):
-            return not holds(part, audiences, history, known, at)
+            return not holds(part, audiences, history, known, at, lasts)
         case Member(slug):
-            return is_member(audiences[slug], audiences, history, known, at)
+            return is_member(audiences[slug], audiences, history, known, at, lasts)
         case Done():
             return sum(1 for _ in _counting(formula, history, at)) >= formula.times
         case Worth():
@@ -191,6 +241,51 @@ def next_change(
     )
 
 
+def next_possible_change(
+    audience: Audience, audiences: Mapping[str, Audience], history: History, known: bool, at: datetime, lasts: Lasts
+) -> datetime | None:
+    """The first moment at which a membership that may last can change, if the condition does not change back before."""
+    last, plain = lasts.get(audience.slug), by_condition(audience)
+    met = is_member(plain, audiences, history, known, at)
+    turn = next_change(plain, audiences, history, known, at)
+    if last is None:
+        return turn
+    rests = None if last.ended is None else last.ended + audience.pause
+    stays = None if last.ended is not None else last.began + audience.stay
+    if met and rests is not None and at < rests:
+        return rests
+    if not met and is_member(audience, audiences, history, known, at, lasts):
+        ended = ended_by_time(audience, audiences, history, known, at)
+        return max(filter(None, (stays, None if ended is None else ended + audience.grace)))
+    if turn is None:
+        return None
+    return max(filter(None, (turn, stays if met else rests)))
+
+
+def next_lasting_change(
+    audience: Audience, audiences: Mapping[str, Audience], history: History, known: bool, at: datetime, lasts: Lasts
+) -> datetime | None:
+    """When a membership that may last next changes, from what it is at the moment."""
+    past, last = [event for event in history if event.at <= at], lasts.get(audience.slug)
+    now = is_member(audience, audiences, past, known, at, lasts)
+    if now and (last is None or last.ended is not None):
+        lasts = {**lasts, audience.slug: Last(at, None)}
+    elif not now and last is not None and last.ended is None:
+        lasts = {**lasts, audience.slug: Last(last.began, at)}
+    turns = list(_turns(audiences, past, at))
+    turns += [turn + audience.grace for turn in turns]
+    if (last := lasts.get(audience.slug)) is not None:
+        turns.append(last.began + audience.stay if last.ended is None else last.ended + audience.pause)
+    return next(
+        (
+            turn
+            for turn in sorted(set(turns))
+            if turn > at and is_member(audience, audiences, past, known, turn, lasts) != now
+        ),
+        None,
+    )
+
+
 def _turns(audiences: Mapping[str, Audience], past: History, at: datetime) -> Iterator[datetime]:
     """Every moment after this one at which any condition can change."""
     for atom in {atom for each in audiences.values() for atom in _atoms(each.formula)}:
@@ -229,7 +324,12 @@ def _atoms(formula: Formula) -> Iterator[Atom]:
             yield formula
 
 
-def longest(audiences: Sequence[Audience]) -> timedelta:
-    """The longest window of the audiences."""
+def is_there(audiences: Sequence[Audience], history: History, at: datetime) -> bool:
+    """Whether the person is known by an event that any of the audiences may look at."""
     atoms = [atom for each in audiences for atom in _atoms(each.formula)]
-    return max((atom.within for atom in atoms if isinstance(atom, Done | Worth | Took)), default=timedelta(0))
+    lasts = max((max(each.stay, each.grace) for each in audiences), default=NOTHING)
+    window = max((atom.within for atom in atoms if isinstance(atom, Done | Worth | Took)), default=NOTHING) + lasts
+    past = [event for event in history if event.at <= at]
+    return any(at < event.at + window for event in past) or (
+        bool(past) and any(isinstance(atom, Standing) for atom in atoms)
+    )

@@ -14,6 +14,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from clickstream.model.audience_tables import CHANGE_SCHEMA
 from clickstream.model.identity_tables import IDENTITY_SCHEMA
 from clickstream.profiles.activity import activity_of
 from clickstream.profiles.traits import traits_of
@@ -42,7 +43,17 @@ from clickstream.querying.scope import (
 from clickstream.querying.scope import Sequence as Steps
 from clickstream.sites.funnels import Order, Within
 from clickstream.table.specs import EVENTS_TABLE
-from tests.functional.audiences.plain_members import Did, History, is_member, next_change
+from tests.functional.audiences.plain_members import (
+    Did,
+    History,
+    Last,
+    Lasts,
+    is_member,
+    is_there,
+    next_change,
+    next_lasting_change,
+    next_possible_change,
+)
 
 PERSONS, AUDIENCES = 60, 4
 SCORES: Sequence[tuple[Any, ...]] = (
@@ -53,6 +64,9 @@ NAMES = ("view", "cart", "order")
 # Few moments, so that several events share one and windows end exactly when something else happens.
 START, STEP, STEPS = datetime(2026, 3, 1, tzinfo=UTC), timedelta(hours=6), 24
 WINDOWS = tuple(map(timedelta, (1, 2, 3)))
+# How exactly a logarithm gives a moment.
+NEAR = timedelta(milliseconds=1)
+LENGTHS = (STEP, 4 * STEP, 8 * STEP)
 
 
 @dataclass(frozen=True)
@@ -63,10 +77,12 @@ class World:
     known: Mapping[str, bool]
     audiences: Mapping[str, Audience]
     at: datetime
+    lasts: Mapping[str, Lasts]
 
 
-def world_of(random: Random) -> World:
-    """A random world."""
+def world_of(random: Random, *, about_lasting: bool = False) -> World:
+    """A random world. With `about_lasting`, memberships often last, and conditions are few and simple."""
+    lasting = 0.7 if about_lasting else 0.3
     histories = {
         f"p{number}": [
             Did(
@@ -88,19 +104,41 @@ def world_of(random: Random) -> World:
         slug = f"a{len(audiences)}"
         kind = random.randrange(4)
         alone = {0: sequence_of, 1: standing_of}.get(kind)
-        formula = alone(random) if alone is not None else formula_of(random, tuple(audiences), 3)
-        audience = Audience(slug, slug, random.random() < 0.3, formula)
+        if about_lasting:
+            formula = simple_of(random)
+        else:
+            formula = alone(random) if alone is not None else formula_of(random, tuple(audiences), 3)
+        lengths = [random.choice(LENGTHS) if random.random() < lasting else timedelta(0) for _ in range(3)]
+        audience = Audience(slug, slug, random.random() < 0.3, formula, *lengths)
         everyone = {**audiences, slug: audience}
         if not is_member(audience, everyone, [], True, START):
             audiences = everyone
     at = START + STEP * random.randrange(STEPS) + random.choice((timedelta(0), timedelta(microseconds=1)))
-    return World(histories, {person: random.random() < 0.6 for person in histories}, audiences, at)
+    lasts = {person: lasts_of(random, tuple(audiences), at) for person in histories}
+    return World(histories, {person: random.random() < 0.6 for person in histories}, audiences, at, lasts)
+
+
+def lasts_of(random: Random, slugs: Sequence[str], at: datetime) -> Lasts:
+    """The latest membership in some of the audiences, from before the moment."""
+    lasts: dict[str, Last] = {}
+    for slug in slugs:
+        ended, began = sorted(at - STEP * random.randrange(10) for _ in range(2))[::-1]
+        if random.random() < 0.7:
+            lasts[slug] = Last(began, random.choice((None, ended)))
+    return lasts
 
 
 def trait_of(random: Random) -> str | None:
     """A random value of the trait, which may be a moment."""
     moment = START + STEP * random.randrange(STEPS)
     return random.choice((None, None, "pro", "team", f"{moment:%Y-%m-%dT%H:%M:%S}", f"{moment:%Y-%m-%d}"))
+
+
+def simple_of(random: Random) -> Formula:
+    """That one event was done, and perhaps another was not."""
+    done = Done(Matching(random.choice(NAMES)), random.choice(WINDOWS), 1)
+    other = Done(Matching(random.choice(NAMES)), random.choice(WINDOWS), 1)
+    return random.choice((done, Every((done, No(other)))))
 
 
 def formula_of(random: Random, slugs: Sequence[str], depth: int) -> Formula:
@@ -188,26 +226,44 @@ def answered(world: World, members: Callable[..., str] = members) -> Mapping[str
         connection.register("activity", activity_of(known))
         connection.register("traits", traits_of(known))
         connection.register("identities", pa.Table.from_pylist([], IDENTITY_SCHEMA))
+        connection.register("audience_changes", changes_of(world))
         table = connection.sql(sql, params=dict(parameters.of(sql))).to_arrow_table()
     return {row["person"]: row for row in table.to_pylist()}
+
+
+def changes_of(world: World) -> pa.Table:
+    """The rows of the last evaluations, the latest first: their order is their number's alone."""
+    rows: list[dict[str, Any]] = []
+    for person, lasts in world.lasts.items():
+        for slug, last in lasts.items():
+            row = {"site": "shop", "audience": slug, "person": person, "entered_at": last.began}
+            rows.append({**row, "seq": len(rows) + 1, "kind": "enter", "changed_at": last.began})
+            if last.ended is not None:
+                rows.append({**row, "seq": len(rows) + 1, "kind": "exit", "changed_at": last.ended})
+    schema = pa.schema([field.with_nullable(True) for field in CHANGE_SCHEMA])
+    return pa.Table.from_pylist(rows[::-1], schema)
 
 
 def differences(world: World, members: Callable[..., str] = members) -> list[str]:
     """Where the statement of `members` and plain Python disagree."""
     rows, wrong = answered(world, members), []
+    audiences = world.audiences
     for person, history in world.histories.items():
-        known = world.known[person]
-        for number, audience in enumerate(world.audiences.values()):
-            row = rows.get(person, {})
-            expected = is_member(audience, world.audiences, history, known, world.at)
-            if bool(row.get(f"member_{number}")) != expected:
+        known, lasts = world.known[person], world.lasts[person]
+        there = is_there(list(audiences.values()), history, world.at)
+        for number, audience in enumerate(audiences.values()):
+            row, of_all = rows.get(person, {}), (audience, audiences, history, known, world.at)
+            if bool(row.get(f"member_{number}")) != (there and is_member(*of_all, lasts)):
                 wrong.append(f"{person} in {audience}: {row}")
-            change = next_change(audience, world.audiences, history, known, world.at)
             answer = row.get(f"changes_{number}")
             moment = None if answer is None else START + timedelta(microseconds=int(str(answer)) - _us(START))
+            if not there:
+                continue
             if is_exact(audience.formula):
+                change = next_possible_change(*of_all, lasts) if audience.is_lasting else next_change(*of_all)
                 wrong.extend([] if are_near(moment, change) else [f"{person} in {audience}: {moment} is not {change}"])
-            elif change is not None and (moment is None or not world.at < moment <= change):
+            change = next_lasting_change(*of_all, lasts)
+            if change is not None and (moment is None or not world.at < moment <= change + NEAR):
                 wrong.append(f"{person} in {audience}: {moment} is after {change}")
     return wrong
 
@@ -216,7 +272,7 @@ def are_near(one: datetime | None, other: datetime | None) -> bool:
     """Whether two moments are the same, as far as a logarithm gives it."""
     if one is None or other is None:
         return one is other
-    return abs(one - other) <= timedelta(milliseconds=1)
+    return abs(one - other) <= NEAR
 
 
 def is_exact(formula: Formula) -> bool:

@@ -8,7 +8,7 @@ from types import ModuleType
 
 import pytest
 
-from clickstream.querying.audiences import formula, membership, standing
+from clickstream.querying.audiences import formula, lasting, membership, standing
 from clickstream.querying.sequences import attempts
 from tests.functional.audiences.random_members import differences, world_of
 from tests.support.mutants import mutated, replacing
@@ -85,6 +85,36 @@ MUTANTS: Mapping[str, tuple[ModuleType, str, str]] = {
         'Names(f"member_{number}", f"changes_{number}", True)',
         'Names(f"member_{number}", "NULL", False)',
     ),
+    "how long a membership lasts": (lasting, "{_us(self._audience.stay)}", "0"),
+    "how long a pause is": (lasting, "{_us(self._audience.pause)}", "0"),
+    "how long a grace is": (lasting, "changes_{self._number} + {_us(self._audience.grace)}", "changes_{self._number}"),
+    "since when the grace counts": (membership, "self._at - ago", "self._at"),
+    "that only time leaves a grace": (lasting, " AND changes_{self._number} <= {self._until}", ""),
+    "that only members stay": (
+        lasting,
+        "{may_be} AND was_{number} AND {self._until} <",
+        "{may_be} AND {self._until} <",
+    ),
+    "that whoever opted out does not stay": (
+        lasting,
+        "({may_be} AND was_{number} AND {self._until}",
+        "(was_{number} AND {self._until}",
+    ),
+    "that a pause ends at its moment": (
+        lasting,
+        "{self._until} < {names.rests_until}",
+        "{self._until} <= {names.rests_until}",
+    ),
+    "that whoever stays leaves later": (lasting, "greatest({names.changes}, {names.stays_until})", "{names.changes}"),
+    "that whoever rests enters later": (lasting, "greatest({names.changes}, {rests})", "{names.changes}"),
+    "the later of two ends": (lasting, 'lasts = f"greatest(', 'lasts = f"least('),
+    "which membership is the last": (lasting, "arg_max(kind, seq) <>", "arg_min(kind, seq) <>"),
+    "that a pause is after an exit": (lasting, "CASE WHEN arg_max(kind, seq) = '{EXIT}' THEN", "CASE WHEN true THEN"),
+    "that whoever stays is known by older events": (
+        membership,
+        "default=timedelta(0)) + lasts",
+        "default=timedelta(0))",
+    ),
     "not": (formula, "(NOT {as_sql(part, atom_sql)})", "({as_sql(part, atom_sql)})"),
     "any": (formula, '" OR ".join', '" AND ".join'),
     "all": (formula, '" AND ".join', '" OR ".join'),
@@ -94,5 +124,6 @@ MUTANTS: Mapping[str, tuple[ModuleType, str, str]] = {
 @pytest.mark.parametrize("lost", MUTANTS)
 def test_no_part_of_the_rules_can_be_lost_unseen(lost: str) -> None:
     module, there, instead = MUTANTS[lost]
-    with mutated([formula, attempts, standing, membership], module, replacing(there, instead)) as copies:
-        assert any(differences(world_of(Random(seed)), copies["membership"].members) for seed in range(WORLDS))
+    with mutated([formula, attempts, standing, lasting, membership], module, replacing(there, instead)) as copies:
+        worlds = (world_of(Random(seed), about_lasting=module is lasting) for seed in range(WORLDS))
+        assert any(differences(world, copies["membership"].members) for world in worlds)

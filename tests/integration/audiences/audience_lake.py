@@ -77,6 +77,7 @@ class AudienceLake(DerivedLake):
         self.settings = replace(self.settings, query_timeout_seconds=300)
         self.engine = QueryEngine(self.account, self.settings, lambda: self.at)
         self.hub = Outbox()
+        self._evaluators: dict[object, Evaluator] = {}
 
     def moves(self, by: timedelta) -> None:
         """Time passes, and all that was sent by then is compacted."""
@@ -84,9 +85,18 @@ class AudienceLake(DerivedLake):
         write_progress(self.account.container(self.settings.lake_container), Progress(self.at, self.at))
 
     def evaluate(self, account: StorageAccount | None = None, held_from: int = HELD_FROM) -> Report:
-        return Evaluator(
-            account or self.account, self.settings, self.engine, lambda: self.at + timedelta(seconds=90), held_from
-        ).run()
+        """Evaluate in a process that lives on, unless it was restarted."""
+        account = account or self.account
+        key = (account.blob_endpoint, held_from)
+        if key not in self._evaluators:
+            self._evaluators[key] = Evaluator(
+                account, self.settings, self.engine, lambda: self.at + timedelta(seconds=90), held_from
+            )
+        return self._evaluators[key].run()
+
+    def restart(self) -> None:
+        """The process ends, and another one begins."""
+        self._evaluators.clear()
 
     def send(self, account: StorageAccount | None = None, hub: Hub | None = None) -> int:
         return Sender(

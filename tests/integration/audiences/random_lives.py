@@ -94,6 +94,7 @@ class Life:
             self.lake.evaluate(self.account)
             self.lake.send(self.account)
         except (Unavailable, Crash):
+            self.lake.restart()
             self.crashes += 1
             return False
         finally:

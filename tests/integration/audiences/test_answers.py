@@ -21,9 +21,12 @@ from tests.integration.audiences.audience_lake import AudienceLake, did
 
 pytestmark = pytest.mark.integration
 HOUR = timedelta(hours=1)
+DAYS = {"date_range": "2026-03-09,2026-03-11"}
 TEXT = """
 audience_messages: {hub: changes}
-audiences: [{name: Carts, slug: carts, where: {did: {event: add_to_cart}, within: 6h}}]
+audiences:
+  - {name: Carts, slug: carts, where: {did: {event: add_to_cart}, within: 6h}}
+  - {name: Kept, slug: kept, stay: 1d, pause: 2d, where: {did: {event: add_to_cart}, within: 6h}}
 """
 SITE = parse_site(f"site: shop\nkeys: [{{kind: read, key: read}}]\n{TEXT}".encode(), expected="shop")
 
@@ -64,9 +67,7 @@ def counted(lake: AudienceLake, *filters: Any, kind: KeyKind = KeyKind.READ) -> 
 
 
 def reported(lake: AudienceLake, name: str, **parameters: str) -> list[Any]:
-    request = parse_report(
-        name, {"site_id": "shop", "audience": "carts", "date_range": "2026-03-09,2026-03-11", **parameters}
-    )
+    request = parse_report(name, {"site_id": "shop", "audience": "carts", **parameters})
     site = scope_of(Access(SITE, KeyKind.READ))
     rows: list[Any] = json.loads(Reports(lake.engine, lambda: lake.at).answer(request, site, Format.JSON).body)["rows"]
     return rows
@@ -92,13 +93,30 @@ def test_an_audience_that_the_site_lacks_is_refused_with_its_place(lake: Audienc
 
 
 def test_days_and_changes_are_those_of_the_table(lake: AudienceLake) -> None:
-    assert reported(lake, "audience_history") == [
+    assert reported(lake, "audience_history", **DAYS) == [
         ["2026-03-09", 0, 0, 0],
         ["2026-03-10", 2, 1, 1],
         ["2026-03-11", 0, 0, 1],
     ]
-    kinds = [(person, kind, reason) for person, kind, reason, *_ in reported(lake, "audience_changes")]
-    assert kinds == [("bo", "enter", "event"), ("ada", "exit", "time"), ("ada", "enter", "event")]
-    assert [row[6] for row in reported(lake, "audience_changes", limit="1")] == [
+    # Ada acted while she was a member, within the time that all audiences look back, which is 30 hours.
+    kinds = [(person, kind, reason) for person, kind, reason, *_ in reported(lake, "audience_changes", **DAYS)]
+    assert kinds == [("bo", "enter", "event"), ("ada", "exit", "event"), ("ada", "enter", "event")]
+    assert [row[6] for row in reported(lake, "audience_changes", limit="1", **DAYS)] == [
         json.loads(lake.hub.taken[-1].body)["meta"]["message_id"]
+    ]
+
+
+def test_whoever_stays_is_a_member_in_every_answer(lake: AudienceLake) -> None:
+    assert counted(lake, ["audience", "kept", "now"]) == 6  # all of Ada's and Bo's
+    assert counted(lake, ["audience", "kept", "then"]) == 3
+    members = [row[0] for row in reported(lake, "audience_members", audience="kept")]
+    assert members == ["ada", "bo"]
+    entered = lake.memberships()["kept"]["ada"].entered_at
+    stays_until = (entered + timedelta(days=1)).isoformat().replace("+00:00", "Z")
+    assert reported(lake, "audience_why", audience="kept", person="ada") == [
+        ["member", True, stays_until],
+        ["meets the condition", False, None],
+        ["a member for less than 1d", True, stays_until],
+        ["left less than 2d ago", False, None],
+        ["did add_to_cart within 6h", False, None],
     ]

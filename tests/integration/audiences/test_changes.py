@@ -147,6 +147,84 @@ audiences:
     assert [change["changed_at"] for change in changes[5:]] == [at + fortnight, START - DAY + fortnight]
 
 
+LASTING = """
+audience_messages: {hub: changes}
+audiences:
+  - {name: Visitors, slug: visitors, stay: 5h, pause: 8h, grace: 30m, where: {did: {event: view}, within: 3h}}
+"""
+
+
+def test_a_membership_lasts_rests_and_waits_for_late_events_to_the_microsecond(azurite: Azurite) -> None:
+    lake, minute = AudienceLake(azurite), timedelta(minutes=1)
+    lake.site("shop", None, LASTING)
+    lake.moves(HOUR)
+    lake.run()
+    at = lake.at + timedelta(microseconds=3)
+    lake.add(did("1", at, "ada"))
+    lake.moves(minute)
+    lake.run()
+    entered = lake.at
+    (enter,) = lake.changes()
+    assert (enter["changed_at"], enter["exit_at"]) == (entered, entered + 5 * HOUR)
+    lake.moves(4 * HOUR)  # the condition ended an hour ago
+    assert lake.run().changes == 0
+    lake.add(did("2", lake.at, "ada"))
+    lake.moves(minute)
+    assert lake.run().changes == 0
+    lake.moves(4 * HOUR)  # the stay ended, and the condition again, an hour ago
+    assert lake.run().changes == 1
+    left = lake.changes()[-1]
+    assert (brief(left), left["changed_at"]) == (("visitors", "ada", "exit", "time"), entered + 7 * HOUR)
+    lake.add(did("3", lake.at, "ada"))
+    lake.moves(2 * HOUR)
+    assert lake.run().changes == 0  # a pause
+    lake.add(did("4", lake.at + 2 * HOUR, "ada"))
+    lake.moves(6 * HOUR)
+    assert lake.run().changes == 0  # it is over, and so is the condition
+    lake.add(did("5", lake.at + minute, "ada"))
+    lake.moves(2 * minute)
+    assert lake.run().changes == 1
+    again = lake.changes()[-1]
+    assert brief(again) == ("visitors", "ada", "enter", "event")
+    lake.moves(5 * HOUR)
+    assert lake.run().changes == 1
+    assert len(lake.told()) == len(lake.changes()) == 4
+
+
+def test_an_entry_at_the_end_of_a_pause_and_a_grace_that_a_late_event_uses(azurite: Azurite) -> None:
+    lake, minute = AudienceLake(azurite), timedelta(minutes=1)
+    lake.site("shop", None, LASTING.replace("stay: 5h, pause: 8h", "pause: 5h"))
+    lake.moves(HOUR)
+    lake.run()
+    began = lake.at
+    lake.add(did("1", began, "ada"))
+    lake.moves(minute)
+    lake.run()
+    lake.moves(began + 3 * HOUR + 10 * minute - lake.at)  # within the grace
+    assert lake.run().changes == 0
+    lake.add(did("2", began + HOUR, "ada"))
+    lake.moves(10 * minute)
+    assert lake.run().changes == 0  # what arrived late renewed it
+    lake.moves(began + 4 * HOUR + 20 * minute - lake.at)
+    assert lake.run().changes == 0  # within the grace again
+    lake.moves(HOUR)
+    assert lake.run().changes == 1
+    left = lake.changes()[-1]
+    assert (brief(left), left["changed_at"]) == (("visitors", "ada", "exit", "time"), began + 4 * HOUR)
+    lake.add(did("3", began + 8 * HOUR, "ada"))
+    lake.moves(began + 8 * HOUR + minute - lake.at)
+    assert lake.run().changes == 0
+    lake.moves(2 * HOUR)
+    assert lake.run().changes == 1
+    again = lake.changes()[-1]
+    assert (brief(again), again["changed_at"]) == (("visitors", "ada", "enter", "time"), began + 9 * HOUR)
+    assert again["exit_at"] == began + 11 * HOUR
+    lake.add(did("out", lake.at, "ada", advertising=False))
+    lake.moves(minute)
+    assert lake.run().changes == 1
+    assert brief(lake.changes()[-1]) == ("visitors", "ada", "exit", "opted_out")
+
+
 def test_a_late_event_corrects_and_opting_out_ends_what_it_can(lake: AudienceLake) -> None:
     lake.add(*(did(f"cart {name}", lake.at, name, "add_to_cart") for name in ("ada", "bo", "cy")))
     lake.moves(HOUR)

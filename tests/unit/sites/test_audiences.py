@@ -71,6 +71,9 @@ audiences:
         - {score: {name: propensity, at_least: 50}}
         - {score: {name: recency, at_least: 100}}
         - {score: {name: recency, at_least: 50}, within: 7d}
+    stay: 0s
+    pause: 3
+    grace: 401d
 """
     )
     assert [problem.split(": ")[0] for problem in listed] == [
@@ -98,6 +101,9 @@ audiences:
         "/audiences/1/where/all/15/score",
         "/audiences/1/where/all/16/score/at_least",
         "/audiences/1/where/all/17/within",
+        "/audiences/1/stay",
+        "/audiences/1/pause",
+        "/audiences/1/grace",
     ]
 
 
@@ -110,16 +116,18 @@ audiences:
   - {name: a, slug: a, where: {sequence: {steps: [{event: x}, {goal: Sale}]}, within: 31d}}
   - {name: b, slug: b, where: {any: [{did: {}, within: 7d}, {in: c}]}}
   - {name: c, slug: c, where: {all: [{did: {}, within: 7d}, {not: {in: b}}]}}
+  - {name: d, slug: d, stay: 2d, pause: 60d, grace: 1d, where: {any: [{did: {}, within: 1d}, {did: {}, within: 29d}]}}
 """
     ) == [
         "/audiences/0/where/all/0/did/goal: no goal is called 'Sale'; known are Order",
         "/audiences/0/where/all/0/within: is longer than events are kept, which is 30d",
-        "/audiences/0/where/all/1/in: no audience has the slug 'nobody'; known are c, b, a",
+        "/audiences/0/where/all/1/in: no audience has the slug 'nobody'; known are d, c, b, a",
         "/audiences/1/slug: an audience above has the slug 'a' already",
         "/audiences/1/where/sequence/steps/1/goal: no goal is called 'Sale'; known are Order",
         "/audiences/1/where/within: is longer than events are kept, which is 30d",
         "/audiences/2/where: is in a circle: through `in`, this audience depends on itself",
         "/audiences/3/where: is in a circle: through `in`, this audience depends on itself",
+        "/audiences/4/stay: is longer, with the longest window, than events are kept, which is 30d",
     ]
 
 
