@@ -180,7 +180,7 @@ class Costs:
 
 def costs_of_batches(history: int, size: int, count: int) -> Costs:
     """The medians over batches of five minutes, after a month with `history` events. There is a device for five events
-    of the month, and those of a batch are among them, but for a quarter.
+    of the month, and three quarters of those of a batch are among them.
     """
     with TemporaryDirectory() as folder, Azurite(Path(folder) / "data", free_port(), free_port()) as azurite:
         service = BlobServiceClient.from_connection_string(azurite.connection_string)

@@ -1,5 +1,5 @@
-"""A visitor reads on a phone, registers there and buys on a laptop: every report shows one person, and a wrong merge is
-taken back.
+"""A visitor reads on a phone, registers there and buys on a laptop, with user ids that the site's server signed: every
+report shows one person, a login without a signature changes nothing, and a wrong merge is taken back.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import pytest
 from azure.storage.blob import BlobServiceClient
 from segment.analytics.client import Client
 
+from clickstream.privacy.signatures import signature_of, signing_secret
 from local.stack import Stack
 from tests.e2e.journey import compact_everything
 from tests.e2e.test_audiences import wait_for_site
@@ -23,6 +24,7 @@ pytestmark = pytest.mark.e2e
 DOCUMENT = """
 site: {site}
 keys: [{{kind: public, key: {site}-public}}, {{kind: read, key: {site}-read}}, {{kind: admin, key: {site}-admin}}]
+identity: {{trust: signed}}
 goals: [{{name: Order, event: Order Completed, revenue: revenue}}]
 funnels:
   - {{name: Buying, within: person, window: 1d, steps: [{{page: /}}, {{goal: Order}}]}}
@@ -88,7 +90,8 @@ def test_one_person_on_two_devices_is_one_story_and_a_wrong_merge_is_undone(
     with BlobServiceClient.from_connection_string(stack.azurite.connection_string) as service:
         service.get_blob_client("config", f"sites/{site}.yaml").upload_blob(DOCUMENT.format(site=site))
     wait_for_site(client, site)
-    send(Client(f"{site}-public", host=stack.base_url, sync_mode=True, timeout=60))
+    secret = signing_secret(stack.functions_environment()["VISITOR_ID_KEY"], site, 1)
+    send(Client(f"{site}-public", host=stack.base_url, sync_mode=True, timeout=60), secret)
     compact_everything(stack)
 
     asking = Asking(client, site)
@@ -109,24 +112,26 @@ def test_one_person_on_two_devices_is_one_story_and_a_wrong_merge_is_undone(
     merged = asking.story()
     assert merged["people"] == {"ada"}
     assert merged["devices"] == {"phone", "laptop", "tablet"}
-    assert len(merged["events"]) == 7
+    assert len(merged["events"]) == 8
     asking.edit(kind="undo", undoes=merge["edit"]["number"])
     assert asking.story() == before
 
 
-def send(tracker: Client) -> None:
-    """Ada's page before she registers on her phone, her order on a laptop, and Eve's visit."""
+def send(tracker: Client, secret: str) -> None:
+    """Ada's page before she registers on her phone, her order on a laptop, and Eve's visit. Eve claims to be Ada."""
 
     def ago(minutes: int) -> datetime:
         return datetime.now(UTC) - timedelta(minutes=minutes)
 
+    ada, eve = ({"user_id_signature": signature_of(user, secret)} for user in ("ada", "eve"))
     home = {"url": "https://shop.example/?utm_source=newsletter&utm_medium=email", "path": "/"}
     tracker.page(anonymous_id="phone", properties=home, timestamp=ago(180))
-    tracker.identify("ada", {"name": "Ada"}, anonymous_id="phone", timestamp=ago(170))
+    tracker.identify("ada", {"name": "Ada", **ada}, anonymous_id="phone", timestamp=ago(170))
     shoes = {"url": "https://shop.example/shoes", "path": "/shoes"}
     tracker.page(anonymous_id="laptop", properties=shoes, timestamp=ago(60))
-    tracker.identify("ada", anonymous_id="laptop", timestamp=ago(55))
+    tracker.identify("ada", ada, anonymous_id="laptop", timestamp=ago(55))
     order = {"order_id": "o-1", "revenue": 20, "currency": "EUR"}
-    tracker.track("ada", "Order Completed", order, anonymous_id="laptop", timestamp=ago(50))
+    tracker.track("ada", "Order Completed", order, anonymous_id="laptop", context=ada, timestamp=ago(50))
     tracker.page(anonymous_id="tablet", properties=shoes, timestamp=ago(40))
-    tracker.identify("eve", anonymous_id="tablet", timestamp=ago(30))
+    tracker.identify("eve", eve, anonymous_id="tablet", timestamp=ago(30))
+    tracker.identify("ada", {"name": "Eve", "user_id_signature": "0" * 64}, anonymous_id="tablet", timestamp=ago(20))
