@@ -1,4 +1,4 @@
-"""Exports whose processes end at random: the union of all files has each event once, and nobody who was erased."""
+"""Exports whose processes end at random, or are several: all files together have each event once, and nobody erased."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import io
 import json
 import os
 import random
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from threading import Barrier
 
 import pytest
 from deltalake import DeltaTable
@@ -108,6 +110,25 @@ def test_random_deaths_between_merges_and_erasures_leave_each_event_once(world: 
         for file in json.loads(data)["files"]
     ]
     assert sorted(listed) == sorted(found), "no file is visible without its manifest"
+
+
+def test_of_several_timers_at_once_one_runs_what_is_due(world: World) -> None:
+    for days in range(3):
+        world.commit(f"e{days}", occurred_at=START - timedelta(days=days))
+    site = site_with(export(to={"max_file_bytes": 1}, fields=["event_id"], keep_updated=DAILY))
+    timers = 4
+    together = Barrier(timers)
+
+    def tick(_: int) -> list[str]:
+        runner = world.runner()
+        together.wait()
+        return runner.run_due({"shop": site}, world.now + timedelta(minutes=8)).ended
+
+    with ThreadPoolExecutor(timers) as threads:
+        ended = list(threads.map(tick, range(timers)))
+    assert sorted(ended) == [[], [], [], ["shop/events"]]
+    assert sorted(name for names in exported(world).values() for name in names) == ["e0", "e1", "e2"]
+    assert len(world.states.history("shop", "events", 10)) == 1
 
 
 class TakenSecond(Dying):

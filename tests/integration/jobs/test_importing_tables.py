@@ -16,7 +16,7 @@ from clickstream.importing import sql_session
 from clickstream.importing.sql_tables import TablePace
 from clickstream.jobs.failing import Actor
 from clickstream.jobs.runner import JobRunner
-from clickstream.jobs.state import EndedRun
+from clickstream.jobs.state import EndedRun, JobStates
 from clickstream.sites.document import Site
 from clickstream.sites.table_imports import SqlImport
 from local.azurite import Azurite
@@ -235,13 +235,13 @@ class Hurrying(World):
         super().__init__(azurite, database=server.connection_string)
         self.server, self.text = server, text
 
-    def runner(self, target: Any = None, lake_account: Any = None) -> JobRunner:
+    def runner(self, target: Any = None, lake_account: Any = None, states: JobStates | None = None) -> JobRunner:
         def later() -> datetime:
             if self.server.log and self.text in self.server.log[-1]:
                 self.now += timedelta(seconds=30)
             return self.now
 
-        return JobRunner(self.states, {SqlImport.kind: self.tables(now=later)}, later, self.new_id)
+        return JobRunner(states or self.states, {SqlImport.kind: self.tables(now=later)}, later, self.new_id)
 
 
 def test_a_statement_that_outlasts_its_step_is_asked_again_in_the_next(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import Any
 from uuid import uuid4
 
@@ -80,7 +81,7 @@ class World:
         self.lake = Lake(self.azurite)
         self.suffix = uuid4().hex[:8]
         self.container = self.lake.service.create_container(f"exports-{self.suffix}")
-        self.ids = 0
+        self.ids = count(1)
 
     def runner(self, target: Any = None, lake_account: Any = None, states: JobStates | None = None) -> JobRunner:
         """A process of its own; `target` replaces the partner's container, `states` where states are."""
@@ -195,5 +196,4 @@ class World:
         return {blob.name: self.container.download_blob(blob.name).readall() for blob in self.container.list_blobs()}
 
     def new_id(self) -> str:
-        self.ids += 1
-        return f"00000000-0000-7000-8000-{self.ids:012}"
+        return f"00000000-0000-7000-8000-{next(self.ids):012}"
