@@ -57,6 +57,17 @@ def open_stack(state_dir: Path, pages_port: int) -> Stack:
     return Stack(stack_settings(state_dir, pages_port=pages_port)) if TARGET is None else RemoteStack(TARGET)
 
 
+def wait_for_site(client: httpx.Client, site: str) -> None:
+    """Return once the collector knows the site."""
+    deadline = time.monotonic() + 120
+    headers = {"X-Write-Key": f"{site}-public"}
+    while (
+        client.post("/api/events", json={"name": "look", "anonymous_id": "nobody"}, headers=headers).status_code != 200
+    ):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+
+
 def compact_everything(stack: Stack, seconds: float = 300) -> None:
     """Return once all events of the hubs and the spill are in the tables and counted."""
     if isinstance(stack, RemoteStack):

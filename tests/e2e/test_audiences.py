@@ -28,7 +28,7 @@ from clickstream.table.delta import Table
 from clickstream.table.specs import AUDIENCE_CHANGES_TABLE
 from local.event_hubs.process import EventHubsEmulator
 from local.stack import ROOT, Stack
-from tests.e2e.journey import compact_everything
+from tests.e2e.journey import compact_everything, wait_for_site
 from tests.target import Target
 
 pytestmark = pytest.mark.e2e
@@ -73,17 +73,6 @@ def test_a_visitor_enters_buys_and_leaves_in_two_messages(
     created, planned = (datetime.fromisoformat(text[:26]) for text in (first["data"]["_created"], entered["exit"]))
     assert planned - created == timedelta(days=7)
     assert first["meta"]["message_id"] != second["meta"]["message_id"]
-
-
-def wait_for_site(client: httpx.Client, site: str) -> None:
-    """Return once the collector knows the site."""
-    deadline = time.monotonic() + 120
-    headers = {"X-Write-Key": f"{site}-public"}
-    while (
-        client.post("/api/events", json={"name": "look", "anonymous_id": "nobody"}, headers=headers).status_code != 200
-    ):
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
 
 
 def is_evaluated(stack: Stack, site: str) -> bool:

@@ -16,8 +16,7 @@ from segment.analytics.client import Client
 
 from clickstream.privacy.signatures import signature_of, signing_secret
 from local.stack import Stack
-from tests.e2e.journey import compact_everything
-from tests.e2e.test_audiences import wait_for_site
+from tests.e2e.journey import compact_everything, wait_for_site
 from tests.target import Target
 
 pytestmark = pytest.mark.e2e
