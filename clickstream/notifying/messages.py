@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import orjson
 
-from clickstream.notifying.alert_words import ALERT_WORDS
+from clickstream.notifying.alert_words import ALERT_WORDS, Fact
 from clickstream.notifying.conditions import Finding, Turn
 from clickstream.notifying.mails import Letter
 from clickstream.notifying.words import LANGUAGES, shown
@@ -57,7 +57,7 @@ def message_of(
     words, texts = LANGUAGES[job.language], ALERT_WORDS[job.language]
     begin, end = (words.moment(moment.astimezone(zone)) for moment in span)
     facts = {
-        name: shown(value) if isinstance(value, str) else words.number(value, 0 if value == int(value) else 1)
+        name: Fact(shown(value) if isinstance(value, str) else words.number(value, 0 if value == int(value) else 1))
         for name, value in finding.facts.items()
     }
     title = texts.titles[job.alert]

@@ -158,7 +158,7 @@ def test_silence_is_hours_without_events_after_a_week_with_some(watching: Watchi
     assert [watching.looked(site)["messages"] for _ in range(3)] == [0, 2, 2]
     assert watching.texts() == [
         "began: 0 events from 11 March 2026, 12:00 (UTC+00:00) to 11 March 2026, 14:00 (UTC+00:00).",
-        "ended: 1 events from 11 March 2026, 15:00 (UTC+00:00) to 11 March 2026, 17:00 (UTC+00:00). "
+        "ended: 1 event from 11 March 2026, 15:00 (UTC+00:00) to 11 March 2026, 17:00 (UTC+00:00). "
         "Since 11 March 2026, 14:00 (UTC+00:00).",
         "began: 0 events from 11 March 2026, 16:00 (UTC+00:00) to 11 March 2026, 18:00 (UTC+00:00).",
     ]
