@@ -45,8 +45,8 @@ class EditRequest(BaseModel):
     ids: Annotated[tuple[Id, ...], Field(max_length=MAX_IDS)] = Field(
         default=(),
         validate_default=True,
-        description="Ids of users and devices, plain, also where the site pseudonymises. Of link and unlink the device "
-        "and the user; of undo none.",
+        description="Ids of users and devices, as reports show them or as the site knows them. Of link and unlink the "
+        "device and the user; of undo none.",
     )
     at: AwareDatetime | None = Field(
         default=None, validate_default=True, description="Of link, the moment of the user's being on the device."

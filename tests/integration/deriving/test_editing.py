@@ -109,12 +109,13 @@ def test_ids_that_nobody_carries_and_edits_that_are_not_there_are_refused_at_the
     assert len(editor(lake).lines("shop")) == 2
 
 
-def test_plain_ids_are_found_by_their_pseudonyms(lake: DerivedLake) -> None:
+def test_ids_are_found_plain_and_as_pseudonyms(lake: DerivedLake) -> None:
     keys = PseudonymKeys.parse(lake.settings.pseudonym_keys, lake.settings.visitor_id_key)
     stored = [pseudonym(id, keys) for id in ("eve@shop.example", "ada")]
     lake.add(*(page(id, 40, user_id=id) for id in stored))
     lake.derive()
     assert edit(lake, "merge", " Eve@shop.example", "ada")["edit"]["ids"] == [stored[0], "ada"]
+    assert edit(lake, "split", *stored)["edit"]["ids"] == stored
 
 
 def test_what_the_rules_ignore_is_listed_with_its_reason(lake: DerivedLake) -> None:
