@@ -26,8 +26,9 @@ import { REALTIME, dateRange, isRunning, periodsOf, shifted } from "./periods";
 import { ReportPage } from "./report_page";
 import { SitesPage } from "./sites";
 import { SetupPage } from "./setup";
+import { VitalsPage } from "./vitals_page";
 import { FrequencyPanel, RetentionPanel } from "./retention";
-import { type Page, type View, addressOf, sharedSite, viewOf } from "./view";
+import { type Page, type View, addressOf, ofOwnPeriod, sharedSite, viewOf, withOwnPeriod } from "./view";
 
 const REFRESH_MS = 60_000;
 const REALTIME_REFRESH_MS = 10_000;
@@ -161,7 +162,6 @@ function Dashboard(props: {
   const { view: address, go, choose } = useView();
   const [theme, setTheme] = useState(() => chosenTheme(location));
   const [completeUntil, setCompleteUntil] = useState<string | null>();
-  useRefresh(address, props.onRefresh);
   const toggleTheme = () => {
     const other = theme === "dark" ? "light" : "dark";
     storeTheme(other);
@@ -172,8 +172,11 @@ function Dashboard(props: {
     // Without a site, several have a page together. A share key opens one page only, whatever the address says.
     const isOfAll = sites.length > 1 && (address.page === "sites" || (address.site === "" && address.page === "overview"));
     const page: Page = isOfAll ? "sites" : site.key_kind === "read" && address.page !== "sites" ? address.page : "overview";
-    return { sites, site, view: { ...address, site: site.site, page }, theme, go, choose, setCompleteUntil, announce, alert };
+    const view = { ...address, site: site.site, page };
+    const goTo = (changes: Partial<View>) => go(ofOwnPeriod(view, changes));
+    return { sites, site, view: withOwnPeriod(view), theme, go: goTo, choose, setCompleteUntil, announce, alert };
   }, [sites, address, theme]);
+  useRefresh(screen.view, props.onRefresh);
   return (
     <Screen.Provider value={screen}>
       <Frame completeUntil={completeUntil} onTheme={toggleTheme} onLeave={props.onLeave} />
@@ -293,6 +296,8 @@ function CurrentPage() {
       return <AudiencesPage key={site.site} />;
     case "jobs":
       return <JobsPage key={site.site} />;
+    case "web_vitals":
+      return <VitalsPage key={site.site} />;
     case "setup":
       return <SetupPage key={site.site} />;
     default:

@@ -10,7 +10,7 @@ import { Records } from "./records";
 import { t } from "./texts";
 import { Dialog, ExportLinks, PanelState, Value } from "./ui";
 import { type Result, useReport, useScreen } from "./use_api";
-import { PERSON } from "./view";
+import { choicesOfPerson } from "./view";
 
 const ROWS = 50;
 /** The choice of the address that names an audience. */
@@ -95,7 +95,7 @@ function AudiencePage({ audience, sizes }: { audience: Audience; sizes: Result<R
   const records = result.answer && new Records(result.answer);
   const ofAll = sizes.answer && new Records(sizes.answer);
   const size = ofAll?.rows.find((row) => ofAll.text(row, "audience") === audience.slug);
-  const personOf = (person: string) => go({ page: "people", period: "all", choices: { ...view.choices, [PERSON]: person } });
+  const personOf = (person: string) => go({ page: "people", choices: choicesOfPerson(view.choices, person) });
   const visitsOf = (person: string) => go({ page: "visits", period: "all", filters: [["is", "person:id", [person]]] });
   return (
     <section class="card report" aria-label={audience.name} aria-busy={result.loading} data-testid="audience">

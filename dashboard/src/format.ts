@@ -1,6 +1,7 @@
 // Numbers, moments and values as texts.
 import type { Unit } from "./metrics";
 import { LOCALE, t } from "./texts";
+import type { Vital } from "./vitals";
 
 export const NOTHING = "–";
 export const NO_BREAK = "\u00a0";
@@ -33,6 +34,17 @@ export function formatNumber(value: number | null | undefined, unit: Unit, brief
   const currency = unit.slice("money ".length);
   const isShort = brief && Math.abs(value) >= 10_000;
   return currency ? money(currency, isShort).format(value) : (isShort ? short : twoDigits).format(value);
+}
+
+const milliseconds = new Intl.NumberFormat(LOCALE, { style: "unit", unit: "millisecond", maximumFractionDigits: 0 });
+const seconds = new Intl.NumberFormat(LOCALE, { style: "unit", unit: "second", unitDisplay: "narrow", maximumFractionDigits: 2 });
+const shift = new Intl.NumberFormat(LOCALE, { maximumFractionDigits: 3 });
+
+/** A web vital: milliseconds, from a second on seconds, or a shift, which has no unit. */
+export function formatVital(vital: Vital, value: number | null): string {
+  if (value === null) return NOTHING;
+  if (vital.column === "cls") return shift.format(value);
+  return value < 1000 ? milliseconds.format(value) : seconds.format(value / 1000);
 }
 
 const BYTE_UNITS = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"] as const;

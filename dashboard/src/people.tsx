@@ -10,7 +10,7 @@ import { Records } from "./records";
 import { t } from "./texts";
 import { ExportLinks, Icon, Menu, PanelState } from "./ui";
 import { useReport, useScreen } from "./use_api";
-import { PERSON } from "./view";
+import { PERSON, choicesOfPerson } from "./view";
 
 const ROWS = 50;
 const FIELDS = Object.keys(t.people.fields) as (keyof typeof t.people.fields)[];
@@ -176,8 +176,7 @@ function PeopleTable({ report, choices, onChange }: Parts & { report: Report }) 
   const records = new Records(report);
   const numbers = new Set(report.columns.filter(({ type }) => type === "integer").map(({ name }) => name));
   const align = (column: string): string => (numbers.has(column) || column === "revenue" ? "number" : "");
-  // All of the person's time: the last visit may be long ago.
-  const open = (person: string) => go({ period: "all", choices: { ...view.choices, [PERSON]: person } });
+  const open = (person: string) => go({ choices: choicesOfPerson(view.choices, person) });
   return (
     <div class="scroll" tabIndex={0} role="region" aria-label={t.reports.rows}>
       <table class="plain">

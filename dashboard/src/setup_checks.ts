@@ -195,10 +195,37 @@ export function snippetOf(kind: SnippetKind, collector: string, key: string): st
   tag.async = true; tag.src = "${host}/t.js"; tag.dataset.site = "${key}";
   document.head.appendChild(tag);
 </script>`;
-    case "module":
-      return `import { start } from "clickstream-tracker";
+    case "react":
+      return `import { useEffect } from "react";
+import { start } from "clickstream-tracker";
 
 useEffect(() => start({ site: "${key}", endpoint: "${host}/api/events" }), []);`;
+    case "next":
+      return `import Script from "next/script";
+
+export default function RootLayout({ children }) {
+  return (
+    <html lang="en">
+      <body>
+        {children}
+        <Script src="${host}/t.js" data-site="${key}" />
+      </body>
+    </html>
+  );
+}`;
+    case "vue":
+      return `import { createApp } from "vue";
+import { start } from "clickstream-tracker";
+import App from "./App.vue";
+
+start({ site: "${key}", endpoint: "${host}/api/events" });
+createApp(App).mount("#app");`;
+    case "astro":
+      return `<script is:inline async src="${host}/t.js" data-site="${key}"></script>`;
+    case "wordpress":
+      return `add_action("wp_head", function () {
+    wp_print_script_tag(["async" => true, "src" => "${host}/t.js", "data-site" => "${key}"]);
+});`;
     case "curl":
       return `curl -H 'X-Write-Key: ${key}' -H 'User-Agent: Mozilla/5.0' '${host}/api/events?verdict=1' \\
      -d '{"name": "page_view", "page_url": "https://www.example.com/"}'`;

@@ -46,7 +46,7 @@ export function Change({ change, metric }: { change: number | null | undefined; 
 }
 
 /** The state of a panel without rows: loading, failed or empty. */
-export function PanelState({ result, empty }: { result: Result<unknown>; empty?: string | undefined }) {
+export function PanelState({ result, empty }: { result: Result<unknown>; empty?: ComponentChildren }) {
   const { problem } = result;
   if (problem && !isOutage(problem)) {
     return (

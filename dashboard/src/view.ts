@@ -12,8 +12,9 @@ export const COMPARISONS = ["previous_period", "year_over_year", "none"] as cons
 /** Whether a text of the address names a comparison. */
 export const isComparison = (text: string): text is (typeof COMPARISONS)[number] => COMPARISONS.some((one) => one === text);
 
-/** The choice of the address that names a person. */
+/** The choices of the address that name a person, and the period of that person's page: all time unless chosen. */
 export const PERSON = "person";
+const PERSON_PERIOD = "person_period";
 
 /** Two dates in an address. */
 const DATES = /^\d{4}-\d\d-\d\d,\d{4}-\d\d-\d\d$/;
@@ -38,6 +39,24 @@ export const DEFAULT_VIEW: View = {
   filters: [],
   choices: {},
 };
+
+/** Whether the view is a person's page. */
+export const isOfPerson = ({ page, choices }: View): boolean => page === "people" && Boolean(choices[PERSON]);
+
+/** The view with the period of its page: a person's last visit may be long ago, so that page does not share the others' period. */
+export function withOwnPeriod(view: View): View {
+  return isOfPerson(view) ? { ...view, period: view.choices[PERSON_PERIOD] || "all" } : view;
+}
+
+/** The changes of a view as changes of its address. */
+export function ofOwnPeriod(view: View, changes: Partial<View>): Partial<View> {
+  const { period, ...others } = changes;
+  if (period === undefined || others.page || !isOfPerson(view)) return changes;
+  return { ...others, choices: { ...(others.choices ?? view.choices), [PERSON_PERIOD]: period } };
+}
+
+/** The choices of the page of this person. */
+export const choicesOfPerson = (choices: View["choices"], person: string): View["choices"] => ({ ...choices, [PERSON]: person, [PERSON_PERIOD]: "" });
 
 /** The view of an address. Parts that cannot be read get their defaults. */
 export function viewOf(location: { pathname: string; search: string }): View {

@@ -6,13 +6,13 @@ import { Moment } from "./moment";
 import { Records } from "./records";
 import { t } from "./texts";
 import { useScreen } from "./use_api";
-import { PERSON } from "./view";
+import { choicesOfPerson } from "./view";
 
 export function VisitTable({ report, onVisit }: { report: Report; onVisit(visit: string): void }) {
   const { view, go } = useScreen();
   const records = new Records(report);
   const { columns } = t.reports;
-  const open = (person: string) => go({ page: "people", period: "all", filters: [], choices: { ...view.choices, [PERSON]: person } });
+  const open = (person: string) => go({ page: "people", filters: [], choices: choicesOfPerson(view.choices, person) });
   return (
     <div class="scroll" tabIndex={0} role="region" aria-label={t.reports.rows}>
       <table class="plain visits">

@@ -1,7 +1,8 @@
 // What the set-up view finds, from what arrives and what the site's document says.
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { type Arrived, type Findings, allowsOrigin, checksOf, pageOf, snippetOf } from "../src/setup_checks";
+import { type Arrived, type Findings, SNIPPETS, allowsOrigin, checksOf, pageOf, snippetOf } from "../src/setup_checks";
 
 const SETUP = { public_keys: ["key"], origins: [], unknown_consent: "full" };
 const EVENT: Arrived = {
@@ -79,10 +80,12 @@ test("a missing key and denied consent are named", () => {
   ]);
 });
 
-test("snippets name the collector once, and the key", () => {
-  for (const kind of ["html", "gtm", "module", "curl"] as const) {
-    const code = snippetOf(kind, "https://app.example/", "key");
-    assert.ok(code.includes("https://app.example/") && !code.includes("example//"), code);
-    assert.match(code, /"key"|: key/);
+test("the snippets are those of the documentation, with the collector and the key", () => {
+  const text = readFileSync("../docs/frameworks.md", "utf8");
+  const documented = [...text.matchAll(/```\w+\n([\s\S]*?)\n```/g)].map(([, code]) => code);
+  for (const { id } of SNIPPETS) {
+    const code = snippetOf(id, "https://APP/", "KEY");
+    assert.ok(code.includes("https://APP/") && !code.includes("APP//") && code.includes("KEY"), code);
+    if (id !== "curl") assert.ok(documented.includes(code), code);
   }
 });

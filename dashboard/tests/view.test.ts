@@ -1,7 +1,7 @@
 // Addresses and filters.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { DEFAULT_VIEW, type View, addressOf, asValueFilter, negated, ofWholeVisits, viewOf, withFilter, withMoreValues } from "../src/view";
+import { DEFAULT_VIEW, type View, addressOf, asValueFilter, choicesOfPerson, negated, ofOwnPeriod, ofWholeVisits, viewOf, withFilter, withMoreValues, withOwnPeriod } from "../src/view";
 
 const place = (address: string) => {
   const { pathname, search, hash } = new URL(address, "http://localhost");
@@ -82,4 +82,16 @@ test("sequences select whole visits by the events that they have", () => {
     ["has_not_done", ["contains", "event:page", ["/x"]]],
     ["is", "visit:os", ["iOS"]],
   ]);
+});
+
+test("a person's page has a period of its own, which is all time at first", () => {
+  const list: View = { ...DEFAULT_VIEW, page: "people", period: "7d" };
+  const person = { ...list, choices: choicesOfPerson(list.choices, "ada") };
+  assert.equal(withOwnPeriod(list).period, "7d");
+  assert.equal(withOwnPeriod(person).period, "all");
+  const changed = { ...person, ...ofOwnPeriod(person, { period: "month" }) };
+  assert.deepEqual([withOwnPeriod(changed).period, changed.period], ["month", "7d"]);
+  assert.equal(withOwnPeriod({ ...changed, choices: choicesOfPerson(changed.choices, "bob") }).period, "all");
+  // To another page the change is that page's.
+  assert.deepEqual(ofOwnPeriod(person, { page: "overview", period: "realtime" }), { page: "overview", period: "realtime" });
 });

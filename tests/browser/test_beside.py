@@ -17,7 +17,7 @@ from tests.e2e.journey import select
 from tests.trackers.landing import landed
 
 pytestmark = pytest.mark.e2e
-NAMES = ("others", "module", "tagManager", "consentManagers", "pixels", "ownHost")
+NAMES = ("others", "module", "vue", "tagManager", "consentManagers", "pixels", "ownHost")
 COOKIE_SITE = "with-cookie"
 DOCUMENT = f"""
 site: {COOKIE_SITE}
@@ -80,6 +80,10 @@ def test_the_module_of_a_bundler_measures_as_the_tag_does_and_has_no_global(visi
 
 def test_a_tag_manager_puts_the_tag_in(visits: Mapping[str, Outcome]) -> None:
     assert visits["tagManager"].names() == ["page_view"]
+
+
+def test_the_module_is_started_before_an_app_is_mounted(visits: Mapping[str, Outcome]) -> None:
+    assert visits["vue"].names() == ["page_view"]
 
 
 def test_consent_managers_tell_what_the_visitor_chose(visits: Mapping[str, Outcome]) -> None:

@@ -87,6 +87,8 @@ def events(now: datetime) -> Iterator[dict[str, Any]]:
         yield {"name": "page_view", "page_url": f"https://shop.example/{text}", "created_at": moments[0], **said}
         yield {"name": text, "page_url": "https://shop.example/", "created_at": moments[1], **said}
         yield {"name": "defined", "created_at": moments[2], **said, "properties": {"count": text, text: text}}
+        loaded = {**said, "properties": {"lcp_ms": 100 * number, text: text}, "interactive": False}
+        yield {"name": "web_vitals", "page_url": f"https://shop.example/{text}", "created_at": moments[2], **loaded}
         yield {"name": "identify", "created_at": moments[2], **said, "properties": {"name": text, text: text}}
         yield {"name": text, "created_at": moments[2], "session_index": text}
         yield {"name": "", text: text, "properties": text}

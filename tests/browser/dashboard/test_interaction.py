@@ -27,6 +27,7 @@ def test_nothing_lies_outside_the_window_of_a_phone(looker: Looker, width: int) 
     assert seen["outside"] == {"period": [], "filter": [], "details": []}
     assert seen["cut"] == []
     assert not seen["wide"]
+    assert seen["label"] <= 0, "the period's name is cut"
 
 
 @pytest.mark.parametrize("status", [0, 500, 503])

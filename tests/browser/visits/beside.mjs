@@ -23,12 +23,15 @@ async function bundle(contents) {
   return outputFiles[0].text.replaceAll("</script", "<\\/script");
 }
 
-/** The documentation's nth block of a language after a heading in bold, with this collector and the demo's key. */
-async function snippet(site, heading, language, number = 0) {
-  const text = (await readFile(fileOf("../../../docs/tracking.md"), "utf8")).split(`**${heading}`)[1];
-  const block = text.split(`\`\`\`${language}\n`)[number + 1].split("```")[0];
+/** The documentation's first block of a language after a heading, with this collector and the demo's key. */
+async function snippet(site, file, heading, language) {
+  const text = (await readFile(fileOf(`../../../docs/${file}.md`), "utf8")).split(heading)[1];
+  const block = text.split(`\`\`\`${language}\n`)[1].split("```")[0];
   return block.replaceAll("https://APP", site.collector).replaceAll("KEY", "demo");
 }
+
+/** The snippet of a framework, without its imports. */
+const ofFramework = async (site, name, language) => (await snippet(site, "frameworks", `## ${name}\n`, language)).replace(/^import.*$/gm, "");
 
 /** One visit that three trackers measure at once: two pages, routes forth and back. */
 export async function others(site) {
@@ -75,7 +78,7 @@ export async function others(site) {
 
 /** The module, as a framework uses it: effects run twice in development. */
 export async function module(site) {
-  const code = (await snippet(site, "React", "js")).replace(/^import.*$/m, "");
+  const code = (await ofFramework(site, "React", "jsx")) + (await ofFramework(site, "React", "js"));
   site.head = `<script>${await bundle(`
     import { start, tracker } from "clickstream-tracker";
     const useEffect = (effect) => [effect(), effect()];
@@ -92,10 +95,24 @@ export async function module(site) {
   return page.evaluate(() => document.documentElement.dataset.global);
 }
 
+/** The module before an app is mounted. */
+export async function vue(site) {
+  site.head = `<script>${await bundle(`
+    import { start } from "clickstream-tracker";
+    const App = {}, createApp = () => ({ mount: () => undefined });
+    ${await ofFramework(site, "Vue", "js")}`)}</script>`;
+  site.served = false;
+  const context = await site.context();
+  const page = await context.newPage();
+  await page.goto(site.url("/vue"));
+  await page.waitForTimeout(100);
+  await site.told(page);
+}
+
 /** A tag manager's tag, as it is inserted. */
 export async function tagManager(site) {
   site.served = false;
-  site.body = await snippet(site, "Google Tag Manager", "html");
+  site.body = await snippet(site, "frameworks", "## Google Tag Manager\n", "html");
   const page = await site.open("/managed");
   await site.told(page);
 }
@@ -107,7 +124,7 @@ export async function consentManagers(site) {
     const cmp = { onChange: (heard) => (window.choose = heard) };
     window.__tcfapi = (command, version, heard) => (window.choose = (choice) =>
       heard({ eventStatus: "useractioncomplete", purpose: { consents: { 1: choice.statistics, 8: choice.statistics } } }, true));
-    ${await snippet(site, "Consent managers", "js")}
+    ${await snippet(site, "tracking", "**Consent managers", "js")}
   </script>`;
   const own = await site.open("/own");
   await own.evaluate(() => window.choose({ statistics: true }));
@@ -125,7 +142,7 @@ export async function consentManagers(site) {
 /** A visitor without script, and a mail that is opened: both are the pixel. */
 export async function pixels(site) {
   const here = encodeURIComponent(site.url("/bags"));
-  const html = (await snippet(site, "Without script", "html")).replace(/page_url=[^&"]*/, `page_url=${here}`);
+  const html = (await snippet(site, "tracking", "**Without script", "html")).replace(/page_url=[^&"]*/, `page_url=${here}`);
   site.body = html.replace("name=mail_open", `name=mail_open&amp;page_url=${here}`);
   const page = await (await site.context({ javaScriptEnabled: false })).newPage();
   await page.goto(site.url("/bags"));

@@ -45,6 +45,7 @@ export async function smallScreen(dashboard, { path, key }) {
     );
     if ((await page.locator(selector).count()) === 0) throw new Error(`${name} is not open`);
   };
+  const label = await page.getByTestId("period").locator("span").last().evaluate((part) => part.scrollWidth - part.clientWidth);
   await dashboard.click(page.getByTestId("period"));
   await check("period", ".menu");
   await dashboard.press("Escape");
@@ -67,7 +68,7 @@ export async function smallScreen(dashboard, { path, key }) {
         .map((one) => one.value),
     );
   const wide = await page.evaluate(() => document.documentElement.scrollWidth > innerWidth);
-  return { outside, cut, wide };
+  return { outside, cut, wide, label };
 }
 
 /** A refresh that fails: the numbers before and during the outage, its messages, and what Retry does. */

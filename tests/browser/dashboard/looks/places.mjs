@@ -1,6 +1,6 @@
 // Every place of the dashboard, one after the other: views, tabs, and dialogs.
 
-const VIEWS = ["Visits", "People", "Audiences", "Jobs", "Failed events", "Event definitions", "Reconciliation", "Set-up"];
+const VIEWS = ["Visits", "People", "Audiences", "Web vitals", "Jobs", "Failed events", "Event definitions", "Reconciliation", "Set-up"];
 
 /** A place of each kind. */
 export async function main(dashboard, there) {

@@ -19,6 +19,7 @@ const PAGES = {
   },
   audiences: async (page) => go(page, "Audiences"),
   audience: async (page) => (await go(page, "Audiences")) || row(page).getByRole("button").first().click(),
+  web_vitals: async (page) => go(page, "Web vitals"),
   jobs: async (page) => go(page, "Jobs"),
   failed_events: async (page) => go(page, "Failed events"),
   event_definitions: async (page) => go(page, "Event definitions"),

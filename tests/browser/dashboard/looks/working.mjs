@@ -15,11 +15,26 @@ export async function setup(dashboard, { path, key, pages }) {
     await page.getByLabel("Address of a page of yours").fill(address);
     seen.pages[address] = await checks();
   }
-  await page.getByRole("tab", { name: "curl" }).click();
-  seen.curl = await page.getByTestId("snippet").innerText();
+  seen.snippets = {};
+  for (const tab of await page.getByTestId("setup-snippet").getByRole("tab").all()) {
+    await tab.click();
+    seen.snippets[await tab.innerText()] = await page.getByTestId("snippet").innerText();
+  }
   seen.verdicts = await page.getByTestId("setup-events").locator("[data-verdict]").evaluateAll((all) => all.map(({ dataset }) => dataset.verdict));
   seen.text = await page.getByTestId("setup-events").innerText();
   return seen;
+}
+
+/** The web vitals: of the site, and of each page, with their ratings. */
+export async function vitals(dashboard, { path, key }) {
+  await dashboard.open(path, key);
+  const { page } = dashboard;
+  const ratings = (all) => all.map((one) => [one.querySelector("data").value, one.dataset.rating ?? null]);
+  const total = await page.locator(".vitals .vital").evaluateAll(ratings);
+  const words = await page.getByTestId("vital-lcp_ms").innerText();
+  const rows = await page.getByTestId("row").evaluateAll((all) => all.map((row) => [row.dataset.value, row.querySelector(".vital data").value]));
+  await dashboard.click(page.getByRole("tab", { name: "Devices", exact: true }));
+  return { total, words, rows, devices: await page.getByTestId("row").count(), query: page.url().split("?")[1] };
 }
 
 /** Two pages by the keyboard alone, one more value by its chip, then by Ctrl; each with the filters of the last query. */
