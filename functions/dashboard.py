@@ -88,6 +88,7 @@ def _described(access: Access) -> dict[str, Any]:
             "origins": site.origins,
             "unknown_consent": site.privacy.unknown_consent,
         }
+        described["annotations"] = [annotation.model_dump() for annotation in site.annotations]
         described["audiences"] = [
             # The models of conditions are parsed one by one, so pydantic does not know them here.
             audience.model_dump(mode="json", by_alias=True, exclude_unset=True, warnings=False)

@@ -121,7 +121,7 @@ async def _ask_of_audience(req: func.HttpRequest, ask: Callable[[str, str], None
 @bp.route("api/definitions", methods=["POST"], auth_level=func.AuthLevel.ANONYMOUS)
 @answers_problems()
 async def add_definition(req: func.HttpRequest) -> func.HttpResponse:
-    """Add a goal, a funnel or a segment to the site's document, or say what that would change."""
+    """Add a goal, funnel, segment or annotation to the site's document, or say what that would change."""
     from clickstream.sites.additions import add, parse_addition
 
     request, _ = await authorized(req, parse_addition, services().sites.admin)

@@ -286,7 +286,7 @@ def operations() -> Mapping[str, Operation]:
         "backfill_audience": asking_of_an_audience("Let the next evaluation report every member of an audience again."),
         "add_definition": Operation(
             "jobs",
-            "Add a goal, a funnel or a segment to the site's document, or with a dry run say what that would change.",
+            "Add a goal, funnel, segment or annotation to the site's document; with a dry run, say what would change.",
             (*JOBS, Conflict),
             Addition.model_json_schema(),
             ADDED,

@@ -105,6 +105,9 @@ SITES = _object(
                         ),
                         "With a read key: what a page needs in order to be measured.",
                     ),
+                    "annotations": _list(
+                        _object({"at": TEXT, "text": TEXT}), "With a read key: what happened when, by the site's clock."
+                    ),
                     "audiences": _list(ANY_OBJECT, "With a read key: the audiences, as in the site's document."),
                     "smallest_group": {
                         "type": "integer",

@@ -1,4 +1,4 @@
-"""Add a goal, a funnel or a segment to a site's stored document, by the same plan and the same versions as `apply`."""
+"""Add an entry to a list of a site's stored document, by the same plan and the same versions as `apply`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Addition(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     site_id: str
-    kind: Literal["goals", "funnels", "segments"] = Field(description="The part of the document.")
+    kind: Literal["goals", "funnels", "segments", "annotations"] = Field(description="The part of the document.")
     definition: dict[str, Any] = Field(description="The new entry, as in the document: see docs/sites.md.")
     version: Annotated[str, StringConstraints(max_length=200)] | None = Field(
         default=None, description="The version of a dry run, which the document must still have. Required to apply."

@@ -21,6 +21,7 @@ from pydantic import (
 
 from clickstream.errors import InvalidSite
 from clickstream.problems import Place, problem_lines, refuse
+from clickstream.sites.annotations import Annotations
 from clickstream.sites.currencies import Currency, Rates, check_rates
 from clickstream.sites.deferred import Deferred, load_audience_messages, load_audiences, load_jobs
 from clickstream.sites.event_definitions import EventDefinitions
@@ -199,6 +200,7 @@ class Site(_Strict):
         default=None, description="The event hub that is sent who enters and leaves audiences; none: no messages."
     )
     segments: Segments = Field(default=(), description="Filters that queries use by name.")
+    annotations: Annotations = Field(default=(), description="What happened when, as marks on the dashboard's chart.")
     visits: Visits = Field(default_factory=Visits, description="Where visits end.")
     identity: Identity = Field(default_factory=Identity, description="Which ids are one person.")
     profiles: Profiles = Field(default_factory=Profiles, description="What is kept about people.")

@@ -134,7 +134,7 @@ export interface Job {
 export type Action = "run" | "stop" | "resume";
 
 /** A part of a site's document that the page adds to. */
-export type Defined = "goals" | "funnels" | "segments";
+export type Defined = "goals" | "funnels" | "segments" | "annotations";
 
 /** What an addition changes in the document of this version. Values are JSON; null for none. */
 export interface Planned {
@@ -183,6 +183,12 @@ export interface Edited {
   };
 }
 
+/** What happened on a day or at a minute, by the site's clock. */
+export interface Annotation {
+  readonly at: string;
+  readonly text: string;
+}
+
 /** A site that a key opens. */
 export interface Site {
   readonly site: string;
@@ -194,6 +200,8 @@ export interface Site {
   readonly segments: readonly string[];
   /** With a read key: what a page needs in order to be measured. */
   readonly setup?: Setup;
+  /** With a read key: what happened when. */
+  readonly annotations?: readonly Annotation[];
   /** With a read key: the audiences of its document. */
   readonly audiences?: readonly Audience[];
   /** With a share key: the properties that it opens. */

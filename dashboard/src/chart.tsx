@@ -3,6 +3,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
+import type { Annotation } from "./api";
 import { formatNumber, formatTick, longTimeLabel, timeLabel } from "./format";
 import type { Metric } from "./metrics";
 import { t } from "./texts";
@@ -19,10 +20,18 @@ export interface ChartProps {
   readonly earlierLabels: readonly string[];
   readonly earlier: readonly (number | null)[] | null;
   readonly theme: string;
+  /** What happened, by the index of the label in whose time it did. */
+  readonly annotations: ReadonlyMap<number, readonly Annotation[]>;
   /** Shown beside the table. */
   readonly sources: ComponentChildren;
   /** A label was chosen, or two by dragging. */
   onPick(first: string, last: string): void;
+}
+
+/** Where the canvas draws its points, in pixels. */
+interface Area {
+  readonly left: number;
+  readonly width: number;
 }
 
 const HEIGHT = 260;
@@ -36,11 +45,12 @@ export function Chart(props: ChartProps) {
   const pick = useRef(props.onPick);
   pick.current = props.onPick;
   const [at, setAt] = useState<number | null>(null);
+  const [area, setArea] = useState<Area>({ left: 0, width: 0 });
   const content = JSON.stringify([props.labels, props.values, props.partial, props.earlier, props.metric.name, props.theme]);
 
   useEffect(() => {
     const element = holder.current!;
-    const chart = draw(element, props, setAt, (first, last) => pick.current(first, last));
+    const chart = draw(element, props, setAt, setArea, (first, last) => pick.current(first, last));
     plot.current = chart;
     const watching = new ResizeObserver(() => chart.setSize(sizeOf(element)));
     watching.observe(element);
@@ -83,6 +93,7 @@ export function Chart(props: ChartProps) {
         onKeyDown={keys}
         onBlur={() => plot.current?.setCursor({ left: -10, top: -10 })}
       />
+      <Marks {...props} area={area} />
       {at !== null && at <= last && <Tip {...props} at={at} plot={plot.current!} />}
       <div class="below-chart">
         <details>
@@ -94,6 +105,36 @@ export function Chart(props: ChartProps) {
     </figure>
   );
 }
+
+/** A mark at each point with annotations. Its text is shown while it has the focus or the pointer over it. */
+function Marks({ annotations, labels, area }: ChartProps & { area: Area }) {
+  if (!annotations.size) return null;
+  const points = Math.max(1, labels.length - 1);
+  return (
+    <ul class="annotations" aria-label={t.chart.annotations}>
+      {[...annotations].map(([at, all]) => (
+        <li key={labels[at]} class={at > points / 2 ? "left" : ""} style={{ insetInlineStart: `${area.left + (area.width * at) / points}px` }}>
+          <button
+            type="button"
+            aria-label={all.map(({ at: moment, text }) => `${momentLabel(moment)}: ${text}`).join("; ")}
+            data-testid="annotation"
+            data-value={labels[at]}
+          >
+            <span class="said">
+              {all.map(({ at: moment, text }, index) => (
+                <span key={index}>
+                  <span class="hint">{momentLabel(moment)}</span> {text}
+                </span>
+              ))}
+            </span>
+          </button>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+const momentLabel = (at: string): string => timeLabel("time:day", at) + (at.length > 10 ? `, ${timeLabel("time:minute", at)}` : "");
 
 function Tip(props: ChartProps & { at: number; plot: uPlot }) {
   const { at, plot, metric, step } = props;
@@ -115,7 +156,7 @@ function Tip(props: ChartProps & { at: number; plot: uPlot }) {
   );
 }
 
-function Points({ labels, values, partial, until, earlier, earlierLabels, step, metric }: ChartProps) {
+function Points({ labels, values, partial, until, earlier, earlierLabels, step, metric, annotations }: ChartProps) {
   return (
     <div class="scroll" tabIndex={0} role="region" aria-label={t.chart.asTable(metric.label)}>
       <table data-testid="chart-table">
@@ -138,6 +179,12 @@ function Points({ labels, values, partial, until, earlier, earlierLabels, step, 
             <tr key={label}>
               <th scope="row" data-partial={partial[index] || undefined}>
                 {pointLabel({ labels, partial, until, step }, index)}
+                {annotations.get(index)?.map(({ text }, number) => (
+                  <span class="hint" key={number}>
+                    {" "}
+                    {text}
+                  </span>
+                ))}
               </th>
               <td class="number">
                 <data value={String(values[index] ?? "")}>{formatNumber(values[index], metric.unit)}</data>
@@ -163,9 +210,10 @@ function pointLabel({ labels, partial, until, step }: Pick<ChartProps, "labels" 
 }
 
 function spoken(props: ChartProps, at: number): string {
-  const { values, earlier, metric } = props;
+  const { values, earlier, metric, annotations } = props;
   const before = earlier ? t.chart.before(formatNumber(earlier[at], metric.unit)) : "";
-  return `${pointLabel(props, at)}: ${formatNumber(values[at], metric.unit)}${before}`;
+  const happened = (annotations.get(at) ?? []).map(({ text }) => `. ${text}`).join("");
+  return `${pointLabel(props, at)}: ${formatNumber(values[at], metric.unit)}${before}${happened}`;
 }
 
 function sizeOf(element: HTMLElement): { width: number; height: number } {
@@ -177,6 +225,7 @@ function draw(
   element: HTMLElement,
   { labels, values, partial, earlier, step, metric }: ChartProps,
   onMove: (at: number | null) => void,
+  onDrawn: (area: Area) => void,
   onPick: (first: string, last: string) => void,
 ): uPlot {
   const style = getComputedStyle(element);
@@ -238,6 +287,7 @@ function draw(
         { stroke: colour("--line"), width: 2, dash: [2, 4], points, spanGaps: false },
       ],
       hooks: {
+        draw: [({ over }) => onDrawn({ left: element.offsetLeft + over.offsetLeft, width: over.clientWidth })],
         setCursor: [(self) => onMove(self.cursor.idx ?? null)],
         setSelect: [
           (self) => {

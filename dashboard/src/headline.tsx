@@ -1,5 +1,6 @@
 // The totals of the period. A click on one shows it in the chart below.
-import { useEffect } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
+import { annotationsAt } from "./annotations";
 import type { Answer } from "./api";
 import { comparisonOf, queryBase, reportBase } from "./requests";
 import { useQuery, useScreen } from "./use_api";
@@ -9,6 +10,7 @@ import { formatNumber, today } from "./format";
 import { Lines } from "./lines";
 import { AVERAGE_REVENUE, HEADLINES, type Metric, OF_A_GOAL, REVENUE, inCurrency } from "./metrics";
 import { STEPS, daysOf, periodOfLabel, stepsOf } from "./periods";
+import { SaveDialog } from "./save_dialog";
 import { Sparkline } from "./sparkline";
 import { t } from "./texts";
 import { BotsLeftOut, Change, CurrencyNote, SmallGroups, ExportLinks, PanelState, Value } from "./ui";
@@ -28,6 +30,7 @@ function useMetrics(): readonly Metric[] {
 
 export function Headline() {
   const { view, site, setCompleteUntil, announce, choose, theme, go } = useScreen();
+  const [annotating, setAnnotating] = useState(false);
   const plain = useMetrics();
   const names = plain.map(({ name }) => name);
   const compared = comparisonOf(view);
@@ -127,6 +130,12 @@ export function Headline() {
           earlierLabels={linesBefore?.labels ?? []}
           earlier={linesBefore && lines.labels.map((_, index) => linesBefore.of(at)[index] ?? null)}
           sources={
+            <>
+            {site.key_kind === "read" && (
+              <button type="button" class="quiet" data-testid="annotate" onClick={() => setAnnotating(true)}>
+                {t.chart.annotate}
+              </button>
+            )}
             <ExportLinks
               title={t.headline.overTime(chosen.label)}
               report="overview"
@@ -134,7 +143,9 @@ export function Headline() {
               query={overTime}
               isAnswered
             />
+            </>
           }
+          annotations={annotationsAt(site.annotations ?? [], lines.labels, drawn!.date_range)}
           onPick={pick}
         />
       ) : (
@@ -142,6 +153,7 @@ export function Headline() {
           <PanelState result={totals.problem ? totals : series} />
         </div>
       )}
+      {annotating && <SaveDialog kind="annotations" definition={{}} onClose={() => setAnnotating(false)} />}
     </section>
   );
 }

@@ -1,24 +1,26 @@
-// Saves a segment, a funnel or a goal into the site's document: first the plan, then, for the same version, the change.
+// Saves a segment, a funnel, a goal or an annotation into the site's document: first the plan, then, for the same version, the change.
 import { useState } from "preact/hooks";
 import { REFUSED } from "./admin_key";
 import { type Defined, type Planned, Problem } from "./api";
 import { Filled } from "./filled";
-import { sentence } from "./format";
+import { sentence, today } from "./format";
 import { t } from "./texts";
 import { Dialog } from "./ui";
 import { useConnection, useScreen } from "./use_api";
 
-/** `definition` lacks its name, which is entered here. */
+/** `definition` lacks its name, or its text, which is entered here, as is the day of an annotation. */
 export function SaveDialog(props: { kind: Defined; definition: Readonly<Record<string, unknown>>; onClose(): void }) {
   const { kind, onClose } = props;
+  const isAnnotation = kind === "annotations";
   const { site, announce } = useScreen();
   const { api, adminKey, setAdminKey } = useConnection();
   const [name, setName] = useState("");
+  const [day, setDay] = useState(() => today(site.time_zone));
   const [key, setKey] = useState(adminKey ?? "");
   const [planned, setPlanned] = useState<Planned | null>(null);
   const [problem, setProblem] = useState<string | null>(null);
   const [isSaved, setSaved] = useState(false);
-  const definition = { name: name.trim(), ...props.definition };
+  const definition = isAnnotation ? { at: day, text: name.trim() } : { name: name.trim(), ...props.definition };
   const submit = async (event: Event) => {
     event.preventDefault();
     setProblem(null);
@@ -48,8 +50,14 @@ export function SaveDialog(props: { kind: Defined; definition: Readonly<Record<s
         <p>{t.saving.saved}</p>
       ) : (
         <form class="form" onSubmit={(event) => void submit(event)}>
+          {isAnnotation && (
+            <label class="field">
+              <span>{t.saving.day}</span>
+              <input type="date" required value={day} onInput={enter(setDay)} />
+            </label>
+          )}
           <label class="field">
-            <span>{t.saving.name}</span>
+            <span>{isAnnotation ? t.saving.text : t.saving.name}</span>
             <input required autofocus autocomplete="off" value={name} onInput={enter(setName)} />
           </label>
           <div class="field">

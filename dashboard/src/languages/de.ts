@@ -241,6 +241,8 @@ const de: Texts = {
     overTime: (metric) => `${metric} im Verlauf`,
   },
   chart: {
+    annotate: "Anmerken",
+    annotations: "Was geschehen ist",
     point: (metric) => `${metric}, Punkt des Diagramms`,
     table: "Als Tabelle zeigen",
     asTable: (metric) => `${metric} als Tabelle`,
@@ -657,8 +659,10 @@ const de: Texts = {
   },
 
   saving: {
-    titles: { segments: "Als Segment speichern", funnels: "Trichter speichern", goals: "Als Ziel speichern" },
+    titles: { segments: "Als Segment speichern", funnels: "Trichter speichern", goals: "Als Ziel speichern", annotations: "Im Diagramm anmerken" },
     name: "Bezeichnung",
+    day: "Tag",
+    text: "Was geschehen ist",
     entry: "Eintrag im Dokument der Site",
     plan: "Das ändert sich im Dokument der Site",
     showPlan: "Plan zeigen",

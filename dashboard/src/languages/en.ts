@@ -235,6 +235,8 @@ const en = {
     overTime: (metric: string) => `${metric} over time`,
   },
   chart: {
+    annotate: "Annotate",
+    annotations: "What happened",
     point: (metric: string) => `${metric}, point of the chart`,
     table: "Show as table",
     asTable: (metric: string) => `${metric} as table`,
@@ -645,8 +647,10 @@ const en = {
   },
 
   saving: {
-    titles: { segments: "Save as segment", funnels: "Save the funnel", goals: "Save as goal" },
+    titles: { segments: "Save as segment", funnels: "Save the funnel", goals: "Save as goal", annotations: "Annotate the chart" },
     name: "Name",
+    day: "Day",
+    text: "What happened",
     entry: "Entry of the site’s document",
     plan: "This changes in the site’s document",
     showPlan: "Show the plan",

@@ -6,6 +6,7 @@ import json
 import re
 import time
 from datetime import datetime
+from typing import Any
 from urllib.parse import parse_qs, unquote
 from zoneinfo import ZoneInfo
 
@@ -13,7 +14,17 @@ import httpx
 import pytest
 
 from tests.browser.dashboard.looking import Looker
-from tests.browser.dashboard.world import ADMIN, FRESH_KEY, KEY, SHARE, ZONE, World, texts_of
+from tests.browser.dashboard.world import (
+    ADMIN,
+    FRESH_KEY,
+    HOSTILE_ADMIN,
+    HOSTILE_GOAL,
+    KEY,
+    SHARE,
+    ZONE,
+    World,
+    texts_of,
+)
 from tests.e2e.journey import compact_everything
 
 pytestmark = pytest.mark.e2e
@@ -150,6 +161,30 @@ def test_filters_become_a_segment_of_the_sites_document(world: World, looker: Lo
         while name not in (client.get("/api/sites").json()["sites"][0]["segments"]):
             assert time.monotonic() < deadline
             time.sleep(0.2)
+
+
+def test_annotations_are_marks_on_the_chart_and_are_added_from_there(world: World, looker: Looker) -> None:
+    text = "<svg onload=canary=51>"
+    path = "/dashboard?site=hostile&period=7d"
+    seen = looker.look("working.annotations", path=path, key=KEY, admin=HOSTILE_ADMIN, text=text)
+    assert seen["marks"] == 1
+    assert HOSTILE_GOAL in seen["name"] and HOSTILE_GOAL in seen["shown"]
+    assert seen["place"] == pytest.approx(1, abs=0.01)
+    assert HOSTILE_GOAL in seen["table"] and HOSTILE_GOAL in seen["spoken"]
+    assert seen["entry"] == f"annotations:\n- {json.dumps({'at': '2026-10-14', 'text': text}, separators=(',', ':'))}"
+    assert "annotations" in seen["plan"] and text in seen["plan"]
+    assert "Saved." in seen["saved"]
+    assert seen["unseenStops"] == []
+    headers = {"Authorization": f"Bearer {KEY}"}
+    deadline = time.monotonic() + 120
+    with httpx.Client(base_url=world.stack.base_url, headers=headers, timeout=180) as client:
+        while {"at": "2026-10-14", "text": text} not in annotations_of(client, "hostile"):
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+
+
+def annotations_of(client: httpx.Client, site: str) -> list[Any]:
+    return next(each["annotations"] for each in client.get("/api/sites").json()["sites"] if each["site"] == site)
 
 
 def test_an_audience_shows_who_is_in_it_and_why(world: World, looker: Looker) -> None:

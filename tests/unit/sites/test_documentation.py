@@ -13,6 +13,7 @@ from jsonschema_rs import Draft202012Validator
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from clickstream.sites.annotations import Annotation
 from clickstream.sites.audience_messages import AudienceMessages
 from clickstream.sites.audience_standing import ProfileField, Score, Trait
 from clickstream.sites.audiences import Audience, Events, Times
@@ -54,7 +55,7 @@ def rows(model: type[BaseModel]) -> str:
     "model",
     [
         *(Site, Key, Privacy, EventDefinitions, EventDefinition, Goal, Funnel, FunnelStep, FunnelExclusion),
-        *(Audience, AudienceMessages, Times, Events, Segment, Visits, Identity, IdentityLimits, Profiles),
+        *(Audience, AudienceMessages, Times, Events, Segment, Annotation, Visits, Identity, IdentityLimits, Profiles),
         *(Trait, ProfileField, Score),
     ],
 )
@@ -100,6 +101,7 @@ def test_every_field_in_the_schema_has_a_description() -> None:
         {"funnels": [{"name": "a", "steps": [{"event": "a"}, {"event": "b"}], "within": "month"}]},
         {"segments": [{"name": "a", "filters": []}]},
         {"segments": [{"filters": [["is", "event:page", ["/"]]]}]},
+        {"annotations": [{"at": "14.10.2026", "text": "a"}]},
         {"visits": {"split_at_midnight": "no"}},
         {"identity": {"trust": "nobody"}},
         {"identity": {"limits": {"people": 0}}},

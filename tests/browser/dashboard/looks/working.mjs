@@ -1,5 +1,6 @@
 // Set-up, filters by several values, audiences, jobs and languages.
 import { createServer } from "node:http";
+import { Keyboard } from "./keys.mjs";
 import { pages } from "./places.mjs";
 
 const chips = (page) => page.getByTestId("filters").locator("li.chip").allInnerTexts();
@@ -119,6 +120,35 @@ export async function saving(dashboard, { path, key, called, wrong, admin }) {
   seen.plan = await dialog.getByTestId("plan").innerText();
   await dashboard.click(dialog.getByRole("button", { name: "Save", exact: true }));
   seen.saved = await dialog.innerText();
+  return seen;
+}
+
+/** By the keyboard the marks of the chart with their texts, and what the table and the chart say of them; then another annotation is planned. */
+export async function annotations(dashboard, { path, key, admin, text }) {
+  await dashboard.open(path, key);
+  const { page } = dashboard;
+  const keyboard = new Keyboard(dashboard);
+  await keyboard.stopAt('[data-testid="annotation"]');
+  const mark = page.getByTestId("annotation");
+  const seen = { marks: await mark.count(), name: await mark.first().getAttribute("aria-label"), shown: await mark.locator(".said").first().innerText() };
+  const { x, width } = await mark.first().boundingBox();
+  const plot = await page.locator(".u-over").boundingBox();
+  seen.place = (x + width / 2 - plot.x) / plot.width;
+  seen.table = await page.getByTestId("chart-table").textContent();
+  await page.getByTestId("chart").focus();
+  await dashboard.press("End");
+  seen.spoken = await page.getByTestId("chart").getAttribute("aria-valuetext");
+  await dashboard.click(page.getByTestId("annotate"));
+  const dialog = page.getByTestId("save");
+  await dialog.getByLabel("Day").fill("2026-10-14");
+  await dialog.getByLabel("What happened").fill(text);
+  seen.entry = await dialog.getByTestId("entry").innerText();
+  await dialog.getByLabel("Admin key").fill(admin);
+  await dashboard.click(dialog.getByRole("button", { name: "Show the plan" }));
+  seen.plan = await dialog.getByTestId("plan").innerText();
+  await dashboard.click(dialog.getByRole("button", { name: "Save", exact: true }));
+  seen.saved = await dialog.innerText();
+  seen.unseenStops = keyboard.unseen;
   return seen;
 }
 
