@@ -19,6 +19,9 @@ const { outputFiles } = await build({
   absWorkingDir: here,
   entryPoints: ["src/main.tsx"],
   entryNames: "dashboard-[hash]",
+  // What is loaded on demand has names of the same form.
+  chunkNames: "[name]-[hash]",
+  splitting: true,
   outdir: "out",
   bundle: true,
   plugins: [languages],
@@ -32,7 +35,7 @@ const { outputFiles } = await build({
   write: false,
 });
 const files = new Map(outputFiles.map(({ path, contents }) => [basename(path), Buffer.from(contents)]));
-const named = (ending) => [...files.keys()].find((name) => name.endsWith(ending));
+const named = (ending) => [...files.keys()].find((name) => name.startsWith("dashboard-") && name.endsWith(ending));
 const page = readFileSync(join(here, "src", "page.html"), "utf8")
   .replace("{{script}}", named(".js"))
   .replace("{{style}}", named(".css"));

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 bp = func.Blueprint()
 FOLDER = STATIC / "dashboard"
-ASSET = re.compile(r"dashboard-[A-Z0-9]+\.(?P<kind>js|css)")
+ASSET = re.compile(r"(?:dashboard|world)-[A-Z0-9]+\.(?P<kind>js|css)")
 MEDIA_TYPES = {"js": "text/javascript", "css": "text/css"}
 # An asset's name changes with its content; the page's name never does.
 ASSET_CACHING = "public, max-age=31536000, immutable"
@@ -49,7 +49,7 @@ async def share(req: func.HttpRequest) -> func.HttpResponse:
 @bp.route("dashboard/assets/{file}", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
 @answers_problems()
 async def dashboard_asset(req: func.HttpRequest) -> func.HttpResponse:
-    """A script or a style sheet of the page."""
+    """A script or a style sheet of the page, or the outlines of its map."""
     asset = ASSET.fullmatch(req.route_params["file"])
     if asset is None or not (path := FOLDER / asset[0]).is_file():
         raise NotFound("the dashboard has no such file")

@@ -13,9 +13,14 @@ import { ValueTable } from "./value_table";
 import { usePropertyNames } from "./property_names";
 import { t } from "./texts";
 import { withFilter, withMoreValues } from "./view";
+import { WorldMap } from "./world_map";
 
 const ROWS = 9;
 const GOAL = "event:goal";
+const MAP = "map";
+/** Beside the map. */
+const FEW_ROWS = 4;
+const MOST_COUNTRIES = 300;
 const MORE_ROWS = 100;
 
 export function Panel({ panel }: { panel: PanelOf }) {
@@ -27,7 +32,7 @@ export function Panel({ panel }: { panel: PanelOf }) {
   const property = view.choices["property"] ?? "";
   const tab = { ...named, dimension: named.dimension === PROPERTY ? PROPERTY + property : named.dimension };
   const asks = tab.dimension !== PROPERTY;
-  const query = { ...queryBase(view), metrics: tab.metrics, dimensions: [tab.dimension], pagination: { limit: ROWS } };
+  const query = { ...queryBase(view), metrics: tab.metrics, dimensions: [tab.dimension], pagination: { limit: named.id === MAP ? MOST_COUNTRIES : ROWS } };
   const result = useQuery(asks ? query : null);
   const file = async () => {
     const body = { ...queryBase(view), metrics: tab.metrics, dimensions: [tab.dimension] };
@@ -49,7 +54,8 @@ export function Panel({ panel }: { panel: PanelOf }) {
       </header>
       {named.dimension === PROPERTY && <PropertyName />}
       <div class="rows">
-        {asks && <Rows result={result} empty={tab.dimension === GOAL && !site.goals.length ? t.panel.noGoals : undefined} />}
+        {named.id === MAP && result.answer && <WorldMap answer={result.answer} />}
+        {asks && <Rows result={result} most={named.id === MAP ? FEW_ROWS : undefined} empty={tab.dimension === GOAL && !site.goals.length ? t.panel.noGoals : undefined} />}
         {asks && !result.problem && <SmallGroups sharing={result.answer?.meta.sharing} />}
         {!asks && <PropertyNames />}
       </div>
@@ -121,7 +127,8 @@ export function useFilterBy(): (dimension: string, value: string, event?: MouseE
   };
 }
 
-function Rows({ result, empty, onChosen }: { result: Result<Answer>; empty?: string | undefined; onChosen?(): void }) {
+function Rows(props: { result: Result<Answer>; most?: number | undefined; empty?: string | undefined; onChosen?(): void }) {
+  const { result, empty, onChosen } = props;
   const filterBy = useFilterBy();
   const { answer } = result;
   if (answer?.meta.sharing?.withheld) return null;
@@ -134,7 +141,7 @@ function Rows({ result, empty, onChosen }: { result: Result<Answer>; empty?: str
     <ValueTable
       heading={dimensionLabel(dimension)}
       columns={metrics}
-      rows={answer.results.map(({ dimensions: [value = ""], metrics: numbers }) => ({
+      rows={answer.results.slice(0, props.most).map(({ dimensions: [value = ""], metrics: numbers }) => ({
         value,
         label: valueLabel(dimension, value),
         mark: <Mark dimension={dimension} value={value} />,

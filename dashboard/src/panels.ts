@@ -55,6 +55,7 @@ export const PANELS: readonly PanelOf[] = [
     title: t.panels.places,
     tabs: [
       tab("countries", "visit:country"),
+      tab("map", "visit:country", ["visitors", "percentage"], OF_VISITS, "countries"),
       tab("regions", "visit:region"),
       tab("cities", "visit:city"),
       tab("languages", "visit:language"),

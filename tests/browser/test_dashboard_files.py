@@ -17,6 +17,7 @@ from local.stack import Stack
 ROOT = Path(__file__).parents[2]
 STATIC = ROOT / "functions" / "static" / "dashboard"
 BUDGET_BYTES = 120 * 1024
+MAP_BUDGET_BYTES = 25 * 1024
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -38,6 +39,8 @@ def test_the_whole_page_is_small(capsys: pytest.CaptureFixture[str]) -> None:
     with capsys.disabled():
         print(f"\ndashboard: {sum(sizes.values())} bytes packed of {BUDGET_BYTES}: {sizes}")
     assert sum(sizes.values()) <= BUDGET_BYTES
+    [outlines] = (size for name, size in sizes.items() if name.startswith("world-"))
+    assert outlines <= MAP_BUDGET_BYTES
 
 
 def test_its_types_hold() -> None:

@@ -270,6 +270,7 @@ const de: Texts = {
     entry_pages: "Einstiege",
     exit_pages: "Ausstiege",
     countries: "Länder",
+    map: "Karte",
     regions: "Regionen",
     cities: "Städte",
     languages: "Sprachen",
@@ -282,6 +283,8 @@ const de: Texts = {
     goals: "Ziele",
   },
   panel: {
+    map: (metric: string) => `Karte der Länder: ${metric}. Die Zahlen stehen in der Tabelle darunter.`,
+    noMap: "Die Karte konnte nicht geladen werden.",
     details: "Details",
     detailsOf: (tab) => `: ${tab}`,
     noGoals: "Noch keine Ziele. Lege welche unter goals im Dokument der Site fest",

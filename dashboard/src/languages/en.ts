@@ -264,6 +264,7 @@ const en = {
     entry_pages: "Entries",
     exit_pages: "Exits",
     countries: "Countries",
+    map: "Map",
     regions: "Regions",
     cities: "Cities",
     languages: "Languages",
@@ -276,6 +277,8 @@ const en = {
     goals: "Goals",
   },
   panel: {
+    map: (metric: string) => `Map of the countries: ${metric}. The table below has the numbers.`,
+    noMap: "The map could not be loaded.",
     details: "Details",
     detailsOf: (tab: string) => ` of ${tab}`,
     noGoals: "No goals yet. Define some under goals in the site’s document",

@@ -163,6 +163,19 @@ def test_filters_become_a_segment_of_the_sites_document(world: World, looker: Lo
             time.sleep(0.2)
 
 
+def test_the_map_has_the_numbers_of_its_table(world: World, looker: Looker) -> None:
+    seen = looker.look("working.map", path=SHOP, key=KEY, country="DE")
+    countries = world.query(
+        "shop", metrics=["visitors"], date_range=["2026-10-12", "2026-10-26"], dimensions=["visit:country"]
+    )["results"]
+    visitors = {row["dimensions"][0]: row["metrics"][0] for row in countries}
+    assert seen["files"] == 1 and seen["all"] > 165
+    assert seen["known"]["DE"] == f"Germany: {visitors['DE']}"
+    assert seen["known"].keys() == visitors.keys() - {"(not set)"}
+    assert {row["value"]: row["numbers"][0] for row in seen["table"]["rows"]} == visitors
+    assert seen["chips"] == ["Country\nis\nGermany"]
+
+
 def test_annotations_are_marks_on_the_chart_and_are_added_from_there(world: World, looker: Looker) -> None:
     text = "<svg onload=canary=51>"
     path = "/dashboard?site=hostile&period=7d"

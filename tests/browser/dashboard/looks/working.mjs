@@ -123,6 +123,22 @@ export async function saving(dashboard, { path, key, called, wrong, admin }) {
   return seen;
 }
 
+/** The countries of the map that have visitors, what each says, and the filter by a click on one. */
+export async function map(dashboard, { path, key, country }) {
+  await dashboard.open(path, key);
+  const { page } = dashboard;
+  const asked = [];
+  page.on("request", (request) => asked.push(new URL(request.url()).pathname));
+  await dashboard.click(dashboard.panel("places").getByRole("tab", { name: "Map" }));
+  const known = page.getByTestId("map").locator(".known");
+  await known.first().waitFor();
+  const seen = { files: asked.filter((one) => one.includes("world")).length, all: await page.getByTestId("map").locator("path").count() };
+  seen.known = Object.fromEntries(await known.evaluateAll((all) => all.map((one) => [one.dataset.value, one.textContent])));
+  seen.table = await dashboard.table(dashboard.panel("places"));
+  await dashboard.click(known.and(page.locator(`[data-value="${country}"]`)));
+  return { ...seen, chips: await chips(page) };
+}
+
 /** By the keyboard the marks of the chart with their texts, and what the table and the chart say of them; then another annotation is planned. */
 export async function annotations(dashboard, { path, key, admin, text }) {
   await dashboard.open(path, key);
@@ -148,7 +164,7 @@ export async function annotations(dashboard, { path, key, admin, text }) {
   seen.plan = await dialog.getByTestId("plan").innerText();
   await dashboard.click(dialog.getByRole("button", { name: "Save", exact: true }));
   seen.saved = await dialog.innerText();
-  seen.unseenStops = keyboard.unseen;
+  seen.unseenStops = [...keyboard.unseen];
   return seen;
 }
 
