@@ -178,6 +178,24 @@ class Costs:
     without_profiles: float
 
 
+@dataclass
+class Clock:
+    """A clock by which profiles are built after some batches, and wait after others: builds seem to take long."""
+
+    moment: datetime
+    tick: timedelta = timedelta(seconds=10)
+
+    def now(self) -> datetime:
+        """The moment, some seconds after the last one if profiles are to be built."""
+        self.moment += self.tick
+        return self.moment
+
+    def next_batch(self, *, builds: bool) -> None:
+        """Let profiles be built after the next batch, or wait."""
+        self.tick = timedelta(seconds=10 if builds else 0)
+        self.moment += timedelta(hours=1) if builds else timedelta(0)
+
+
 def costs_of_batches(history: int, size: int, count: int) -> Costs:
     """The medians over batches of five minutes, after a month with `history` events. There is a device for five events
     of the month, and three quarters of those of a batch are among them.
@@ -190,8 +208,8 @@ def costs_of_batches(history: int, size: int, count: int) -> Costs:
                 container.upload_blob("sites/shop.yaml", text)
         run_settings = settings(azurite.connection_string, "capture", "lake", 2**28)
         account = StorageAccount.from_connection(run_settings.lake)
-        moments = [CAPTURED_UNTIL]
-        deriver = Deriver(account, run_settings, lambda: moments[-1])
+        clock = Clock(CAPTURED_UNTIL)
+        deriver = Deriver(account, run_settings, clock.now)
         derived: list[float] = []
 
         def derive(deadline: datetime) -> None:
@@ -203,8 +221,7 @@ def costs_of_batches(history: int, size: int, count: int) -> Costs:
         capture(service, "capture", 2, captured(0, history, NOW - timedelta(days=30), timedelta(days=30), range(known)))
         compactor.run(CAPTURED_UNTIL + timedelta(hours=1))
         for number in range(count):
-            if number % 2:
-                moments.append(moments[-1] + timedelta(hours=1))
+            clock.next_batch(builds=number % 2 == 1)
             after, first = history + number * size, known - size * 3 // 20 + number * size // 20
             devices = range(max(first, 0), max(first, 0) + size // 5)
             began = NOW + number * FIVE_MINUTES

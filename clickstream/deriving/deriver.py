@@ -18,7 +18,7 @@ from pathlib import Path
 from clickstream.deriving.edit_log import EditLog
 from clickstream.deriving.evidence import add_evidence
 from clickstream.deriving.following import add_rows
-from clickstream.deriving.people import Basis, resolve_people
+from clickstream.deriving.people import COLUMNS_READ, Basis, resolve_people
 from clickstream.deriving.profiles import Basis as ProfileBasis
 from clickstream.deriving.profiles import ProfileBuilder, Sources
 from clickstream.deriving.site_rules import SiteRules
@@ -34,6 +34,7 @@ from clickstream.settings import Settings
 from clickstream.storage.account import StorageAccount
 from clickstream.storage.site_documents import EditableBlobSiteDocuments
 from clickstream.table.delta import Table
+from clickstream.table.kept_rows import KeptRows
 from clickstream.table.log import DeltaLog
 from clickstream.table.specs import (
     ACTIVITY_TABLE,
@@ -138,7 +139,7 @@ class Deriver:
         def resolve() -> int:
             identities = tables.newest(IDENTITIES_TABLE)
             edges = tables.newest(IDENTITY_EDGES_TABLE)
-            return resolve_people(identities, edges, self._bases(rules), self._now().date())
+            return resolve_people(identities, edges, self._bases(rules), self._now().date(), tables.evidence.of_site)
 
         def build() -> int | None:
             profiles = tables.newest(PROFILES_TABLE)
@@ -202,6 +203,7 @@ class _Tables:
         self._account = account
         self._container = container
         self._opened: dict[str, Table] = {}
+        self.evidence = KeptRows(COLUMNS_READ)
 
     def newest(self, spec: TableSpec) -> Table:
         """The table as it is now; an empty one is created. Raise Unavailable."""

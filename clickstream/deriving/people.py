@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -27,7 +27,7 @@ from clickstream.table.specs import IDENTITY_EDGES_TABLE
 
 # The batch and the version of `identity_edges` up to which people are resolved, as application versions.
 READ_BATCH, READ_VERSION = f"{IDENTITY_EDGES_TABLE.name}/batch", f"{IDENTITY_EDGES_TABLE.name}/version"
-_COLUMNS = tuple(name for name in IDENTITY_EDGES_TABLE.schema.names if name != EDGE_PARTITION)
+COLUMNS_READ = tuple(name for name in IDENTITY_EDGES_TABLE.schema.names if name != EDGE_PARTITION)
 _ORDER = [("kind", "ascending"), ("id", "ascending"), ("valid_from", "ascending")]
 
 
@@ -44,12 +44,19 @@ class Basis:
         return digest_of(digest_of_rules(self.rules), self.edits.edits)
 
 
-def resolve_people(identities: Table, edges: Table, bases: Mapping[str, Basis], today: date) -> int:
+def resolve_people(
+    identities: Table,
+    edges: Table,
+    bases: Mapping[str, Basis],
+    today: date,
+    rows_of: Callable[[Table, str], pa.Table] | None = None,
+) -> int:
     """Resolve what changed since the last call, all in one commit. Returns the number of sites whose rows changed.
 
     Open `identities` before `edges`: an erasure rewrites `identity_edges` first. Rows of sites without a basis stay.
     Everybody of a site is resolved if rows of `identity_edges` were removed, or if its basis changed; else those who
-    share ids with new evidence. Raise Conflict if another writer committed first, Unavailable.
+    share ids with new evidence. `rows_of` reads a site's rows, as `rows_of_site` does. Raise Conflict if another writer
+    committed first, Unavailable.
     """
     done, version = (identities.application_version(name) for name in (READ_BATCH, READ_VERSION))
     newest = edges.application_version(COMPACTOR) or 0
@@ -66,8 +73,9 @@ def resolve_people(identities: Table, edges: Table, bases: Mapping[str, Basis], 
     actions: list[Action] = []
     sites = 0
     for site in sorted(bases.keys() & (with_news | changed.keys())):
+        rows = (rows_of or rows_of_site)(edges, site)
         replaced = list(
-            _replaced(identities, edges, site, bases[site], today, None if whole or site in changed else since)
+            _replaced(identities, rows, site, bases[site], today, None if whole or site in changed else since)
         )
         actions += replaced
         sites += bool(replaced)
@@ -85,12 +93,12 @@ def _sites_after(edges: Table, batch: int) -> set[str]:
 
 
 def _replaced(
-    identities: Table, edges: Table, site: str, basis: Basis, today: date, since: int | None
+    identities: Table, edges: pa.Table, site: str, basis: Basis, today: date, since: int | None
 ) -> Iterator[Action]:
     """The actions that replace the rows of a site; none if they stay the same."""
     old = dict(_files_of(identities, site))
     before = pa.concat_tables([IDENTITY_SCHEMA.empty_table(), *old.values()])
-    now = people_of(rows_of_site(edges, site), basis, site, today, since, before)
+    now = people_of(edges, basis, site, today, since, before)
     if _plain(now).equals(_plain(before)):
         return
     yield from (identities.removal(file) for file in old)
@@ -109,7 +117,7 @@ def _files_of(identities: Table, site: str) -> Iterator[tuple[DataFile, pa.Table
 def rows_of_site(edges: Table, site: str) -> pa.Table:
     """The site's rows of `identity_edges`, without the partition's column. Raise Unavailable."""
     files = [file for file in edges.files() if file.may_hold(site)]
-    return all_rows_of(edges, files, _COLUMNS, pc.field("site") == site)
+    return all_rows_of(edges, files, COLUMNS_READ, pc.field("site") == site)
 
 
 def people_of(
