@@ -21,7 +21,6 @@ from pydantic import (
 
 from clickstream.errors import InvalidSite
 from clickstream.problems import Place, problem_lines, refuse
-from clickstream.sites.annotations import Annotations
 from clickstream.sites.currencies import Currency, Rates, check_rates
 from clickstream.sites.deferred import Deferred, load_audience_messages, load_audiences, load_jobs
 from clickstream.sites.event_definitions import EventDefinitions
@@ -33,7 +32,7 @@ from clickstream.sites.identity import Identity, Profiles
 from clickstream.sites.limits import Few
 from clickstream.sites.privacy import Privacy
 from clickstream.sites.source_rules import SourceRule
-from clickstream.sites.visit_rules import Segments, Visits
+from clickstream.sites.visit_rules import Annotations, Segments, Visits
 from clickstream.sites.yaml_text import read_yaml
 from clickstream.sites.zones import Zone
 

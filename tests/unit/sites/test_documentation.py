@@ -13,7 +13,6 @@ from jsonschema_rs import Draft202012Validator
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from clickstream.sites.annotations import Annotation
 from clickstream.sites.audience_messages import AudienceMessages
 from clickstream.sites.audience_standing import ProfileField, Score, Trait
 from clickstream.sites.audiences import Audience, Events, Times
@@ -24,7 +23,7 @@ from clickstream.sites.goals import Goal
 from clickstream.sites.identity import Identity, IdentityLimits, Profiles
 from clickstream.sites.privacy import Privacy
 from clickstream.sites.publishing import site_schema, site_schema_text
-from clickstream.sites.visit_rules import Segment, Visits
+from clickstream.sites.visit_rules import Annotation, Segment, Visits
 
 ROOT = Path(__file__).parents[3]
 TEXT = (ROOT / "docs" / "sites.md").read_text()
