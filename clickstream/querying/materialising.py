@@ -59,7 +59,7 @@ def beginning_of(statement: Statement) -> Beginning | None:
 def read_visit_files(statements: Sequence[Statement]) -> bool:
     """Whether any of the statements is faster with visit files."""
     return any(
-        beginning.level > 0 and _is_in_files(statement, beginning)
+        _is_in_files(statement, beginning)
         for statement in statements
         if (beginning := beginning_of(statement)) is not None
     )
@@ -126,7 +126,10 @@ def _is_in_files(statement: Statement, beginning: Beginning) -> bool:
     """Whether visit files have all that the statement reads of visits."""
     if stays_of(statement.sql) is not None:
         return True
-    return not _words(_without(statement, beginning).sql) & visit_edges.NOT_STORED
+    rest = _without(statement, beginning)
+    if not beginning.level:  # without visits, the events are as fast as the rows beside them
+        return visit_edges.IN_ROWS.issuperset(_used(_STORED, [rest]))
+    return not _words(rest.sql) & visit_edges.NOT_STORED
 
 
 def _words(sql: str) -> frozenset[str]:

@@ -31,6 +31,7 @@ from clickstream.settings import Connection
 from clickstream.storage.account import StorageAccount
 from clickstream.table.cache import FileCache
 from tests.functional.visits.random_streams import DAY, random_stream
+from tests.integration.querying.lake import event
 
 # `CUTS=200 pytest tests/functional/visits/test_visit_files.py` looks at so many.
 CUTS = int(os.environ.get("CUTS", "5"))
@@ -93,8 +94,7 @@ class Lake:
         return computed, found
 
 
-def stored(folder: Path, seed: int) -> Lake:
-    made = cut(seed)
+def stored(folder: Path, made: Cut, seed: int = 0) -> Lake:
     connection = duckdb.connect(config={"threads": 4})
     connection.execute("SET TimeZone = 'UTC'")
     pairs, others = [], []
@@ -116,7 +116,7 @@ def stored(folder: Path, seed: int) -> Lake:
 
 @pytest.fixture(scope="module", params=range(CUTS))
 def lake(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Lake:
-    return stored(tmp_path_factory.mktemp("files"), request.param)
+    return stored(tmp_path_factory.mktemp("files"), cut(request.param), request.param)
 
 
 def made_of(path: Path) -> Visits:
@@ -199,10 +199,44 @@ def test_stays_of_files_are_those_of_all_events(lake: Lake) -> None:
         (time(0), "time:hour", "UTC"),
         (time(10, 15), "time:day", "Pacific/Chatham"),  # its midnight
     ]:
-        days, with_bots = (chance.choice([0, 1]), chance.choice([4, 16])), chance.random() < 0.3
+        days, with_bots = (chance.choice([-1, 0]), chance.choice([1, 2])), chance.random() < 0.3
         computed, found = lake.both(asked_stays(by, zone, with_bots=with_bots, days=days, at=at))
         assert computed
         assert found == computed, f"{lake.seed}, {at=}, {by=}, {zone=}, {with_bots=}, {days=}"
+
+
+def test_a_stay_has_the_events_of_its_visit_in_the_period(tmp_path: Path) -> None:
+    """Views at 10:05, 10:25 and 11:05 are one visit of one file; those of a bot and of another day are others."""
+    times = [("a", 605), ("a", 625), ("a", 665), ("bot", 626), ("a", 605 - 2880), ("b", 605 - 2880)]
+    rows = [
+        event(
+            f"{number}",
+            "shop",
+            DAY + timedelta(minutes=minutes),
+            event_type="page_view",
+            event_name="page_view",
+            anonymous_id=visitor,
+            session_id=f"{visitor} {minutes < 0}",
+            is_bot=visitor == "bot",
+        )
+        for number, (visitor, minutes) in enumerate(times)
+    ]
+    days: set[date] = {row["event_date"] for row in rows}
+    files = [(day, [row for row in rows if row["event_date"] == day]) for day in sorted(days)]
+    lake = stored(tmp_path, Cut(rows, files, [True for _ in files]))
+    for by, first, last, views in [
+        (None, time(9), time(12), [3]),
+        (None, time(9), time(10, 30), [2]),
+        (None, time(10, 10), time(12), [2]),
+        (None, time(10, 10), time(10, 30), [1]),
+        ("time:hour", time(9), time(12), [1, 2]),
+        ("time:hour", time(9), time(10, 50), [2]),
+    ]:
+        asking = asked_stays(by, "UTC", with_bots=False, days=(0, 0), at=first)
+        to = datetime.combine(DAY, last, UTC).isoformat()
+        for with_files in (False, True):
+            found = lake.rows([Statement(asking.sql, {**asking.parameters, "to": to})], with_files=with_files)
+            assert sorted(row["views"] for row in found) == views, f"{by=}, {first=}, {last=}, {with_files=}"
 
 
 def test_each_column_is_in_visit_files_or_known_not_to_be() -> None:
