@@ -16,6 +16,7 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from functools import partial
 from hashlib import sha256
 from typing import Any
 
@@ -237,7 +238,7 @@ class CsvImports:
             bad += problem is not None
             original: object = row.text.encode("utf-8", "replace") if event is None else event
             place = f"{reading.path} line {row.line}"
-            failed += not intake.take(original, problem, place, mapper.failed_id(row.line))
+            failed += not intake.take(original, problem, place, partial(mapper.failed_id, row.line))
         reading = replace(
             reading,
             rows=reading.rows + len(rows),

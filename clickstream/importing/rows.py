@@ -57,10 +57,10 @@ class Intake:
         """Whether what was taken should be stored."""
         return sum(map(len, self._messages)) >= self._max_messages or self._bytes >= MAX_BYTES
 
-    def take(self, original: object, problem: str | None, place: str, failed_id: str) -> bool:
+    def take(self, original: object, problem: str | None, place: str, failed_id: Callable[[], str]) -> bool:
         """Judge a row, or keep one that is none, with its problem, as a failed event. Returns whether it is an event.
 
-        `place` is the file and the line, as messages of failed events name it.
+        `place` is the file and the line, as messages of failed events name it; `failed_id` the id of the failed event.
         """
         received_at = self._at + MICROSECOND * sum(self._counts.values())
         item = Item(original)
@@ -77,8 +77,8 @@ class Intake:
         self._counts[floored(received_at), failed] += 1
         return not failed
 
-    def _process(self, item: Item, received_at: datetime, failed_id: str) -> Outcome:
-        return self._processor.process(item, PLAIN, self._access, None, received_at, lambda: failed_id)
+    def _process(self, item: Item, received_at: datetime, failed_id: Callable[[], str]) -> Outcome:
+        return self._processor.process(item, PLAIN, self._access, None, received_at, failed_id)
 
     def store(self, path: str, line: int) -> None:
         """Store what was taken since the last call; `line` is the last of its rows. Raise Unavailable."""

@@ -177,7 +177,7 @@ class TableImports:
     def _take(job: SqlImport, intake: Intake, row: TableRow, progress: TableProgress) -> TableProgress:
         original: object = row.original if row.event is None else row.event
         place = f"{job.source.table} row {progress.rows + 1}"
-        is_event = intake.take(original, row.problem, place, row.failed_id)
+        is_event = intake.take(original, row.problem, place, lambda: row.failed_id)
         return replace(
             progress,
             rows=progress.rows + 1,
