@@ -46,7 +46,8 @@ from local.processes import free_port
 
 LAKE, CONFIG = "lake", "config"
 TOUCHED = 2000
-CART = {"event_type": "custom", "event_name": "add_to_cart"}
+# What people do before evaluations of everybody, and before those of people with news.
+DEEDS = ("add_to_cart", "purchase")
 MINUTE = timedelta(minutes=1)
 DOCS = Path(__file__).parents[1] / "docs" / "audiences.md"
 
@@ -119,7 +120,8 @@ def news(before: pa.Table, at: datetime, number: int) -> pa.Table:
     names = [f"news {number} {place}" for place in range(len(rows))]
     moment = pa.array([at] * len(rows), pa.timestamp("us", "UTC"))
     columns = {"event_id": pa.array(names), "occurred_at": moment, "received_at": moment}
-    columns |= {name: pa.array([value] * len(rows)) for name, value in CART.items()}
+    deed = {"event_type": "custom", "event_name": DEEDS[number % 2]}
+    columns |= {name: pa.array([value] * len(rows)) for name, value in deed.items()}
     columns |= {"event_date": pa.array([at.date()] * len(rows), pa.date32())}
     for name, values in columns.items():
         field = rows.schema.field(name)

@@ -18,7 +18,7 @@ from tests.integration.compacting.failing_storage import FailingStorage
 pytestmark = pytest.mark.integration
 # LIVES sets how many histories are tried.
 LIVES = int(os.environ.get("LIVES", "1"))
-STEPS = 12
+STEPS = 9
 
 
 @pytest.fixture(scope="module")
