@@ -20,7 +20,7 @@ class KeptRows:
 
     def __init__(self, columns: Sequence[str]) -> None:
         self._columns = columns
-        self._kept: Mapping[str, pa.Table] = {}
+        self._rows_by_path: Mapping[str, pa.Table] = {}
 
     def of_site(self, table: Table, site: str) -> pa.Table:
         """The site's rows in the version that the handle reads. Raise Unavailable.
@@ -30,17 +30,17 @@ class KeptRows:
         files = table.files()
         wanted = [file for file in files if file.may_hold(site)]
         if sum(file.size_bytes for file in files) > MAX_KEPT_BYTES:
-            self._kept = {}
+            self._rows_by_path = {}
             return all_rows_of(table, wanted, self._columns, pc.field("site") == site)
         paths = {file.path for file in files}
-        self._kept = {path: rows for path, rows in self._kept.items() if path in paths}
+        self._rows_by_path = {path: rows for path, rows in self._rows_by_path.items() if path in paths}
         return pa.concat_tables(
             [all_rows_of(table, [], self._columns), *(self._rows(table, file, site) for file in wanted)]
         )
 
     def _rows(self, table: Table, file: DataFile, site: str) -> pa.Table:
-        rows = self._kept.get(file.path)
+        rows = self._rows_by_path.get(file.path)
         if rows is None:
             rows = all_rows_of(table, [file], self._columns)
-            self._kept = {**self._kept, file.path: rows}
+            self._rows_by_path = {**self._rows_by_path, file.path: rows}
         return rows if pc.all(pc.equal(rows["site"], site)).as_py() else rows.filter(pc.equal(rows["site"], site))
