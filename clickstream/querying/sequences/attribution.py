@@ -110,7 +110,7 @@ def attribution_statement(
             paid("converting", parameters, with_bots=with_bots, goal=goal, begin=begin, of_relation=True)
         )
         where = "true"
-    of_event = _OF_EVENT.format(within=within, stream=STREAMS[within], direct=_DIRECT)
+    of_event = _OF_EVENT.format(stream=STREAMS[within], direct=_DIRECT)
     expressions += [
         _CONVERSIONS.format(of_event=of_event, where=where),
         currencies_of("conversions"),
@@ -148,7 +148,7 @@ converting AS NOT MATERIALIZED (
 
 # Each visit that is in no stream is a stream of its own.
 _OF_EVENT = """
-        CASE WHEN {within} IS NULL THEN coalesce(visit, 0) ELSE {stream} END AS stream,
+        coalesce({stream}, visit, 0) AS stream,
         visit,
         epoch_us(occurred_at) AS moment,
         {direct} AS direct""".strip()

@@ -53,21 +53,21 @@ def retention_statement(
     needs_visits = any(matching.needs_visits for matching in matchings.values())
     dates = ", ".join(f"(DATE '{begin}', {number})" for number, begin in enumerate(units))
     expressions = [
-        streams(slice_, within, columns, parameters, needs_visits=needs_visits),
+        streams(slice_, within, columns, parameters, needs_visits=needs_visits, in_order=False),
         f"units (unit, number) AS (VALUES {dates})",
         select(
             "presence",
-            ["stream", "unit", "bool_or(starts) AS starts", "bool_or(is_back) AS is_back"],
+            ["member", "unit", "bool_or(starts) AS starts", "bool_or(is_back) AS is_back"],
             "streams",
             [],
-            ["stream", "unit"],
+            ["member", "unit"],
         ),
-        select("members", ["stream", "min(unit) AS cohort"], "presence", ["starts"], ["stream"]),
+        select("members", ["member", "min(unit) AS cohort"], "presence", ["starts"], ["member"]),
         select("cohorts", ["cohort", "number", "count(*) AS size"], "members JOIN units ON unit = cohort", [], ["ALL"]),
         select(
             "present",
             ["cohort", "unit", "count(*) AS came"],
-            "presence JOIN members USING (stream)",
+            "presence JOIN members USING (member)",
             ["is_back"],
             ["cohort", "unit"],
         ),
@@ -95,8 +95,8 @@ def frequency_statement(slice_: Slice, *, within: Within = Within.VISITOR, most:
     """
     parameters = slice_.parameters()
     expressions = [
-        streams(slice_, within, {"visit": "visit"}, parameters, needs_visits=True),
-        select("counted", ["stream", "count(DISTINCT visit) AS visits"], "streams", ["visit IS NOT NULL"], ["stream"]),
+        streams(slice_, within, {"visit": "visit"}, parameters, needs_visits=True, in_order=False),
+        select("counted", ["member", "count(DISTINCT visit) AS visits"], "streams", ["visit IS NOT NULL"], ["member"]),
     ]
     with_ = ",\n".join(expressions)
     sql = f"""

@@ -20,7 +20,12 @@ from clickstream.sites.funnels import Within
 
 # A value that is equal for the events of one stream. Texts take longer to group and to sort than numbers. Any two of n
 # streams share one with a probability of n^2 / 4e19.
-STREAMS = {Within.VISIT: "visit", Within.VISITOR: "hash(visitor)", Within.PERSON: "hash(person)"}
+STREAMS = {
+    Within.VISIT: "visit",
+    Within.VISITOR: "visitor_key",
+    Within.PERSON: "CASE WHEN person IS NOT NULL THEN hash(person) END",
+}
+_KNOWN = {**STREAMS, Within.PERSON: "person"}
 # Of two events of a stream at the same moment, the one that was received first comes first.
 IN_ORDER = "PARTITION BY stream ORDER BY moment, received_at, event_id"
 
@@ -45,9 +50,13 @@ def streams(
     parameters: Parameters,
     *,
     needs_visits: bool,
+    in_order: bool = True,
 ) -> str:
     """Common table expressions, the last of which is `streams`: events with `stream` (as `STREAMS` has it), `moment`
     (microseconds since 1970), `received_at`, `event_id`, and the columns, given as name -> SQL.
+
+    If their order is of no interest, they have `member` in place of these four: then visit files are all that is read,
+    since an event has no column of that name.
     """
     of_visits = needs_visits or within is Within.VISIT or need_visits(slice_.filters, slice_.site)
     with_bots = ask_for_bots(slice_.filters, slice_.site)
@@ -60,9 +69,12 @@ def streams(
     if within is Within.PERSON or looks_at_people(*columns.values(), *conjuncts):
         expressions.append(persons(source, slice_.site.trust))
         source = PERSONS
-    selected = [f"{STREAMS[within]} AS stream", "epoch_us(occurred_at) AS moment", "received_at", "event_id"]
+    key = STREAMS[within]
+    selected = [f"{key} AS stream", "epoch_us(occurred_at) AS moment", "received_at", "event_id"]
+    if not in_order:
+        selected = [f"{key} AS member"]
     selected.extend(f"{sql} AS {quoted(name)}" for name, sql in columns.items())
-    expressions.append(select("streams", selected, source, [IN_PERIOD, f"{within} IS NOT NULL", *conjuncts]))
+    expressions.append(select("streams", selected, source, [IN_PERIOD, f"{_KNOWN[within]} IS NOT NULL", *conjuncts]))
     return ",\n".join(expressions)
 
 

@@ -286,7 +286,7 @@ MUTATIONS = {
     "visits of one moment in the wrong order": ("moment, received_at, event_id) AS place", "moment DESC) AS place"),
     "the end of the window left out": ("begun.moment < conversions.moment", "begun.moment <= conversions.moment"),
     "conversions of no visit left out": ("LEFT JOIN begun USING (stream, visit)", "JOIN begun USING (stream, visit)"),
-    "all without a visitor as one": ("coalesce(visit, 0)", "0"),
+    "all without a visitor as one": (", visit, 0)", ", 0)"),
     "direct visits counted like others": ("begins AND NOT direct", "begins"),
     "no revenue without an order": ("converting WHERE order_id IS NULL", "converting WHERE order_id IS NOT NULL"),
 }
