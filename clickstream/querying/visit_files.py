@@ -43,7 +43,17 @@ class Visits:
 OF_EVENTS = ("occurred_at", "event_type", "event_name", "page_path", "is_bot")
 _COUNTS = ("visit_acts", "visit_views", "views_so_far")
 STORED = (
-    *("visitor_key", "act", "visit_bounced", "visit_begun", "visit_ended", *_COUNTS, "view_engaged_ms", "view_depth"),
+    *(
+        "visitor_key",
+        "act",
+        "visit_bounced",
+        "visit_begun",
+        "visit_ended",
+        "visit_place",
+        *_COUNTS,
+        "view_engaged_ms",
+        "view_depth",
+    ),
     *("visit_entry_page", "visit_exit_page", "visit_source", "visit_arrives", "arrival_channel", "visit_country"),
     "visit_device_class",
 )

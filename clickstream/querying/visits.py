@@ -1,9 +1,9 @@
 """The relations for SQL about visits; docs/visits.md defines a visit.
 
-`visited`: the events of `of_site` with `visit` (a value that is equal for the events of one visit) and the attributes
-of that visit. `viewed`: these with the attributes of each page view. All contain events from a day before the period to
-a day after it, so that visits are whole: `IN_PERIOD` selects what is counted. Their parameters are `$site`, `$from` and
-`$to`, and `$time_zone` if visits end at midnight.
+`visited`: the events of `of_site` with `visit` (a value that is equal for the events of one visit), the attributes of
+that visit, and `visit_place`, the event's number in it. `viewed`: these with the attributes of each page view. All
+contain events from a day before the period to a day after it, so that visits are whole: `IN_PERIOD` selects what is
+counted. Their parameters are `$site`, `$from` and `$to`, and `$time_zone` if visits end at midnight.
 """
 
 from __future__ import annotations
@@ -176,7 +176,8 @@ summed AS (
         min(CASE WHEN act THEN occurred_at END) OVER visit AS visit_begun,
         max(CASE WHEN act THEN occurred_at END) OVER visit AS visit_last_act,
         max(CASE WHEN act OR reads THEN occurred_at END) OVER visit AS visit_last_sign,
-        count_if(views) OVER so_far AS views_so_far
+        count_if(views) OVER so_far AS views_so_far,
+        count(*) OVER so_far AS visit_place
     FROM described
     WINDOW visit AS (PARTITION BY visit_key),
     whole AS (

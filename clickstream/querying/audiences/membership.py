@@ -212,14 +212,14 @@ reached AS (
         """
         prefix = f"took_{number}_"
         flags = [f"{prefix}{flag} AS {flag}" for flag in flag_names(atom.sequence)]
-        columns = ["person AS stream", "moment", "received_at", "event_id", *flags]
+        columns = ["person AS stream_key", "moment", "received_at", "event_id", *flags]
         yield f"{prefix}streams AS (\n    SELECT {_lines(columns)}\n    FROM hits\n)"
         yield from every_attempt(atom.sequence, [], self._parameters, prefix=prefix)
         yield f"""took_{number} AS (
-    SELECT stream AS person, max(taken[1].moment) AS began_{number}
+    SELECT stream_key AS person, max(taken[1].moment) AS began_{number}
     FROM {prefix}attempts
     WHERE len(taken) = {len(atom.sequence.steps)}
-    GROUP BY stream
+    GROUP BY stream_key
 )"""
 
     def _facts(self) -> str:

@@ -15,10 +15,10 @@ from clickstream.filters.deeds import ACT
 from clickstream.filters.dimensions import quoted
 from clickstream.querying.conditions import Parameters, condition
 from clickstream.querying.scope import Sequence
-from clickstream.querying.sequences.streams import IN_ORDER, Slice, select, streams
+from clickstream.querying.sequences.streams import IN_ORDER, ORDERS, Slice, select, streams
 from clickstream.sites.funnels import Order
 
-_BY_POSITION = "PARTITION BY stream ORDER BY position"
+_BY_POSITION = "PARTITION BY stream_key ORDER BY position"
 _LATER = f"{_BY_POSITION} ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING"
 
 
@@ -33,27 +33,32 @@ def attempts(
 ) -> str:
     """Common table expressions, the last of which is `counted`: for each stream with an attempt, the one that counts.
 
-    Its columns: `stream`; `taken`, a list of the steps that were reached, each with the `moment` (microseconds since
-    1970) of its event and, with `event_ids`, the `event_id`; `reached`, the length of that list; and `columns`, given
-    as name -> SQL about the event of the first step.
+    Its columns: `stream_key`; `taken`, a list of the steps that were reached, each with the `moment` (microseconds
+    since 1970) of its event and, with `event_ids`, the `event_id`; `reached`, the length of that list; and `columns`,
+    given as name -> SQL about the event of the first step.
     """
     columns_of_first = [quoted(name) for name in columns]
+    of_events = {**flags_of(sequence, parameters), **columns}
+    if event_ids:
+        of_events["event_id"] = "event_id"
     return ",\n".join(
         [
             streams(
                 slice_,
                 sequence.within,
-                {**flags_of(sequence, parameters), **columns},
+                of_events,
                 parameters,
                 needs_visits=needs_visits or sequence.needs_visits,
             ),
-            *every_attempt(sequence, columns_of_first, parameters, event_ids=event_ids),
+            *every_attempt(sequence, columns_of_first, parameters, event_ids=event_ids, order=ORDERS[sequence.within]),
             select(
                 "ranked",
-                ["*", "row_number() OVER (PARTITION BY stream ORDER BY len(taken) DESC, position) AS place"],
+                ["*", "row_number() OVER (PARTITION BY stream_key ORDER BY len(taken) DESC, position) AS place"],
                 "attempts",
             ),
-            select("counted", ["stream", *columns_of_first, "taken", "len(taken) AS reached"], "ranked", ["place = 1"]),
+            select(
+                "counted", ["stream_key", *columns_of_first, "taken", "len(taken) AS reached"], "ranked", ["place = 1"]
+            ),
         ]
     )
 
@@ -81,18 +86,20 @@ def every_attempt(
     parameters: Parameters,
     *,
     event_ids: bool = False,
+    order: Iterable[str] = IN_ORDER,
     prefix: str = "",
 ) -> Iterator[str]:
     """Common table expressions, the last of which is `attempts`, after the prefix that all their names have: every
-    attempt of each stream, with `stream`, `position`, these columns of the first event, and `taken` as in `attempts`.
+    attempt of each stream, with `stream_key`, `position`, these columns of the first event, and `taken` as in
+    `attempts`.
 
-    They read `streams`, after the same prefix: events with `stream`, `moment`, `received_at`, `event_id` and the flags.
+    They read `streams`, after the same prefix: events with `stream_key`, `moment`, the columns of `order`, the flags.
     """
-    numbered = ["*", f"row_number() OVER ({IN_ORDER}) AS position"]
+    numbered = ["*", f"row_number() OVER (PARTITION BY stream_key ORDER BY {', '.join(order)}) AS position"]
     yield select(f"{prefix}numbered", numbered, f"{prefix}streams", [" OR ".join(flag_names(sequence))])
     yield from _ways(sequence, prefix, event_ids=event_ids)
     taken = f"{_within_window(sequence, parameters)} AS taken"
-    yield select(f"{prefix}attempts", ["stream", "position", *columns, taken], f"{prefix}ways_1", ["step_1"])
+    yield select(f"{prefix}attempts", ["stream_key", "position", *columns, taken], f"{prefix}ways_1", ["step_1"])
 
 
 def _ways(sequence: Sequence, prefix: str, *, event_ids: bool) -> Iterator[str]:

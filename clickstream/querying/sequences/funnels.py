@@ -14,7 +14,7 @@ from clickstream.querying.statement import Statement
 MAX_GROUPS = 100
 
 _SECONDS = "(taken[step].moment - taken[step - 1].moment) / 1e6"
-_CAME = "count(stream) FILTER (WHERE reached >= step)"
+_CAME = "count(stream_key) FILTER (WHERE reached >= step)"
 
 
 def funnel_statement(
@@ -42,9 +42,9 @@ def funnel_statement(
         "step",
         "name",
         f"{_CAME} AS reached",
-        f"count(stream) FILTER (WHERE reached = step AND step < {len(sequence.steps)}) AS dropped",
-        f"100.0 * {_CAME} / nullif(count(stream), 0) AS percent_of_first",
-        f"100.0 * {_CAME} / nullif(count(stream) FILTER (WHERE reached >= step - 1), 0) AS percent_of_previous",
+        f"count(stream_key) FILTER (WHERE reached = step AND step < {len(sequence.steps)}) AS dropped",
+        f"100.0 * {_CAME} / nullif(count(stream_key), 0) AS percent_of_first",
+        f"100.0 * {_CAME} / nullif(count(stream_key) FILTER (WHERE reached >= step - 1), 0) AS percent_of_previous",
         f"median({_SECONDS}) FILTER (WHERE reached >= step) AS median_seconds",
         f"avg({_SECONDS}) FILTER (WHERE reached >= step) AS mean_seconds",
     ]
@@ -58,7 +58,7 @@ def funnel_statement(
             "SELECT\n    " + ",\n    ".join(columns),
             f"FROM steps {joined}",
             f"GROUP BY {', '.join([*names, 'step', 'name'])}",
-            f"ORDER BY {', '.join(['count(stream) DESC', *names, 'step'])}",
+            f"ORDER BY {', '.join(['count(stream_key) DESC', *names, 'step'])}",
             f"LIMIT {rows}",
         ]
     )

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from clickstream.querying.conditions import condition
 from clickstream.querying.scope import Matching
-from clickstream.querying.sequences.streams import IN_ORDER, Slice, finished, select, streams
+from clickstream.querying.sequences.streams import ORDERS, Slice, finished, select, streams
 from clickstream.querying.statement import Statement
 from clickstream.sites.funnels import Within
 
@@ -29,10 +29,6 @@ _NODE = (
     "CASE WHEN event_type = 'page_view' THEN 'page ' || coalesce(page_path, '(none)') ELSE 'event ' || event_name END"
 )
 _END, _OTHER = 0, -1
-_ORDERS = {
-    Direction.FORWARD: IN_ORDER,
-    Direction.BACKWARD: "PARTITION BY stream ORDER BY moment DESC, received_at DESC, event_id DESC",
-}
 
 
 def paths_statement(
@@ -57,10 +53,11 @@ def paths_statement(
     of the last; `reached`, the visits, visitors or persons that took the path; `times`, how often they took it.
     """
     parameters = slice_.parameters()
-    order = _ORDERS[direction]
+    descending = " DESC" if direction is Direction.BACKWARD else ""
+    order = f"PARTITION BY stream_key ORDER BY {', '.join(f'{name}{descending}' for name in ORDERS[within])}"
     columns = {"node": _NODE, "is_act": "act"}
     followed, begins = "is_act", "node_before IS NULL"
-    stream_columns = ["stream", "moment", "received_at", "event_id"]
+    stream_columns = ["stream_key", *ORDERS[within]]
     if start is not None:
         columns["is_start"] = condition(start, parameters)
         followed, begins = "is_act OR is_start", "is_start"
@@ -80,17 +77,19 @@ def paths_statement(
         ),
         select(
             "walks",
-            ["stream", f"{begins} AS begins", "node AS node_1", *onward],
+            ["stream_key", f"{begins} AS begins", "node AS node_1", *onward],
             "followed",
             ["node_before IS DISTINCT FROM node"] if fold_repeats else [],
         ),
-        select("paths_0", ["stream", "CAST([] AS BIGINT[]) AS way", "true AS goes_on", *numbers], "walks", ["begins"]),
+        select(
+            "paths_0", ["stream_key", "CAST([] AS BIGINT[]) AS way", "true AS goes_on", *numbers], "walks", ["begins"]
+        ),
         *(expression for step in range(1, length + 1) for expression in _paths(step, numbers[step:], most)),
     ]
-    every = "\n    UNION ALL ".join(f"SELECT stream, way FROM paths_{step}" for step in range(1, length + 1))
+    every = "\n    UNION ALL ".join(f"SELECT stream_key, way FROM paths_{step}" for step in range(1, length + 1))
     expressions += [
         f"ways AS (\n    {every}\n)",
-        select("counted", ["way", "count(DISTINCT stream) AS reached", "count(*) AS times"], "ways", [], ["way"]),
+        select("counted", ["way", "count(DISTINCT stream_key) AS reached", "count(*) AS times"], "ways", [], ["way"]),
         select("answered", ["*"], "counted ORDER BY len(way), reached DESC, way LIMIT " + parameters.bind(limit)),
         select("stops", ["*", "unnest(way) AS number", "generate_subscripts(way, 1) AS place"], "answered"),
         select(
@@ -119,12 +118,12 @@ ORDER BY step, reached DESC, path""".strip()
 def _paths(step: int, later: Sequence[str], most: str) -> Iterator[str]:
     """Common table expressions for the paths of `step` events, from those with one event less."""
     node, before = f"node_{step}", f"paths_{step - 1}"
-    place = f"row_number() OVER (PARTITION BY way ORDER BY count(DISTINCT stream) DESC, {node}) AS place"
+    place = f"row_number() OVER (PARTITION BY way ORDER BY count(DISTINCT stream_key) DESC, {node}) AS place"
     yield select(f"onward_{step}", ["way", node, place], before, ["goes_on", f"{node} IS NOT NULL"], ["way", node])
     number = f"CASE WHEN {node} IS NULL THEN {_END} WHEN place <= {most} THEN {node} ELSE {_OTHER} END"
     yield select(
         f"paths_{step}",
-        ["stream", f"list_append(way, {number}) AS way", f"coalesce(place <= {most}, false) AS goes_on", *later],
+        ["stream_key", f"list_append(way, {number}) AS way", f"coalesce(place <= {most}, false) AS goes_on", *later],
         f"{before} LEFT JOIN onward_{step} USING (way, {node})",
         ["goes_on"],
     )

@@ -57,17 +57,17 @@ def retention_statement(
         f"units (unit, number) AS (VALUES {dates})",
         select(
             "presence",
-            ["member", "unit", "bool_or(starts) AS starts", "bool_or(is_back) AS is_back"],
+            ["stream_key", "unit", "bool_or(starts) AS starts", "bool_or(is_back) AS is_back"],
             "streams",
             [],
-            ["member", "unit"],
+            ["stream_key", "unit"],
         ),
-        select("members", ["member", "min(unit) AS cohort"], "presence", ["starts"], ["member"]),
+        select("members", ["stream_key", "min(unit) AS cohort"], "presence", ["starts"], ["stream_key"]),
         select("cohorts", ["cohort", "number", "count(*) AS size"], "members JOIN units ON unit = cohort", [], ["ALL"]),
         select(
             "present",
             ["cohort", "unit", "count(*) AS came"],
-            "presence JOIN members USING (member)",
+            "presence JOIN members USING (stream_key)",
             ["is_back"],
             ["cohort", "unit"],
         ),
@@ -96,7 +96,13 @@ def frequency_statement(slice_: Slice, *, within: Within = Within.VISITOR, most:
     parameters = slice_.parameters()
     expressions = [
         streams(slice_, within, {"visit": "visit"}, parameters, needs_visits=True, in_order=False),
-        select("counted", ["member", "count(DISTINCT visit) AS visits"], "streams", ["visit IS NOT NULL"], ["member"]),
+        select(
+            "counted",
+            ["stream_key", "count(DISTINCT visit) AS visits"],
+            "streams",
+            ["visit IS NOT NULL"],
+            ["stream_key"],
+        ),
     ]
     with_ = ",\n".join(expressions)
     sql = f"""

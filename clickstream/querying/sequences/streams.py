@@ -26,8 +26,9 @@ STREAMS = {
     Within.PERSON: "CASE WHEN person IS NOT NULL THEN hash(person) END",
 }
 _KNOWN = {**STREAMS, Within.PERSON: "person"}
-# Of two events of a stream at the same moment, the one that was received first comes first.
-IN_ORDER = "PARTITION BY stream ORDER BY moment, received_at, event_id"
+# The columns by which its events are in order. Of two at the same moment, the one that was received first comes first.
+IN_ORDER = ("moment", "received_at", "event_id")
+ORDERS = {Within.VISIT: ("visit_place",), Within.VISITOR: IN_ORDER, Within.PERSON: IN_ORDER}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +53,10 @@ def streams(
     needs_visits: bool,
     in_order: bool = True,
 ) -> str:
-    """Common table expressions, the last of which is `streams`: events with `stream` (as `STREAMS` has it), `moment`
-    (microseconds since 1970), `received_at`, `event_id`, and the columns, given as name -> SQL.
+    """Common table expressions, the last of which is `streams`: events with `stream_key` (as `STREAMS` has it) and the
+    columns, given as name -> SQL; `in_order` also with `moment` (microseconds since 1970), and with those of `ORDERS`.
 
-    If their order is of no interest, they have `member` in place of these four: then visit files are all that is read,
-    since an event has no column of that name.
+    Visit files have no texts such as `event_id`, so a statement is faster without.
     """
     of_visits = needs_visits or within is Within.VISIT or need_visits(slice_.filters, slice_.site)
     with_bots = ask_for_bots(slice_.filters, slice_.site)
@@ -69,10 +69,10 @@ def streams(
     if within is Within.PERSON or looks_at_people(*columns.values(), *conjuncts):
         expressions.append(persons(source, slice_.site.trust))
         source = PERSONS
-    key = STREAMS[within]
-    selected = [f"{key} AS stream", "epoch_us(occurred_at) AS moment", "received_at", "event_id"]
-    if not in_order:
-        selected = [f"{key} AS member"]
+    selected = [f"{STREAMS[within]} AS stream_key"]
+    if in_order:
+        selected.append("epoch_us(occurred_at) AS moment")
+        selected.extend(name for name in ORDERS[within] if name not in ("moment", *columns))
     selected.extend(f"{sql} AS {quoted(name)}" for name, sql in columns.items())
     expressions.append(select("streams", selected, source, [IN_PERIOD, f"{_KNOWN[within]} IS NOT NULL", *conjuncts]))
     return ",\n".join(expressions)

@@ -104,7 +104,7 @@ def test_paths_are_those_that_plain_python_finds(
 
 MUTATIONS = {
     "ties in the wrong order": ("received_at, event_id)", "received_at, event_id DESC)"),
-    "ways by how often they are gone": ("count(DISTINCT stream) DESC", "count(*) DESC"),
+    "ways by how often they are gone": ("count(DISTINCT stream_key) DESC", "count(*) DESC"),
     "a way too few": ("place <= ", "place < "),
     "what is no act followed, too": ("WHERE is_act OR is_start", ""),
     "ways one after the next but one": ("lead(node, 1)", "lead(node, 2)"),
@@ -123,6 +123,16 @@ def test_a_mutation_of_the_statement_is_caught(events: Events, mutation: str) ->
     assert right in statement.sql
     mutant = replace(statement, sql=statement.sql.replace(right, wrong))
     assert told(events.ask(mutant)) != expected(walked, 4, 2)
+
+
+def test_ties_in_the_wrong_order_within_visits_are_caught(events: Events) -> None:
+    happened = decoded([random.Random(seed).randbytes(16) for seed in range(300)])
+    events.hold(rows_of(happened))
+    statement = paths_statement(slice_of(), length=4, branches=2)
+    right = "PARTITION BY visit_key ORDER BY occurred_at, received_at, event_id"
+    assert right in statement.sql
+    mutant = replace(statement, sql=statement.sql.replace(right, f"{right} DESC"))
+    assert told(events.ask(mutant)) != told(events.ask(statement))
 
 
 @of_streams(percent=10)
