@@ -29,6 +29,7 @@ DIMENSIONS = {
     "pages/Entries": "visit:entry_page",
     "pages/Exits": "visit:exit_page",
     "places/Countries": "visit:country",
+    "places/Map": "visit:country",
     "places/Regions": "visit:region",
     "places/Cities": "visit:city",
     "places/Languages": "visit:language",
