@@ -138,7 +138,7 @@ def test_a_read_key_is_told_its_sites_and_no_other_key_is(client: httpx.Client) 
     closed = ["event:currency", "person:id", "time:minute"]
     bounds = {"smallest_group": 5, "shared_properties": [], "closed_dimensions": closed}
     assert site.pop("setup") == {"public_keys": ["demo"], "origins": [], "unknown_consent": "full"}
-    assert isinstance(site.pop("audiences"), list)
+    assert isinstance(site.pop("audiences"), list) and isinstance(site.pop("annotations"), list)
     assert shared.json() == {"sites": [{**site, "key_kind": "share", "goals": goals, **bounds}]}
     for key in ("demo", "demo-server", "demo-import", "demo-admin", "nothing"):
         refused = client.get("/api/sites", headers={"Authorization": f"Bearer {key}"})
