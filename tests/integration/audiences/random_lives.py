@@ -45,7 +45,7 @@ class Life:
         self.storage = storage
         self.account = replace(lake.account, blob_endpoint=storage.endpoint)
         self.histories: dict[str, list[Did]] = {person: [] for person in PEOPLE}
-        self._names = {person: person for person in PEOPLE}  # whom each user is
+        self._names = {person: person for person in PEOPLE}  # the same of users who are one person
         self.crashes = 0
         self._ahead = 200 if seed % 2 else 0
         self._conditions = CONDITIONS if self._ahead else (*CONDITIONS, *OF_ALL_PAST, *OF_ALL_PAST)
@@ -118,10 +118,12 @@ class Life:
         return did(id, self.lake.at, one, "alias", **fields)
 
     def people(self) -> dict[str, list[Did]]:
-        """The history of each person."""
+        """The history of each person, by its name: the least id, of those that events have if there are any."""
         people: dict[str, list[Did]] = {}
-        for user, history in self.histories.items():
-            people.setdefault(self._names[user], []).extend(history)
+        for name in set(self._names.values()):
+            users = [user for user in PEOPLE if self._names[user] == name]
+            least = min(users, key=lambda user: (not self.histories[user], user))
+            people[least] = [event for user in users for event in self.histories[user]]
         return people
 
     def passes(self, *, can_crash: bool = True) -> bool:
