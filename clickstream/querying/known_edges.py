@@ -14,7 +14,7 @@ from pathlib import Path
 import duckdb
 
 from clickstream.querying.visit_copies import FOLDER
-from clickstream.querying.visit_edges import Edges, Wanted, join_events
+from clickstream.querying.visit_edges import Edges, Wanted, join_events, number_events
 from clickstream.querying.visit_files import Visits, version
 from clickstream.table.cache import FileCache, StoredFile
 
@@ -89,6 +89,10 @@ class EdgesOf:
     def join_events(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Create the view of the rows beside those of events, unless the connection has it."""
         join_events(connection, self._files, self._site)
+
+    def number_events(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Create the views of events and rows with their numbers, unless the connection has them."""
+        number_events(connection, self._files)
 
 
 def _size(edges: Edges) -> int:

@@ -133,7 +133,8 @@ def _is_in_files(statement: Statement, beginning: Beginning) -> bool:
 
 
 def _words(sql: str) -> frozenset[str]:
-    return frozenset(re.findall(r"\w+", sql))
+    """The words of a statement, in which all names of columns are. Those of parameters are none."""
+    return frozenset(re.findall(r"(?<!\$)\b\w+", sql))
 
 
 def _used(columns: Iterable[str], statements: Iterable[Statement]) -> Sequence[str]:
@@ -193,8 +194,9 @@ def _from_files(
     known.join_events(connection)
     columns = _used(_STORED, joining.values())
     if has_edges:
+        known.number_events(connection)
         with_ = _text(greatest).removeprefix("WITH ").removesuffix(",\n")
-        sql = visit_edges.computed(with_, ", ".join(columns), LEVELS[greatest.level])
+        sql = visit_edges.computed(connection, with_, ", ".join(columns), LEVELS[greatest.level])
         if not _created(connection, f"CREATE TEMP TABLE {TABLE} AS\n{sql}", wanted.parameters):
             return None
     rows = visit_edges.whole(columns, wanted, f"FROM {TABLE}" if has_edges else None)
@@ -233,7 +235,7 @@ def _created(connection: duckdb.DuckDBPyConnection, sql: str, parameters: Mappin
 
 
 def _drop(connection: duckdb.DuckDBPyConnection) -> None:
-    for table in (TABLE, WHOLE):
+    for table in (TABLE, WHOLE, visit_edges.EVENTS):
         connection.execute(f"DROP TABLE IF EXISTS {table}")
 
 

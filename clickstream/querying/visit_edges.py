@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from clickstream.filters.deeds import ACT
 from clickstream.model.schema import EVENT_COLUMNS, EVENT_PARTITION
-from clickstream.querying.conditions import SqlParameter
+from clickstream.querying.conditions import SqlParameter, parameters_in
 from clickstream.querying.stays import ATTRIBUTES, SUMS, Times, aggregate
 from clickstream.querying.visit_files import (
     ALONE,
@@ -39,14 +39,16 @@ from clickstream.querying.visits import ARRIVAL, PLACES_AND_DEVICES, READS, rela
 # The views of a connection that has visit files: their rows beside those of events, their rows and their stays by
 # themselves, and the events of all other files.
 FILES, ROWS, STAYS, OTHERS = "visit_files", "visit_rows", "visit_stays", "other_events"
-# The temporary tables of the edges' keys, and of what is computed of their events.
-EDGES = "visit_edges"
+# The views of the events beside visit files, and of the rows of these, with `event_file` and `number`, which are equal
+# for an event and its row. Few events are found by them at once; FILES holds the rows of all files in memory.
+BESIDE, NUMBERS = "events_beside", "visit_numbers"
+# The temporary tables of the edges' keys and events.
+EDGES, EVENTS = "visit_edges", "edge_events"
 # A positional join runs on one thread, so the files are joined in so many shares. More take longer to plan.
 _SHARES = 8
 _KNOTTED = "visit_knots"
 _VISIT = "CASE WHEN is_visit THEN visit_key END AS visit"
 _BEGIN = re.compile(r"\boccurred_at\b")
-_RAW = ", ".join(column.name for column in EVENT_COLUMNS)
 # Columns of `of_site` and of `viewed` that are read with visit files, those of them that are in the rows of these, and
 # those that are computed from the events.
 OF_SITE = frozenset({*(column.name for column in EVENT_COLUMNS), "visitor", "visitor_key", "act"})
@@ -92,19 +94,19 @@ parts AS (
     WHERE session_id IS NULL AND visitor IS NOT NULL
 )""".strip()
 
-_KNOTS_OF = "SELECT user_id, anonymous_id, previous_id, properties->>'$.page_view_id' AS view_id FROM {} WHERE {}"
+_KNOTS_OF = "SELECT user_id, anonymous_id, previous_id, properties->>'$.page_view_id' AS view_id FROM {}"
 
 # Visitors that depend on rows of other files: users without a device, and the devices of these users; those who agreed,
 # and what they claim.
 _TAINTED = f"""
 known AS (
-    SELECT user_id, anonymous_id FROM {FILES} WHERE user_id IS NOT NULL
+    SELECT user_id, anonymous_id FROM {BESIDE} WHERE user_id IS NOT NULL AND site = $site
     UNION ALL
     SELECT user_id, anonymous_id FROM {OTHERS} WHERE user_id IS NOT NULL
 ),
 claimed AS MATERIALIZED (
     SELECT visit_key, anonymous_id
-    FROM {FILES}
+    FROM {NUMBERS} JOIN {BESIDE} USING (event_file, number)
     WHERE event_id IN (SELECT view_id FROM {_KNOTTED})
     UNION ALL
     SELECT NULL, anonymous_id
@@ -228,22 +230,25 @@ class KnownEdges(Protocol):
     def join_events(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Create the view of the rows beside those of events, unless the connection has it."""
 
+    def number_events(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Create the views of events and rows with their numbers, unless the connection has them."""
+
 
 def find(connection: duckdb.DuckDBPyConnection, wanted: Wanted, known: KnownEdges) -> bool:
     """Create the temporary table `visit_edges` of the edges' keys. False if there are none, and no other events."""
     if (found := known.get(wanted)) is not None:
         connection.register(EDGES, found.keys)
         return found.matter
-    knots = [_KNOTS_OF.format(OTHERS, KNOT)]
+    known.number_events(connection)
+    knots = [_KNOTS_OF.format(f"{OTHERS} WHERE {KNOT}")]
     if _has_rows(connection, f"{STAYS} WHERE has_knot"):
-        known.join_events(connection)
-        knots.append(_KNOTS_OF.format(FILES, "is_knot"))
+        knots.append(_KNOTS_OF.format(_beside("is_knot")))
     connection.execute(f"CREATE OR REPLACE TEMP TABLE {_KNOTTED} AS\n" + "\nUNION ALL\n".join(knots))
     tainted = _TAINTED if _has_rows(connection, _KNOTTED) else _UNTAINTED
     parts = _PARTS.format(people=wanted.people)
     islands = _ISLANDS.format(split=_SPLIT if wanted.split_at_midnight else "")
-    own = {name: value for name, value in wanted.parameters.items() if f"${name}" in islands}
-    keys = connection.sql(f"WITH {parts},\n{tainted},\n{islands}", params=own).to_arrow_table()
+    sql = f"WITH {parts},\n{tainted},\n{islands}"
+    keys = connection.sql(sql, params=parameters_in(sql, wanted.parameters)).to_arrow_table()
     connection.register(EDGES, keys)
     matter = keys.num_rows > 0 or _has_rows(connection, OTHERS)
     known.put(wanted, Edges(keys, matter))
@@ -254,15 +259,21 @@ def _has_rows(connection: duckdb.DuckDBPyConnection, relation: str) -> bool:
     return bool(connection.execute(f"SELECT EXISTS (FROM {relation})").fetchall()[0][0])
 
 
-def computed(every: str, columns: str, level: str) -> str:
+def computed(connection: duckdb.DuckDBPyConnection, every: str, columns: str, level: str) -> str:
     """SQL for these columns of the edges' events. `every` are the relations of visits.py, and `level` the last of them.
 
-    It needs the view of the rows beside those of events.
+    It needs the views of events and rows with their numbers, and creates the table `edge_events`. That has no column
+    that nothing names, and is made without a condition on events: DuckDB would expect so few of them to meet it that
+    it holds all of these in memory, and not the rows.
     """
+    words = set(re.findall(r"\w+", f"{every} {columns}"))
+    raw = ", ".join(column.name for column in EVENT_COLUMNS if column.name in words)
+    events = _beside(f"visit_key IN (SELECT visit_key FROM {EDGES})")
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE {EVENTS} AS SELECT {raw} FROM {events}")
     return f"""WITH events AS NOT MATERIALIZED (
-    SELECT {_RAW} FROM {FILES} WHERE visit_key IN (SELECT visit_key FROM {EDGES})
+    SELECT {raw} FROM {EVENTS}
     UNION ALL
-    SELECT {_RAW} FROM {OTHERS}
+    SELECT {raw} FROM {OTHERS}
 ),
 {every}
 SELECT {columns} FROM {level}"""
@@ -272,14 +283,15 @@ def kept(connection: duckdb.DuckDBPyConnection, wanted: Wanted, known: KnownEdge
     """The file of the edges' events with the columns in `KEPT`; None if there is not room for it."""
 
     def write(part: Path) -> None:
-        known.join_events(connection)
+        known.number_events(connection)
         every = relations(
             of_visits=True, of_views=True, with_bots=wanted.with_bots, split_at_midnight=wanted.split_at_midnight
         )
-        sql = computed(every, _KEPT, "viewed")
+        sql = computed(connection, every, _KEPT, "viewed")
         for name, value in wanted.parameters.items():
             sql = sql.replace(f"${name}", quoted(str(value)))
         connection.execute(copy_to(part, sql))
+        connection.execute(f"DROP TABLE {EVENTS}")
 
     return known.rows(wanted, write)
 
@@ -321,6 +333,11 @@ FROM (
 ) AS of_time JOIN (FROM {STAYS} WHERE true{wanted.people}) AS of_visit USING (visit_key)"""
 
 
+def _beside(condition: str) -> str:
+    """SQL for the events whose rows meet the condition."""
+    return f"{BESIDE} SEMI JOIN (FROM {NUMBERS} WHERE {condition}) AS these USING (event_file, number)"
+
+
 def _but_edges(relation: str, edges: str | None) -> str:
     return relation if edges is None else f"{relation} ANTI JOIN {EDGES} USING (visit_key)"
 
@@ -333,6 +350,22 @@ def show(connection: duckdb.DuckDBPyConnection, files: Sequence[Visits]) -> None
             f"FROM read_parquet([{_listed(paths)}], hive_partitioning = false, filename = true) "
             "WHERE visit_key IS NOT NULL"
         )
+
+
+def number_events(connection: duckdb.DuckDBPyConnection, files: Sequence[Visits]) -> None:
+    """Create the views of events of all sites and of the site's rows, with numbers, unless the connection has them."""
+    pairs = ", ".join(f"({quoted(str(file.rows))}, {quoted(str(file.events))})" for file in files)
+    connection.execute(
+        f"CREATE TEMP VIEW IF NOT EXISTS {NUMBERS} AS SELECT visit_key, is_knot, event_file, file_row_number AS number "
+        f"FROM read_parquet([{_listed(file.rows for file in files)}], hive_partitioning = false, filename = true, "
+        f"file_row_number = true) JOIN (VALUES {pairs}) AS pairs (row_file, event_file) ON filename = row_file "
+        "WHERE visit_key IS NOT NULL"
+    )
+    connection.execute(
+        f"CREATE TEMP VIEW IF NOT EXISTS {BESIDE} AS SELECT *, filename AS event_file, file_row_number AS number "
+        f"FROM read_parquet([{_listed(file.events for file in files)}], hive_partitioning = true, "
+        f"hive_types = {{'{EVENT_PARTITION}': DATE}}, filename = true, file_row_number = true)"
+    )
 
 
 def join_events(connection: duckdb.DuckDBPyConnection, files: Sequence[Visits], site: str) -> None:

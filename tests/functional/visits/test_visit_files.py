@@ -239,6 +239,23 @@ def test_a_stay_has_the_events_of_its_visit_in_the_period(tmp_path: Path) -> Non
             assert sorted(row["views"] for row in found) == views, f"{by=}, {first=}, {last=}, {with_files=}"
 
 
+def test_events_of_a_file_without_visits_count_though_no_visit_is_an_edge(tmp_path: Path) -> None:
+    rows = [
+        event(visitor, "shop", DAY + timedelta(days=day, hours=10), anonymous_id=visitor, session_id=visitor)
+        for day, visitor in enumerate(("a", "b"))
+    ]
+    lake = stored(tmp_path, Cut(rows, [(row["event_date"], [row]) for row in rows], [True, False]))
+    for _ in range(2):  # the second question knows the edges
+        for asking in (
+            asked(*OF_EVENTS, "visit", **CHOICES[0]),
+            asked("event_id", **CHOICES[0]),
+            asked_stays(None, "UTC", with_bots=False, days=(-1, 3), at=time(0)),
+        ):
+            computed, found = lake.both(asking)
+            assert len(computed) == len(rows)
+            assert found == computed
+
+
 def test_each_column_is_in_visit_files_or_known_not_to_be() -> None:
     connection = duckdb.connect()
     connection.register("events", SCHEMA.empty_table())
