@@ -128,7 +128,8 @@ class _Groups:
         if self._of_stays:
             self._relation = "stays"
         self._parts = PARTS if self._of_stays else None
-        if self._needs <= {Need.VISITOR, Need.ALL, Need.GOAL} and _parts(request) <= OF_EVENT.keys():
+        of_events = self._needs <= {Need.VISITOR, Need.ALL, Need.GOAL} and _parts(request) <= OF_EVENT.keys()
+        if of_events and not self._of_stays:
             self._parts = OF_EVENT
         of_people = (
             Need.PERSON in self._needs
