@@ -31,7 +31,7 @@ class Keys:
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Self:
-        """Those of `local/sites/demo.yaml`, unless AGAINST_SERVER_KEY and so on have others."""
+        """Those of `tests/e2e/sites/demo.yaml`, unless AGAINST_SERVER_KEY and so on have others."""
         local = cls()
         return cls(
             env.get("AGAINST_SERVER_KEY") or local.server,

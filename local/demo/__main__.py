@@ -20,12 +20,16 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 import httpx
+from azure.core.exceptions import ResourceExistsError
+from azure.storage.blob import BlobServiceClient
 
+from clickstream.enriching.loader import PLACES
 from clickstream.settings import Connection, Settings
 from clickstream.storage.account import StorageAccount
 from clickstream.terminal import leave
 from local.browser.driver import BrowserFailed, find_chromium
 from local.demo.access_log import Malformed, Unreadable, check_readable, page_view, read_lines, reason_left_out
+from local.demo.places import database
 from local.demo.report import Reports, print_table
 from local.demo.sending import Sent, send_all
 from local.demo.shoppers import shop
@@ -108,6 +112,13 @@ def send_browser_traffic(stack: Stack, sent: Sent) -> None:
         raise StartFailed(f"the browser visits failed: {failure}") from failure
 
 
+def supply_places(stack: Stack) -> None:
+    """Upload the made up database of places, unless there is one."""
+    with suppress(ResourceExistsError):
+        service = BlobServiceClient.from_connection_string(stack.azurite.connection_string)
+        service.get_blob_client("config", PLACES).upload_blob(database())
+
+
 def compact_leftovers(stack: Stack) -> None:
     """Wait until the tables hold what a run that was ended early has left, which would be counted as this run's.
 
@@ -164,6 +175,7 @@ def run(log: Path | None, host: str) -> int:
     settings = StackSettings.from_env(os.environ)
     print("starting the local stack", flush=True)
     with Stack(settings, lambda line: print(line, flush=True)) as stack:
+        supply_places(stack)
         compact_leftovers(stack)
         before = read_totals(lake_of(stack), "lake")
         sent, counts = Sent(), LogCounts()
@@ -216,7 +228,9 @@ def print_reports(reports: Reports) -> None:
     reports.print("Bots", totals, filters=[["is", "event:bot", ["true"]]])
     reports.print("Top pages", ["pageviews", "visitors"], dimensions=["event:page"], **by)
     reports.print("Visitors per week", ["visitors", "visits", "pageviews"], dimensions=["time:week"])
-    reports.print("Top referrers", ["visits", "pageviews"], dimensions=["visit:source"], **by)
+    reports.print("Top sources", ["visits", "pageviews"], dimensions=["visit:source_name"], **by)
+    reports.print("Top countries", ["visitors", "pageviews"], dimensions=["visit:country"], **by)
+    reports.print("Revenue of orders", ["total_revenue", "events"], filters=[["is", "event:goal", ["Purchase"]]])
     reports.print_sql("Events by tracker (t-1 is the tracking script in a real browser)", BY_TRACKER)
 
 

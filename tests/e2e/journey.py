@@ -24,12 +24,11 @@ from tests.target import KEYS, TARGET, RemoteStack
 # Those of the settings, which the tests lengthen.
 SAMPLE = json.loads((ROOT / "local.settings.sample.json").read_text())["Values"]
 DEADLINES = {name: SAMPLE[name] for name in ("SEND_DEADLINE_MS", "SPILL_DEADLINE_MS")}
+SITES = ROOT / "tests" / "e2e" / "sites"
 READ = {"Authorization": f"Bearer {KEYS.read}"}
 
 
-def stack_settings(
-    state_dir: Path, sites_dir: Path = ROOT / "local" / "sites", *, pages_port: int | None = None
-) -> StackSettings:
+def stack_settings(state_dir: Path, sites_dir: Path = SITES, *, pages_port: int | None = None) -> StackSettings:
     """Free ports, a folder of its own, the shortest window, and compaction when a test asks for it.
 
     With `pages_port` the stack is on Flex Consumption, and its platform answers the preflights of pages on this port.
