@@ -124,7 +124,8 @@ class Surroundings {
 
   /** Long enough for the browser to have told the collector, and for the page to have heard of it. */
   async told(page) {
-    await page.waitForFunction(nothingWaits);
+    // A busy machine may need more than the thirty seconds that are the default.
+    await page.waitForFunction(nothingWaits, undefined, { timeout: VISIT_MS });
   }
 
   /** Leave, and let the last beacons go. */
