@@ -97,8 +97,8 @@ def _moment(now: datetime, random: Random) -> datetime:
     (day,) = random.choices(days, [WEEKDAYS[day.weekday()] * (1.5 - before / DAYS) for before, day in enumerate(days)])
     (hour,) = random.choices(range(24), HOURS)
     moment = day + timedelta(hours=hour, seconds=random.uniform(0, 3600))
-    latest = now - timedelta(hours=1)  # a visit ends before now
-    return moment if moment < latest else latest - timedelta(seconds=random.uniform(0, 3600))
+    is_over = moment < now - timedelta(hours=1)  # a visit ends before now
+    return moment if is_over else moment - timedelta(days=7)
 
 
 class _Walk:
@@ -114,6 +114,7 @@ class _Walk:
         self._visitor = random.choice(list(shopper.devices))
         self._session = str(UUID(int=random.getrandbits(128)))
         self._address = shopper.city.address(random)
+        self._page_url = f"https://{HOST}/"
 
     def visit(self) -> Visit:
         """Arrive, look around, and often leave; else fill the cart, and some pay."""
@@ -147,7 +148,7 @@ class _Walk:
         back_at = self._moment + timedelta(days=3)
         if self._random.random() < 0.06 and back_at < self._now:
             self._moment = back_at
-            self._event("refund", {"order_id": order}, session_id=None, interactive=False)
+            self._event("refund", {"order_id": order}, session_id=None, page_url=None, interactive=False)
 
     def _log_in(self, account: str) -> None:
         if self._visitor not in self._shopper.logged_in:
@@ -157,12 +158,12 @@ class _Walk:
 
     def _page(self, path: str, query: str = "", referrer: str | None = None) -> None:
         """A page, and how long and how far it was read."""
-        page: dict[str, Any] = {"page_url": f"https://{HOST}{path}{query}"}
-        self._event("page_view", {}, **page, **({"referrer": referrer} if referrer else {}))
+        self._page_url = f"https://{HOST}{path}{query}"
+        self._event("page_view", {}, **({"referrer": referrer} if referrer else {}))
         seconds = self._random.lognormvariate(3.2, 1)
         self._moment += timedelta(seconds=min(seconds, 600))
         read = {"engagement_ms": round(min(seconds, 600) * 800), "scroll_depth": self._random.randint(20, 100)}
-        self._event("page_ping", read, **page)
+        self._event("page_ping", read)
 
     def _event(self, name: str, properties: Mapping[str, Any], **more: Any) -> None:
         shopper = self._shopper
@@ -174,6 +175,7 @@ class _Walk:
             "anonymous_id": self._visitor,
             "user_id": known,
             "session_id": self._session,
+            "page_url": self._page_url,
             "user_agent": shopper.devices[self._visitor],
             "ip": self._address,
             "language": shopper.city.language,
