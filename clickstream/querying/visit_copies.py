@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 FOLDER = "visit_files"
 # Visits of smaller files cost less than to keep them.
-SMALLEST_BYTES = 2**18
+SMALLEST_BYTES = 2**16
 # Bytes of a visit file of each kind for a byte of its file, at most a little more.
 _SHARES = {Kind.ROWS: 0.4, Kind.STAYS: 0.2}
 # A file that takes longer than this, and longer than there is time, is not tried again.
