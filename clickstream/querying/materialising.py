@@ -90,11 +90,10 @@ def answers(
             reading = _from_files(connection, greatest, rests, known)
         else:
             reading = _from_table(connection, greatest, rests) if len(group) > 1 else None
+        for place, rest in (reading or {}).items():
+            yield place, _answer(connection, rest)
         if reading is None:
             alone.extend(group)
-            continue
-        for place, rest in reading.items():
-            yield place, _answer(connection, rest)
         _drop(connection)
     for place in alone:
         yield place, _answer(connection, statements[place])
@@ -187,18 +186,17 @@ def _from_files(
                 reading[place] = _reading(rest, visit_edges.whole(used, wanted, edges))
             else:
                 reading[place] = _reading_stays(rest, stays, wanted, edges)
+        if not joining:
+            return reading
+        known.join_events(connection)
+        columns = _used(_STORED, joining.values())
+        if has_edges:
+            known.number_events(connection)
+            with_ = _text(greatest).removeprefix("WITH ").removesuffix(",\n")
+            sql = visit_edges.computed(connection, with_, ", ".join(columns), LEVELS[greatest.level])
+            connection.execute(f"CREATE TEMP TABLE {TABLE} AS\n{sql}", wanted.parameters)
     except duckdb.OutOfMemoryException:
         return None
-    if not joining:
-        return reading
-    known.join_events(connection)
-    columns = _used(_STORED, joining.values())
-    if has_edges:
-        known.number_events(connection)
-        with_ = _text(greatest).removeprefix("WITH ").removesuffix(",\n")
-        sql = visit_edges.computed(connection, with_, ", ".join(columns), LEVELS[greatest.level])
-        if not _created(connection, f"CREATE TEMP TABLE {TABLE} AS\n{sql}", wanted.parameters):
-            return None
     rows = visit_edges.whole(columns, wanted, f"FROM {TABLE}" if has_edges else None)
     # Without memory for a table, each statement reads the files.
     if len(joining) > 1 and _created(connection, f"CREATE TEMP TABLE {WHOLE} AS {rows}", {}):

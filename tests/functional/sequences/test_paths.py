@@ -57,7 +57,7 @@ def expected(walked: list[tuple[object, list[str]]], length: int, branches: int,
     return told
 
 
-def told(rows: list[dict[str, Any]]) -> Paths:
+def by_path(rows: list[dict[str, Any]]) -> Paths:
     return {tuple(row["path"]): (row["reached"], row["times"]) for row in rows}
 
 
@@ -98,8 +98,8 @@ def test_paths_are_those_that_plain_python_finds(
         for walk in walks(stream, start, direction, fold)
     ]
     rows = events.ask(statement)
-    assert told(rows) == expected(walked, length, branches)
-    assert len(rows) == len(told(rows))
+    assert by_path(rows) == expected(walked, length, branches)
+    assert len(rows) == len(by_path(rows))
 
 
 MUTATIONS = {
@@ -118,11 +118,11 @@ def test_a_mutation_of_the_statement_is_caught(events: Events, mutation: str) ->
     statement = paths_statement(slice_of(), Matching("a"), within=Within.VISITOR, length=4, branches=2)
     streams = grouped(happened, Within.VISITOR).items()
     walked = [(key, walk) for key, stream in streams for walk in walks(stream, "a", Direction.FORWARD, False)]
-    assert told(events.ask(statement)) == expected(walked, 4, 2)
+    assert by_path(events.ask(statement)) == expected(walked, 4, 2)
     right, wrong = MUTATIONS[mutation]
     assert right in statement.sql
     mutant = replace(statement, sql=statement.sql.replace(right, wrong))
-    assert told(events.ask(mutant)) != expected(walked, 4, 2)
+    assert by_path(events.ask(mutant)) != expected(walked, 4, 2)
 
 
 def test_ties_in_the_wrong_order_within_visits_are_caught(events: Events) -> None:
@@ -132,7 +132,7 @@ def test_ties_in_the_wrong_order_within_visits_are_caught(events: Events) -> Non
     right = "PARTITION BY visit_key ORDER BY occurred_at, received_at, event_id"
     assert right in statement.sql
     mutant = replace(statement, sql=statement.sql.replace(right, f"{right} DESC"))
-    assert told(events.ask(mutant)) != told(events.ask(statement))
+    assert by_path(events.ask(mutant)) != by_path(events.ask(statement))
 
 
 @of_streams(percent=10)
@@ -143,7 +143,7 @@ def test_a_path_is_gone_by_as_many_as_reach_the_end_of_the_same_strict_funnel(
     happened = [replace(event, type="custom") for event in decoded(streams)]
     events.hold(rows_of(happened))
     statement = paths_statement(slice_of(), Matching(start), direction=direction, within=within, length=3, branches=4)
-    paths = [path for path in told(events.ask(statement)).items() if path[0][-1] != "end"]
+    paths = [path for path in by_path(events.ask(statement)).items() if path[0][-1] != "end"]
     for path, (reached, _) in paths[:6]:
         steps = [node.removeprefix("event ") for node in path]
         if direction is Direction.BACKWARD:
@@ -178,7 +178,7 @@ def test_a_path_says_what_its_last_event_is(events: Events) -> None:
 def test_every_way_on_adds_up_to_the_path_it_leaves(events: Events) -> None:
     happened = decoded([random.Random(seed).randbytes(16) for seed in range(60)])
     events.hold(rows_of(happened))
-    paths = told(events.ask(paths_statement(slice_of(), Matching("a"), within=Within.VISITOR, branches=2)))
+    paths = by_path(events.ask(paths_statement(slice_of(), Matching("a"), within=Within.VISITOR, branches=2)))
     onward: Counter[tuple[str, ...]] = Counter()
     for path, (_, times) in paths.items():
         onward[path[:-1]] += times
@@ -191,13 +191,13 @@ def test_every_way_on_adds_up_to_the_path_it_leaves(events: Events) -> None:
 def test_pings_and_calls_that_say_who_it_is_are_no_part_of_paths_unless_they_begin_them(events: Events) -> None:
     rows = [viewed(0, "/"), viewed(1, "/", event_type="page_ping"), viewed(2, "/a"), viewed(3, "/", event_type="alias")]
     events.hold(rows)
-    assert told(events.ask(paths_statement(slice_of(), length=3)))[("page /", "page /a", "end")] == (1, 1)
+    assert by_path(events.ask(paths_statement(slice_of(), length=3)))[("page /", "page /a", "end")] == (1, 1)
     events.hold([viewed(0, "/"), viewed(1, "/", event_type="identify", event_name="identify"), viewed(2, "/a")])
-    identified = told(events.ask(paths_statement(slice_of(), Matching("identify"), length=2)))
+    identified = by_path(events.ask(paths_statement(slice_of(), Matching("identify"), length=2)))
     assert identified == {("event identify",): (1, 1), ("event identify", "page /a"): (1, 1)}
 
 
 def test_filters_choose_the_events_of_paths(events: Events) -> None:
     events.hold([viewed(0, "/"), viewed(1, "/", event_type="custom", event_name="scroll"), viewed(2, "/a")])
     views = slice_of([["is", "event:name", ["page_view"]]])
-    assert told(events.ask(paths_statement(views, length=2))) == {("page /",): (1, 1), ("page /", "page /a"): (1, 1)}
+    assert by_path(events.ask(paths_statement(views, length=2))) == {("page /",): (1, 1), ("page /", "page /a"): (1, 1)}

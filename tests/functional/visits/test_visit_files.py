@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import duckdb
 import pyarrow as pa
@@ -237,6 +237,38 @@ def test_a_stay_has_the_events_of_its_visit_in_the_period(tmp_path: Path) -> Non
         for with_files in (False, True):
             found = lake.rows([Statement(asking.sql, {**asking.parameters, "to": to})], with_files=with_files)
             assert sorted(row["views"] for row in found) == views, f"{by=}, {first=}, {last=}, {with_files=}"
+
+
+class Refusing:
+    """A connection without memory for what begins so."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, beginning: str) -> None:
+        self._connection = connection
+        self._beginning = beginning
+        self.refused = 0
+
+    def execute(self, sql: str, parameters: Any = None) -> Any:
+        if sql.startswith(self._beginning):
+            self.refused += 1
+            raise duckdb.OutOfMemoryException("no memory")
+        return self._connection.execute(sql, parameters)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+
+@pytest.mark.parametrize("beginning", ["CREATE OR REPLACE TEMP TABLE edge_events", "CREATE TEMP TABLE materialised AS"])
+def test_without_memory_for_edges_all_visits_are_computed(tmp_path: Path, beginning: str) -> None:
+    lake = stored(tmp_path, cut(0))
+    asking = asked("event_id", "visitor", "visit", **CHOICES[0])
+    refusing = Refusing(lake.connection, beginning)
+    tables = dict(answers(cast(duckdb.DuckDBPyConnection, refusing), [asking], lake.known))
+    assert refusing.refused == 1
+    assert by_event(tables[0].to_pylist()) == by_event(lake.rows([asking], with_files=False))
+    assert lake.connection.execute("SELECT table_name FROM duckdb_tables() WHERE temporary").fetchall() in (
+        [],
+        [("visit_knots",)],
+    )
 
 
 def test_events_of_a_file_without_visits_count_though_no_visit_is_an_edge(tmp_path: Path) -> None:

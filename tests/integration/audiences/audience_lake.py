@@ -119,7 +119,7 @@ class AudienceLake(DerivedLake):
         table = Table.open(AUDIENCE_CHANGES_TABLE, self.account, self.settings.lake_container)
         return {} if table is None else memberships_of(table, "shop")
 
-    def told(self) -> list[Mapping[str, Any]]:
+    def bodies(self) -> list[Mapping[str, Any]]:
         """The bodies of the messages that the hub took."""
         return [json.loads(message.body) for message in self.hub.taken]
 

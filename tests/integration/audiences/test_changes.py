@@ -68,7 +68,7 @@ def test_who_buys_leaves_and_enters_in_one_message(lake: AudienceLake) -> None:
     lake.add(did("2", lake.at + HOUR, "ada", "purchase"))
     lake.moves(2 * HOUR)
     lake.run()
-    first, second = lake.told()
+    first, second = lake.bodies()
     for document in (first, second):
         SCHEMA.validate(document)
     entered, left = "2026-03-10T15:00:00.000000000Z", "2026-03-10T17:00:00.000000000Z"
@@ -188,7 +188,7 @@ def test_a_membership_lasts_rests_and_waits_for_late_events_to_the_microsecond(a
     assert brief(again) == ("visitors", "ada", "enter", "event")
     lake.moves(5 * HOUR)
     assert lake.run().changes == 1
-    assert len(lake.told()) == len(lake.changes()) == 4
+    assert len(lake.bodies()) == len(lake.changes()) == 4
 
 
 def test_an_entry_at_the_end_of_a_pause_and_a_grace_that_a_late_event_uses(azurite: Azurite) -> None:
@@ -249,7 +249,7 @@ def test_members_of_a_removed_audience_leave_as_the_document_says(lake: Audience
     lake.site("shop", None, text[: text.index("  - name: Buyers")])
     lake.run()
     assert brief(lake.changes()[-1]) == ("buyers", "zoe", "exit", "definition")
-    assert [document["data"]["segment_events"][0]["event"] for document in lake.told()] == (
+    assert [document["data"]["segment_events"][0]["event"] for document in lake.bodies()] == (
         ["exit"] if removed == "exits" else []
     )
     lake.site("shop", None, text)
@@ -288,7 +288,7 @@ def test_existing_members_are_reported_at_the_rate_of_the_site_and_again_if_aske
     lake.add(*(did(person, lake.at, person, "purchase") for person in people))
     lake.moves(HOUR)
     lake.run()
-    told = len(lake.hub.taken)
+    before = len(lake.hub.taken)
     text = AUDIENCES.replace("{hub: changes,", "{hub: changes, existing_per_minute: 5,")
     more = "  - {name: All, slug: all, messages: existing, where: {did: {}, within: 90d}}\n"
     lake.site("shop", None, text + more)
@@ -296,16 +296,16 @@ def test_existing_members_are_reported_at_the_rate_of_the_site_and_again_if_aske
     for _ in range(5):
         lake.moves(timedelta(minutes=1))
         lake.run()
-        sizes.append(len(lake.hub.taken) - told)
+        sizes.append(len(lake.hub.taken) - before)
     assert sizes == [0, 5, 10, 13, 13]
-    backfill = lake.told()[told:]
+    backfill = lake.bodies()[before:]
     assert {document["data"]["user_id"] for document in backfill} == {"zoe", *people}
     assert all(document["meta"]["backfill"] for document in backfill)
     Asking(lake.account, lake.settings).backfill("shop", "all")
     for _ in range(4):
         lake.moves(timedelta(minutes=1))
         lake.run()
-    assert len(lake.hub.taken) - told == 26
+    assert len(lake.hub.taken) - before == 26
 
 
 def test_an_erased_person_leaves_with_a_last_message_and_no_trace(lake: AudienceLake) -> None:
@@ -322,7 +322,7 @@ def test_an_erased_person_leaves_with_a_last_message_and_no_trace(lake: Audience
     with pytest.raises(Unavailable):
         erase(lake, lake.at, leave=leaving.end)
     receipt = erase(lake, lake.at, leave=leaving.end)
-    last = lake.told()[-1]
+    last = lake.bodies()[-1]
     assert (last["data"]["user_id"], last["meta"]["reason"]) == (user, "erased")
     assert [each["event"] for each in last["data"]["segment_events"]] == ["exit"]
     assert receipt["counts"]["audience_changes"] == 2
