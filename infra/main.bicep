@@ -47,6 +47,10 @@ param hierarchicalNamespace bool = false
 @description('Whether events go to Event Hubs, from which Capture writes them to the lake. If not, the apps write each request to the spill, which is cheaper below some thirteen million requests a month (docs/cost.md).')
 param eventHubsEnabled bool = true
 
+@maxLength(256)
+@description('Hub of the namespace that messages of audiences go to, such as audience-changes; without it there is none. It has no Capture, and the lake\'s app may send to it.')
+param audienceHub string = ''
+
 @minValue(60)
 @maxValue(900)
 @description('Seconds that Capture gathers before it writes a file.')
@@ -225,6 +229,7 @@ module eventHubs 'modules/event-hubs.bicep' = if (eventHubsEnabled) {
     captureContainer: lake.outputs.captureContainer
     collectPrincipalId: identity.outputs.collectPrincipalId
     lakePrincipalId: identity.outputs.lakePrincipalId
+    audienceHub: audienceHub
     workspaceId: monitoring.outputs.workspaceId
     private: vnetEnabled
   }

@@ -1,4 +1,4 @@
-// The namespace and its two hubs. Capture writes both to the lake with its own identity.
+// The namespace and its hubs. Capture writes those of events to the lake with its own identity.
 param location string
 param tags object
 param name string
@@ -10,6 +10,8 @@ param captureAccountId string
 param captureContainer string
 param collectPrincipalId string
 param lakePrincipalId string
+// Empty for none.
+param audienceHub string
 param workspaceId string
 param private bool
 
@@ -79,6 +81,26 @@ resource senders 'Microsoft.Authorization/roleAssignments@2022-04-01' = [for gra
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles['Azure Event Hubs Data Sender'])
   }
 }]
+
+// No Capture: erasure does not reach captured copies of messages about people.
+resource audiences 'Microsoft.EventHub/namespaces/eventhubs@2024-01-01' = if (!empty(audienceHub)) {
+  parent: namespace
+  name: empty(audienceHub) ? 'none' : audienceHub
+  properties: {
+    partitionCount: partitions
+    retentionDescription: { cleanupPolicy: 'Delete', retentionTimeInHours: 168 }
+  }
+}
+
+resource audienceSender 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(audienceHub)) {
+  name: guid(namespace.id, audienceHub, lakePrincipalId, 'Azure Event Hubs Data Sender')
+  scope: audiences
+  properties: {
+    principalId: lakePrincipalId
+    principalType: 'ServicePrincipal'
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles['Azure Event Hubs Data Sender'])
+  }
+}
 
 resource diagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   name: 'logs'

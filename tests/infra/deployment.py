@@ -26,6 +26,7 @@ FULL: Mapping[str, Any] = {
     "vnetEnabled": True,
     "operatorAddress": "203.0.113.7",
     "lockEnabled": True,
+    "audienceHub": "audience-changes",
     "alwaysReadyCollectors": 1,
     "quietHours": 6,
     "lakeMemoryMb": 4096,
@@ -52,6 +53,11 @@ class Deployment:
     @property
     def has_hubs(self) -> bool:
         return bool(self.parameters.get("eventHubsEnabled", True))
+
+    @property
+    def audience_hub(self) -> str | None:
+        """The hub of messages of audiences."""
+        return self.parameters.get("audienceHub") if self.has_hubs else None
 
     def of(self, kind: str) -> list[Resource]:
         """The resources of a type, whose last words suffice."""

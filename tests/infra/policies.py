@@ -35,10 +35,11 @@ _OF_APPS = {
     ("vault", "Key Vault Secrets User"),
     ("component", "Monitoring Metrics Publisher"),
 }
+_LAKE = "<identity/lake.properties.principalId>"
 GRANTS: Mapping[str, set[tuple[str, str]]] = {
     "<identity/capture.properties.principalId>": {("container capture", _CONTRIBUTOR)},
     "<identity/collect.properties.principalId>": _OF_APPS,
-    "<identity/lake.properties.principalId>": _OF_APPS
+    _LAKE: _OF_APPS
     | {("container capture", _CONTRIBUTOR), ("container lake", _CONTRIBUTOR)},
     "deployer": {("lake account", _CONTRIBUTOR), ("vault", "Key Vault Secrets Officer")},
 }
@@ -146,7 +147,9 @@ def roles(deployment: Deployment) -> Iterator[str]:
         kind = grant.properties.get("principalType")
         if kind != ("User" if principal == "deployer" else "ServicePrincipal"):
             yield f"{grant.place}: principalType {kind}"
-    grants = GRANTS if deployment.has_hubs else WITHOUT_HUBS
+    grants = dict(GRANTS if deployment.has_hubs else WITHOUT_HUBS)
+    if (hub := deployment.audience_hub) is not None:
+        grants[_LAKE] = grants[_LAKE] | {(f"hub {hub}", "Azure Event Hubs Data Sender")}
     for principal in sorted(found.keys() | grants.keys()):
         given, wanted = found.get(principal, set()), grants.get(principal, set())
         yield from (f"{principal} may not do what {role} on {place} allows" for place, role in sorted(given - wanted))
@@ -183,13 +186,18 @@ def order(deployment: Deployment) -> Iterator[str]:
 
 
 def capture(deployment: Deployment) -> Iterator[str]:
-    """Both hubs are captured into a container of ours, under names that compaction reads, by an identity."""
+    """Both hubs of events, and no other, are captured into a container of ours, under names that compaction reads, by an identity."""
     defaults = {name: str(field.default) for name, field in Settings.__dataclass_fields__.items()}
     hubs = {hub.name: hub for hub in deployment.of("eventhubs")}
     if not deployment.has_hubs:
         left = [resource for resource in deployment.module.resources if _is_of_hubs(resource)]
         yield from (f"{resource.place}: {resource.name} is there, and there are no hubs" for resource in left)
         return
+    of_audiences = hubs.pop(deployment.audience_hub, None) if deployment.audience_hub else None
+    if of_audiences is not None and "captureDescription" in of_audiences.properties:
+        yield f"{of_audiences.place}: {of_audiences.name} is captured, where erasure does not reach"
+    if of_audiences is None and deployment.audience_hub:
+        yield f"the hub {deployment.audience_hub} of audiences is missing"
     wanted = {defaults["event_hub_name"], defaults["failed_event_hub_name"]}
     if set(hubs) != wanted:
         yield f"the hubs are {sorted(hubs)}, not {sorted(wanted)}"
