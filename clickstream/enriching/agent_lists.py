@@ -1,4 +1,4 @@
-"""Exceptions to the public lists of bots: words of real browsers, and an operator's own rules for user agents."""
+"""What corrects the public lists of bots: words of real browsers, bots that no list names, and an operator's rules."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ class _Packaged(_Strict):
     version: str
     browsers: tuple[_Word, ...]
     alone: tuple[_Word, ...]
+    bots: tuple[_Word, ...]
 
 
 class AgentRules(_Strict):
@@ -62,9 +63,14 @@ def read_agent_rules(document: bytes) -> AgentRules:
     return read_list(document, AgentRules)
 
 
-def browsers_version() -> str:
-    """The version of the packaged list of words."""
+def agents_version() -> str:
+    """The version of the packaged list of words and bots."""
     return _packaged().version
+
+
+def unlisted_bots() -> list[str]:
+    """Patterns of bots that no public list names, for a case-sensitive search."""
+    return [bot.pattern for bot in _packaged().bots]
 
 
 def without_browser_words(agent: str) -> str:
@@ -76,7 +82,7 @@ def without_browser_words(agent: str) -> str:
 
 @lru_cache(maxsize=1)
 def _packaged() -> _Packaged:
-    return read_list((files("clickstream.enriching") / "data" / "browsers.yaml").read_bytes(), _Packaged)
+    return read_list((files("clickstream.enriching") / "data" / "agents.yaml").read_bytes(), _Packaged)
 
 
 @lru_cache(maxsize=1)

@@ -1,4 +1,4 @@
-"""Bot detection by two public lists (`crawlerdetect`, `crawler-user-agents`) and their exceptions.
+"""Bot detection by two public lists (`crawlerdetect`, `crawler-user-agents`), their exceptions and additions.
 
 The lists' own engines take seconds for some agents of 8,000 letters, which anybody may send. This one is linear.
 """
@@ -12,7 +12,7 @@ from importlib.metadata import version
 
 from ua_parser_rs import DeviceExtractor
 
-from clickstream.enriching.agent_lists import NO_RULES, AgentRules, browsers_version, without_browser_words
+from clickstream.enriching.agent_lists import NO_RULES, AgentRules, agents_version, unlisted_bots, without_browser_words
 
 # Only this many characters of an agent are examined.
 LOOKED_AT = 1024
@@ -21,14 +21,14 @@ _LOOKAROUND = re.compile(r"\(\?(?:[=!]|<[=!])")
 # Libraries with which servers send events for their visitors; both lists classify some of them as bots.
 _LIBRARY = re.compile(
     r"(?:python-(?:requests|urllib3|httpx)|python-urllib|aiohttp|node|node-fetch|undici|axios|got|okhttp|go-http-client"
-    r"|java|apache-httpclient|ruby|faraday|guzzlehttp|dart|analytics|snowplow|posthog|rudder|segment|jitsu)\b",
+    r"|deno|bun|java|apache-httpclient|ruby|faraday|guzzlehttp|dart|analytics|snowplow|posthog|rudder|segment|jitsu)\b",
     re.IGNORECASE,
 )
 
 
 def list_version() -> str:
-    """The versions of the lists and of their exceptions."""
-    return "+".join((*(version(name) for name in ("crawlerdetect", "crawler-user-agents")), browsers_version()))
+    """The versions of the lists, and of their exceptions and additions."""
+    return "+".join((*(version(name) for name in ("crawlerdetect", "crawler-user-agents")), agents_version()))
 
 
 def sent_by_bot(agent: str, names_tracker: bool, rules: AgentRules = NO_RULES) -> bool:
@@ -71,7 +71,8 @@ class _Patterns:
 def _crawler_names() -> _Patterns:
     from crawleruseragents import CRAWLER_USER_AGENTS_DATA
 
-    return _Patterns([crawler["pattern"] for crawler in CRAWLER_USER_AGENTS_DATA], ignore_case=False)
+    patterns = [crawler["pattern"] for crawler in CRAWLER_USER_AGENTS_DATA]
+    return _Patterns([*patterns, *unlisted_bots()], ignore_case=False)
 
 
 @lru_cache(maxsize=1)

@@ -158,6 +158,36 @@ def test_a_bot_that_borrows_an_apps_words_is_still_one(agent: str) -> None:
     assert device(agent, False)[1] is True
 
 
+@pytest.mark.parametrize(
+    "agent",
+    [
+        "Edge Health Probe",
+        "Azure Traffic Manager Endpoint Monitor",
+        "Load Balancer Agent",
+        "AlwaysOn",
+        "HealthCheck/1.0",
+        "ReadyForRequest/1.0+(HealthCheck)",
+        "Datadog/Synthetics",
+        "Prometheus/2.45.0",
+        "k6/0.45.0 (https://k6.io/)",
+        "Grafana k6/1.2.0",
+        f"{WINDOWS} Cypress/13.6.0 Chrome/114.0.5735.289 Electron/25.8.4 Safari/537.36",
+        "insomnia/2023.5.8",
+        "Thunder Client (https://www.thunderclient.com)",
+        "Deno/1.37.0",
+        "Bun/1.1.0",
+        "Guzzle/5.3.1",
+    ],
+)
+def test_probes_and_test_tools_that_no_public_list_names_are_bots(agent: str) -> None:
+    assert device(agent, False)[1] is True
+
+
+def test_a_servers_fetch_that_names_its_tracker_is_no_bot() -> None:
+    assert device("Deno/1.37.0", True)[1] is False
+    assert device("Edge Health Probe", True)[1] is True
+
+
 def test_an_operators_words_come_before_all_lists() -> None:
     rules = read_agent_rules(b"version: '1'\nbots: [KioskCheck]\nbrowsers: [OurKiosk, HeadlessChrome]\n")
     kiosk = f"{WINDOWS} HeadlessChrome/114.0 Safari/537.36"
