@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from enum import Enum
 
 ITEMS = ("items", "products", "contents", "line_items", "lineItems")
+# Objects that contain the order, as in a data layer, or one within the other as in Shopify's pixels.
+CONTAINERS = ("ecommerce", "commerce", "checkout", "order", "purchase", "transaction", "actionField")
 
 
 class Deed(Enum):

@@ -40,6 +40,45 @@ async def order(border: Border, sent: Sent) -> tuple[Any, Any, Any]:
 SALES: dict[str, tuple[Sent, tuple[Any, Any, Any]]] = {
     "plain": (plain("purchase", {"revenue": 9.5, "currency": "eur", "order_id": "A1"}), (9.5, "EUR", "A1")),
     "plain, on top": (plain("purchase", revenue="9,50", currency="CHF", order_id=7), (9.5, "CHF", "7")),
+    "a data layer's object": (
+        plain("purchase", {"ecommerce": {"transaction_id": "T7", "value": "12,50", "currency": "EUR"}}),
+        (12.5, "EUR", "T7"),
+    ),
+    "a data layer's items": (
+        segment("purchase", {"ecommerce": {"transaction_id": "T7", "items": TWO_ITEMS}}),
+        (25.5, None, "T7"),
+    ),
+    "an old data layer's field of the action": (
+        plain(
+            "purchase",
+            {"ecommerce": {"currencyCode": "CHF", "purchase": {"actionField": {"id": "T8", "revenue": "35.43"}}}},
+        ),
+        (35.43, "CHF", "T8"),
+    ),
+    "shopify's pixel": (
+        jitsu(
+            "checkout_completed",
+            {
+                "checkout": {
+                    "token": "c1",
+                    "id": "not the order's",
+                    "order": {"id": "9871"},
+                    "subtotalPrice": {"amount": 20, "currencyCode": "CAD"},
+                    "totalPrice": {"amount": 24.5, "currencyCode": "CAD"},
+                }
+            },
+        ),
+        (24.5, "CAD", "9871"),
+    ),
+    "shopify's order": (plain("Order Placed", {"total_price": "12.00", "order_number": 1001}), (12, None, "1001")),
+    "adobe's model": (
+        plain("order_completed", {"commerce": {"order": {"priceTotal": 9, "purchaseID": "P1", "currencyCode": "USD"}}}),
+        (9, "USD", "P1"),
+    ),
+    "the event's own number, not its object's": (
+        plain("purchase", {"value": 5, "order_id": "A1", "order": {"id": "B2", "total": 7}}),
+        (5, None, "A1"),
+    ),
     "plausible's text": (
         plausible("Purchase", revenue={"currency": "USD", "amount": "1322.22"}),
         (1322.22, "USD", None),

@@ -111,6 +111,7 @@ DEEDS: list[tuple[str, dict[str, Any]]] = [  # what happens to an order
     *[("refund", {})] * 3,
     ("Order Cancelled", {}),
     ("refund", {"items": [{"item_id": "x"}]}),
+    ("refund", {"ecommerce": {"items": [{"item_id": "x"}]}}),
     ("free", {"revenue": 0}),
     ("free", {"revenue": "much"}),
     ("begin_checkout", {"cart_total": 70}),

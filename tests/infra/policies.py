@@ -39,8 +39,7 @@ _LAKE = "<identity/lake.properties.principalId>"
 GRANTS: Mapping[str, set[tuple[str, str]]] = {
     "<identity/capture.properties.principalId>": {("container capture", _CONTRIBUTOR)},
     "<identity/collect.properties.principalId>": _OF_APPS,
-    _LAKE: _OF_APPS
-    | {("container capture", _CONTRIBUTOR), ("container lake", _CONTRIBUTOR)},
+    _LAKE: _OF_APPS | {("container capture", _CONTRIBUTOR), ("container lake", _CONTRIBUTOR)},
     "deployer": {("lake account", _CONTRIBUTOR), ("vault", "Key Vault Secrets Officer")},
 }
 WITHOUT_HUBS: Mapping[str, set[tuple[str, str]]] = {

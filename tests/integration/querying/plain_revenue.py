@@ -132,9 +132,10 @@ def _told(row: Row, rules: MoneyRules) -> _Told:
     amount = None if read.amount is None else _rounded(Decimal(repr(read.amount)))
     code = row.get("currency") or (currency(beside) if beside is not None else read.currency)
     deed = None
+    items = properties.get("items") or properties.get("ecommerce", {}).get("items")
     if amount is not None and amount > 0:
         deed = "sale"
-    elif said is None and re.sub("[^a-z]", "", row["event_name"].lower()) in REFUNDS and not properties.get("items"):
+    elif said is None and re.sub("[^a-z]", "", row["event_name"].lower()) in REFUNDS and not items:
         deed = "refund of all"
     elif amount is not None and amount < 0 and "refund_id" in properties:
         deed = f"refund {properties['refund_id']}"
