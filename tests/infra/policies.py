@@ -185,7 +185,9 @@ def order(deployment: Deployment) -> Iterator[str]:
 
 
 def capture(deployment: Deployment) -> Iterator[str]:
-    """Both hubs of events, and no other, are captured into a container of ours, under names that compaction reads, by an identity."""
+    """Both hubs of events, and no other, are captured into a container of ours by an identity, under names that
+    compaction reads.
+    """
     defaults = {name: str(field.default) for name, field in Settings.__dataclass_fields__.items()}
     hubs = {hub.name: hub for hub in deployment.of("eventhubs")}
     if not deployment.has_hubs:
