@@ -6,7 +6,7 @@ the mail and the one when that is saved. The second mail has the same `Message-I
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -25,6 +25,7 @@ from clickstream.querying.goals import scope_of
 from clickstream.sites.directory import Access
 from clickstream.sites.document import KeyKind
 from clickstream.sites.notices import Summary
+from clickstream.sites.visit_rules import Annotation
 
 # How long after its due time a mail waits for events that are not in the table yet.
 PATIENCE = timedelta(hours=6)
@@ -32,7 +33,8 @@ PATIENCE = timedelta(hours=6)
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """The numbers as they were read, the recipients that wait, and the answers about those that get no mail."""
+    """The numbers as they were read, what happened, the recipients that wait, and the answers about those that get no
+    mail."""
 
     span: Span
     before: Span
@@ -41,6 +43,8 @@ class Progress:
     waiting: tuple[str, ...]
     sent: int = 0
     refused: tuple[str, ...] = ()
+    # Moment and text of each annotation, as the document has them.
+    annotations: tuple[tuple[str, str], ...] = ()
 
 
 _PROGRESS = TypeAdapter(Progress)
@@ -62,7 +66,7 @@ class Summaries:
             return None
         letter = summary_letter(
             run.site.site, zone, job, run.run.id, (progress.span, progress.before), progress.numbers,
-            progress.complete_until, server.sender, run.run.started_at,
+            progress.annotations, progress.complete_until, server.sender, run.run.started_at,
         )  # fmt: skip
         while progress.waiting:
             if run.is_time_over:
@@ -103,9 +107,16 @@ class Summaries:
             numbers = read_numbers(self._engine, self._now, site, span, before)
         except LimitExceeded as error:
             raise JobFailed(Actor.OPERATOR, "too_large", error.message) from error
-        progress = Progress(span, before, numbers, until, job.mail.recipients)
+        happened = annotations_within(run.site.annotations, span)
+        progress = Progress(span, before, numbers, until, job.mail.recipients, annotations=happened)
         _save(run, progress)
         return progress
+
+
+def annotations_within(annotations: Iterable[Annotation], span: Span) -> tuple[tuple[str, str], ...]:
+    """Moment and text of those of the span's days, the earliest first; a day comes before its minutes."""
+    first, last = span.texts
+    return tuple(sorted((each.at, each.text) for each in annotations if first <= each.at[: len(first)] <= last))
 
 
 def _written_to_next(job: Summary, letter: Letter, server: MailSender, progress: Progress) -> Progress:

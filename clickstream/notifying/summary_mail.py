@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from html import escape
 from zoneinfo import ZoneInfo
 
@@ -13,6 +13,7 @@ from clickstream.notifying.words import LANGUAGES, Words, shown
 from clickstream.sites.notices import Summary
 
 NONE = "(none)"
+MAX_ANNOTATION = 300
 CELL = "padding:4px 12px 4px 0;text-align:right;white-space:nowrap"
 FIRST_CELL = "padding:4px 12px 4px 0;text-align:left;font-weight:normal;overflow-wrap:anywhere"
 # A label, the number, what it was before, and the change.
@@ -26,11 +27,14 @@ def summary_letter(
     key: str,
     spans: tuple[Span, Span],
     numbers: Numbers,
+    annotations: Sequence[tuple[str, str]],
     complete_until: datetime | None,
     sender: str,
     written_at: datetime,
 ) -> Letter:
-    """The mail about a period. `complete_until` may lie before its end, which the mail then says."""
+    """The mail about a period. `annotations` are moments by the site's clock with their texts. `complete_until` may lie
+    before the end of the period, which the mail then says.
+    """
     words, (span, before) = LANGUAGES[job.language], spans
     period = words.week.format(words.day_of(span.first)) if job.period == "week" else words.month_of(span.first)
     title = f"{site}: {period}"
@@ -42,12 +46,13 @@ def summary_letter(
             for name, rows in numbers.lists.items()
         ),
     ]
+    happened = [f"{_moment(at, words)}: {shown(text, MAX_ANNOTATION)}" for at, text in annotations]
     notes = [_completeness(span, complete_until, zone, words), words.leave.format(job.mail.contact or sender)]
     return Letter(
         key,
         title,
-        _as_text(heads, tables, notes, job.dashboard, words),
-        _as_html(heads, tables, notes, job.dashboard, words),
+        _as_text(heads, tables, happened, notes, job.dashboard, words),
+        _as_html(heads, tables, happened, notes, job.dashboard, words),
         written_at,
     )
 
@@ -82,6 +87,12 @@ def _span(span: Span, words: Words) -> str:
     return words.span.format(words.day_of(span.first), words.day_of(span.last))
 
 
+def _moment(at: str, words: Words) -> str:
+    """A day, or a minute of it."""
+    day, _, minute = at.partition("T")
+    return f"{words.day_of(date.fromisoformat(day))}{minute and f', {minute}'}"
+
+
 def _completeness(span: Span, complete_until: datetime | None, zone: ZoneInfo, words: Words) -> str:
     if complete_until is None:
         return words.unknown
@@ -93,6 +104,7 @@ def _completeness(span: Span, complete_until: datetime | None, zone: ZoneInfo, w
 def _as_text(
     heads: Sequence[str],
     tables: Sequence[tuple[str, Sequence[Row]]],
+    happened: Sequence[str],
     notes: Sequence[str],
     dashboard: str | None,
     words: Words,
@@ -106,6 +118,8 @@ def _as_text(
             for row in table
         ]
         parts.append("\n".join(lines if rows else [title, words.nothing]))
+    if happened:
+        parts.append("\n".join([words.happened, *happened]))
     if dashboard is not None:
         parts.append(f"{words.to_dashboard}: {dashboard}")
     return "\n\n".join([*parts, "\n".join(notes)]) + "\n"
@@ -114,6 +128,7 @@ def _as_text(
 def _as_html(
     heads: Sequence[str],
     tables: Sequence[tuple[str, Sequence[Row]]],
+    happened: Sequence[str],
     notes: Sequence[str],
     dashboard: str | None,
     words: Words,
@@ -134,6 +149,9 @@ def _as_html(
             for label, *cells in rows
         )
         parts.append(f'<table style="border-collapse:collapse">\n<tr><td></td>{names}</tr>\n{lines}</table>')
+    if happened:
+        items = "".join(f"<li>{escape(line)}</li>" for line in happened)
+        parts.append(f"<h2>{escape(words.happened)}</h2>\n<ul>{items}</ul>")
     if dashboard is not None:
         parts.append(f'<p><a href="{escape(dashboard)}">{escape(words.to_dashboard)}</a></p>')
     parts.extend(f"<p>{escape(note)}</p>" for note in notes)

@@ -31,6 +31,7 @@ class Words:
     compared: str
     none: str
     nothing: str
+    happened: str
     to_dashboard: str
     complete: str
     incomplete: str
@@ -99,6 +100,7 @@ EN = Words(
     compared="Compared with {}.",
     none="none",
     nothing="Nothing in this period.",
+    happened="What happened",
     to_dashboard="Open the dashboard",
     complete="The numbers are complete.",
     incomplete="The numbers are complete only up to {}; later events are missing.",
@@ -133,6 +135,7 @@ DE = Words(
     compared="Verglichen mit {}.",
     none="keine",
     nothing="Nichts in diesem Zeitraum.",
+    happened="Was geschah",
     to_dashboard="Zum Dashboard",
     complete="Die Zahlen sind vollständig.",
     incomplete="Die Zahlen sind nur bis {} vollständig; spätere Ereignisse fehlen.",
@@ -142,7 +145,7 @@ DE = Words(
 LANGUAGES: Mapping[str, Words] = {"en": EN, "de": DE}
 
 
-def shown(text: str) -> str:
-    """A value of events on one line: without control characters, and shortened."""
+def shown(text: str, most: int = MAX_SHOWN) -> str:
+    """A text of others on one line: without control characters, and shortened."""
     clean = "".join(character if character.isprintable() else " " for character in text)
-    return clean if len(clean) <= MAX_SHOWN else f"{clean[: MAX_SHOWN - 1]}…"
+    return clean if len(clean) <= most else f"{clean[: most - 1]}…"

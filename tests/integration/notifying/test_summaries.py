@@ -84,10 +84,18 @@ def post(azurite: Azurite) -> Iterator[Post]:
         yield Post(azurite, sink)
 
 
-def site_of(**fields: Any) -> Site:
+HAPPENED = [
+    {"at": "2026-03-08T23:59", "text": "Newsletter <b>sent</b>"},
+    {"at": "2026-03-02", "text": "New\u202echeckout"},
+    {"at": "2026-03-01", "text": "before"},
+    {"at": "2026-03-09", "text": "after"},
+]
+
+
+def site_of(*, annotations: Any = (), **fields: Any) -> Site:
     job = {"name": "weekly", "send": "summary", "mail": MAIL, **fields}
     goals = [{"name": "Reading", "page": "/*"}]
-    return site_with(job, time_zone="Pacific/Auckland", goals=goals)
+    return site_with(job, time_zone="Pacific/Auckland", goals=goals, annotations=annotations)
 
 
 def parts(mail: EmailMessage) -> tuple[str, str]:
@@ -139,21 +147,42 @@ def test_the_numbers_are_those_of_the_api_in_the_time_zone_of_the_site(post: Pos
     assert cells(sources, "google") == ["2", "1", "+100.0%"]
     assert cells(pages, "/") == ["3", "1", "+200.0%"] and cells(pages, "/<b>& ") == ["1", "0", "-"]
     assert cells(text, "Reading") == ["3", "1", "+200.0%"]
-    assert "The numbers are complete." in text
+    assert "The numbers are complete." in text and "What happened" not in text + html
 
     assert "/&lt;b&gt;&amp; " in html and "<b>" not in html and "<img" not in html and "url(" not in html
     assert re.findall(r'(?:src|href)="([^"]*)"', html) == ["https://stats.example/dashboard"]
+
+
+def test_what_happened_in_the_period_is_in_every_mail_as_it_was_when_the_numbers_were_read(post: Post) -> None:
+    post.sink.hang_up = 1
+    assert post.run(site_of(annotations=HAPPENED)) is None
+    post.world.now += timedelta(minutes=11)
+    assert post.run(site_of(annotations=[{"at": "2026-03-03", "text": "too late"}])).outcome == "succeeded"
+    for mail in post.sink.mails:
+        text, html = parts(mail)
+        lines = text.splitlines()
+        at = lines.index("What happened")
+        assert lines[at + 1 : at + 4] == [
+            "2 March 2026: New checkout",
+            "8 March 2026, 23:59: Newsletter <b>sent</b>",
+            "",
+        ]
+        assert "<li>8 March 2026, 23:59: Newsletter &lt;b&gt;sent&lt;/b&gt;</li></ul>" in html
+    assert len(post.sink.mails) == 3
 
 
 def test_a_german_month_beside_the_month_before(post: Post) -> None:
     post.world.now = datetime(2026, 4, 1, 8, tzinfo=ZONE).astimezone(UTC)
     post.complete(post.world.now)
     schedule = {"every": "month", "at": "08:00", "day": 1}
-    assert post.run(site_of(period="month", language="de", keep_updated=schedule)).outcome == "succeeded"
+    site = site_of(period="month", language="de", keep_updated=schedule, annotations=HAPPENED)
+    assert post.run(site).outcome == "succeeded"
     text, html = parts(post.sink.mails[0])
     assert post.sink.mails[0]["Subject"] == "shop: März 2026" and '<html lang="de">' in html
     assert "1. März 2026 bis 31. März 2026. Verglichen mit 1. Februar 2026 bis 28. Februar 2026." in text
     assert cells(text, "Besucher") == ["4", "2", "+100,0 %"] and "Wer diese Mails nicht mehr will" in text
+    lines = text.splitlines()
+    assert lines[lines.index("Was geschah") + 1 :][:2] == ["1. März 2026: before", "2. März 2026: New checkout"]
     assert cells(text, "Seitenaufrufe je Besuch") == ["1,25", "1,00", "+25,0 %"]
 
 
