@@ -180,7 +180,7 @@ class Costs:
 
 @dataclass
 class Clock:
-    """A clock by which profiles are built after some batches, and wait after others: builds seem to take long."""
+    """A clock by which profiles are built after each of some batches, and then wait: builds seem to take long."""
 
     moment: datetime
     tick: timedelta = timedelta(seconds=10)
@@ -197,7 +197,8 @@ class Clock:
 
 
 def costs_of_batches(history: int, size: int, count: int) -> Costs:
-    """The medians over batches of five minutes, after a month with `history` events. There is a device for five events
+    """The medians over batches of five minutes, after a month with `history` events: over `count` batches after which
+    profiles are built, and over as many after which they wait. There is a device for five events
     of the month, and three quarters of those of a batch are among them.
     """
     with TemporaryDirectory() as folder, Azurite(Path(folder) / "data", free_port(), free_port()) as azurite:
@@ -220,8 +221,8 @@ def costs_of_batches(history: int, size: int, count: int) -> Costs:
         known, compacted = max(history // 5, 1), list[float]()
         capture(service, "capture", 2, captured(0, history, NOW - timedelta(days=30), timedelta(days=30), range(known)))
         compactor.run(CAPTURED_UNTIL + timedelta(hours=1))
-        for number in range(count):
-            clock.next_batch(builds=number % 2 == 1)
+        for number in range(2 * count):
+            clock.next_batch(builds=number < count)
             after, first = history + number * size, known - size * 3 // 20 + number * size // 20
             devices = range(max(first, 0), max(first, 0) + size // 5)
             began = NOW + number * FIVE_MINUTES
@@ -230,7 +231,8 @@ def costs_of_batches(history: int, size: int, count: int) -> Costs:
             compacted.append(whole - derived[-1])
         if size == BATCH_EVENTS:
             print(f"{'deriving without news':<40} {seconds(deriver.run):6.3f} s")
-    return Costs(median(compacted), median(derived[2 : count + 1 : 2]), median(derived[1 : count + 1 : 2]))
+    # The first of them, after the history, reads into memory what the process keeps.
+    return Costs(median(compacted), median(derived[2 : count + 1]), median(derived[count + 1 :]))
 
 
 def maintenance_ratios(count: int, batches: int) -> None:

@@ -20,7 +20,7 @@ from clickstream.deriving.evidence import add_evidence
 from clickstream.deriving.following import add_rows
 from clickstream.deriving.people import COLUMNS_READ, Basis, resolve_people
 from clickstream.deriving.profiles import Basis as ProfileBasis
-from clickstream.deriving.profiles import ProfileBuilder, Sources
+from clickstream.deriving.profiles import Kept, ProfileBuilder, Sources
 from clickstream.deriving.site_rules import SiteRules
 from clickstream.identity.edits import EditsInForce
 from clickstream.identity.rules import Rules
@@ -143,7 +143,7 @@ class Deriver:
 
         def build() -> int | None:
             profiles = tables.newest(PROFILES_TABLE)
-            sources = Sources(*map(tables.newest, (ACTIVITY_TABLE, TRAITS_TABLE, IDENTITIES_TABLE)))
+            sources = Sources(tables.profiles, *map(tables.newest, (ACTIVITY_TABLE, TRAITS_TABLE, IDENTITIES_TABLE)))
             builder = ProfileBuilder(profiles, sources, self._now, self._engine, at_once=at_once)
             built = builder.run(profile_bases, has_time)
             waiting.extend(builder.waiting)
@@ -204,6 +204,7 @@ class _Tables:
         self._container = container
         self._opened: dict[str, Table] = {}
         self.evidence = KeptRows(COLUMNS_READ)
+        self.profiles = Kept()
 
     def newest(self, spec: TableSpec) -> Table:
         """The table as it is now; an empty one is created. Raise Unavailable."""

@@ -22,7 +22,7 @@ from clickstream.model.schema import BATCH_COLUMN
 from clickstream.table.actions import Action
 from clickstream.table.data_files import DataFile
 from clickstream.table.delta import COMPACTOR, Table
-from clickstream.table.rows import all_rows_of, lost_rows_since
+from clickstream.table.rows import all_rows_of, lost_rows_since, rows_of_file
 from clickstream.table.specs import IDENTITY_EDGES_TABLE
 
 # The batch and the version of `identity_edges` up to which people are resolved, as application versions.
@@ -109,7 +109,7 @@ def _files_of(identities: Table, site: str) -> Iterator[tuple[DataFile, pa.Table
     """The files with rows of the site, and these. Bounds of long names are shortened, so they do not tell alone."""
     for file in identities.files():
         if file.may_hold(site):
-            rows = all_rows_of(identities, [file], IDENTITY_SCHEMA.names)
+            rows = rows_of_file(identities, file, IDENTITY_SCHEMA.names)
             if rows["site"][0].as_py() == site:
                 yield file, rows
 

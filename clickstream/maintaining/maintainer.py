@@ -44,7 +44,7 @@ CHECKPOINT_AFTER_COMMITS = 20
 # Folders younger than this stay, so that a collector whose clock is off by less still writes into an existing folder.
 SPILL_IS_WRITTEN = timedelta(days=1)
 EXPIRING_TABLES = (EVENTS_TABLE, FAILED_TABLE, IDENTITY_EDGES_TABLE, ACTIVITY_TABLE, TRAITS_TABLE)
-# Each site's rows of these are replaced as one file, and often. Anybody can build them anew, so old ones go soon.
+# Files of these have rows of one site, and are replaced often. Anybody can build them anew, so old ones go soon.
 REPLACED_TABLES = (IDENTITIES_TABLE, PROFILES_TABLE)
 REPLACED_RETENTION = timedelta(days=1)
 MERGED_TABLES = tuple(spec for spec in ALL_TABLES if spec not in REPLACED_TABLES)

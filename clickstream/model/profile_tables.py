@@ -139,7 +139,7 @@ PROFILE_COLUMNS = (
         PROFILE_PARTITION,
         pa.date32(),
         False,
-        "UTC date on which the site's rows were written; the table's partition.",
+        "UTC date on which the row's file was written; the table's partition.",
         "profiles",
         "2026-03-01",
     ),

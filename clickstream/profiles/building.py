@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
+from functools import cache
 from types import MappingProxyType
 from typing import TypeAlias
 
@@ -165,18 +166,33 @@ def profiles_of(
     site: str,
     today: date,
     engine: Mapping[str, str] = MappingProxyType({}),
+    only: pa.Array | None = None,
 ) -> pa.Table:
     """The rows of `profiles` of a site, as PROFILE_SCHEMA, in the order of people.
 
-    The others are the site's rows of these tables. A half hour of a device is whose the device was when it began.
-    `engine` are options of DuckDB, such as its memory.
+    The others are the site's rows of these tables; with `only`, those of at least these people, whose profiles are
+    built. A half hour of a device is whose the device was when it began. `engine` are options of DuckDB, such as its
+    memory.
     """
-    with duckdb.connect(config={"threads": 1, **engine}) as connection:
+    relations: dict[str, Rows] = {"identities": identities, "activity": activity, "traits": traits}
+    where = "TRUE"
+    if only is not None:
+        relations["asked"], where = pa.table({"person": only}), "person IN (SELECT person FROM asked)"
+    with _database(tuple(sorted(engine.items()))).cursor() as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        for name, rows in (("identities", identities), ("activity", activity), ("traits", traits)):
+        for name, rows in relations.items():
             connection.register(name, rows)
-        found = connection.sql(
-            f"WITH {people(trust)} SELECT *, $site AS site, $today AS {PROFILE_PARTITION} FROM people ORDER BY person",
-            params={**parameters_of(rules), "site": site, "today": today},
-        ).to_arrow_table()
+        # A relation would be bound twice, which takes longer than the profiles of a small batch.
+        connection.execute(
+            f"CREATE TEMP TABLE built AS WITH {people(trust, where)} "
+            f"SELECT *, $site AS site, $today AS {PROFILE_PARTITION} FROM people",
+            {**parameters_of(rules), "site": site, "today": today},
+        )
+        found = connection.sql("FROM built ORDER BY person").to_arrow_table()
     return found.select(PROFILE_SCHEMA.names).cast(PROFILE_SCHEMA)
+
+
+@cache
+def _database(options: Sequence[tuple[str, str]]) -> duckdb.DuckDBPyConnection:
+    """One database in memory for the process: opening one takes longer than the profiles of a small batch."""
+    return duckdb.connect(config={"threads": 1, **dict(options)})

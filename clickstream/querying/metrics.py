@@ -35,6 +35,8 @@ class Metric:
     parts: Mapping[str, str] = field(default_factory=dict)
     needs: frozenset[Need] = frozenset()
     counts: bool = False
+    sql_of_events: str | None = None
+    """`sql` over rows that are single events, with the columns OF_EVENT; None if that is the same."""
 
 
 def _total(part: str) -> str:
@@ -53,7 +55,12 @@ def _percent(part: str, whole: str) -> str:
 VISITORS, VISITS = "count(DISTINCT visitor_key)", "count(visit)"
 _VIEWS = {"views": "count_if(event_type = 'page_view')"}
 # These columns as a single event has them, for metrics that need no groups by visitor and visit.
-OF_EVENT: Mapping[str, str] = {"views": "CAST(event_type = 'page_view' AS INTEGER)", "events": "1"}
+OF_EVENT: Mapping[str, str] = {
+    "views": "CAST(event_type = 'page_view' AS INTEGER)",
+    "events": "1",
+    "people": "CASE WHEN person IS NOT NULL THEN hash(person) END",
+    "known_people": "CASE WHEN is_known THEN hash(person) END",
+}
 _BOUNCED = {"bounced": "bool_or(visit_bounced)"}
 _BOUNCES = "count(visit) FILTER (bounced)"
 _ENTRIES = {"entries": "count_if(event_type = 'page_view' AND views_so_far = 1 AND visit IS NOT NULL)"}
@@ -175,6 +182,7 @@ METRICS: Mapping[str, Metric] = {
             {"people": "list(DISTINCT hash(person)) FILTER (person IS NOT NULL)"},
             _OF_PEOPLE,
             counts=True,
+            sql_of_events="count(DISTINCT people)",
         ),
         Metric(
             "known_people",
@@ -183,6 +191,7 @@ METRICS: Mapping[str, Metric] = {
             {"known_people": "list(DISTINCT hash(person)) FILTER (is_known)"},
             _OF_PEOPLE,
             counts=True,
+            sql_of_events="count(DISTINCT known_people)",
         ),
         Metric(
             "percentage",

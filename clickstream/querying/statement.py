@@ -128,8 +128,8 @@ class _Groups:
         if self._of_stays:
             self._relation = "stays"
         self._parts = PARTS if self._of_stays else None
-        of_events = self._needs <= {Need.VISITOR, Need.ALL, Need.GOAL} and _parts(request) <= OF_EVENT.keys()
-        if of_events and not self._of_stays:
+        of_events = self._needs <= {Need.VISITOR, Need.PERSON, Need.ALL, Need.GOAL}
+        if of_events and _parts(request) <= OF_EVENT.keys() and not self._of_stays:
             self._parts = OF_EVENT
         of_people = (
             Need.PERSON in self._needs
@@ -153,7 +153,7 @@ class _Groups:
             # Groups by a number are much faster than by a text.
             shown = [f"any_value({name}) AS {name}" for name in names]
             grouped = f"\nGROUP BY hash({', '.join(f'summed_up.{name}' for name in names)})"
-        columns = [*shown, *(f"{metric.sql} AS {quoted(metric.name)}" for metric in self._request.metrics)]
+        columns = [*shown, *(f"{self._sql_of(metric)} AS {quoted(metric.name)}" for metric in self._request.metrics)]
         if Need.REVENUE in self._needs:
             columns.append("flatten(list(currencies) FILTER (currencies IS NOT NULL)) AS currencies")
         sql = f"{_select(columns, 0)}\nFROM summed_up{grouped}"
@@ -161,6 +161,9 @@ class _Groups:
             sql = self._within_currencies(sql, names)
         sql = f"WITH {parts}\n{sql}"
         return Statement(sql, self._parameters.of(sql))
+
+    def _sql_of(self, metric: Metric) -> str:
+        return (metric.sql_of_events if self._parts is OF_EVENT else None) or metric.sql
 
     def _are_of_visits(self, request: QueryRequest, site: SiteScope) -> bool:
         """Whether `stays` have all that the question reads."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
+from typing import Any
 from urllib.parse import unquote
 from uuid import uuid4
 
@@ -35,6 +36,13 @@ def data_files(table: DeltaTable, partition: str) -> Sequence[DataFile]:
         )
         for file in files.select([name for name in names if name in files.column_names]).to_pylist()
     ]
+
+
+def removed_file(action: Mapping[str, Any], partition: str) -> DataFile:
+    """The file that a `remove` action of the log removed."""
+    removed_at = datetime.fromtimestamp(action["deletionTimestamp"] / 1000, UTC)
+    day = date.fromisoformat(action["partitionValues"][partition])
+    return DataFile(unquote(action["path"]), day, action["size"], removed_at)
 
 
 def new_path(partition: str, day: date) -> str:

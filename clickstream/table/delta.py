@@ -24,7 +24,7 @@ from deltalake.transaction import AddAction, RemoveAction
 from clickstream.errors import Conflict
 from clickstream.model.schema import BATCH_COLUMN
 from clickstream.storage.account import StorageAccount, table_uri
-from clickstream.table.actions import Action, addition, data_files, new_path, removal, stored_files
+from clickstream.table.actions import Action, addition, data_files, new_path, removal, removed_file, stored_files
 from clickstream.table.data_files import DataFile
 from clickstream.table.id_prefilter import rows_with
 from clickstream.table.log import DeltaLog
@@ -145,6 +145,13 @@ class Table:
         """Every file of this version. Raise Unavailable."""
         with translated(self.spec.name):
             return data_files(self._table, self.spec.partition)
+
+    def replaced_since(self, version: int) -> Sequence[DataFile] | None:
+        """Files of an earlier version that are no longer in this one, without their bounds. They may be deleted. None
+        if the log does not go back so far. Raise Unavailable.
+        """
+        actions = self._log.replaced(version + 1, self.version)
+        return None if actions is None else [removed_file(each, self.spec.partition) for each in actions]
 
     @property
     def schema_of_files(self) -> pa.Schema:
@@ -327,7 +334,7 @@ class Table:
         with translated(self.spec.name, changes=True):
             transactions = [Transaction(app_id, version) for app_id, version in (versions or {}).items()]
             if any(isinstance(action, RemoveAction) for action in actions):
-                transactions.append(Transaction(REWRITER, (self._table.transaction_version(REWRITER) or 0) + 1))
+                transactions.append(Transaction(REWRITER, (self.application_version(REWRITER) or 0) + 1))
             try:
                 self._table.create_write_transaction(
                     list(actions),

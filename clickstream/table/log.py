@@ -31,6 +31,16 @@ class DeltaLog:
         """The commitInfo of these versions, oldest first, without versions that were cleaned up."""
         return [info for commit in self._commits(first, last) for info in _actions(commit or b"", "commitInfo")]
 
+    def replaced(self, first: int, last: int) -> Sequence[Mapping[str, Any]] | None:
+        """The `remove` actions of files that were in the table before these versions; None if the log has gaps."""
+        added, removed = set[str](), list[Mapping[str, Any]]()
+        for commit in self._commits(first, last):
+            if commit is None:
+                return None
+            removed += [action for action in _actions(commit, "remove") if action["path"] not in added]
+            added |= {action["path"] for action in _actions(commit, "add")}
+        return removed
+
     def has(self, version: int) -> bool:
         """Whether this version was committed, and its commit was not cleaned up."""
         return self._get(f"{version:020}.json") is not None

@@ -47,6 +47,14 @@ def all_rows_of(
     return pa.concat_tables([empty, *rows_of(table, files, columns, condition)])
 
 
+def rows_of_file(table: Table, file: DataFile, columns: Sequence[str]) -> pa.Table:
+    """These columns of a small file's rows, by one request. Raise Unavailable."""
+    with translated(table.spec.name):
+        day = ds.field(table.spec.partition) == pa.scalar(file.day)
+        fragment = ds.ParquetFileFormat().make_fragment(pa.BufferReader(table.content(file.path)), None, day)
+        return fragment.to_table(table.spec.schema, columns=list(columns), use_threads=False)
+
+
 def lost_rows_since(table: Table, version: int, kinds: Sequence[str]) -> bool:
     """Whether a commit after the version counts removed rows under any of these names. Raise Unavailable."""
     return any(counts.get(kind) for counts in table.counts_since(version) for kind in kinds)

@@ -129,7 +129,7 @@ TRAITS_TABLE = TableSpec(
     (TRAIT_PARTITION, "site", "name", "anonymous_id", "user_id", "half_hour"),
     ("site", "name", "first_at", BATCH_COLUMN),
 )
-# Replaced as a whole, site by site; each file has the rows of one site.
+# Each file has rows of one site. Files with people whose row changed are replaced.
 PROFILES_TABLE = TableSpec(
     PROFILES, PROFILE_COLUMNS, PROFILE_PARTITION, (PROFILE_PARTITION, "site", "person"), ("site", "person")
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
@@ -17,20 +17,14 @@ import pytest
 from clickstream.identity.rules import Trust
 from clickstream.profiles import activity, building, traits
 from clickstream.profiles.rules import ProfileRules
-from clickstream.table.specs import EVENTS_TABLE
 from tests.functional.identity.asking import known_in_sql, resolved, whose_in_sql
 from tests.functional.identity.random_people import random_streams
 from tests.functional.profiles import plain_profiles
+from tests.functional.profiles.described import described, extracted
 from tests.support.mutants import mutated, replacing
 
 SEEDS, STREAMS = range(4), 60
 TODAY = date(2026, 3, 10)
-COLUMNS = sorted({*activity.EVENT_COLUMNS, *traits.EVENT_COLUMNS})
-SCHEMA = pa.schema([EVENTS_TABLE.schema.field(name) for name in COLUMNS])
-CHANNELS = (
-    *((None, None, None), ("(direct)", "(none)", "Direct"), ("shop.example", "internal", "Internal")),
-    *(("Google", "organic", "Organic Search"), ("news", "email", "Email")),
-)
 
 
 class Product(NamedTuple):
@@ -39,44 +33,6 @@ class Product(NamedTuple):
     activity_of: Any = activity.activity_of
     traits_of: Any = traits.traits_of
     profiles_of: Any = building.profiles_of
-
-
-def described(event: dict[str, Any], chance: random.Random) -> dict[str, Any]:
-    """The event with all else that profiles ask about."""
-    source, medium, channel = chance.choice(CHANNELS)
-    fields: dict[str, Any] = {
-        "session_id": chance.choice((None, None, "s1", "s2")),
-        "interactive": chance.choice((None, True, True, False)),
-        "advertising": chance.random() < 0.8,
-        "source": source,
-        "medium": medium,
-        "channel": channel,
-        "utm_campaign": chance.choice((None, "spring")),
-        "page_path": chance.choice((None, "/a", "/b")),
-        "country": chance.choice((None, "CH", "DE")),
-        "device_class": chance.choice((None, "mobile", "desktop")),
-        "order_id": None,
-        "currency": chance.choice((None, None, "CHF")),
-        "properties": None,
-        "context": None,
-    }
-    said: dict[str, Any] = {
-        "name": chance.choice(("Ada", "", None, 7)),
-        "plan": chance.choice(("free", "pro")),
-        "on": False,
-    }
-    if event["event_type"] == "identify":
-        fields["properties"] = json.dumps(said)
-    elif chance.random() < 0.6:
-        properties = {"revenue": chance.choice((12.5, -2.25)), "refund_id": chance.choice((None, "r1"))}
-        if chance.random() < 0.4:
-            properties = {}
-        fields |= {"properties": json.dumps(properties), "order_id": chance.choice((None, "o1", "o1"))}
-        fields["event_name"] = chance.choice(("purchase", "refund"))
-    if chance.random() < 0.5:
-        said = {"plan": chance.choice(("big", "small")), "x": chance.choice(([1], [2], "y"))}
-        fields["context"] = json.dumps({chance.choice(("set", "set_once", "set_once", "traits")): said})
-    return {**event, **fields}
 
 
 @dataclass(frozen=True)
@@ -125,13 +81,6 @@ def case(seed: int) -> Case:
     size = chance.choice((150, 500, len(events)))
     batches = [shuffled[start : start + size] for start in range(0, len(shuffled), size)]
     return Case(batches, identities, streams.rules.trust, rules, expected)
-
-
-def extracted(
-    batches: Sequence[Sequence[dict[str, Any]]], extract: Callable[[pa.Table], pa.Table], columns: Sequence[str]
-) -> pa.Table:
-    tables = [pa.Table.from_pylist(list(batch), schema=SCHEMA).select(columns) for batch in batches]
-    return pa.concat_tables([extract(table) for table in tables])
 
 
 @pytest.mark.parametrize("seed", SEEDS)

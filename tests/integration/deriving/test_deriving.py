@@ -206,6 +206,27 @@ def test_merging_files_of_evidence_changes_nobody(lake: DerivedLake) -> None:
     lake.check()
 
 
+def test_only_files_with_people_who_did_anything_are_written_again(lake: DerivedLake) -> None:
+    deriver, numbers = lake.deriver(), itertools.count()
+
+    def files_after(*devices: str) -> set[str]:
+        lake.add(*(page(f"{next(numbers)}", 0, anonymous_id=device) for device in devices))
+        assert deriver.run(at_once=True).profiles == 1
+        return set(lake.delta("profiles").file_uris())
+
+    (first,) = files_after(*(f"phone-{each}" for each in range(8)))
+    for _ in range(3):
+        files = files_after("tablet")
+        assert len(files) == 2 and first in files, "the tablet has a small file of its own"
+    assert first not in files_after("phone-0", "tablet")
+    assert [(each["person"], each["acts"]) for each in lake.profiles()] == [
+        ("phone-0", 2),
+        *((f"phone-{each}", 1) for each in range(1, 8)),
+        ("tablet", 4),
+    ]
+    lake.check()
+
+
 def test_profiles_follow_people_and_the_sites_choices_and_new_events_wait_for_their_share_of_time(
     lake: DerivedLake,
 ) -> None:
