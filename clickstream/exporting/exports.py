@@ -15,6 +15,7 @@ hold the person.
 
 from __future__ import annotations
 
+import io
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -30,7 +31,7 @@ from clickstream.exporting.parts import Part, PartWriter, Staging, block_id, con
 from clickstream.jobs.failing import Actor, JobFailed
 from clickstream.jobs.runner import zone_of
 from clickstream.jobs.work import ActiveRun, Done
-from clickstream.sites.exports import Export
+from clickstream.sites.exports import Export, Target
 
 
 class Publishing(Staging, Protocol):
@@ -116,22 +117,22 @@ class Exports:
         """Stage parts until the time is over; once all are staged, publish them. Raise as `Work.step`."""
         job = run.job
         assert isinstance(job, Export)
-        target = self._target(job.to.connection, job.to.container)
-        progress = self._begun(run, job, target)
+        progress = self._begun(run, job)
         if not progress.is_staged:
-            staged = self._stage(run, job, target, progress)
+            staged = self._stage(run, job, progress)
             if staged is None:
                 return None
             progress = staged
+        staged_as = _as_staged(job, progress)
         if self._erasures() == progress.erasures:
-            files = self._publish(run, job, target, progress)
+            files = self._publish(run, staged_as, progress)
             if self._erasures() == progress.erasures:
                 done = self._source.done(run, progress.scope)
-                where = {"written_to": f"{job.to.connection}/{job.to.container}"}
+                where = {"written_to": f"{staged_as.to.connection}/{staged_as.to.container}"}
                 if files:
-                    where["manifest"] = manifest_path(progress.parts[0].path, job)
+                    where["manifest"] = manifest_path(progress.parts[0].path, staged_as)
                 return replace(done, scope={**done.scope, **where}, files=files)
-        self._begun(run, job, target)
+        self._begun(run, job)
         return None
 
     def withdraw(self, run: ActiveRun) -> None:
@@ -142,10 +143,13 @@ class Exports:
             return
         progress: Progress = _PROGRESS.validate_python(run.run.checkpoint)
         if progress.is_staged:
-            _withdraw(run, job, self._target(job.to.connection, job.to.container), progress)
+            self._take_back(run, job, progress)
 
-    def _begun(self, run: ActiveRun, job: Export, target: Publishing) -> Progress:
-        """The saved progress, or that of a new run. After an erasure, or with another definition, all begins anew."""
+    def _begun(self, run: ActiveRun, job: Export) -> Progress:
+        """The saved progress, or that of a new run. After an erasure, or with another definition, all begins anew.
+
+        What is staged whole is published where it is staged, whatever the document says now.
+        """
         definition = job.model_dump_json(by_alias=True, exclude={"description", "keep_updated"})
         erasures = self._erasures()
         if run.run.checkpoint is None:
@@ -155,13 +159,14 @@ class Exports:
             if saved.erasures == erasures and (saved.is_staged or saved.definition == definition):
                 return saved
             if saved.is_staged:
-                _withdraw(run, job, target, saved)
+                self._take_back(run, job, saved)
             scope = saved.scope if saved.definition == definition else self._source.begin(run)
             progress = Progress(scope, definition, erasures)
         self._save(run, progress)
         return progress
 
-    def _stage(self, run: ActiveRun, job: Export, target: Publishing, begun: Progress) -> Progress | None:
+    def _stage(self, run: ActiveRun, job: Export, begun: Progress) -> Progress | None:
+        target = self._target(job.to.connection, job.to.container)
         rows = self._source.rows(run, begun.scope)
         recipients = _recipients(job, self._now())
         progress, parts = begun, list(begun.parts)
@@ -206,10 +211,9 @@ class Exports:
         self._save(run, progress)
         return progress
 
-    def _publish(
-        self, run: ActiveRun, job: Export, target: Publishing, progress: Progress
-    ) -> Sequence[Mapping[str, Any]]:
+    def _publish(self, run: ActiveRun, job: Export, progress: Progress) -> Sequence[Mapping[str, Any]]:
         """Publish every part, the manifest last. Raise JobFailed if a name is taken."""
+        target = self._target(job.to.connection, job.to.container)
         files = [
             {"path": part.path, "rows": part.rows, "bytes": part.bytes, "sha256": part.sha256}
             for part in progress.parts
@@ -228,9 +232,19 @@ class Exports:
                 "files": files,
             }
             path, block = manifest_path(progress.parts[0].path, job), block_id(run.run.id, run.run.attempt, 0)
-            target.stage(path, block, orjson.dumps(manifest, option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z))
+            text = orjson.dumps(manifest, option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z)
+            target.stage(path, block, io.BytesIO(text))
             _make_visible(target, path, [block], "application/json", run.run.id)
         return files
+
+    def _take_back(self, run: ActiveRun, job: Export, progress: Progress) -> None:
+        """Delete those of the run's files that it has published, the manifest first. Raise Conflict, Unavailable."""
+        run.hold()  # else it could be another attempt's files
+        job = _as_staged(job, progress)
+        target = self._target(job.to.connection, job.to.container)
+        paths = [part.path for part in progress.parts]
+        for path in [manifest_path(paths[0], job), *paths] if paths else []:
+            target.withdraw(path, run.run.id)
 
     @staticmethod
     def _save(run: ActiveRun, progress: Progress) -> None:
@@ -246,12 +260,10 @@ class Exports:
         )
 
 
-def _withdraw(run: ActiveRun, job: Export, target: Publishing, progress: Progress) -> None:
-    """Delete those of the run's files that it has published, the manifest first. Raise Conflict, Unavailable."""
-    run.hold()  # else it could be another attempt's files
-    paths = [part.path for part in progress.parts]
-    for path in [manifest_path(paths[0], job), *paths] if paths else []:
-        target.withdraw(path, run.run.id)
+def _as_staged(job: Export, progress: Progress) -> Export:
+    """The job with the target and the form that its files were staged with."""
+    saved = orjson.loads(progress.definition)
+    return job.model_copy(update={"to": Target.model_validate(saved["to"]), "format": saved["format"]})
 
 
 def _make_visible(target: Publishing, path: str, blocks: Sequence[str], content_type: str, run_id: str) -> None:

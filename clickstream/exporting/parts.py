@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 
 import pyarrow as pa
 import pyarrow.csv as pc
@@ -26,8 +27,8 @@ CONTENT_TYPES = {
 class Staging(Protocol):
     """Stores blocks of a blob that are not visible yet."""
 
-    def stage(self, path: str, block: str, data: bytes) -> None:
-        """Store a block. Raise Unavailable."""
+    def stage(self, path: str, block: str, data: BinaryIO) -> None:
+        """Store a block, the data from where they are read to their end. Raise Unavailable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ class PartWriter:
     ) -> None:
         self._staging, self._path, self._run_id, self._attempt = staging, path, run_id, attempt
         self._transforms = transforms_of(job.to, path, recipients)
-        self._buffer = bytearray()
+        self._block = io.BytesIO()
         self._digest = sha256()
         self._blocks = self._rows = self._staged_bytes = 0
         self._csv: Any = None
@@ -79,7 +80,7 @@ class PartWriter:
     @property
     def size_bytes(self) -> int:
         """The bytes of the file so far."""
-        return self._staged_bytes + len(self._buffer)
+        return self._staged_bytes + self._block.tell()
 
     def write(self, rows: pa.RecordBatch) -> None:
         """Add rows. Raise Unavailable."""
@@ -96,8 +97,9 @@ class PartWriter:
         rest = b""
         for transform in self._transforms:
             rest = transform.write(rest) + transform.close()
-        self._buffer += rest
-        self._stage_blocks(1)
+        self._block.write(rest)
+        if self._block.tell():
+            self._stage()
         return Part(self._path, self._attempt, self._blocks, self._rows, self._staged_bytes, self._digest.hexdigest())
 
     def abandon(self) -> None:
@@ -108,17 +110,18 @@ class PartWriter:
     def _take(self, text: bytes) -> None:
         for transform in self._transforms:
             text = transform.write(text)
-        self._buffer += text
-        self._stage_blocks(BLOCK_BYTES)
+        self._block.write(text)
+        if self._block.tell() >= BLOCK_BYTES:
+            self._stage()
 
-    def _stage_blocks(self, least: int) -> None:
-        while len(self._buffer) >= least:
-            block = bytes(self._buffer[:BLOCK_BYTES])
-            del self._buffer[:BLOCK_BYTES]
-            self._digest.update(block)
-            self._staging.stage(self._path, block_id(self._run_id, self._attempt, self._blocks), block)
-            self._blocks += 1
-            self._staged_bytes += len(block)
+    def _stage(self) -> None:
+        self._staged_bytes += self._block.tell()
+        self._block.truncate()
+        self._digest.update(self._block.getbuffer())
+        self._block.seek(0)
+        self._staging.stage(self._path, block_id(self._run_id, self._attempt, self._blocks), self._block)
+        self._blocks += 1
+        self._block.seek(0)
 
 
 class _Sink:

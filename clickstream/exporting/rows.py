@@ -71,7 +71,7 @@ class EventRows:
         self._database.execute("SET TimeZone = 'UTC'")
         names = CONDITION | columns_in(self._database, self._sql)
         self._read = pa.schema([field for field in reader.spec.schema if field.name in names])
-        self.schema: pa.Schema = self._converted(self._read.empty_table()).to_arrow_table().schema
+        self.schema: pa.Schema = self._converted(self._read.empty_table()).schema
 
     @property
     def delimiter(self) -> str:
@@ -101,30 +101,16 @@ class EventRows:
             stream = ds.field("stream").isin(self._job.streams)
             condition &= (stream | ds.field("stream").is_null()) if "default" in self._job.streams else stream
         files = [file for file in self._files(snapshot) if file.day == day]
-        failed: list[BaseException] = []
-
-        def decoded() -> Iterator[pa.RecordBatch]:
-            try:
-                for rows in self._reader.decoded(files, self._read, condition, BATCH_ROWS):
-                    yield from rows.to_batches()
-            except BaseException as error:
-                failed.append(error)
-                raise
-
         try:
-            rows = pa.RecordBatchReader.from_batches(self._read, decoded())
-            yield from self._converted(rows).to_arrow_reader(BATCH_ROWS)
-        except (OSError, duckdb.Error) as error:
-            # The database reports what a stream raises as an error of its own.
-            cause = failed[0] if failed else error
-            if isinstance(cause, OSError | duckdb.IOException):
-                raise Unavailable(f"the table {self._reader.spec.name} cannot be read: {cause}") from cause
-            raise cause from None
+            for rows in self._reader.decoded(files, self._read, condition, BATCH_ROWS):
+                yield from self._converted(rows).to_batches()
+        except OSError as error:
+            raise Unavailable(f"the table {self._reader.spec.name} cannot be read: {error}") from error
 
-    def _converted(self, rows: pa.RecordBatchReader | pa.Table) -> duckdb.DuckDBPyRelation:
+    def _converted(self, rows: pa.Table) -> pa.Table:
         self._database.register("of_site", rows)
         parameters = dict(self._parameters.of(self._sql))
-        return self._database.sql(self._sql, params=parameters or None)
+        return self._database.sql(self._sql, params=parameters or None).to_arrow_table()
 
     def _files(self, snapshot: Snapshot) -> Sequence[DataFile]:
         first, last = self.begin.astimezone(UTC).date(), (self.end - timedelta(microseconds=1)).astimezone(UTC).date()

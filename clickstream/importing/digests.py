@@ -6,12 +6,13 @@ are on the disk, and only some of them at a time in memory.
 
 from __future__ import annotations
 
-import mmap
+import os
 import tempfile
+import weakref
 from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 
@@ -20,8 +21,8 @@ from clickstream.storage.blobs import Container
 
 DIGEST_BYTES = 16
 _TYPE = np.dtype(f"S{DIGEST_BYTES}")
-# How many digests are sorted at once, and how many are looked up before the pages that were read for them are released.
-SORTED_ROWS, RELEASED_AFTER = 500_000, 10_000
+# How many digests are sorted at once, and the bytes of those that are read from the disk to look for one.
+SORTED_ROWS, BLOCK_BYTES = 500_000, 256 * DIGEST_BYTES
 
 
 class RowDigests:
@@ -34,18 +35,7 @@ class RowDigests:
         """
         self._container, self._key, self.parts = container, key, list(parts)
         self._new = bytearray()
-        self._previous: Any = np.empty(0, _TYPE)
-        self._pages: mmap.mmap | None = None
-        self._looked_up = 0
-        if previous is not None:
-            with tempfile.TemporaryFile() as file:
-                size = container.download(previous, file)
-                if size is None:
-                    raise _gone(previous)
-                file.flush()
-                if size:
-                    self._pages = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-                    self._previous = np.frombuffer(self._pages, _TYPE)
+        self._previous = None if previous is None else SortedDigests(container, previous)
 
     def add(self, row: bytes) -> bytes:
         """The digest of a row, which counts as read."""
@@ -55,17 +45,7 @@ class RowDigests:
 
     def known(self, digests: Sequence[bytes]) -> Sequence[bool]:
         """For each digest whether the last file has it."""
-        wanted = np.frombuffer(b"".join(digests), _TYPE)
-        if not len(self._previous) or not len(wanted):
-            return [False] * len(wanted)
-        at = np.searchsorted(self._previous, wanted)
-        at[at == len(self._previous)] = 0
-        found: list[bool] = (self._previous[at] == wanted).tolist()
-        self._looked_up += len(found)
-        if self._looked_up >= RELEASED_AFTER and self._pages is not None:
-            self._looked_up = 0
-            self._pages.madvise(mmap.MADV_DONTNEED)
-        return found
+        return [False] * len(digests) if self._previous is None else self._previous.have(digests)
 
     def store_part(self, path: str) -> None:
         """Store the digests of the rows since the last part. Raise Unavailable."""
@@ -86,6 +66,38 @@ class RowDigests:
                 for some in _sorted(source):
                     target.write(some)
             self._container.write(path, ordered)
+
+
+class SortedDigests:
+    """The digests of a blob, in a file of the disk. Memory has the first one of each block.
+
+    The blocks are read, not mapped: pages of a mapped file count as memory of the process.
+    """
+
+    def __init__(self, container: Container, path: str) -> None:
+        """Raise JobFailed if the blob is gone, Unavailable."""
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115
+        weakref.finalize(self, self._file.close)
+        if container.download(path, self._file) is None:
+            raise _gone(path)
+        self._file.flush()
+        size = self._file.tell()
+        firsts = (os.pread(self._file.fileno(), DIGEST_BYTES, start) for start in range(0, size, BLOCK_BYTES))
+        self._firsts = np.frombuffer(b"".join(firsts), _TYPE)
+
+    def have(self, digests: Sequence[bytes]) -> Sequence[bool]:
+        """For each digest whether it is there."""
+        blocks = np.searchsorted(self._firsts, np.frombuffer(b"".join(digests), _TYPE), "right")
+        return [self._has(digest, block - 1) for digest, block in zip(digests, blocks.tolist(), strict=True)]
+
+    def _has(self, digest: bytes, block: int) -> bool:
+        if block < 0:
+            return False
+        found = os.pread(self._file.fileno(), BLOCK_BYTES, block * BLOCK_BYTES)
+        at = found.find(digest)
+        while at % DIGEST_BYTES > 0 and at > 0:  # in the middle of two others
+            at = found.find(digest, at + 1)
+        return at >= 0
 
 
 def _sorted(source: BinaryIO) -> Iterator[memoryview]:

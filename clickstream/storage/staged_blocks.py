@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from clickstream.errors import Conflict, Refused, Unavailable
 from clickstream.storage.account import StorageAccount
@@ -30,8 +30,11 @@ class StagedBlocks:
         service = BlobServiceClient(account.blob_uri, credential=account.credential())
         self._client = service.get_container_client(container)
 
-    def stage(self, path: str, block: str, data: bytes) -> None:
-        """Store a block of a blob. It is invisible until `publish`. Ids of the blocks of a blob have one length."""
+    def stage(self, path: str, block: str, data: BinaryIO) -> None:
+        """Store a block of a blob, the data from their position on. It is invisible until `publish`.
+
+        Ids of the blocks of a blob have one length.
+        """
         with self._translated(path):
             self._blob(path).stage_block(block, data)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, BinaryIO
 
 from clickstream.jobs.state import JobState, JobStates
 from clickstream.storage.blobs import Container
@@ -15,7 +15,7 @@ class Dying:
     def __init__(self, world: World, at: int) -> None:
         self._world, self._target, self.left = world, world.target(), at
 
-    def stage(self, path: str, block: str, data: bytes) -> None:
+    def stage(self, path: str, block: str, data: BinaryIO) -> None:
         self._count()
         self._target.stage(path, block, data)
 

@@ -11,7 +11,7 @@ import zipfile
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import duckdb
 import pandas as pd  # type: ignore[import-untyped]
@@ -308,6 +308,28 @@ def test_a_run_goes_on_where_its_time_was_over(world: World) -> None:
     assert ids(world) == ["e0", "e1", "e2"]
 
 
+def test_what_is_staged_whole_is_published_there_whatever_the_document_says_then(world: World) -> None:
+    world.commit("a")
+    options: dict[str, Any] = {"fields": ["event_id"], "keep_updated": DAILY}
+    with pytest.raises(KeyboardInterrupt):
+        world.run(site_with(export(**options)), runner=world.runner(Dying(world, 1)))
+    world.now += timedelta(minutes=3)
+    others = world.lake.service.create_container(f"others-{world.suffix}")
+    site = site_with(export(to={"container": "others", "compress": "gzip"}, **options))
+    ended = world.ended(site)
+    (path,) = [file["path"] for file in ended.files]
+    assert (ended.scope["written_to"], path.endswith(".csv"), ids(world)) == ("partner/exports", True, ["a"])
+    assert sorted(world.files()) == [path, path.replace(".csv", ".manifest.json")]
+    properties = world.container.get_blob_client(path).get_blob_properties()
+    assert properties.content_settings.content_type == "text/csv; charset=utf-8"
+    world.commit("b")
+    world.now += timedelta(days=1)
+    ended = world.ended(site)
+    assert ended.scope["written_to"] == "partner/others"
+    assert [blob.name for blob in others.list_blobs() if blob.name.endswith(".csv.gz")] == [ended.files[0]["path"]]
+    assert ids(world) == ["a"]
+
+
 class Slow(Dying):
     """A container during whose first publication another process takes over."""
 
@@ -353,7 +375,7 @@ def test_a_container_that_is_not_there_is_the_operators(world: World) -> None:
 class Down(Dying):
     """A container that cannot be reached."""
 
-    def stage(self, path: str, block: str, data: bytes) -> None:
+    def stage(self, path: str, block: str, data: BinaryIO) -> None:
         raise Unavailable("down")
 
 
@@ -414,7 +436,7 @@ def test_a_job_that_is_stopped_while_it_runs_ends_at_its_next_write(world: World
     site = site_with(export())
 
     class Stopping(Dying):
-        def stage(self, path: str, block: str, data: bytes) -> None:
+        def stage(self, path: str, block: str, data: BinaryIO) -> None:
             world.runner().stop(site, site.jobs[0])
             super().stage(path, block, data)
 

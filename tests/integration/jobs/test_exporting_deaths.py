@@ -7,6 +7,7 @@ import io
 import json
 import os
 import random
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from threading import Barrier
@@ -20,10 +21,11 @@ from clickstream.storage.account import table_uri
 from local.azurite import Azurite
 from tests.integration.jobs.dying import Dying, DyingStates
 from tests.integration.jobs.erasing import erase_jane
-from tests.integration.jobs.world import DAILY, NOW, START, World, export, site_with
+from tests.integration.jobs.world import DAILY, NOW, START, TO, World, export, site_with
 
 pytestmark = pytest.mark.integration
 DEATHS = int(os.environ.get("DEATHS", "5"))
+MONTHLY = {"every": "month", "at": "02:30", "day": "last"}
 SEED = int(os.environ.get("DEATHS_SEED", "18"))
 
 
@@ -42,12 +44,12 @@ def exported(world: World) -> dict[str, list[str]]:
 
 
 class History:
-    """What happens to a table between the deaths of an export."""
+    """What happens to a table between the deaths of exports. `erased` has the ids that a job's files may not have."""
 
-    def __init__(self, world: World, random_: random.Random) -> None:
+    def __init__(self, world: World, jobs: Iterable[str], random_: random.Random) -> None:
         self.world, self.random = world, random_
         self.events: dict[str, str] = {}
-        self.erased: set[str] = set()
+        self.erased: dict[str, set[str]] = {job: set() for job in jobs}
         self.deck: list[str] = []
         self.done = 0
 
@@ -65,10 +67,12 @@ class History:
             return
         self.done += 1
         if what == "erase":
-            ended = {file["path"] for run in self.world.states.ended_exports("shop") for file in run.files}
-            kept = {name for path, found in exported(self.world).items() if path in ended for name in found}
+            files, runs = exported(self.world), self.world.states.ended_exports("shop")
+            ended = [(run.job, file["path"]) for run in runs for file in run.files]
             erase_jane(self.world)
-            self.erased |= {name for name, person in self.events.items() if person == "jane" and name not in kept}
+            for job, erased in self.erased.items():
+                kept = {name for of, path in ended if of == job for name in files.get(path, ())}
+                erased |= {name for name, person in self.events.items() if person == "jane" and name not in kept}
         elif what == "vacuum":
             lake = self.world.lake
             uri = table_uri(lake.settings.lake_container, "events")
@@ -79,30 +83,41 @@ class History:
 
 
 def test_random_deaths_between_merges_and_erasures_leave_each_event_once(world: World) -> None:
+    schedules = {"daily": (DAILY, timedelta(days=1)), "monthly": (MONTHLY, timedelta(days=31))}
     chosen = random.Random(SEED)
-    history = History(world, chosen)
-    site = site_with(export(to={"max_file_bytes": 1}, fields=["event_id"], keep_updated=DAILY))
+    history = History(world, schedules, chosen)
+    site = site_with(
+        *(
+            export(name=name, keep_updated=schedule, fields=["event_id"])
+            | {"to": {**TO, "filename": name + "/{TIMESTAMP}", "max_file_bytes": 1}}
+            for name, (schedule, _) in schedules.items()
+        )
+    )
     deaths = 0
     while deaths < DEATHS or history.deck:
         history.happen()
+        job = chosen.choice(("daily", "daily", "monthly"))
         at = chosen.randint(0, 9)
         states = None if chosen.random() < 0.6 else DyingStates(world, at, chosen.random() < 0.5)
         target = Dying(world, at if states is None else 10**6)
         try:
-            world.run(site, runner=world.runner(target, states=states))
-            world.now += timedelta(days=1)
+            world.run(site, job, world.runner(target, states=states))
+            world.now += schedules[job][1]
         except KeyboardInterrupt:
             deaths += 1
             world.now += timedelta(minutes=3)
-    for _ in range(3):  # the run under way, its record, and one with what is left
-        world.run(site)
-        world.now += timedelta(days=1)
+    for job, (_, period) in schedules.items():
+        for _ in range(3):  # the run under way, its record, and one with what is left
+            world.run(site, job)
+            world.now += period
     found = exported(world)
-    assert sorted(name for names in found.values() for name in names) == sorted(history.events.keys() - history.erased)
-    runs = [run for run in world.states.history("shop", "events", 200) if run.outcome == "succeeded"]
-    assert sorted(file["path"] for run in runs for file in run.files if file["rows"]) == sorted(
-        path for path, names in found.items() if names
-    )
+    for job, erased in history.erased.items():
+        files = {path: names for path, names in found.items() if path.startswith(job)}
+        assert sorted(name for names in files.values() for name in names) == sorted(history.events.keys() - erased)
+        runs = [run for run in world.states.history("shop", job, 200) if run.outcome == "succeeded"]
+        assert sorted(file["path"] for run in runs for file in run.files if file["rows"]) == sorted(
+            path for path, names in files.items() if names
+        )
     listed = [
         file["path"]
         for name, data in world.files().items()

@@ -8,7 +8,7 @@ import shutil
 import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pytest
@@ -40,8 +40,8 @@ FORMS = [
 class Blocks(dict[str, bytes]):
     """A container in memory."""
 
-    def stage(self, path: str, block: str, data: bytes) -> None:
-        self[block] = data
+    def stage(self, path: str, block: str, data: BinaryIO) -> None:
+        self[block] = data.read()
 
 
 def job(compress: str, encrypts: bool, compress_first: bool, key: str = str(KEY)) -> EventExport:

@@ -7,7 +7,7 @@ from typing import Any, BinaryIO
 
 import pytest
 
-from clickstream.importing.digests import RowDigests
+from clickstream.importing.digests import DIGEST_BYTES, RowDigests, SortedDigests
 from clickstream.jobs.failing import JobFailed
 
 KEY = b"k" * 16
@@ -28,7 +28,7 @@ def test_digests_are_sorted_and_found_whatever_is_in_memory_at_once(
     at_once: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("clickstream.importing.digests.SORTED_ROWS", at_once)
-    monkeypatch.setattr("clickstream.importing.digests.RELEASED_AFTER", 3)
+    monkeypatch.setattr("clickstream.importing.digests.BLOCK_BYTES", 3 * DIGEST_BYTES)
     blobs: Any = Blobs()
     read = RowDigests(blobs, KEY, None, [])
     digests = [read.add(b"%d" % number) for number in range(500)]
@@ -40,6 +40,12 @@ def test_digests_are_sorted_and_found_whatever_is_in_memory_at_once(
     for start in range(0, len(digests), 5):
         unknown = previous.add(b"unknown %d" % start)
         assert previous.known([*digests[start : start + 5], unknown]) == [True] * 5 + [False]
+
+
+def test_what_begins_in_the_middle_of_a_digest_is_none() -> None:
+    first, second = b"\x01" * 8 + b"\x05" * 8, b"\x06" * 16
+    blobs: Any = Blobs({"sorted": first + second})
+    assert SortedDigests(blobs, "sorted").have([first, first[8:] + second[:8], second]) == [True, False, True]
 
 
 def test_a_file_without_rows_has_no_digests() -> None:

@@ -72,6 +72,15 @@ def test_every_test_that_the_page_names_is_there() -> None:
     assert [(path, test) for path, test in named if f"def {test}(" not in (ROOT / path).read_text()] == []
 
 
+@pytest.mark.parametrize(("first", "rows"), [("job", 40), ("report", 28)])
+def test_every_row_of_what_is_elsewhere_names_its_test(first: str, rows: int) -> None:
+    table = re.search(rf"^\| {first} \|.*\| test \|\n\|[-|]+\n((?:\|.*\n)+)", TEXT, re.MULTILINE)
+    assert table is not None
+    lines = table[1].splitlines()
+    assert len(lines) >= rows
+    assert [line for line in lines if not re.search(r"\| `tests/[\w/]+\.py::\w+` \|$", line)] == []
+
+
 def test_the_page_names_every_code_of_a_failure() -> None:
     sources = [
         path.read_text()
