@@ -26,7 +26,7 @@ const server = createServer((request, response) => {
   const { pathname, searchParams } = new URL(request.url, "http://localhost");
   const script = scripts[pathname];
   const { before, script: name } = PAGES[searchParams.get("page")] ?? PAGES["an empty script"];
-  const page = `<!doctype html><title>A page</title>${before}<script src="/${name}" data-site="demo"></script>`;
+  const page = `<!doctype html><title>A page</title>${before}<script src="/${name}" data-site="demo" data-localhost="on"></script>`;
   response.writeHead(200, { "content-type": script === undefined ? "text/html" : "text/javascript" }).end(script ?? page);
 });
 await new Promise((listening) => server.listen(0, "127.0.0.1", listening));

@@ -22,7 +22,8 @@ export async function parts() {
   const {
     outputFiles: [{ text }],
   } = await build({ ...shared, entryPoints: ["src/script.ts"], format: "esm", minifySyntax: true, write: false });
-  const compress = { passes: 5, unsafe: true, unsafe_arrows: true, unsafe_methods: true, pure_getters: true, keep_fargs: false };
+  const unsafe = { unsafe: true, unsafe_arrows: true, unsafe_methods: true, pure_getters: true, booleans_as_integers: true };
+  const compress = { ...unsafe, passes: 5, keep_fargs: false, lhs_constants: false };
   const readable = await small(text, { compress, mangle: false });
   const mangled = await small(readable, { compress: false });
   const names = statements(readable).map(([name]) => name);

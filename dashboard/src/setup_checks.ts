@@ -75,7 +75,7 @@ export function checksOf(findings: Findings): readonly Check[] {
   const url = pageOf(page);
   // Failed events name no page that could be compared.
   const ofPage = url ? arrived.filter(({ host }) => host === url.hostname || host === url.host) : arrived;
-  const checks = [...keyChecks(setup), ...pageChecks(findings, url), eventCheck(findings, ofPage), ...consentChecks(setup, ofPage)];
+  const checks = [...keyChecks(setup), ...pageChecks(findings, url, ofPage), eventCheck(findings, ofPage), ...consentChecks(setup, ofPage)];
   const failed = arrived.filter(({ verdict }) => verdict === "failed");
   if (failed.length && failed.length < arrived.length) {
     checks.push({ state: "note", title: t.checks.someFailed(failed.length, arrived.length), text: failed[0]!.detail });
@@ -95,10 +95,11 @@ function keyChecks({ public_keys }: Setup): Check[] {
   ];
 }
 
-function pageChecks({ setup, page, collector }: Findings, url: URL | null): Check[] {
+function pageChecks({ setup, page, collector }: Findings, url: URL | null, ofPage: readonly Arrived[]): Check[] {
   if (!page.trim()) return [];
   if (!url) return [{ state: "bad", title: t.checks.noAddress, text: t.checks.noAddressHint }];
   const checks: Check[] = [];
+  if (isLocal(url) && !ofPage.length) checks.push({ state: "note", title: t.checks.local, text: t.checks.localHint(url.hostname) });
   if (allowsOrigin(setup.origins, url.origin)) {
     checks.push({ state: "good", title: t.checks.allowed, text: t.checks.allowedHint(url.origin) });
   } else {
@@ -178,6 +179,7 @@ export const IN_THE_BROWSER: readonly Check[] = [
   { state: "note", title: t.checks.policy, text: t.checks.policyHint },
   { state: "note", title: t.checks.wrongKey, text: t.checks.wrongKeyHint },
   { state: "note", title: t.checks.optedOut, text: t.checks.optedOutHint },
+  { state: "note", title: t.checks.local, text: t.checks.localHint("localhost") },
 ];
 
 export type SnippetKind = keyof typeof t.setup.snippets;

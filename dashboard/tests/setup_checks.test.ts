@@ -66,6 +66,13 @@ test("a page whose origin may not send, and one whose browser blocks the collect
   assert.equal(titles({ page: "nonsense page" })[0], "bad Not an address");
 });
 
+test("a page of this machine is said to be left out, unless asked for", () => {
+  for (const page of ["localhost:3000", "http://shop.localhost", "http://127.0.0.1:8080/a", "http://[::1]/"]) {
+    assert.ok(titles({ page }).includes("note Left out by the script"), page);
+  }
+  assert.ok(!titles({ page: "https://localhost.shop.example" }).includes("note Left out by the script"));
+});
+
 test("events of another page do not count for the one that is checked", () => {
   const other = titles({ page: "https://other.example", arrived: [EVENT] });
   assert.deepEqual(other, ["waiting Waiting for the first event", "good Origin allowed"]);

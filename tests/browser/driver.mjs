@@ -2,6 +2,7 @@
 // visits/, and the collector it is for. Each line on stdout is its outcome.
 import { createServer } from "node:http";
 import { DEVICE, SHELL, launch, serveLines, within } from "../../local/browser/chromium.mjs";
+import { tagOf } from "./tag.mjs";
 
 // Only a bound for visits that hang: on a busy machine an honest one may take minutes.
 const VISIT_MS = 900_000;
@@ -49,7 +50,7 @@ class Surroundings {
 
   /** A page of the site: the tag with this visit's attributes. */
   serve(path) {
-    const tag = `<script async src="${this.collector}/t.js" data-site="demo" ${this.tag}></script>`;
+    const tag = tagOf(`${this.collector}/t.js`, "demo", `async ${this.tag}`);
     const body = `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Page ${path}</title>
       <link rel="icon" href="data:,">${this.head}${this.served ? tag : ""}</head>
       <body>${this.body}</body></html>`;

@@ -12,7 +12,19 @@ from tests.browser.visiting import Outcome, Visit, Visitors, add_rows
 from tests.e2e.journey import READ
 
 pytestmark = pytest.mark.e2e
-PRIVACY = ("asked", "denied", "withdrawn", "out", "gpc", "unheeded", "dnt", "agreed", "agreedAfterDenial", "wavering")
+PRIVACY = (
+    "asked",
+    "denied",
+    "withdrawn",
+    "out",
+    "local",
+    "gpc",
+    "unheeded",
+    "dnt",
+    "agreed",
+    "agreedAfterDenial",
+    "wavering",
+)
 IDENTITY = ("returning", "tabs", "subdomains", "linked")
 
 
@@ -117,6 +129,13 @@ def test_who_opted_out_is_not_measured_whatever_a_banner_says(visits: Mapping[st
     visit = visits["out"]
     assert visit.names() == ["page_view", "back"]
     assert visit.told == [["cs-consent"], ""]
+
+
+def test_pages_of_this_machine_are_left_out_unless_asked_for(visits: Mapping[str, Outcome]) -> None:
+    names = [(event["page_url"].rpartition("/")[2], event["name"]) for event in visits["local"].sent_events()]
+    told = [(page, name) for page, name in names if name != "page_ping"]
+    acts = ("page_view", "identify", "tried")
+    assert told == [(page, act) for page in ("counted", "asked-for") for act in acts]
 
 
 def test_a_later_visit_is_the_same_visitors_and_keeps_the_campaign(visits: Mapping[str, Outcome]) -> None:

@@ -43,7 +43,7 @@ def test_the_module_can_be_imported_where_there_is_no_page() -> None:
 TYPED = """
 import { start, tracker, type Settings } from "clickstream-tracker";
 import type {} from "clickstream-tracker/window";
-const settings: Settings = { site: "key", consent: "denied" };
+const settings = { site: "key", endpoint: "https://app.example/api/events", consent: "denied" } satisfies Settings;
 start(settings);
 tracker.track("signup", { plan: "pro" });
 (window.clickstream = window.clickstream || []).push(["consent", "full"]);

@@ -1,10 +1,10 @@
 // Automatic events of clicks and forms: outbound links, downloads, form submits, and goals by attribute.
 import { emit, emitAutomatic, type Properties } from "./event";
 import { listen } from "./guard";
-import { decorate } from "./linking";
+import { carried, mayCarry } from "./linking";
 import { isForeign } from "./source";
 
-const FILES = /\.(pdf|docx?|xlsx?|pptx?|csv|zip|dmg|exe|mp[34])$/i;
+const FILES = /\.(pdf|(doc|xls|ppt)x?|csv|zip|dmg|exe|mp[34])$/i;
 
 export const startClicks = (): void => {
   listen("click", onClick);
@@ -22,10 +22,9 @@ const onClick = ({ target, button }: { target: Element; button: number }): void 
   if (goal) emitGoal(goal);
   const link = target.closest<HTMLAnchorElement>("a[href]");
   if (!link) return;
-  const url = link.href;
-  decorate(link);
-  if (FILES.test(link.pathname)) emitAutomatic("file_download", { url });
-  else if (isForeign(link.host)) emitAutomatic("outbound_link", { url });
+  if (FILES.test(link.pathname)) emitAutomatic("file_download", { url: link.href });
+  else if (isForeign(link.host)) emitAutomatic("outbound_link", { url: link.href });
+  if (mayCarry(link.host)) link.search += carried();
 };
 
 /** `data-goal="signup" data-goal-plan="pro"` is the event signup with the property plan. */

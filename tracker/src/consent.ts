@@ -1,5 +1,6 @@
 // The visitor's consent: the choice, bounded by the browser's signals. The choice is stored for other tabs and the next
 // page. Before a choice nothing is stored.
+import { isLocal } from "./local";
 import { type Consent, settings } from "./settings";
 import { disk } from "./storage";
 
@@ -15,9 +16,9 @@ declare global {
 const LEVELS = "anonymous denied out";
 const CHOICE = "cs-consent";
 
-/** Undefined without a choice and a setting. Then the site's own rule decides, and the device may store the visitor. */
+/** A page of this machine counts as opted out. Undefined without a choice and a setting. Then the site's own rule decides, and the device may store the visitor. */
 export const consent = (): Level | undefined => {
-  const level = (disk[CHOICE] || settings.consent) as Level | undefined;
+  const level = (isLocal() && !settings.localhost ? "out" : disk[CHOICE] || settings.consent) as Level | undefined;
   const bound = settings.signals || "anonymous";
   return (navigator.globalPrivacyControl || +(navigator.doNotTrack as string)) &&
     LEVELS.indexOf(bound) > LEVELS.indexOf(level as string)

@@ -1,6 +1,8 @@
 // The second script, for looking at a page: it loads the tracking script, and writes to the console what is sent and what
 // becomes of it. The tag is the same, with t.debug.js in place of t.js.
 
+import { isLocal } from "./local";
+
 type Verdict = { status: string; bot?: boolean };
 
 const NAME = "[clickstream]";
@@ -10,6 +12,9 @@ const collector = endpoint || new URL("api/events", script.src).href;
 const say = (text: string, ...more: unknown[]): void => console.info(`${NAME} ${text}`, ...more);
 const warn = (text: string, ...more: unknown[]): void => console.warn(`${NAME} ${text}`, ...more);
 
+if (isLocal() && !script.dataset.localhost) {
+  warn(`pages of ${location.hostname || location.protocol} are left out: nothing is sent. data-localhost="on" in the tag measures them`);
+}
 if (!site) warn("data-site is missing: no key, so every event is refused with 401");
 const choice = stored("cs-consent");
 if (choice === "out") warn("this browser has opted out: nothing is sent. clickstream.optOut(false) ends it");

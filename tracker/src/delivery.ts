@@ -3,8 +3,9 @@
 // has had for too long. It sends no event that is no longer in storage.
 import { mayKnow } from "./consent";
 import { listen, now } from "./guard";
-import { settings, source } from "./settings";
+import { settings } from "./settings";
 import { disk } from "./storage";
+import { uuid } from "./visitor";
 
 /** An event as JSON, and its name in storage; empty if it is not stored. */
 type Entry = [text: string, name: string];
@@ -18,7 +19,6 @@ const LEASE_MS = 30_000;
 const page: any = Math.random();
 let waiting: Entry[] = [];
 let inFlight: Entry[] = [];
-let entryCount = 0;
 let failures = 0;
 let notBefore = 0;
 let timer = 0;
@@ -65,8 +65,7 @@ export const startDelivery = (): void => {
 
 const keep = (entry: Entry, since: number): void => {
   drop([entry]);
-  entry[1] = [PREFIX, since, page, entryCount++].join("_");
-  disk[entry[1]] = entry[0];
+  disk[(entry[1] = [PREFIX, since, page, uuid()].join("_"))] = entry[0];
 };
 
 const plan = (): void => {
@@ -82,20 +81,20 @@ const send = (): void => {
     fetch(address(), {
       method: "POST",
       body: text,
-      keepalive: text.length < MAX_BYTES + 2000,
+      keepalive: text.length < MAX_BYTES,
       credentials: settings.credentials,
     }).then(
       (answer) => onAnswer(answer.status, +(answer.headers.get("retry-after") as string)),
-      () => onAnswer(0),
+      () => onAnswer(),
     );
   } catch {
     // The page has replaced fetch by something else.
-    onAnswer(+navigator.sendBeacon(address(), text));
+    onAnswer(navigator.sendBeacon(address(), text));
   }
 };
 
-const onAnswer = (status: number, retryAfterSeconds?: number): void => {
-  if (!status || status == 429 || status > 499) {
+const onAnswer = (status?: number | boolean, retryAfterSeconds?: number): void => {
+  if (!status || status == 429 || (status as number) > 499) {
     waiting = inFlight.concat(waiting);
     notBefore = now() + 1000 * (retryAfterSeconds || 2 ** failures++);
   } else {
@@ -130,5 +129,5 @@ const body = (batch: Entry[]): string => {
 };
 
 const address = (): string => {
-  return `${settings.endpoint || new URL("api/events", source)}?write_key=${settings.site}`;
+  return `${settings.endpoint}?write_key=${settings.site}`;
 };

@@ -4,7 +4,7 @@
 /** The device's clock, even if the page replaces Date later. */
 export const now = Date.now;
 
-let deferred: (() => void) | undefined;
+let deferred: (() => void) | null | undefined;
 
 /** The action, which does the deferred work first and throws nothing. */
 export const guard = <A extends unknown[], R>(action: (...args: A) => R): (...args: A) => R | undefined => {
@@ -28,7 +28,7 @@ export const later = (work: () => void): void => {
 /** Do the deferred work, if there is any. */
 export const begin = (): void => {
   const work = deferred;
-  deferred = undefined;
+  deferred = null;
   work?.();
 };
 

@@ -9,7 +9,7 @@ export { type Tracker, tracker } from "./tracker";
 let started = false;
 
 /** Start measuring. A second call has no effect, because frameworks run effects twice in development. */
-export function start(settings: Settings): void {
+export function start(settings: Settings & { endpoint: string }): void {
   if (started) return;
   started = true;
   begin(settings);

@@ -56,8 +56,6 @@ const enter = (): boolean | undefined => {
 };
 
 const onRouteChange = guard(() => {
-  if (!enter()) return;
-  const fields = { created_at: now(), ...pageFields };
   // Routers set the title after the address.
-  setTimeout(guard(() => emitAutomatic("page_view", {}, fields)));
+  if (enter()) setTimeout(guard(emitAutomatic), 0, "page_view", {}, { created_at: now(), ...pageFields });
 });

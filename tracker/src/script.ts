@@ -11,7 +11,7 @@ guard(() => {
     // A second tag on the page has no effect.
     if (earlier.track) return;
     window.clickstream = tracker;
-    start(script.dataset as unknown as Settings, earlier, script.src);
+    start({ endpoint: script.src && new URL("api/events", script.src), ...script.dataset } as unknown as Settings, earlier);
   };
   if ((document as Document & { prerendering?: boolean }).prerendering) listen("prerenderingchange", measure);
   else measure();

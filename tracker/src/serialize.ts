@@ -3,7 +3,7 @@
 /** Throw RangeError for circular values. Values that JSON does not know become null. */
 export const serialize = (value: any): string => {
   return typeof value == "string"
-    ? `"${value.replace(/[^ !#-[\]-~]/g, (c) => "\\u" + (c.charCodeAt(0) + 0x10000).toString(16).slice(1))}"`
+    ? `"${value.replace(/[^ !#-[\]-~]/g, (c: any) => "\\u" + (c.charCodeAt() + 0x10000).toString(16).slice(1))}"`
     : Array.isArray(value)
       ? `[${value.map(serialize)}]`
       : value === Object(value)

@@ -21,16 +21,14 @@ export interface Settings {
   linkDomains?: string;
   /** "include" to identify the visitor by the collector's own cookie. */
   credentials?: RequestCredentials;
+  /** Whether pages of this machine are measured, too: those of localhost, and files. */
+  localhost?: string | boolean;
 }
 
 export let settings: Settings;
-/** The script's own address. */
-export let source: string | undefined;
-
 /** Called once, at the start. */
-export const configure = (chosen: Settings, from?: string): void => {
+export const configure = (chosen: Settings): void => {
   settings = chosen;
-  source = from;
 };
 
 /** Whether an automatic event is switched off. */

@@ -54,9 +54,9 @@ export const tracker: Tracker = {
   push: guard(([name, ...args]) => (tracker as any)[name](...args)),
 };
 
-/** Start measuring. `earlier` are calls from before the script loaded, `from` is the script's address. */
-export const start = guard((chosen: Settings, earlier: [string, ...any[]][] = [], from?: string) => {
-  configure(chosen, from);
+/** Start measuring. `earlier` are calls from before the script loaded. */
+export const start = guard((chosen: Settings, earlier: [string, ...any[]][] = []) => {
+  configure(chosen);
   startPages();
   startEngagement();
   startClicks();

@@ -31,7 +31,7 @@ type Visitor = [
 const NAME = "cs-visitor";
 const VISIT_MS = 1_800_000;
 const YEAR_SECONDS = 31_536_000;
-let inMemory: Visitor | undefined;
+let inMemory: Visitor | null | undefined;
 
 export const uuid = (): string => {
   return crypto.randomUUID?.() || "" + now() + Math.random();
@@ -61,7 +61,7 @@ export const save = (): void => {
 };
 
 export const forget = (): void => {
-  inMemory = undefined;
+  inMemory = null;
   keep("", 0);
 };
 

@@ -754,6 +754,8 @@ const de: Texts = {
     refused: "Origin nicht erlaubt",
     refusedHint: (origin, listed) =>
       `Seiten von ${origin} werden mit 403 abgewiesen. Füge sie unter origins im Dokument der Site hinzu; dort steht ${listed}.`,
+    local: "Vom Skript ausgelassen",
+    localHint: (host) => `Seiten von ${host} senden nichts, außer das Tag hat data-localhost="on" (start() des Pakets: localhost: true).`,
     mixed: "Mixed Content",
     mixedHint: (target, origin) => `Browser blockieren ${target} in Seiten von ${origin}, weil es kein TLS hat.`,
     someFailed: (failed, all) => `${failed} der neuesten ${all} Ereignisse sind fehlgeschlagen`,

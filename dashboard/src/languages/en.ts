@@ -742,6 +742,8 @@ const en = {
     refused: "Origin not allowed",
     refusedHint: (origin: string, listed: string) =>
       `Pages of ${origin} are refused with 403. Add it under origins in the site’s document; it lists ${listed}.`,
+    local: "Left out by the script",
+    localHint: (host: string) => `Pages of ${host} send nothing unless the tag has data-localhost="on" (start() of the package: localhost: true).`,
     mixed: "Mixed content",
     mixedHint: (target: string, origin: string) => `Browsers block ${target} in pages of ${origin}, because it has no TLS.`,
     someFailed: (failed: number, all: number) => `${failed} of the newest ${all} events failed`,

@@ -2,7 +2,10 @@
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
+import { tagOf } from "../tag.mjs";
 
+// The snippets measure pages of a site, not those of localhost.
+const HOST = "shop.test";
 const fileOf = (path) => fileURLToPath(new URL(path, import.meta.url));
 const { build } = createRequire(fileOf("../../trackers/package.json"))("esbuild");
 
@@ -88,7 +91,7 @@ export async function module(site) {
   const context = await site.context();
   const page = await context.newPage();
   page.on("pageerror", (error) => site.errors.push(String(error)));
-  await page.goto(site.url("/module"));
+  await page.goto(site.url("/module", HOST));
   await page.evaluate(() => history.pushState({}, "", "route"));
   await page.waitForTimeout(100);
   await site.told(page);
@@ -104,7 +107,7 @@ export async function vue(site) {
   site.served = false;
   const context = await site.context();
   const page = await context.newPage();
-  await page.goto(site.url("/vue"));
+  await page.goto(site.url("/vue", HOST));
   await page.waitForTimeout(100);
   await site.told(page);
 }
@@ -113,7 +116,7 @@ export async function vue(site) {
 export async function tagManager(site) {
   site.served = false;
   site.body = await snippet(site, "frameworks", "## Google Tag Manager\n", "html");
-  const page = await site.open("/managed");
+  const page = await site.open(site.url("/managed", HOST));
   await site.told(page);
 }
 
@@ -160,7 +163,7 @@ export async function ownHost(site) {
   });
   site.served = false;
   site.headers = { "content-security-policy": "script-src 'self'; connect-src 'self'" };
-  site.head = '<script async src="/x/t.js" data-site="demo"></script>';
+  site.head = tagOf("/x/t.js", "demo");
   const page = await site.tab(context, "/proxied");
   await site.told(page);
   return [...new Set(asked)];
@@ -169,7 +172,7 @@ export async function ownHost(site) {
 /** The collector's own cookie knows the visitor, in two profiles: one that has it, and one that never agreed. */
 export async function cookie(site, { key }) {
   site.served = false;
-  const tag = (more) => `<script async src="${site.collector}/t.js" data-site="${key}" data-credentials="include" ${more}></script>`;
+  const tag = (more) => tagOf(`${site.collector}/t.js`, key, `async data-credentials="include" ${more}`);
   site.head = tag("");
   const context = await site.context();
   const page = await site.tab(context, "/first");

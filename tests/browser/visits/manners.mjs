@@ -5,6 +5,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { within } from "../../../local/browser/chromium.mjs";
+import { tagOf } from "../tag.mjs";
 
 /** No inline script, no eval, and only the script whose content is known. */
 export async function strict(site) {
@@ -134,7 +135,7 @@ export async function speculated(site) {
 
 /** The page goes on to a route, and to another page, before it was ever idle. */
 export async function hasty(site) {
-  site.head = `<script src="${site.collector}/t.js" data-site="demo"></script>
+  site.head = `${tagOf(`${site.collector}/t.js`, "demo", "")}
     <script>
       if (location.pathname.endsWith("/hasty")) {
         history.pushState({}, "", "route");
@@ -151,7 +152,7 @@ export async function hasty(site) {
 }
 
 export async function twice(site) {
-  site.head = `<script async src="${site.collector}/t.js" data-site="demo"></script>`;
+  site.head = tagOf(`${site.collector}/t.js`, "demo");
   const page = await site.open("/twice");
   await page.waitForTimeout(150);
   await site.told(page);

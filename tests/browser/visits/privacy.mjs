@@ -1,4 +1,8 @@
 // What is kept and told at each level of consent.
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 
 const kept = (page) => page.evaluate(() => [Object.keys(localStorage), document.cookie]);
 const shown = (page) => page.waitForTimeout(120);
@@ -64,6 +68,34 @@ export async function out(site) {
   });
   await site.told(page);
   return stored;
+}
+
+/** Pages of this machine, without and with the tag's attribute, and one whose host only looks like it. */
+export async function local(site) {
+  const context = await site.context();
+  const visit = async (address) => {
+    const page = await site.page(context);
+    await page.goto(address);
+    await site.begun(page);
+    await page.evaluate(() => {
+      window.clickstream.consent("full");
+      window.clickstream.identify("ada");
+      window.clickstream.track("tried");
+    });
+    await shown(page);
+    // What is left waiting would go now.
+    await site.leave(page);
+  };
+  const tagged = site.serve;
+  site.serve = (path) => ({ body: tagged.call(site, path).body.replace(/data-localhost="on"/g, "") });
+  for (const host of ["localhost", "shop.localhost", "127.0.0.1", "[::1]"]) await visit(site.url("/left-out", host));
+  const folder = await mkdtemp(join(tmpdir(), "pages-"));
+  await writeFile(join(folder, "page.html"), site.serve("/left-out").body);
+  await visit(pathToFileURL(join(folder, "page.html")).href);
+  await rm(folder, { recursive: true });
+  await visit(site.url("/counted", "localhost.test"));
+  site.serve = tagged;
+  await visit(site.url("/asked-for"));
 }
 
 /** A browser that sends Sec-GPC, on a site that says nothing, and on one that does not heed it. */
