@@ -21,6 +21,8 @@ def rows_of(
 
     Raise Unavailable, also during iteration.
     """
+    if not files:  # opening the store takes longer than reading a small file
+        return
     day = ds.field(table.spec.partition)
     format_ = ds.ParquetFileFormat()
     waiting: list[pa.RecordBatch] = []
