@@ -5,7 +5,7 @@ import { formatNumber, valueLabel } from "./format";
 import { dimensionLabel } from "./metrics";
 import { t } from "./texts";
 import { CurrencyNote } from "./ui";
-import { useFilterBy } from "./panel";
+import { useFilterBy } from "./dimension_rows";
 import { Choice, ReportPanel } from "./report_panel";
 import { ValueTable } from "./value_table";
 

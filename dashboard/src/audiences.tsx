@@ -5,7 +5,7 @@ import { inWords } from "./audience_words";
 import { Filled } from "./filled";
 import { Moment } from "./moment";
 import { metricOf } from "./metrics";
-import { Pages } from "./panel";
+import { Pages } from "./pages";
 import { Records } from "./records";
 import { t } from "./texts";
 import { Dialog, ExportLinks, PanelState, Value } from "./ui";

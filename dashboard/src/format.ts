@@ -115,6 +115,11 @@ const NAMES: Readonly<Record<string, Intl.DisplayNames>> = {
 
 const UNKNOWN = "(not set)";
 
+/** Whether values of a dimension are codes, which are shown by other names. */
+export function hasOwnNames(dimension: string): boolean {
+  return dimension in NAMES || dimension in t.values;
+}
+
 /** A readable label of a dimension's value, such as the name of a country for its code. */
 export function valueLabel(dimension: string, value: string): string {
   if (value === UNKNOWN) return t.unknown;

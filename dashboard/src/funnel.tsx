@@ -6,6 +6,7 @@ import type { Report } from "./api";
 import { NO_BREAK, formatDuration, formatNumber } from "./format";
 import { FunnelMaker, type Step, stepsIn } from "./funnel_maker";
 import { Filled } from "./filled";
+import { BY, type Behind, Breakdown, BreakdownChoice, Count } from "./funnel_breakdown";
 import { t } from "./texts";
 import { Dialog, ExportLinks, PanelState } from "./ui";
 import { VisitDialog } from "./visit";
@@ -15,11 +16,6 @@ import { ReportTable } from "./report_page";
 import { Choice } from "./report_panel";
 
 const SHOWN_VISITS = "100";
-
-interface Behind {
-  readonly title: string;
-  readonly parameters: Record<string, string>;
-}
 
 export function FunnelPanel() {
   const { view, site, go } = useScreen();
@@ -33,6 +29,7 @@ export function FunnelPanel() {
   const parameters: Record<string, string> = sequenceBase(view);
   if (customSteps.length) parameters["definition"] = JSON.stringify({ steps: customSteps });
   else parameters["funnel"] = named ?? "";
+  const by = view.choices[BY] || null;
   const result = useReport(name === undefined ? null : "funnel", parameters);
   const select = (funnel: string) => go({ choices: { ...view.choices, steps: "", funnel } });
   const make = (steps: readonly Step[]) => {
@@ -47,6 +44,7 @@ export function FunnelPanel() {
         {site.funnels.length > 0 && (
           <Choice label={t.funnel.title} chosen={name ?? ""} of={offered.map((one) => [one, one])} onChoose={select} />
         )}
+        {name !== undefined && <BreakdownChoice by={by} />}
         {customSteps.length > 0 && site.key_kind === "read" && (
           <button type="button" class="control" onClick={() => setSaving(true)}>
             {t.saving.titles.funnels}
@@ -62,13 +60,16 @@ export function FunnelPanel() {
             <Filled text={t.funnel.none} parts={{ funnels: <code>funnels</code> }} />
           </p>
         ) : (
-          <Steps result={result} onBehind={site.key_kind === "read" ? setBehind : null} />
+          <>
+            <Steps result={result} onBehind={site.key_kind === "read" ? setBehind : null} />
+            {by && <Breakdown by={by} parameters={parameters} onBehind={setBehind} />}
+          </>
         )}
       </div>
       <footer>
         <span class="space" />
         {name !== undefined && (
-          <ExportLinks title={t.funnel.title} report="funnel" parameters={parameters} isAnswered={result.answer !== null} />
+          <ExportLinks title={t.funnel.title} report="funnel" parameters={by ? { ...parameters, by } : parameters} isAnswered={result.answer !== null} />
         )}
       </footer>
       {saving && <SaveDialog kind="funnels" definition={{ steps: customSteps }} onClose={() => setSaving(false)} />}
@@ -93,21 +94,9 @@ function Steps({ result, onBehind }: { result: Result<Report>; onBehind: ((behin
         const seconds = records.number(row, "median_seconds");
         const step = String(index + 1);
         const rate = reached ? ` (${formatNumber(((dropped ?? 0) / reached) * 100, "percent")})` : "";
-        const number = (value: number | null, title: string, more: Record<string, string>) => {
-          const text = <data value={String(value)}>{formatNumber(value, "count")}</data>;
-          if (!onBehind || !value) return text;
-          return (
-            <button
-              type="button"
-              class="behind"
-              title={t.funnel.showVisits}
-              aria-label={t.funnel.visitsBehind(formatNumber(value, "count"), title)}
-              onClick={() => onBehind({ title, parameters: { step, ...more } })}
-            >
-              {text}
-            </button>
-          );
-        };
+        const number = (value: number | null, title: string, more: Record<string, string>) => (
+          <Count value={value} title={title} parameters={{ step, ...more }} onBehind={onBehind} />
+        );
         return (
           <li key={index} data-testid="funnel-step" data-value={name}>
             <p class="step">
@@ -115,7 +104,7 @@ function Steps({ result, onBehind }: { result: Result<Report>; onBehind: ((behin
               <span>{index > 0 && seconds !== null ? t.funnel.median(formatDuration(seconds)) : NO_BREAK}</span>
             </p>
             <div class="column" aria-hidden="true">
-              <span class="bar" style={{ blockSize: `${share ?? 0}%` }} />
+              <span class="bar" style={{ "--share": `${share ?? 0}%` }} />
             </div>
             <p class="reached">
               {number(reached, t.funnel.reached(name), {})}

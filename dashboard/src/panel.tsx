@@ -1,18 +1,16 @@
 // A panel: the first values of a dimension with their numbers. A click on a value filters by it.
 import { useState } from "preact/hooks";
-import type { Answer } from "./api";
 import { opensProperties, queryBase, reportBase } from "./requests";
-import { type Result, useConnection, useQuery, useScreen } from "./use_api";
+import { useConnection, useQuery, useScreen } from "./use_api";
 import { csvOf } from "./csv";
-import { formatNumber, valueLabel } from "./format";
-import { Mark } from "./marks";
-import { PROPERTY, dimensionLabel, inCurrency, metricOf } from "./metrics";
-import type { PanelOf, Tab } from "./panels";
-import { Dialog, SmallGroups, ExportLinks, Tabs, PanelState, Value } from "./ui";
+import { Details } from "./details";
+import { Rows } from "./dimension_rows";
+import { PROPERTY, metricOf } from "./metrics";
+import type { PanelOf } from "./panels";
+import { SmallGroups, ExportLinks, Tabs, Value } from "./ui";
 import { ValueTable } from "./value_table";
 import { usePropertyNames } from "./property_names";
 import { t } from "./texts";
-import { withFilter, withMoreValues } from "./view";
 import { WorldMap } from "./world_map";
 
 const ROWS = 9;
@@ -21,7 +19,6 @@ const MAP = "map";
 /** Beside the map. */
 const FEW_ROWS = 4;
 const MOST_COUNTRIES = 300;
-const MORE_ROWS = 100;
 
 export function Panel({ panel }: { panel: PanelOf }) {
   const { api } = useConnection();
@@ -114,107 +111,5 @@ function PropertyNames() {
       }))}
       onChoose={(name) => choose("property", name)}
     />
-  );
-}
-
-/** Adds a filter by a value: with Alt or Shift one that excludes it, with Ctrl or ⌘ beside the values before. */
-export function useFilterBy(): (dimension: string, value: string, event?: MouseEvent) => void {
-  const { view, go } = useScreen();
-  return (dimension, value, event) => {
-    const operator = event?.altKey || event?.shiftKey ? "is_not" : "is";
-    const add = event?.ctrlKey || event?.metaKey ? withMoreValues : withFilter;
-    go({ filters: add(view.filters, [operator, dimension, [value]]) });
-  };
-}
-
-function Rows(props: { result: Result<Answer>; most?: number | undefined; empty?: string | undefined; onChosen?(): void }) {
-  const { result, empty, onChosen } = props;
-  const filterBy = useFilterBy();
-  const { answer } = result;
-  if (answer?.meta.sharing?.withheld) return null;
-  if (!answer?.results.length) return <PanelState result={result} empty={empty} />;
-  // The columns are those of the answer, which may belong to the request before.
-  const { dimensions, metrics: names } = answer.query;
-  const dimension = dimensions[0]!;
-  const metrics = names.map((name) => inCurrency(metricOf(name), answer.meta.currency));
-  return (
-    <ValueTable
-      heading={dimensionLabel(dimension)}
-      columns={metrics}
-      rows={answer.results.slice(0, props.most).map(({ dimensions: [value = ""], metrics: numbers }) => ({
-        value,
-        label: valueLabel(dimension, value),
-        mark: <Mark dimension={dimension} value={value} />,
-        size: numbers[0] ?? 0,
-        cells: metrics.map((metric, index) => <Value value={numbers[index]} metric={metric} brief />),
-      }))}
-      onChoose={(value, event) => {
-        filterBy(dimension, value, event);
-        onChosen?.();
-      }}
-    />
-  );
-}
-
-function Details({ tab, onClose }: { tab: Tab; onClose(): void }) {
-  const { view } = useScreen();
-  const [text, setText] = useState("");
-  const [offset, setOffset] = useState(0);
-  const base = queryBase(view);
-  const filters = text ? [...view.filters, ["contains", tab.dimension, [text]]] : view.filters;
-  const names = [...tab.metrics, ...tab.more];
-  const result = useQuery({
-    ...base,
-    filters,
-    metrics: names,
-    dimensions: [tab.dimension],
-    pagination: { limit: MORE_ROWS, offset },
-    include: { total_rows: true },
-  });
-  const total = result.answer?.meta.total_rows ?? 0;
-  const search = (event: Event) => {
-    setText((event.currentTarget as HTMLInputElement).value);
-    setOffset(0);
-  };
-  return (
-    <Dialog title={tab.label} testid="details" wide onClose={onClose}>
-      <label class="field">
-        <span class="unseen">{t.panel.search}</span>
-        <input type="search" placeholder={t.panel.search} value={text} onChange={search} />
-      </label>
-      <div class="scroll" tabIndex={0} role="region" aria-label={tab.label} aria-busy={result.loading}>
-        <Rows result={result} empty={t.panel.nothingFound} onChosen={onClose} />
-      </div>
-      <Pages offset={offset} size={MORE_ROWS} isLast={offset + MORE_ROWS >= total} total={total} onMove={setOffset} />
-    </Dialog>
-  );
-}
-
-/** Previous and next page of a long list. */
-export function Pages(props: {
-  offset: number;
-  size: number;
-  isLast: boolean;
-  total?: number;
-  onMove(offset: number): void;
-}) {
-  const { offset, size, isLast, total } = props;
-  if (offset === 0 && isLast) return null;
-  return (
-    <nav class="pages" aria-label={t.panel.pagesOfList}>
-      <button type="button" class="control" disabled={!offset} onClick={() => props.onMove(Math.max(0, offset - size))}>
-        {t.panel.previous}
-      </button>
-      <span>
-        {t.panel.range(
-          formatNumber(offset + 1, "count"),
-          formatNumber(Math.min(offset + size, total ?? Infinity), "count"),
-          total === undefined ? null : formatNumber(total, "count"),
-        )}
-      </span>
-      <button type="button" class="control" disabled={isLast} onClick={() => props.onMove(offset + size)}>
-        {t.panel.next}
-      </button>
-    </nav>
   );
 }

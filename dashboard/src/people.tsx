@@ -3,7 +3,7 @@ import { useEffect, useState } from "preact/hooks";
 import type { Report } from "./api";
 import { FieldValue, fieldLabel, membersIn, parsed, plainText } from "./field_value";
 import { EditLog } from "./identity_edits";
-import { Pages } from "./panel";
+import { Pages } from "./pages";
 import { type PeopleChoices, type PeopleColumn, ORDERS, choicesAsText, choicesIn, peopleParameters, traitColumn, traitOf } from "./people_choices";
 import { PersonPage } from "./person";
 import { Records } from "./records";
@@ -188,7 +188,6 @@ function PeopleTable({ report, choices, onChange }: Parts & { report: Report }) 
                 {isOrder(column) ? (
                   <button type="button" class="sort" title={t.people.orderBy(columnLabel(column))} onClick={() => onChange({ order: column })}>
                     {columnLabel(column)}
-                    <span aria-hidden="true">{column === choices.order ? " ↓" : ""}</span>
                   </button>
                 ) : (
                   columnLabel(column)

@@ -3,7 +3,7 @@ import { useState } from "preact/hooks";
 import { formatDuration, formatNumber } from "./format";
 import { Filled } from "./filled";
 import { Moment } from "./moment";
-import { Pages } from "./panel";
+import { Pages } from "./pages";
 import { Records } from "./records";
 import { t } from "./texts";
 import { ExportLinks, PanelState } from "./ui";

@@ -5,7 +5,7 @@ import { reportBase } from "./requests";
 import { useReport, useScreen } from "./use_api";
 import { NOTHING, formatMoment, formatNumber } from "./format";
 import { worded } from "./metrics";
-import { Pages } from "./panel";
+import { Pages } from "./pages";
 import { ExportLinks, PanelState } from "./ui";
 import { VisitDialog } from "./visit";
 import { VisitTable } from "./visit_table";

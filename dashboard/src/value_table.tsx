@@ -3,6 +3,8 @@ import type { ComponentChildren } from "preact";
 import { t } from "./texts";
 
 export interface ValueColumn {
+  /** What the rows are sorted by. */
+  readonly name?: string;
   readonly label: string;
   /** For a narrow column, in place of the label. */
   readonly heading?: string;
@@ -18,6 +20,15 @@ export interface ValueRow {
   readonly cells: readonly ComponentChildren[];
 }
 
+/** How the rows are sorted, and what a click on a column's heading does. */
+export interface Sorting {
+  readonly by: string;
+  readonly descending: boolean;
+  /** The name of the first column, unless its values cannot be sorted as they are read. */
+  readonly first?: string | undefined;
+  onSort(by: string): void;
+}
+
 export function ValueTable(props: {
   heading: string;
   columns: readonly ValueColumn[];
@@ -26,18 +37,21 @@ export function ValueTable(props: {
   action?: (label: string) => string;
   /** Makes each value a button. */
   onChoose?: (value: string, event: MouseEvent) => void;
+  sorting?: Sorting | undefined;
 }) {
-  const { heading, columns, rows, onChoose, action } = props;
+  const { heading, columns, rows, onChoose, action, sorting } = props;
   const largest = Math.max(...rows.map(({ size }) => size), 1);
   return (
     <table class="values">
       <thead>
         <tr>
-          <th scope="col">{heading}</th>
-          {columns.map(({ label, heading: short = label }) => (
-            <th scope="col" class="number" key={label}>
+          <Heading name={sorting?.first} sorting={sorting}>
+            {heading}
+          </Heading>
+          {columns.map(({ name, label, heading: short = label }) => (
+            <Heading key={label} name={name} number sorting={sorting}>
               {short === label ? label : <abbr title={label}>{short}</abbr>}
-            </th>
+            </Heading>
           ))}
         </tr>
       </thead>
@@ -72,5 +86,26 @@ export function ValueTable(props: {
         ))}
       </tbody>
     </table>
+  );
+}
+
+/** The heading of a column; a button, if the rows can be sorted by it. */
+function Heading(props: { name?: string | undefined; number?: boolean; sorting?: Sorting | undefined; children: ComponentChildren }) {
+  const { name, sorting, children } = props;
+  const chosen = name !== undefined && sorting?.by === name;
+  return (
+    <th
+      scope="col"
+      class={props.number ? "number" : ""}
+      aria-sort={chosen ? (sorting.descending ? "descending" : "ascending") : undefined}
+    >
+      {sorting && name !== undefined ? (
+        <button type="button" class="sort" onClick={() => sorting.onSort(name)}>
+          {children}
+        </button>
+      ) : (
+        children
+      )}
+    </th>
   );
 }

@@ -37,6 +37,8 @@ export function VisitTable({ report, onVisit }: { report: Report; onVisit(visit:
         <tbody>
           {records.rows.map((row) => {
             const text = (name: string): string => records.text(row, name);
+            // Unknown values are in brackets, such as (not set).
+            const known = (name: string): string => (text(name).startsWith("(") ? "" : text(name));
             const [began, ended, user] = [text("began_at"), text("ended_at"), text("user_id")];
             const [entry, exit] = [text("entry_page"), text("exit_page")];
             return (
@@ -62,9 +64,9 @@ export function VisitTable({ report, onVisit }: { report: Report; onVisit(visit:
                   )}
                   <span class="hint">
                     <Mark dimension="visit:device" value={text("device")} />
-                    {[text("browser") || valueLabel("visit:device", text("device")), text("os")].filter(Boolean).join(", ")}{" "}
+                    {[known("browser") || valueLabel("visit:device", text("device")), known("os")].filter(Boolean).join(", ")}{" "}
                     <Mark dimension="visit:country" value={text("country")} />
-                    {text("country") && !text("country").startsWith("(") && valueLabel("visit:country", text("country"))}
+                    {known("country") && valueLabel("visit:country", text("country"))}
                   </span>
                   <span class="hint phone-only">{[text("source_name"), text("channel")].filter(Boolean).join(" · ")}</span>
                 </td>

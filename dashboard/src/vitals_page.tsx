@@ -1,8 +1,9 @@
-// The page of web vitals: what three quarters of the loads do not exceed, of the whole site, by page and by kind of device.
+// The page of web vitals: what three quarters of the loads do not exceed, of the whole site, by page, kind of device and day.
 import { useEffect, useState } from "preact/hooks";
-import { formatNumber, formatVital, valueLabel } from "./format";
+import type { Report } from "./api";
+import { formatNumber, formatVital, longTimeLabel, valueLabel } from "./format";
 import { Filled } from "./filled";
-import { Pages } from "./panel";
+import { Pages } from "./pages";
 import { Records } from "./records";
 import { t } from "./texts";
 import { ExportLinks, PanelState, Tabs } from "./ui";
@@ -40,7 +41,7 @@ export function VitalsPage() {
         <span class="space" />
         <ExportLinks title={t.pages.web_vitals} report={REPORT} parameters={{ ...base, by }} isAnswered={list.answer !== null} />
       </header>
-      {!total.answer?.rows.length ? (
+      {!measured(total.answer) ? (
         <PanelState result={total} empty={<Filled text={t.vitals.none} parts={{ script: <code>t.vitals.js</code> }} />} />
       ) : (
         <>
@@ -52,6 +53,11 @@ export function VitalsPage() {
       )}
     </section>
   );
+}
+
+/** Whether anything was measured: the whole site has a row in any case. */
+function measured(total: Report | null): total is Report {
+  return total !== null && total.rows.some((row) => new Records(total).number(row, "loads"));
 }
 
 /** The values of the whole site, each with its limits. */
@@ -75,7 +81,7 @@ function Totals({ records }: { records: Records }) {
 }
 
 function Rows({ records }: { records: Records }) {
-  const keys = (["page", "device"] as const).filter((name) => records.report.columns.some((column) => column.name === name));
+  const keys = (["page", "device", "date"] as const).filter((name) => records.report.columns.some((column) => column.name === name));
   return (
     <div class="scroll" tabIndex={0} role="region" aria-label={t.reports.rows}>
       <table class="plain">
@@ -104,7 +110,7 @@ function Rows({ records }: { records: Records }) {
               <tr key={value.join(" ")} data-testid="row" data-value={value.join(" ")}>
                 {keys.map((key, at) => (
                   <td class="person" key={key}>
-                    {key === "device" ? valueLabel("visit:device", value[at]!) : value[at] === NO_PAGE ? t.unknown : value[at]}
+                    {keyLabel(key, value[at]!)}
                   </td>
                 ))}
                 <td class="number">
@@ -122,6 +128,12 @@ function Rows({ records }: { records: Records }) {
       </table>
     </div>
   );
+}
+
+function keyLabel(key: "page" | "device" | "date", value: string): string {
+  if (key === "date") return longTimeLabel("time:day", value);
+  if (key === "device") return valueLabel("visit:device", value);
+  return value === NO_PAGE ? t.unknown : value;
 }
 
 /** A value with its rating: a mark whose shape differs as its colour does, and the word. */

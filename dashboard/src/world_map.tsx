@@ -3,7 +3,7 @@ import { useEffect, useState } from "preact/hooks";
 import type { Answer } from "./api";
 import { formatNumber, valueLabel } from "./format";
 import { metricOf } from "./metrics";
-import { useFilterBy } from "./panel";
+import { useFilterBy } from "./dimension_rows";
 import { t } from "./texts";
 import { useScreen } from "./use_api";
 

@@ -9,9 +9,13 @@ from clickstream.querying.statement import Statement
 from clickstream.querying.visitors import of_site_and_period
 
 EVENT = "web_vitals"
-PAGE, DEVICE = "page", "device"
-DIMENSIONS = {PAGE: ("page_path", NONE), DEVICE: ("device_class", NOT_SET)}
-GROUPINGS = {"page_and_device": (PAGE, DEVICE), PAGE: (PAGE,), DEVICE: (DEVICE,), "total": ()}
+PAGE, DEVICE, DATE = "page", "device", "date"
+DIMENSIONS = {
+    PAGE: f"coalesce(page_path, '{NONE}')",
+    DEVICE: f"coalesce(device_class, '{NOT_SET}')",
+    DATE: "CAST(timezone($time_zone, occurred_at) AS DATE)",
+}
+GROUPINGS = {"page_and_device": (PAGE, DEVICE), PAGE: (PAGE,), DEVICE: (DEVICE,), DATE: (DATE,), "total": ()}
 # Values of clients beyond these are no measurements.
 MAX_MS = 600_000
 MAX_SHIFT = 1000
@@ -26,6 +30,7 @@ MEASURED = {
 COLUMNS = (
     Column(PAGE, ColumnType.TEXT, f"Path of the page; `{NONE}` without one."),
     Column(DEVICE, ColumnType.TEXT, f"The kind of device; `{NOT_SET}` if it is unknown."),
+    Column(DATE, ColumnType.DATE, "The day, by the site's clock."),
     Column("loads", ColumnType.INTEGER, "Number of loads of the page that were measured."),
     *(
         Column(
@@ -41,7 +46,8 @@ COLUMNS = (
 def _web_vitals(context: ReportContext) -> Rows:
     parameters = parameters_of(context)
     names = GROUPINGS[context.own["by"]]
-    keys = "".join(f"coalesce({DIMENSIONS[name][0]}, '{DIMENSIONS[name][1]}') AS {name}, " for name in names)
+    keys = "".join(f"{DIMENSIONS[name]} AS {name}, " for name in names)
+    order = names if DATE in names else ("loads DESC", *names)
     values = ",\n        ".join(f"TRY_CAST(properties->>'$.{name}' AS DOUBLE) AS {name}" for name in MEASURED)
     kept = ",\n        ".join(
         f"CASE WHEN {name} BETWEEN 0 AND {most} THEN {name} END AS {name}" for name, (_, most) in MEASURED.items()
@@ -49,13 +55,13 @@ def _web_vitals(context: ReportContext) -> Rows:
     percentiles = ",\n    ".join(f"quantile_cont({name}, 0.75) AS {name}" for name in MEASURED)
     sql = f"""
 WITH sent AS (
-    SELECT page_path, device_class,
+    SELECT page_path, device_class, occurred_at,
         {values}
     FROM events
     WHERE {of_site_and_period(with_bots=False)} AND event_name = '{EVENT}'
 ),
 measured AS (
-    SELECT page_path, device_class,
+    SELECT page_path, device_class, occurred_at,
         {kept}
     FROM sent
 )
@@ -64,14 +70,14 @@ SELECT {keys}count(*) AS loads,
 FROM measured
 WHERE coalesce({", ".join(MEASURED)}) IS NOT NULL
 GROUP BY ALL
-ORDER BY {", ".join(["loads DESC", *names])}""".strip()
+ORDER BY {", ".join(order)}""".strip()
     columns = [column for column in COLUMNS if column.name not in DIMENSIONS or column.name in names]
     return run_statement(context, columns, page(context, Statement(sql, parameters.of(sql))))
 
 
 WEB_VITALS = Report(
     "web_vitals",
-    "The 75th percentile of each web vital, by page and kind of device: see [tracking.md](tracking.md#web-vitals).",
+    "The 75th percentile of each web vital, by page, kind of device or day: see [tracking.md](tracking.md#web-vitals).",
     COLUMNS,
     _web_vitals,
     LIMITS,

@@ -291,6 +291,8 @@ const de: Texts = {
     enterProperty: "Gib eine Eigenschaft deiner Ereignisse ein, um ihre Werte zu sehen",
     showValues: (name) => `Werte von ${name} zeigen`,
     filterBy: (heading, label) => `Filter: ${heading} ist ${label}`,
+    before: (number) => `davor: ${number}`,
+    allOf: (tab) => `${tab}, alle`,
     search: "Suchen",
     nothingFound: "Nichts gefunden",
     pagesOfList: "Seiten der Liste",
@@ -324,6 +326,10 @@ const de: Texts = {
     title: "Trichter",
     custom: "Eigener",
     make: "Neuer Trichter",
+    by: "Aufteilen nach",
+    notBroken: "Nicht aufgeteilt",
+    byDimension: (dimension) => `Nach ${dimension}`,
+    allSteps: "Alle Schritte",
     none: "Noch keine Trichter. Erstelle hier einen, oder lege welche unter {funnels} im Dokument der Site fest",
     showVisits: "Diese Besuche zeigen",
     visitsBehind: (number, what) => `${number} ${what}: Besuche zeigen`,
@@ -647,8 +653,8 @@ const de: Texts = {
 
   vitals: {
     none: "Keine Messungen in diesem Zeitraum. Ein zweites Tag, {script}, sendet sie",
-    by: { page: "Seiten", device: "Geräte", page_and_device: "Seiten und Geräte" },
-    keys: { page: "Seite", device: "Gerät" },
+    by: { page: "Seiten", device: "Geräte", page_and_device: "Seiten und Geräte", date: "Tage" },
+    keys: { page: "Seite", device: "Gerät", date: "Tag" },
     loads: "Ladevorgänge",
     names: {
       lcp_ms: { short: "LCP", name: "Größter Inhalt gezeichnet" },

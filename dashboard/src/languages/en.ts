@@ -285,6 +285,8 @@ const en = {
     enterProperty: "Enter a property of your events to see its values",
     showValues: (name: string) => `Show values of ${name}`,
     filterBy: (heading: string, label: string) => `Filter: ${heading} is ${label}`,
+    before: (number: string) => `before: ${number}`,
+    allOf: (tab: string) => `All ${tab}`,
     search: "Search",
     nothingFound: "Nothing found",
     pagesOfList: "Pages of the list",
@@ -318,6 +320,10 @@ const en = {
     title: "Funnel",
     custom: "Custom",
     make: "New funnel",
+    by: "Break down by",
+    notBroken: "No breakdown",
+    byDimension: (dimension: string) => `By ${dimension}`,
+    allSteps: "All steps",
     none: "No funnels yet. Create one here, or define some under {funnels} in the site’s document",
     showVisits: "Show these visits",
     visitsBehind: (number: string, what: string) => `${number} ${what}: show visits`,
@@ -635,8 +641,8 @@ const en = {
 
   vitals: {
     none: "No measurements in this period. A second tag, {script}, sends them",
-    by: { page: "Pages", device: "Devices", page_and_device: "Pages and devices" },
-    keys: { page: "Page", device: "Device" },
+    by: { page: "Pages", device: "Devices", page_and_device: "Pages and devices", date: "Days" },
+    keys: { page: "Page", device: "Device", date: "Day" },
     loads: "Loads",
     names: {
       lcp_ms: { short: "LCP", name: "Largest Contentful Paint" },

@@ -124,3 +124,10 @@ export class Dashboard {
     });
   }
 }
+
+/** What is in a file that the page saved. */
+export async function textOf(download) {
+  const chunks = [];
+  for await (const chunk of await download.createReadStream()) chunks.push(chunk);
+  return Buffer.concat(chunks).toString("utf8");
+}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
@@ -134,7 +136,7 @@ def change(metric: str, now: float | None, before: float | None) -> Any:
     """As it is shown beside a headline: of a rate in percentage points, of others in percent."""
     if now is None or before is None:
         return None
-    if metric.endswith("_rate"):
+    if metric.endswith("_rate") or metric == "scroll_depth":
         return pytest.approx(now - before, abs=1e-9)
     if not before and now:
         return None
@@ -174,6 +176,37 @@ def test_every_number_of_random_events_agrees_three_ways(
     assert any(told), "some time is compared with that has events"
 
 
+def test_details_are_sorted_by_any_column_compared_and_saved_as_a_file(looker: Looker) -> None:
+    days, days_before = ("2026-10-12", "2026-10-26"), ("2026-09-27", "2026-10-11")
+    metrics = ["visitors", "pageviews", "visits", "time_on_page", "scroll_depth"]
+    headings = ["Page views", "Page views", "Page", "Time on page"]
+    seen = looker.look("numbers.details", path=address("shop", days), key=KEY, headings=headings)
+    plain = Plain(ROWS, "shop", rules(), ZONE, [])
+    groups = {values[0]: numbers for values, numbers in plain.answer(days, metrics, ["event:page"])}
+    before = {values[0]: numbers for values, numbers in plain.answer(days_before, metrics, ["event:page"])}
+
+    def by(at: int, *, descending: bool = True) -> list[str]:
+        known = sorted(name for name, numbers in groups.items() if numbers[at] is not None)
+        unknown = sorted(groups.keys() - set(known))
+        return [*sorted(known, key=lambda name: groups[name][at] or 0, reverse=descending), *unknown]
+
+    assert seen["orders"] == [
+        {"sorted": [["Page views", "descending"]], "values": by(1)},
+        {"sorted": [["Page views", "ascending"]], "values": by(1, descending=False)},
+        {"sorted": [["Page", "ascending"]], "values": sorted(groups)},
+        {"sorted": [["Time on page", "descending"]], "values": by(3)},
+    ]
+    header, *lines = csv.reader(io.StringIO(seen["file"]))
+    assert header == ["event:page", *metrics, *(f"{metric}_before" for metric in metrics)]
+    assert [line[0] for line in lines] == by(3)
+    for (name, *numbers), changes in zip(lines, seen["changes"], strict=True):
+        read = [(number and float(number)) or None for number in numbers]
+        there = before.get(name, [0, 0, 0, None, None])
+        assert [number or None for number in [*groups[name], *there]] == nearly(read), name
+        assert [told and float(told) for told in changes] == list(map(change, metrics, groups[name], there))
+    assert before.keys() & groups.keys(), "some are compared"
+
+
 def test_amounts_of_several_currencies_are_shown_beside_one_another(world: World, looker: Looker) -> None:
     days, goal = ("2026-10-05", "2026-10-26"), [["is", "event:goal", ["Purchase"]]]
     seen = looker.look("numbers.money", path=address("blog", days, goal), key=KEY)
@@ -211,7 +244,7 @@ def test_every_number_of_a_real_log_agrees_three_ways(world: World, looker: Look
 
 def test_funnels_paths_retention_and_attribution_show_what_their_reports_say(world: World, looker: Looker) -> None:
     days = ("2026-10-12", "2026-10-26")
-    seen = looker.look("numbers.sequences", path=address("shop", days), key=KEY)
+    seen = looker.look("numbers.sequences", path=address("shop", days) + "&funnel_by=visit:device", key=KEY)
     asked = {"site_id": "shop", "date_range": ",".join(days)}
     steps = world.report("funnel", **asked, funnel="Buying")
     last = len(steps) - 1
@@ -220,6 +253,22 @@ def test_funnels_paths_retention_and_attribution_show_what_their_reports_say(wor
         for at, step in enumerate(steps)
     ]
     assert [step["reached"] for step in steps] == plain_funnel(days)
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for step in world.report("funnel", **asked, funnel="Buying", by="visit:device"):
+        groups.setdefault(step["device"], []).append(step)
+    assert seen["groups"] == [
+        [
+            value,
+            first["reached"],
+            # Of none at the step before there is no percentage.
+            *(step[name] or 0 for step in others for name in ("reached", "percent_of_previous")),
+            others[-1]["percent_of_first"],
+        ]
+        for value, (first, *others) in groups.items()
+    ]
+    assert [
+        sum(each) for each in zip(*([step["reached"] for step in group] for group in groups.values()), strict=True)
+    ] == [step["reached"] for step in steps]
     paths = world.report("paths", **asked, length="4", branches="8", fold_repeats="1")
     ways = {json.dumps(way["path"]): way["reached"] for way in paths}
     assert seen["paths"]

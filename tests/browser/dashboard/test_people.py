@@ -28,7 +28,7 @@ def test_people_are_found_by_trait_and_listed_by_columns_and_pages(world: World,
     assert seen["pages"].replace("\n", " ").startswith(f"Previous 1 to 50 of {len(people)}")
     assert "offset=50" in seen["next"]["query"]
     assert seen["narrowed"]["people"] == [row["person"] for row in by_visits] == [IMAGE]
-    shown = ["Person", "Last seen", "Visits ↓", "Orders", "Revenue", "Device", "Country", IMAGE]
+    shown = ["Person", "Last seen", "Visits, descending", "Orders", "Revenue", "Device", "Country", IMAGE]
     assert seen["narrowed"]["columns"] == shown
     assert f"traits={IMAGE},{IMAGE}".replace(" ", "+") in seen["narrowed"]["query"]
     assert "order=visits" in seen["narrowed"]["query"] and "offset" not in seen["narrowed"]["query"]

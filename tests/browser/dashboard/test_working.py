@@ -86,6 +86,7 @@ def test_web_vitals_are_shown_as_reported_with_their_ratings(world: World, looke
     assert seen["total"] == [[f"{total['lcp_ms']:g}", "middling"], *[["", None]] * 4]
     assert "Needs improvement" in seen["words"] and "Good up to 2.5s, poor above 4s" in seen["words"]
     assert seen["rows"] == [[row["page"], f"{row['lcp_ms']:g}"] for row in pages[:50]]
+    assert seen["days"] == [row["date"] for row in world.report("web_vitals", site_id="hostile", by="date")]
     assert seen["devices"] == len(world.report("web_vitals", site_id="hostile", by="device"))
     assert "vitals=device" in seen["query"]
 

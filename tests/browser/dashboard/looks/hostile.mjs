@@ -1,4 +1,5 @@
 // Hostile texts wherever they can be shown: nothing of them may run, which every look is held to.
+import { textOf } from "../page.mjs";
 import { everywhere } from "./places.mjs";
 
 /** Go everywhere; tell what texts stood there. */
@@ -64,9 +65,7 @@ export async function files(dashboard, { path, key }) {
     await button.click();
     const download = await Promise.race([saved, complained]);
     if (typeof download === "string") throw new Error(download);
-    const chunks = [];
-    for await (const chunk of await download.createReadStream()) chunks.push(chunk);
-    found[download.suggestedFilename()] = Buffer.concat(chunks).toString("utf8");
+    found[download.suggestedFilename()] = await textOf(download);
   }
   return found;
 }

@@ -1,4 +1,5 @@
 // Every number of the overview, as the page holds it.
+import { textOf } from "../page.mjs";
 
 export async function overview(dashboard, { path, key, panels }) {
   await dashboard.open(path, key);
@@ -37,6 +38,27 @@ async function listed(dashboard, panel) {
   return { few, all };
 }
 
+/** The details of the pages after a click on each of these headings, and the file of the last order. */
+export async function details(dashboard, { path, key, headings }) {
+  await dashboard.open(path, key);
+  await dashboard.click(dashboard.panel("pages").getByRole("button", { name: /^Details/ }));
+  const dialog = dashboard.page.getByTestId("details");
+  const orders = [];
+  for (const name of headings) {
+    await dashboard.click(dialog.locator("thead").getByText(name, { exact: true }));
+    orders.push({
+      sorted: await dialog.locator("th[aria-sort]").evaluateAll((all) => all.map((one) => [one.textContent, one.ariaSort])),
+      values: (await dashboard.table(dialog.locator("table"))).rows.map(({ value }) => value),
+    });
+  }
+  const changes = await dialog.getByTestId("row").evaluateAll((rows) =>
+    rows.map((row) => [...row.querySelectorAll("td")].map((cell) => cell.querySelector("data.change")?.value ?? null)),
+  );
+  const saved = dashboard.page.waitForEvent("download");
+  await dialog.getByRole("button", { name: /as CSV$/ }).click();
+  return { orders, changes, file: await textOf(await saved) };
+}
+
 /** The amounts of each currency, exact and as they are shown, and what is said of them. */
 export async function money(dashboard, { path, key }) {
   await dashboard.open(path, key);
@@ -67,6 +89,7 @@ export async function sequences(dashboard, { path, key }) {
   await dashboard.open(path, key);
   const parts = {
     funnel: dashboard.page.getByTestId("funnel-step"),
+    groups: dashboard.page.getByTestId("funnel-group"),
     paths: dashboard.page.getByTestId("path"),
     retention: dashboard.page.getByTestId("cohort"),
     frequency: dashboard.panel("frequency").getByTestId("row"),

@@ -12,7 +12,7 @@ export async function list(dashboard, { path, key, trait }) {
   const rows = page.getByTestId("report-people").getByTestId("row");
   const took = async () => ({
     people: await values(rows),
-    columns: await page.locator("thead th").allInnerTexts(),
+    columns: await page.locator("thead th").evaluateAll((all) => all.map((one) => [one.innerText, one.ariaSort].filter(Boolean).join(", "))),
     query: decodeURIComponent(new URL(page.url()).search),
   });
   const seen = { all: await took(), pages: await page.getByRole("navigation", { name: "Pages of the list" }).innerText() };

@@ -49,6 +49,10 @@ export async function everywhere(dashboard, there, { tabs = true } = {}) {
     await dialog(dashboard, panel.getByRole("button", { name: /^SQL/ }), `${name} SQL`, there);
   }
   await dialog(dashboard, page.getByTestId("panel-funnel").getByRole("button", { name: "New funnel" }), "funnel maker", there);
+  await page.getByTestId("funnel-by").selectOption("visit:device");
+  await dashboard.settled();
+  await there("funnel by device");
+  await dialog(dashboard, page.getByTestId("funnel-group").locator(".behind").first(), "visits of a group", there);
   await dialog(dashboard, page.getByTestId("panel-funnel").locator(".behind").first(), "funnel visits", async (name) => {
     await there(name);
     await dialog(dashboard, page.getByTestId("funnel-visits").getByRole("button", { name: "Events" }).first(), "visit of a funnel", there);

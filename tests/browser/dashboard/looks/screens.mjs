@@ -27,6 +27,8 @@ const PAGES = {
   setup: async (page) => go(page, "Set-up"),
   period: async (page) => page.getByTestId("period").click(),
   filter: async (page) => page.getByTestId("add-filter").click(),
+  details: async (page) => page.getByTestId("panel-pages").getByRole("button", { name: /^Details/ }).click(),
+  breakdown: async (page) => page.getByTestId("funnel-by").selectOption("visit:channel"),
 };
 
 const go = (page, name) => button(page.getByRole("navigation", { name: "Views" }), name).click();
@@ -43,7 +45,9 @@ export async function pictures(dashboard, { path, key, folder, suffix, pages }) 
       await dashboard.goto(path);
       await PAGES[name](page);
       await dashboard.settled();
-      await page.screenshot({ path: join(folder, `${name}-${suffix}.png`), fullPage: true });
+      // A dialog covers the window alone.
+      const fullPage = !(await page.locator("dialog").count());
+      await page.screenshot({ path: join(folder, `${name}-${suffix}.png`), fullPage });
     } catch (error) {
       missing[name] = String(error).split("\n")[0];
     }
