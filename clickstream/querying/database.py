@@ -25,7 +25,6 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from clickstream.errors import LimitExceeded, Unavailable
-from clickstream.querying import visit_edges
 from clickstream.querying.answers import Answers, Question
 from clickstream.querying.deadline import deadline
 from clickstream.querying.known_edges import EdgesOf, KnownEdges
@@ -33,8 +32,8 @@ from clickstream.querying.materialising import answers as computed
 from clickstream.querying.materialising import read_visit_files
 from clickstream.querying.statement import Statement
 from clickstream.querying.visit_copies import VisitFiles
-from clickstream.querying.visit_edges import OTHERS
 from clickstream.querying.visit_files import Visits
+from clickstream.querying.visit_views import OTHERS, show
 from clickstream.settings import Settings
 from clickstream.storage.account import StorageAccount
 from clickstream.table.cache import FileCache, StoredFile
@@ -250,7 +249,7 @@ class LakeDatabase:
                         with_visits = {file.events for file in pairs}
                         rest = [file for file in of_table if at.get(file.path) not in with_visits]
                         self._show(connection, OTHERS, spec, rows.site_id, rest, at)
-                        visit_edges.show(connection, pairs)
+                        show(connection, pairs)
                 with deadline(connection, max(0.0, until - time.monotonic())):
                     yield connection, self._edges_of(rows, pairs) if pairs else None
         except duckdb.InterruptException as error:

@@ -14,8 +14,9 @@ from pathlib import Path
 import duckdb
 
 from clickstream.querying.visit_copies import FOLDER
-from clickstream.querying.visit_edges import Edges, Wanted, join_events, number_events
+from clickstream.querying.visit_edges import Edges, Wanted
 from clickstream.querying.visit_files import Visits, version
+from clickstream.querying.visit_views import join_events, number_events
 from clickstream.table.cache import FileCache, StoredFile
 
 # About as many bytes: a key has eight, and each entry some hundred.
@@ -28,8 +29,10 @@ _FILE_BYTES = 2**18
 class KnownEdges:
     """The edges used last. Safe to share between threads."""
 
-    def __init__(self, files: FileCache) -> None:
+    def __init__(self, files: FileCache, piece_bytes: int = 2**24) -> None:
+        """`piece_bytes`: of a group of files' rows; so many are of half a million to a million events."""
         self.files = files
+        self.piece_bytes = piece_bytes
         self._found: OrderedDict[Hashable, Edges] = OrderedDict()
         self._bytes = 0
         self._lock = threading.Lock()
@@ -78,6 +81,19 @@ class EdgesOf:
     def put(self, wanted: Wanted, edges: Edges) -> None:
         """Add edges."""
         self._known.put((self._key, wanted.key), edges)
+
+    @property
+    def pieces(self) -> Sequence[Sequence[Visits]]:
+        """The files in groups whose rows have about so many bytes."""
+        groups: list[list[Visits]] = []
+        left = 0
+        for file in self._files:
+            if left <= 0:
+                groups.append([])
+                left = self._known.piece_bytes
+            groups[-1].append(file)
+            left -= file.rows.stat().st_size
+        return groups
 
     def rows(self, wanted: Wanted, write: Callable[[Path], None]) -> Path | None:
         """The file of the edges' events, which is written if there is none; None without room for it."""

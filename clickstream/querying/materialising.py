@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import product
 
@@ -21,7 +21,15 @@ from clickstream.filters.dimensions import quoted
 from clickstream.querying import visit_edges
 from clickstream.querying.conditions import SqlParameter, parameters_in
 from clickstream.querying.statement import Statement
-from clickstream.querying.stays import Stays, Times, stays_of
+from clickstream.querying.stays import (
+    OF_EACH_VISIT,
+    Stays,
+    Times,
+    finding_few_once,
+    reading_few,
+    split_of_each_visit,
+    stays_of,
+)
 from clickstream.querying.visit_edges import KnownEdges
 from clickstream.querying.visits import relations
 
@@ -30,6 +38,8 @@ LEVELS = ("of_site", "visited", "viewed")
 TABLE = "materialised"
 # With visit files, the rows of edges and all others.
 WHOLE = "materialised_whole"
+# With visit files, what follows from each visit, for the statement at a place.
+PIECES = "materialised_pieces"
 _STORED = sorted(visit_edges.COLUMNS)
 
 
@@ -94,7 +104,7 @@ def answers(
             yield place, _answer(connection, rest)
         if reading is None:
             alone.extend(group)
-        _drop(connection)
+        _drop(connection, group)
     for place in alone:
         yield place, _answer(connection, statements[place])
 
@@ -165,11 +175,12 @@ def _from_files(
     """The statements reading visit files. None if there is not room enough for what is computed from events of edges.
 
     Those about columns of events that visit files do not have read a temporary table of edges. If there are several,
-    the temporary table has all events.
+    the temporary table has all events. What a statement about stays reads of events besides, it reads of few of them.
     """
     wanted = visit_edges.Wanted(greatest.with_bots, greatest.split_at_midnight, dict(greatest.parameters))
     reading: dict[int, Statement] = {}
     joining: dict[int, Statement] = {}
+    of_few: dict[int, Sequence[str]] = {}
     edges: str | None = None
     try:
         has_edges = visit_edges.find(connection, wanted, known)
@@ -183,25 +194,55 @@ def _from_files(
                     return None
                 edges = f"FROM read_parquet('{kept}')"
             if stays is None:
+                pieces = [*visit_edges.pieces(used, wanted, edges, known.pieces)]
+                if len(pieces) > 1:
+                    rest = _in_pieces(connection, rest, pieces, f"{PIECES}_{place}")
                 reading[place] = _reading(rest, visit_edges.whole(used, wanted, edges))
             else:
                 reading[place] = _reading_stays(rest, stays, wanted, edges)
-        if not joining:
+                if (sql := reading_few(rest.sql)) is not None:
+                    of_few[place] = _used(visit_edges.COMPUTED, [Statement(sql, {})])
+        if not joining and not of_few:
             return reading
-        known.join_events(connection)
         columns = _used(_STORED, joining.values())
+        if of_few:
+            known.number_events(connection)
         if has_edges:
             known.number_events(connection)
+            every = sorted({*columns}.union(*of_few.values()))
             with_ = _text(greatest).removeprefix("WITH ").removesuffix(",\n")
-            sql = visit_edges.computed(connection, with_, ", ".join(columns), LEVELS[greatest.level])
+            sql = visit_edges.computed(connection, with_, ", ".join(every), LEVELS[greatest.level])
             connection.execute(f"CREATE TEMP TABLE {TABLE} AS\n{sql}", wanted.parameters)
     except duckdb.OutOfMemoryException:
         return None
-    rows = visit_edges.whole(columns, wanted, f"FROM {TABLE}" if has_edges else None)
+    of_edges = f"FROM {TABLE}" if has_edges else None
+    for place, used in of_few.items():
+        of_stays = replace(reading[place], sql=finding_few_once(reading[place].sql))
+        reading[place] = _reading(of_stays, visit_edges.few(used, wanted, of_edges))
+    if not joining:
+        return reading
+    known.join_events(connection)
+    rows = visit_edges.whole(columns, wanted, of_edges)
     # Without memory for a table, each statement reads the files.
     if len(joining) > 1 and _created(connection, f"CREATE TEMP TABLE {WHOLE} AS {rows}", {}):
         rows = f"FROM {WHOLE}"
     return reading | {place: _reading(rest, rows) for place, rest in joining.items()}
+
+
+def _in_pieces(connection: duckdb.DuckDBPyConnection, rest: Statement, pieces: Sequence[str], table: str) -> Statement:
+    """The statement reading what follows from each visit from this table, which is filled piece by piece."""
+    if (parts := split_of_each_visit(rest.sql)) is None:
+        return rest
+    own, after = parts
+    sql = own.removesuffix(",\n") + f"\nFROM {OF_EACH_VISIT}"
+    of_piece = Statement(sql, parameters_in(sql, rest.parameters))
+    verb = f"CREATE TEMP TABLE {table} AS"
+    for piece in pieces:
+        reading = _reading(of_piece, piece)
+        connection.execute(f"{verb}\n{reading.sql}", dict(reading.parameters))
+        verb = f"INSERT INTO {table}"
+    sql = own.partition(f"{OF_EACH_VISIT} AS (")[0] + f"{OF_EACH_VISIT} AS (FROM {table}),\n{after}"
+    return Statement(sql, parameters_in(sql, rest.parameters))
 
 
 def _reading(rest: Statement, rows: str) -> Statement:
@@ -217,7 +258,10 @@ def _reading_stays(rest: Statement, own: Stays, wanted: visit_edges.Wanted, edge
     """The statement over the stays of visit files. Those of edges are summed up from their events."""
     text, times = own.text, Times(own.times, rest.parameters.get("time_zone"))
     stays = visit_edges.whole_stays(own.columns, times, wanted, edges)
-    begin = f"WITH visited AS ({edges}),\n{text.replace('stays AS', 'of_edges AS', 1)}" if edges else "WITH "
+    begin = "WITH "
+    if edges:
+        of_edges = text.replace("stays AS", "of_edges AS", 1).replace("FROM visited", "FROM events_of_edges", 1)
+        begin = f"WITH events_of_edges AS ({edges}),\n{of_edges}"
     rows = f"{stays}\nUNION ALL\nFROM of_edges" if edges else stays
     sql = rest.sql.replace(f"WITH {text}", f"{begin}stays AS (\n{rows}\n),\n", 1)
     return Statement(sql, parameters_in(sql, rest.parameters))
@@ -232,8 +276,8 @@ def _created(connection: duckdb.DuckDBPyConnection, sql: str, parameters: Mappin
     return True
 
 
-def _drop(connection: duckdb.DuckDBPyConnection) -> None:
-    for table in (TABLE, WHOLE, visit_edges.EVENTS):
+def _drop(connection: duckdb.DuckDBPyConnection, places: Iterable[int]) -> None:
+    for table in (TABLE, WHOLE, visit_edges.EVENTS, *(f"{PIECES}_{place}" for place in places)):
         connection.execute(f"DROP TABLE IF EXISTS {table}")
 
 

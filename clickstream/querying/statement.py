@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC
@@ -28,7 +27,7 @@ from clickstream.querying.request import QueryRequest
 from clickstream.querying.revenue import RELATION, paid
 from clickstream.querying.scope import SiteScope
 from clickstream.querying.sharing import Shared, column_of, disclosed, left_out, small_groups
-from clickstream.querying.stays import COLUMNS, PARTS, TIMES, stays
+from clickstream.querying.stays import PARTS, TIMES, stays_for
 from clickstream.querying.visitors import HISTORY, IN_PERIOD, first_seen
 from clickstream.querying.visits import relations
 
@@ -179,9 +178,8 @@ class _Groups:
         """The relation `stays` with the columns that the rest of the statement uses."""
         if not self._of_stays:
             return []
-        words = frozenset(re.findall(r"\w+", rest))
         times = [dimension.sql for dimension in self._request.dimensions if dimension.kind in TIMES]
-        return [stays([name for name in COLUMNS if name in words], times)]
+        return [stays_for(rest, times)]
 
     def withheld(self) -> Statement:
         """See `compile_withheld`."""

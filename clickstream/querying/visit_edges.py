@@ -9,7 +9,7 @@ within the time that a statement reads, that file has its visits as they are. Th
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from pathlib import Path
@@ -19,7 +19,7 @@ import duckdb
 import pyarrow as pa
 
 from clickstream.filters.deeds import ACT
-from clickstream.model.schema import EVENT_COLUMNS, EVENT_PARTITION
+from clickstream.model.schema import EVENT_COLUMNS
 from clickstream.querying.conditions import SqlParameter, parameters_in
 from clickstream.querying.stays import ATTRIBUTES, SUMS, Times, aggregate
 from clickstream.querying.visit_files import (
@@ -34,20 +34,12 @@ from clickstream.querying.visit_files import (
     quoted,
     storable,
 )
+from clickstream.querying.visit_views import BESIDE, FILES, NUMBERS, OTHERS, ROWS, STAYS, listed
 from clickstream.querying.visits import ARRIVAL, PLACES_AND_DEVICES, READS, relations
 
-# The views of a connection that has visit files: their rows beside those of events, their rows and their stays by
-# themselves, and the events of all other files.
-FILES, ROWS, STAYS, OTHERS = "visit_files", "visit_rows", "visit_stays", "other_events"
-# The views of the events beside visit files, and of the rows of these, with `event_file` and `number`, which are equal
-# for an event and its row. Few events are found by them at once; FILES holds the rows of all files in memory.
-BESIDE, NUMBERS = "events_beside", "visit_numbers"
 # The temporary tables of the edges' keys and events.
 EDGES, EVENTS = "visit_edges", "edge_events"
-# A positional join runs on one thread, so the files are joined in so many shares. More take longer to plan.
-_SHARES = 8
 _KNOTTED = "visit_knots"
-_VISIT = "CASE WHEN is_visit THEN visit_key END AS visit"
 _BEGIN = re.compile(r"\boccurred_at\b")
 # Columns of `of_site` and of `viewed` that are read with visit files, those of them that are in the rows of these, and
 # those that are computed from the events.
@@ -224,6 +216,10 @@ class KnownEdges(Protocol):
 
     def put(self, wanted: Wanted, edges: Edges) -> None: ...
 
+    @property
+    def pieces(self) -> Sequence[Sequence[Visits]]:
+        """The files in groups, so that what is computed for the events of a group takes a tenth of the memory."""
+
     def rows(self, wanted: Wanted, write: Callable[[Path], None]) -> Path | None:
         """The file of the edges' events, which is written if there is none; None without room for it."""
 
@@ -300,12 +296,49 @@ def whole(columns: Sequence[str], wanted: Wanted, edges: str | None) -> str:
     """SQL for these columns of all events, as the relations of visits.py have them. `edges` is SQL for the rows of
     edges, None if there are none.
     """
+    sql = _rows(columns, wanted, edges)
+    return sql if edges is None else f"{sql}\nUNION ALL\nSELECT {', '.join(columns)} {edges}"
+
+
+def pieces(
+    columns: Sequence[str], wanted: Wanted, edges: str | None, files: Iterable[Iterable[Visits]]
+) -> Iterator[str]:
+    """The same for these columns in `IN_ROWS`, in pieces of whole visits: those of some files each, and the edges."""
+    for some in files:
+        yield f"{_rows(columns, wanted, edges)} AND filename IN ({listed(file.rows for file in some)})"
+    if edges is not None:
+        yield f"SELECT {', '.join(columns)} {edges}"
+
+
+def _rows(columns: Sequence[str], wanted: Wanted, edges: str | None) -> str:
     begin, end = wanted.bounds
-    listed = ", ".join(columns)
     rows = _but_edges(ROWS if IN_ROWS.issuperset(columns) else FILES, edges)
     time = f"occurred_at >= {begin} - INTERVAL 1 DAY AND occurred_at < {end} + INTERVAL 1 DAY"
-    sql = f"SELECT {listed}\nFROM {rows}\nWHERE {time}{wanted.people}"
-    return sql if edges is None else f"{sql}\nUNION ALL\nSELECT {listed} {edges}"
+    return f"SELECT {', '.join(columns)}\nFROM {rows}\nWHERE {time}{wanted.people}"
+
+
+def few(columns: Sequence[str], wanted: Wanted, edges: str | None) -> str:
+    """The same as `whole`, with any column in `COMPUTED`. Read it under a condition that few events meet: they are
+    found first, and then their rows by their numbers.
+    """
+    begin, end = wanted.bounds
+    of_events = [column.name for column in EVENT_COLUMNS if column.name in columns]
+    of_stays = sorted(NOT_STORED.intersection(columns))
+    of_rows = [name for name in columns if name not in (*of_events, *of_stays, "visitor")]
+    shown = [
+        *(f"of_events.{name}" for name in of_events),
+        *(f"of_rows.{name}" for name in of_rows),
+        *(f"of_stays.{name}" for name in of_stays),
+        *(["anonymous_id AS visitor"] if "visitor" in columns else []),
+    ]
+    stays = f" JOIN (FROM {STAYS} WHERE true{wanted.people}) AS of_stays USING (visit_key)" if of_stays else ""
+    people = "" if wanted.with_bots else " AND of_events.is_bot IS NOT TRUE"
+    sql = f"""SELECT {", ".join(shown)}
+FROM {BESIDE} AS of_events
+    JOIN (FROM {_but_edges(NUMBERS, edges)}) AS of_rows USING (event_file, number){stays}
+WHERE of_events.site = {quoted(str(wanted.parameters["site"]))}
+    AND of_events.occurred_at >= {begin} - INTERVAL 1 DAY AND of_events.occurred_at < {end} + INTERVAL 1 DAY{people}"""
+    return sql if edges is None else f"{sql}\nUNION ALL BY NAME\nSELECT {', '.join(columns)} {edges}"
 
 
 def whole_stays(columns: Sequence[str], times: Times, wanted: Wanted, edges: str | None) -> str:
@@ -340,49 +373,3 @@ def _beside(condition: str) -> str:
 
 def _but_edges(relation: str, edges: str | None) -> str:
     return relation if edges is None else f"{relation} ANTI JOIN {EDGES} USING (visit_key)"
-
-
-def show(connection: duckdb.DuckDBPyConnection, files: Sequence[Visits]) -> None:
-    """Create the views of these visit files by themselves."""
-    for name, paths in ((ROWS, [file.rows for file in files]), (STAYS, [file.stays for file in files])):
-        connection.execute(
-            f"CREATE TEMP VIEW {name} AS SELECT *, {_VISIT} "
-            f"FROM read_parquet([{_listed(paths)}], hive_partitioning = false, filename = true) "
-            "WHERE visit_key IS NOT NULL"
-        )
-
-
-def number_events(connection: duckdb.DuckDBPyConnection, files: Sequence[Visits]) -> None:
-    """Create the views of events of all sites and of the site's rows, with numbers, unless the connection has them."""
-    pairs = ", ".join(f"({quoted(str(file.rows))}, {quoted(str(file.events))})" for file in files)
-    connection.execute(
-        f"CREATE TEMP VIEW IF NOT EXISTS {NUMBERS} AS SELECT visit_key, is_knot, event_file, file_row_number AS number "
-        f"FROM read_parquet([{_listed(file.rows for file in files)}], hive_partitioning = false, filename = true, "
-        f"file_row_number = true) JOIN (VALUES {pairs}) AS pairs (row_file, event_file) ON filename = row_file "
-        "WHERE visit_key IS NOT NULL"
-    )
-    connection.execute(
-        f"CREATE TEMP VIEW IF NOT EXISTS {BESIDE} AS SELECT *, filename AS event_file, file_row_number AS number "
-        f"FROM read_parquet([{_listed(file.events for file in files)}], hive_partitioning = true, "
-        f"hive_types = {{'{EVENT_PARTITION}': DATE}}, filename = true, file_row_number = true)"
-    )
-
-
-def join_events(connection: duckdb.DuckDBPyConnection, files: Sequence[Visits], site: str) -> None:
-    """Create the view of the rows beside those of the site's events, unless the connection has it."""
-    shares = [files[first::_SHARES] for first in range(min(_SHARES, len(files)))]
-    rows = "\nUNION ALL\n".join(
-        f"SELECT of_events.*, of_visits.* EXCLUDE ({', '.join(OF_EVENTS)}) "
-        f"FROM read_parquet([{_listed(file.events for file in share)}], hive_partitioning = true, "
-        f"hive_types = {{'{EVENT_PARTITION}': DATE}}) AS of_events "
-        f"POSITIONAL JOIN read_parquet([{_listed(file.rows for file in share)}], hive_partitioning = false) "
-        f"AS of_visits WHERE site = {quoted(site)}"
-        for share in shares
-    )
-    connection.execute(
-        f"CREATE TEMP VIEW IF NOT EXISTS {FILES} AS SELECT *, anonymous_id AS visitor, {_VISIT} FROM (\n{rows}\n)"
-    )
-
-
-def _listed(paths: Iterable[Path]) -> str:
-    return ", ".join(quoted(str(path)) for path in paths)

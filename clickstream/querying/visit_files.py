@@ -32,7 +32,9 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Visits:
-    """A file of events and its visit files, on the disk. The folder of the first is named after its date."""
+    """A file of events and its visit files, on the disk. Their names differ only in the suffix, and no other file of
+    events has that name. The folder of the first is named after its date.
+    """
 
     events: Path
     rows: Path
@@ -50,6 +52,7 @@ STORED = (
         "visit_begun",
         "visit_ended",
         "visit_place",
+        "moment_place",
         *_COUNTS,
         "view_engaged_ms",
         "view_depth",

@@ -26,11 +26,12 @@ _PEOPLE = "\n        AND is_bot IS NOT TRUE"
 def of_site(*, with_bots: bool) -> str:
     """Common table expressions, the last of which is `of_site`: the site's events from a day before the period to a day
     after it, with `visitor`; `visitor_key`, a number for each visitor, since texts cost several times as much to count;
-    `lone`, a text that is unique for each event without any id; and `act`.
+    `lone`, a text that is unique for each event without any id; `moment_place`, the event's number among those of its
+    visitor at the same moment; and `act`.
 
     Bots are left out unless `with_bots`.
     """
-    return _OF_SITE.format(people=_PEOPLE if not with_bots else "", act=ACT, agreeing=AGREEING, key=KEY)
+    return _OF_SITE.format(people=_PEOPLE if not with_bots else "", act=ACT, agreeing=AGREEING, key=KEY, order=IN_ORDER)
 
 
 def of_site_and_period(*, with_bots: bool) -> str:
@@ -139,7 +140,11 @@ whose AS (
     FROM guessed LEFT JOIN owners ON coalesce(user_id, unclaimed) = owned_id AND occurred_at = owned_at
 ),
 of_site AS (
-    SELECT *, {key} AS visitor_key
+    SELECT *, {key} AS visitor_key,
+        row_number() OVER (
+            PARTITION BY hash(visitor, CASE WHEN visitor IS NULL THEN coalesce(session_id, lone) END), occurred_at
+            ORDER BY {order}
+        ) AS moment_place
     FROM whose
 )""".strip()
 

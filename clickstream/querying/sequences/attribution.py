@@ -16,6 +16,7 @@ from clickstream.querying.revenue import RELATION, currencies_of, looks_at_money
 from clickstream.querying.scope import Goal
 from clickstream.querying.sequences.streams import STREAMS, Slice, finished
 from clickstream.querying.statement import Statement
+from clickstream.querying.stays import FEW, stays_for
 from clickstream.querying.visitors import IN_PERIOD
 from clickstream.querying.visits import relations
 from clickstream.sites.funnels import Within
@@ -96,6 +97,17 @@ def attribution_statement(
     thanked = "\n    UNION ALL ".join(_thanked(_SHARES[model], window_us))
     with_bots = ask_for_bots(slice_.filters, slice_.site)
     expressions = [relations(of_visits=True, with_bots=with_bots, split_at_midnight=slice_.site.split_at_midnight)]
+    of_event = _OF_EVENT.format(stream=STREAMS[within], direct=_DIRECT)
+    of_stays = (
+        within is Within.VISITOR
+        and all(dimension.of_visits for dimension in dimensions)
+        and not looks_at_people(*converts)
+        and not looks_at_money(*converts)
+        and not any("FROM visited" in part for part in converts)  # what else the visit has done
+    )
+    if of_stays:
+        begun = _STAYS_BEGUN.format(of_event=of_event, columns=", ".join(columns))
+        expressions += [stays_for(begun), begun]
     source = "visited"
     if within is Within.PERSON or looks_at_people(*converts, *columns):
         expressions.append(persons(source, slice_.site.trust))
@@ -106,17 +118,15 @@ def attribution_statement(
         source, where = RELATION, converting
     else:
         expressions.append(_CONVERTING.format(source=source, where=converting))
-        expressions.append(
-            paid("converting", parameters, with_bots=with_bots, goal=goal, begin=begin, of_relation=True)
-        )
+        expressions.append(paid(FEW, parameters, with_bots=with_bots, goal=goal, begin=begin, of_relation=True))
         where = "true"
-    of_event = _OF_EVENT.format(stream=STREAMS[within], direct=_DIRECT)
-    expressions += [
-        _CONVERSIONS.format(of_event=of_event, where=where),
-        currencies_of("conversions"),
-        _IN_VISITS.format(of_event=of_event, columns=", ".join(columns), source=source, period=IN_PERIOD),
-        _LED.format(window_us=window_us),
-    ]
+    expressions += [_CONVERSIONS.format(of_event=of_event, where=where), currencies_of("conversions")]
+    if of_stays:
+        expressions.append(_BEGUN_OF_STAYS)
+    else:
+        in_visits = _IN_VISITS.format(of_event=of_event, columns=", ".join(columns), source=source, period=IN_PERIOD)
+        expressions += [in_visits, _BEGUN]
+    expressions.append(_LED.format(window_us=window_us))
     worth = "round(coalesce(sum(revenue), 0), 6)"
     if not slice_.site.currencies.rates:
         worth = f"CASE WHEN len(any_value(currencies)) > 1 THEN NULL ELSE {worth} END"
@@ -139,11 +149,11 @@ LIMIT {parameters.bind(limit)} OFFSET {parameters.bind(offset)}""".strip()
     return finished(sql, parameters)
 
 
-_CONVERTING = """
-converting AS NOT MATERIALIZED (
+_CONVERTING = f"""
+{FEW} AS NOT MATERIALIZED (
     SELECT *
-    FROM {source}
-    WHERE {where}
+    FROM {{source}}
+    WHERE {{where}}
 )""".strip()
 
 # Each visit that is in no stream is a stream of its own.
@@ -167,12 +177,9 @@ in_visits AS NOT MATERIALIZED (
     WHERE {period} AND visit IS NOT NULL
 )""".strip()
 
-# The statement never makes a row for each pair of a conversion and a visit: their number can be the square of a
-# visitor's events. Instead, each conversion gets the number of visits that led to it and the first and last of them;
-# each visit sums the shares of the conversions after it. `begun` has one row for each visit of a stream with
-# conversions: that of its first event. `place` numbers the visits of a stream. A conversion's own visit led to it even
-# if it began before the window; then it is the first of all (`takes_own`).
-_LED = """
+# `begun` has one row for each visit of a stream with conversions: that of its first event. `place` numbers the visits
+# of a stream.
+_BEGUN = """
 visits_of_streams AS (
     SELECT stream, visit, min(moment) AS moment
     FROM in_visits
@@ -192,28 +199,63 @@ begun AS MATERIALIZED (
         WHERE stream IN (SELECT stream FROM conversions)
     )
     WHERE number = 1
-),
-marks AS (
-    SELECT stream, moment, direct, true AS begins, false AS converts, place AS own_place, false AS is_longer,
-        NULL AS worth
-    FROM begun
-    UNION ALL
-    SELECT stream, conversions.moment, conversions.direct, false, true, place,
-        coalesce(begun.moment < conversions.moment - {window_us}, false), worth
+)""".strip()
+
+# The same of stays, which have all that dimensions of visits need.
+_STAYS_BEGUN = """
+stays_begun AS NOT MATERIALIZED (
+    SELECT {of_event}, moment_place, {columns}
+    FROM stays
+    WHERE visit IS NOT NULL
+)""".strip()
+_BEGUN_OF_STAYS = """
+begun AS MATERIALIZED (
+    SELECT *, row_number() OVER (PARTITION BY stream ORDER BY moment, moment_place) AS place
+    FROM stays_begun
+    WHERE stream IN (SELECT stream FROM conversions)
+)""".strip()
+
+# The statement never makes a row for each pair of a conversion and a visit: their number can be the square of a
+# visitor's events. Instead, each conversion gets the number of visits that led to it and the first and last of them;
+# each visit sums the shares of the conversions after it. A conversion's own visit led to it even if it began before the
+# window; then it is the first of all (`takes_own`).
+_ENDS = """
+{name} AS MATERIALIZED (
+    SELECT stream, moment, min(place) AS first_place, max(place) AS last_place,
+        min(number) AS first_number, max(number) AS last_number
+    FROM (
+        SELECT stream, moment, place, row_number() OVER (PARTITION BY stream ORDER BY place) AS number
+        FROM begun
+        WHERE {which}
+    )
+    GROUP BY stream, moment
+)""".strip()
+_LED = f"""
+{_ENDS.format(name="every_visit", which="true")},
+{_ENDS.format(name="indirect_visit", which="NOT direct")},
+converted AS (
+    SELECT stream, conversions.moment, conversions.moment - {{window_us}} AS since, conversions.direct, worth,
+        place AS own_place, coalesce(begun.moment < conversions.moment - {{window_us}}, false) AS is_longer
     FROM conversions LEFT JOIN begun USING (stream, visit)
 ),
 led AS (
-    SELECT *,
-        count_if(begins) OVER before AS any_visits,
-        count_if(begins AND NOT direct) OVER before AS indirect_visits,
-        min(own_place) FILTER (begins) OVER before AS first_any,
-        min(own_place) FILTER (begins AND NOT direct) OVER before AS first_indirect,
-        max(own_place) FILTER (begins) OVER before AS last_any,
-        max(own_place) FILTER (begins AND NOT direct) OVER before AS last_indirect
-    FROM marks
-    WINDOW before AS (PARTITION BY stream ORDER BY moment RANGE BETWEEN {window_us} PRECEDING AND CURRENT ROW)
+    SELECT converted.*,
+        CASE WHEN last.moment >= since THEN last.last_number - first.first_number + 1 ELSE 0 END AS any_visits,
+        CASE WHEN last.moment >= since THEN first.first_place END AS first_any,
+        CASE WHEN last.moment >= since THEN last.last_place END AS last_any,
+        CASE WHEN indirect.moment >= since THEN indirect.last_number - first_indirect.first_number + 1 ELSE 0 END
+            AS indirect_visits,
+        CASE WHEN indirect.moment >= since THEN first_indirect.first_place END AS first_indirect,
+        CASE WHEN indirect.moment >= since THEN indirect.last_place END AS last_indirect
+    FROM converted
+        ASOF LEFT JOIN every_visit AS last ON converted.stream = last.stream AND converted.moment >= last.moment
+        ASOF LEFT JOIN every_visit AS first ON converted.stream = first.stream AND since <= first.moment
+        ASOF LEFT JOIN indirect_visit AS indirect
+            ON converted.stream = indirect.stream AND converted.moment >= indirect.moment
+        ASOF LEFT JOIN indirect_visit AS first_indirect
+            ON converted.stream = first_indirect.stream AND since <= first_indirect.moment
 ),
-chosen AS (
+chosen AS MATERIALIZED (
     SELECT *,
         indirect_visits = 0 AND (direct OR NOT is_longer) AS takes_direct,
         is_longer AND (takes_direct OR NOT direct) AS takes_own,
@@ -228,12 +270,12 @@ def _thanked(shares: _Shares, window_us: str) -> Iterator[str]:
     """Queries whose union assigns shares of conversions to the first events of visits: `stream`, `place`, the share,
     and the same share of the revenue.
     """
-    yield "SELECT stream, NULL, 1e0, CAST(worth AS DOUBLE) FROM chosen WHERE converts AND visits = 0"
+    yield "SELECT stream, NULL, 1e0, CAST(worth AS DOUBLE) FROM chosen WHERE visits = 0"
     for end, share in (("first", shares.first), ("last", shares.last)):
         if share is not None:
-            yield f"SELECT stream, {end}_place, {share}, {share} * worth FROM chosen WHERE converts AND visits > 0"
+            yield f"SELECT stream, {end}_place, {share}, {share} * worth FROM chosen WHERE visits > 0"
     if (share := shares.per_visit) is not None:
-        yield f"SELECT stream, own_place, {share}, {share} * worth FROM chosen WHERE converts AND takes_own"
+        yield f"SELECT stream, own_place, {share}, {share} * worth FROM chosen WHERE takes_own"
         yield _PER_VISIT_SHARES.format(window_us=window_us, share=share)
 
 
@@ -247,7 +289,14 @@ SELECT stream, own_place,
             sum(share * worth) OVER after AS worth_all,
             sum(share) FILTER (takes_direct) OVER after AS of_direct,
             sum(share * worth) FILTER (takes_direct) OVER after AS worth_direct
-        FROM (SELECT *, CASE WHEN converts AND visits > 0 THEN {share} END AS share FROM chosen)
+        FROM (
+            SELECT stream, moment, direct, place AS own_place, NULL AS takes_direct, NULL AS share, NULL AS worth
+            FROM begun
+            UNION ALL
+            SELECT stream, moment, NULL, NULL, takes_direct, {share}, worth
+            FROM chosen
+            WHERE visits > 0
+        )
         WINDOW after AS (PARTITION BY stream ORDER BY moment RANGE BETWEEN CURRENT ROW AND {window_us} FOLLOWING)
     )
-    WHERE begins""".strip()
+    WHERE direct IS NOT NULL""".strip()

@@ -8,11 +8,13 @@ from itertools import islice
 
 from clickstream.errors import InvalidRequest
 from clickstream.filters.dimensions import DIMENSIONS, Kind
-from clickstream.querying.conditions import condition
+from clickstream.querying.conditions import are_of_visits, condition, conditions
 from clickstream.querying.period import Period
 from clickstream.querying.scope import Matching
 from clickstream.querying.sequences.streams import Slice, finished, select, streams
 from clickstream.querying.statement import Statement
+from clickstream.querying.stays import stays_for
+from clickstream.querying.visits import relations
 from clickstream.sites.funnels import Within
 
 MAX_UNITS = 400
@@ -94,16 +96,22 @@ def frequency_statement(slice_: Slice, *, within: Within = Within.VISITOR, most:
     Columns: `visits`; `reached`, the number of visitors or persons with so many visits; `percent`, of all.
     """
     parameters = slice_.parameters()
-    expressions = [
-        streams(slice_, within, {"visit": "visit"}, parameters, needs_visits=True, in_order=False),
-        select(
-            "counted",
-            ["stream_key", "count(DISTINCT visit) AS visits"],
-            "streams",
-            ["visit IS NOT NULL"],
-            ["stream_key"],
-        ),
-    ]
+    if within is Within.VISITOR and are_of_visits(slice_.filters, slice_.site):
+        split = slice_.site.split_at_midnight
+        where = ["visit IS NOT NULL", "visitor_key IS NOT NULL", *conditions(slice_.filters, parameters)]
+        counted = select("counted", ["visitor_key", "count(*) AS visits"], "stays", where, ["visitor_key"])
+        expressions = [relations(of_visits=True, split_at_midnight=split), stays_for(counted), counted]
+    else:
+        expressions = [
+            streams(slice_, within, {"visit": "visit"}, parameters, needs_visits=True, in_order=False),
+            select(
+                "counted",
+                ["stream_key", "count(DISTINCT visit) AS visits"],
+                "streams",
+                ["visit IS NOT NULL"],
+                ["stream_key"],
+            ),
+        ]
     with_ = ",\n".join(expressions)
     sql = f"""
 WITH {with_}

@@ -28,7 +28,7 @@ STREAMS = {
 _KNOWN = {**STREAMS, Within.PERSON: "person"}
 # The columns by which its events are in order. Of two at the same moment, the one that was received first comes first.
 IN_ORDER = ("moment", "received_at", "event_id")
-ORDERS = {Within.VISIT: ("visit_place",), Within.VISITOR: IN_ORDER, Within.PERSON: IN_ORDER}
+ORDERS = {Within.VISIT: ("visit_place",), Within.VISITOR: ("moment", "moment_place"), Within.PERSON: IN_ORDER}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +76,11 @@ def streams(
     selected.extend(f"{sql} AS {quoted(name)}" for name, sql in columns.items())
     expressions.append(select("streams", selected, source, [IN_PERIOD, f"{_KNOWN[within]} IS NOT NULL", *conjuncts]))
     return ",\n".join(expressions)
+
+
+def reads_visited(of_streams: str) -> bool:
+    """Whether these expressions of `streams` read no relation that needs more than the events of a visit."""
+    return "\n    FROM visited\n" in of_streams.rpartition("streams AS (")[2]
 
 
 def select(

@@ -278,16 +278,21 @@ def test_conversions_of_several_currencies_are_shared_out_and_their_worth_is_not
     assert ask(events, Model.LAST, DAY, filters=filters) == {"Email": (1.0, 30.0)}
 
 
-MUTATIONS = {
-    "visits by their last event": (
+# Visits of persons are found by their events, those of visitors by their stays.
+MUTATIONS_OF_PERSONS = {
+    "visits of events by their last one": (
         "min(moment) AS moment\n    FROM in_visits",
         "max(moment) AS moment\n    FROM in_visits",
     ),
-    "visits of one moment in the wrong order": ("moment, received_at, event_id) AS place", "moment DESC) AS place"),
+    "events of one moment in the wrong order": ("moment, received_at, event_id) AS place", "moment DESC) AS place"),
+}
+MUTATIONS = MUTATIONS_OF_PERSONS | {
+    "visits by their last event": ("min(occurred_at) AS occurred_at", "max(occurred_at) AS occurred_at"),
+    "visits of one moment in the wrong order": ("moment, moment_place) AS place", "moment DESC) AS place"),
     "the end of the window left out": ("begun.moment < conversions.moment", "begun.moment <= conversions.moment"),
     "conversions of no visit left out": ("LEFT JOIN begun USING (stream, visit)", "JOIN begun USING (stream, visit)"),
     "all without a visitor as one": (", visit, 0)", ", 0)"),
-    "direct visits counted like others": ("begins AND NOT direct", "begins"),
+    "direct visits counted like others": ("WHERE NOT direct", "WHERE true"),
     "no revenue without an order": ("converting WHERE order_id IS NULL", "converting WHERE order_id IS NOT NULL"),
 }
 
@@ -295,13 +300,14 @@ MUTATIONS = {
 @pytest.mark.parametrize("mutation", MUTATIONS)
 def test_a_mutation_of_the_statement_is_caught(events: Events, mutation: str) -> None:
     right, wrong = MUTATIONS[mutation]
+    within = Within.PERSON if mutation in MUTATIONS_OF_PERSONS else Within.VISITOR
     differs = False
     for seed in range(4):
         rows = random_visits(seed)
         events.hold([*rows, order(0, BEGIN, None, 3, consent="denied", session_id=None)])
         for model, window in product((Model.FIRST, Model.POSITION), (timedelta(0), 3 * DAY)):
             statement = attribution_statement(
-                slice_of((), PERIOD), ORDER, [CHANNEL], model=model, window=window, limit=100
+                slice_of((), PERIOD), ORDER, [CHANNEL], model=model, window=window, within=within, limit=100
             )
             assert right in statement.sql
             mutant = replace(statement, sql=statement.sql.replace(right, wrong))

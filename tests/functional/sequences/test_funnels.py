@@ -122,7 +122,7 @@ MUTATIONS = {
     "a window a millisecond too long": ("way[1].moment <=", "way[1].moment - 1000 <="),
     "a window a millisecond too short": ("way[1].moment <=", "way[1].moment + 1000 <="),
     "a window without its end": ("way[1].moment <=", "way[1].moment <"),
-    "ties in the wrong order": ("received_at, event_id)", "received_at, event_id DESC)"),
+    "ties in the wrong order": ("event_id\n        ) AS moment_place", "event_id DESC\n        ) AS moment_place"),
     "strict as loose": ("= position + 1", "> position"),
     "exclusions that end nothing": ("THEN [] END", "THEN NULL END"),
     "the last attempt": ("len(taken) DESC, position)", "len(taken) DESC, position DESC)"),

@@ -103,10 +103,10 @@ def test_paths_are_those_that_plain_python_finds(
 
 
 MUTATIONS = {
-    "ties in the wrong order": ("received_at, event_id)", "received_at, event_id DESC)"),
+    "ties in the wrong order": ("event_id\n        ) AS moment_place", "event_id DESC\n        ) AS moment_place"),
     "ways by how often they are gone": ("count(DISTINCT stream_key) DESC", "count(*) DESC"),
     "a way too few": ("place <= ", "place < "),
-    "what is no act followed, too": ("WHERE is_act OR is_start", ""),
+    "what is no act followed, too": ("WHERE is_act OR is_start", "WHERE true"),
     "ways one after the next but one": ("lead(node, 1)", "lead(node, 2)"),
 }
 

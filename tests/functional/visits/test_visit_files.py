@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import random
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from itertools import product
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,17 +20,25 @@ import pytest
 
 from clickstream.filters.dimensions import DIMENSIONS
 from clickstream.model.schema import EVENT_COLUMNS, arrow_schema
-from clickstream.querying import visit_edges
+from clickstream.querying import visit_edges, visit_views
 from clickstream.querying.conditions import parameters_in
 from clickstream.querying.known_edges import EdgesOf, KnownEdges
 from clickstream.querying.materialising import answers
+from clickstream.querying.period import Period
+from clickstream.querying.scope import Goal, Matching, SiteScope
+from clickstream.querying.sequences.attribution import Model, attribution_statement
+from clickstream.querying.sequences.paths import Direction, paths_statement
+from clickstream.querying.sequences.retention import frequency_statement
+from clickstream.querying.sequences.streams import Slice
 from clickstream.querying.statement import Statement
 from clickstream.querying.stays import COLUMNS, stays
 from clickstream.querying.visit_files import OF_EVENTS, STORED, Kind, Visits, compute, write
 from clickstream.querying.visits import relations
 from clickstream.settings import Connection
+from clickstream.sites.funnels import Within
 from clickstream.storage.account import StorageAccount
 from clickstream.table.cache import FileCache
+from tests.functional.sequences.asking import read_filters
 from tests.functional.visits.random_streams import DAY, random_stream
 from tests.integration.querying.lake import event
 
@@ -108,10 +117,11 @@ def stored(folder: Path, made: Cut, seed: int = 0) -> Lake:
             continue
         pairs.append(made_of(path))
     connection.register("events", pa.Table.from_pylist(made.rows, schema=SCHEMA))
-    connection.register(visit_edges.OTHERS, pa.Table.from_pylist(others, schema=SCHEMA))
-    visit_edges.show(connection, pairs)
+    connection.register(visit_views.OTHERS, pa.Table.from_pylist(others, schema=SCHEMA))
+    visit_views.show(connection, pairs)
     nowhere = StorageAccount.from_connection(Connection("Lake", LOCAL_CONNECTION)).container("nothing")
-    return Lake(seed, connection, KnownEdges(FileCache(nowhere, folder / "cache", 2**30)).of(pairs, "shop", 0))
+    cache = FileCache(nowhere, folder / "cache", 2**30)
+    return Lake(seed, connection, KnownEdges(cache, piece_bytes=1).of(pairs, "shop", 0))
 
 
 @pytest.fixture(scope="module", params=range(CUTS))
@@ -177,7 +187,7 @@ def test_visits_of_files_are_those_of_all_events(lake: Lake) -> None:
     whole = asked(**CHOICES[0])
     visit_edges.find(lake.connection, visit_edges.Wanted(False, False, whole.parameters), lake.known)
     [[edges]] = lake.connection.execute(f"SELECT count(*) FROM {visit_edges.EDGES}").fetchall()
-    sql = f"SELECT count(DISTINCT visit_key) FROM {visit_edges.STAYS} WHERE is_bot IS NOT TRUE"
+    sql = f"SELECT count(DISTINCT visit_key) FROM {visit_views.STAYS} WHERE is_bot IS NOT TRUE"
     [[visits]] = lake.connection.execute(sql).fetchall()
     assert edges < 0.9 * visits, "most visits would be computed anew"
 
@@ -203,6 +213,32 @@ def test_stays_of_files_are_those_of_all_events(lake: Lake) -> None:
         computed, found = lake.both(asked_stays(by, zone, with_bots=with_bots, days=days, at=at))
         assert computed
         assert found == computed, f"{lake.seed}, {at=}, {by=}, {zone=}, {with_bots=}, {days=}"
+
+
+SHOP = SiteScope("shop", "UTC")
+BUY = Goal("Buy", Matching("buy"))
+
+
+def sequences(of: Slice) -> Iterator[Statement]:
+    """Statements that read visits' own acts in pieces, or few events beside stays."""
+    yield frequency_statement(of)
+    yield paths_statement(of, fold_repeats=True)
+    yield paths_statement(of, Matching(page="/a*"), direction=Direction.BACKWARD, length=3, branches=2)
+    yield paths_statement(of, Matching("buy"), within=Within.VISITOR)
+    for model, name in product((Model.FIRST, Model.LINEAR), ("visit:channel", "visit:browser")):
+        yield attribution_statement(
+            of, BUY, [DIMENSIONS[name]], model=model, window=timedelta(days=2), within=Within.VISITOR, limit=99
+        )
+
+
+def test_sequences_of_files_are_those_of_all_events(lake: Lake) -> None:
+    chance = random.Random(lake.seed)
+    filters = chance.choice([(), [["is", "visit:country", ["CH"]]], [["is", "visit:browser", ["Chrome"]]]])
+    begin, end = (datetime.combine(DAY, time(10), UTC) + timedelta(days=day) for day in (1, 12))
+    for asking in chance.sample([*sequences(Slice(SHOP, Period(begin, end), read_filters(filters)))], 3):
+        computed, found = lake.both(asking)
+        assert computed
+        assert found == computed, f"{lake.seed}, {filters=}, {asking}"
 
 
 def test_a_stay_has_the_events_of_its_visit_in_the_period(tmp_path: Path) -> None:
