@@ -12,11 +12,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import PurePosixPath
 
-import orjson
 import pyarrow as pa
 
 from clickstream.audiences.changing import HELD_FROM, Change, Evaluated, Step, are_too_many
-from clickstream.audiences.recording import Record, destination_of
+from clickstream.audiences.recording import Description, Record, destination_of
 from clickstream.audiences.state import (
     HELD,
     RELEASED,
@@ -28,11 +27,12 @@ from clickstream.audiences.state import (
 )
 from clickstream.audiences.touching import Basis, Outlook
 from clickstream.errors import InvalidSite, LimitExceeded
-from clickstream.filters.dimensions import property_sql
 from clickstream.model.digests import digest_of
+from clickstream.querying.audiences.describing import descriptions
 from clickstream.querying.audiences.formula import atoms, with_needed
 from clickstream.querying.audiences.membership import Fact, matchings
 from clickstream.querying.audiences.question import Question
+from clickstream.querying.conditions import Parameters
 from clickstream.querying.engine import QueryEngine
 from clickstream.querying.goals import scope_of
 from clickstream.querying.period import Period
@@ -47,7 +47,13 @@ from clickstream.sites.document import KeyKind, Site, parse_site
 from clickstream.storage.account import StorageAccount
 from clickstream.storage.site_documents import EditableBlobSiteDocuments
 from clickstream.table.delta import COMPACTOR, Table
-from clickstream.table.specs import ACTIVITY_TABLE, AUDIENCE_CHANGES_TABLE, EVENTS_TABLE, IDENTITIES_TABLE
+from clickstream.table.specs import (
+    ACTIVITY_TABLE,
+    AUDIENCE_CHANGES_TABLE,
+    EVENTS_TABLE,
+    IDENTITIES_TABLE,
+    TableSpec,
+)
 
 log = logging.getLogger(__name__)
 # Existing members are reported as if at most so much time had passed since the last ones.
@@ -83,6 +89,7 @@ class Evaluator:
         self._documents = EditableBlobSiteDocuments(account.container(settings.config_container))
         self._read: dict[str, tuple[str, Site | None]] = {}  # by path: the version, and the site if it is valid
         self._outlooks: dict[str, Outlook] = {}  # by site
+        self._opened: dict[str, Table] = {}  # by name; opening one again costs more than updating it
 
     def run(self, deadline: datetime | None = None) -> Report:
         """Evaluate the audiences of every site for which anything may have changed. Raise Unavailable.
@@ -108,15 +115,16 @@ class Evaluator:
 
     def _sites(self) -> Iterator[Site]:
         """The sites with a valid document that have audiences, or had some."""
-        table = Table.open(AUDIENCE_CHANGES_TABLE, self._account, self._settings.lake_container)
         for path, version in self._documents.versions().items():
             if path not in self._read or self._read[path][0] != version:
                 self._read[path] = version, self._parsed(path)
             site = self._read[path][1]
-            if site is not None and (
-                site.audiences or (table is not None and Notes(table, site.site).of("definitions"))
-            ):
+            if site is not None and (site.audiences or self._had_audiences(site)):
                 yield site
+
+    def _had_audiences(self, site: Site) -> bool:
+        table = Table.open(AUDIENCE_CHANGES_TABLE, self._account, self._settings.lake_container)
+        return table is not None and bool(Notes(table, site.site).of("definitions"))
 
     def _parsed(self, path: str) -> Site | None:
         try:
@@ -128,7 +136,8 @@ class Evaluator:
     def _evaluate(self, site: Site, until: datetime, held: list[str]) -> int:
         def attempt() -> int:
             held.clear()
-            table = Table.open_or_create(AUDIENCE_CHANGES_TABLE, self._account, self._settings.lake_container)
+            table = self._newest(AUDIENCE_CHANGES_TABLE, Table.open_or_create)
+            assert table is not None
             outlook = self._outlooks.get(site.site)
             evaluation = _Evaluation(self._engine, table, site, until, self._versions(), self._now(), outlook)
             if not evaluation.is_due:
@@ -151,15 +160,23 @@ class Evaluator:
 
     def _versions(self) -> Mapping[str, int]:
         """Up to where the sources are now. Read before their rows, which may then be newer."""
-        container = self._settings.lake_container
-        events = Table.open(EVENTS_TABLE, self._account, container)
-        identities = Table.open(IDENTITIES_TABLE, self._account, container)
-        activity = Table.open(ACTIVITY_TABLE, self._account, container)
+        sources = (EVENTS_TABLE, IDENTITIES_TABLE, ACTIVITY_TABLE)
+        events, identities, activity = (self._newest(spec, Table.open) for spec in sources)
         return {
             "events": (events.application_version(COMPACTOR) or 0) if events is not None else 0,
             "identities": identities.version if identities is not None else 0,
             "activity": (activity.application_version(COMPACTOR) or 0) if activity is not None else 0,
         }
+
+    def _newest(
+        self, spec: TableSpec, opening: Callable[[TableSpec, StorageAccount, str], Table | None]
+    ) -> Table | None:
+        """The table as it is now, if it can be opened. Raise Unavailable."""
+        if (table := self._opened.get(spec.name)) is not None:
+            table.update()
+        elif (table := opening(spec, self._account, self._settings.lake_container)) is not None:
+            self._opened[spec.name] = table
+        return table
 
 
 class _Evaluation:
@@ -186,7 +203,6 @@ class _Evaluation:
         self._notes = Notes(table, site.site)
         self._definitions = {audience.slug: _definition(audience, site) for audience in site.audiences}
         self._noted: dict[str, int] = {}
-        self._people: Evaluated | None = None
         self._last = last if last is not None and last.fits(self._notes, site, microseconds_of(until)) else None
         self._sizes: Mapping[str, int] = {}
         self.held: list[str] = []
@@ -219,7 +235,7 @@ class _Evaluation:
         basis = self._basis()
         touched = self._touched(basis)
         memberships, self._sizes = memberships_among(self._table, self._site.site, touched)
-        now = self._people = self._evaluated(self._until, since, touched)
+        now = self._evaluated(self._until, since, touched)
         outlook = basis.outlook(self._last, touched, now, self._site)
         self._noted = {
             notes.key("until"): microseconds_of(self._until),
@@ -238,7 +254,7 @@ class _Evaluation:
 
     def _basis(self) -> Basis:
         names = ("events", "activity")
-        return Basis(
+        return Basis.read(
             self._engine,
             self._scope,
             microseconds_of(self._until),
@@ -328,18 +344,18 @@ class _Evaluation:
         record = Record(self._site.site, destination, self._now, self._definitions, self._about)
         record.commit(self._table, changes, self._noted)
 
-    def _about(self, person: str) -> tuple[datetime, Mapping[str, str]]:
-        """The person's first event in the longest window, and the traits that messages carry."""
-        values = self._people.value if self._people is not None else lambda column, person: None
-        at = values("first_at", person)
-        traits = {name: values(f"trait_{number}", person) for number, name in enumerate(self._traits)}
-        known = {name: str(value) for name, value in traits.items() if value is not None}
-        return self._until if at is None else moment_of(int(at)), known
-
-    @property
-    def _traits(self) -> Sequence[str]:
+    def _about(self, people: Set[str]) -> Mapping[str, Description]:
         messages = self._site.audience_messages
-        return () if messages is None else messages.traits
+        names = () if messages is None else messages.traits
+        period = Question(self._scope, self._audiences, self._until).period
+        statement = descriptions(people, names, Parameters(self._scope, period))
+        rows = self._engine.run_over_all(statement, self._scope, ACTIVITY_TABLE).to_pylist()
+        found: dict[str, Description] = {}
+        for row in rows:
+            texts = {name: row[f"trait_{number}"] for number, name in enumerate(names)}
+            traits = {name: text for name, text in texts.items() if text is not None}
+            found[row["person"]] = Description(moment_of(row["first_at"]), traits)
+        return found
 
     def _evaluated(self, until: datetime, since: datetime | None, people: Set[str] | None) -> Evaluated:
         """What holds at a moment, of everybody or of these people alone."""
@@ -353,28 +369,21 @@ class _Evaluation:
         # Conditions about all of the past follow events outside of the longest window, too.
         added = f"batch > {question.bind(self._notes.of('activity') or 0)}"
         facts = [
-            Fact("first_at", "min", "moment"),
-            Fact("has_news", "bool_or", f"moment > {before}", f"{added} AND epoch_us(last_at) > {before}"),
-            Fact("has_late", "bool_or", f"coalesce({late}, false)", f"{added} AND epoch_us(last_at) <= {before}"),
-            *(Fact(f"trait_{number}", "max", _trait(name)) for number, name in enumerate(self._traits)),
+            Fact("has_news", f"moment > {before}", f"{added} AND epoch_us(last_at) > {before}"),
+            Fact("has_late", f"coalesce({late}, false)", f"{added} AND epoch_us(last_at) <= {before}"),
         ]
-        where = "true"
-        if people is not None:
-            listed = question.bind(orjson.dumps(sorted(people)).decode())
-            where = f"person IN (SELECT unnest(from_json({listed}, '[\"VARCHAR\"]')))"
         columns = ", ".join(
             [
                 *(f"{name.holds}, {name.changes}" for name in names),
                 *(f"qualifies_{number}" for number, audience in enumerate(self._audiences) if audience.is_lasting),
-                *(f"trait_{number}.value AS trait_{number}" for number in range(len(self._traits))),
             ]
         )
         kept = " OR ".join(f"{name.holds} OR {name.changes} IS NOT NULL" for name in names)
         statement = question.statement(
-            f"SELECT person, is_known, is_allowed, first_at, has_news, has_late, {columns}\n"
+            f"SELECT person, is_known, is_allowed, has_news, has_late, {columns}\n"
             f"FROM members\nWHERE has_news OR has_late OR {kept}",
             facts=facts,
-            where=where,
+            people=people,
         )
         return Evaluated(self._engine.run(statement, self._scope, question.period), slugs)
 
@@ -387,12 +396,6 @@ class _Evaluation:
         parameters: Mapping[str, str | int] = {"site": self._site.site, "until": microseconds_of(self._until)}
         at: int | None = self._engine.run(Statement(sql, parameters), self._scope, period)["at"][0].as_py()
         return at
-
-
-def _trait(name: str) -> str:
-    """The value of a trait that an event sets, with its moment, so that the greatest is the latest."""
-    value = f"nullif({property_sql(name)}, '')"
-    return f"CASE WHEN event_type = 'identify' AND {value} IS NOT NULL THEN {{'at': moment, 'value': {value}}} END"
 
 
 def _definition(audience: Audience, site: Site) -> int:

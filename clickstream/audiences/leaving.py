@@ -66,7 +66,7 @@ class Leaving:
             if is_erased(person)
         ]
         if changes:
-            Record(site, destination, now, {}, lambda person: (now, {})).commit(table, changes, {})
+            Record(site, destination, now, {}, lambda people: {}).commit(table, changes, {})
 
     def _destination(self, site: str) -> str | None:
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
@@ -34,14 +34,22 @@ def destination_of(site: Site, settings: Settings) -> str | None:
 
 
 @dataclass(frozen=True, slots=True)
+class Description:
+    """What messages say about a person: the moment of the first event, and traits."""
+
+    first_at: datetime
+    traits: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
-    """What rows of one commit have in common. `about` returns the moment of a person's first event, and traits."""
+    """What rows of one commit have in common. `about` describes people; it leaves out whom nothing is known about."""
 
     site: str
     destination: str | None
     now: datetime
     definitions: Mapping[str, int]
-    about: Callable[[str], tuple[datetime, Mapping[str, str]]]
+    about: Callable[[Set[str]], Mapping[str, Description]]
 
     def commit(self, table: Table, changes: Sequence[Change], notes: Mapping[str, int]) -> None:
         """Add the changes and the notes. Raise Conflict if another process committed first, Unavailable."""
@@ -55,6 +63,10 @@ class Record:
 
     def _rows(self, changes: Sequence[Change], last: int) -> list[dict[str, object]]:
         """The rows, numbered by person: entrants first, so that whoever takes another's place is there before."""
+        is_sent = self.destination is not None
+        written_to = {change.person for change in changes if change.is_sent and is_sent}
+        about = self.about(written_to) if written_to else {}
+        nothing = Description(self.now, {})
         enters = {change.person for change in changes if change.kind == ENTER}
         ordered = sorted(changes, key=lambda change: (change.person not in enters, change.person))
         rows: list[dict[str, object]] = []
@@ -63,7 +75,8 @@ class Record:
             first = last + len(rows) + 1
             made = [(change, _transition(change, first + place)) for place, change in enumerate(of_person)]
             sent = [transition for change, transition in made if change.is_sent]
-            subject = Subject(self.site, person, any(each.is_known for each in of_person), *self.about(person))
+            is_known, known = any(each.is_known for each in of_person), about.get(person, nothing)
+            subject = Subject(self.site, person, is_known, known.first_at, known.traits)
             text = body(subject, sent, self.destination, self.now) if sent and self.destination is not None else None
             id = None if text is None else message_id(subject, sent)
             for change, transition in made:

@@ -7,7 +7,7 @@ start of the app, a change of the document, and once in a day.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import pyarrow as pa
@@ -73,11 +73,21 @@ class Basis:
     since: int | None
     period: Period
     batches: Mapping[str, int]
-    identities: pa.Table = field(init=False)
+    identities: pa.Table
 
-    def __post_init__(self) -> None:
-        rows = self.engine.run_over_all(rows_of_identities(self.scope), self.scope, IDENTITIES_TABLE)
-        object.__setattr__(self, "identities", rows)
+    @classmethod
+    def read(
+        cls,
+        engine: QueryEngine,
+        scope: SiteScope,
+        until: int,
+        since: int | None,
+        period: Period,
+        batches: Mapping[str, int],
+    ) -> Basis:
+        """With the site's identities of now. Raise as the engine does."""
+        identities = engine.run_over_all(rows_of_identities(scope), scope, IDENTITIES_TABLE)
+        return cls(engine, scope, until, since, period, batches, identities)
 
     def touched(self, outlook: Outlook | None, *, of_all_past: bool) -> frozenset[str] | None:
         """The people with news, those whose ids changed, and those who are due; None: everybody.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pyarrow as pa
 
 from clickstream.filters.deeds import ACT, DEED
@@ -24,31 +26,29 @@ _VALUES = {
 }
 
 
-def _summed() -> str:
-    """Aggregates of rows of activity whose result does not depend on how events were grouped to these rows.
+def _summed() -> Mapping[str, str]:
+    """Aggregates of rows of activity whose result does not depend on how events were grouped to these rows, by name.
 
     Of several events at one moment the values decide, because they came in any batches.
     """
-    found = []
+    found = {
+        **{f"first_{of}": f"min(first_{of})" for of in ("at", "act_at")},
+        **{f"last_{of}": f"max(last_{of})" for of in ("at", "act_at")},
+        **{name: f"CAST(sum({name}) AS BIGINT)" for name in ("acts", "page_views")},
+        "advertising": "arg_max(advertising, struct_pack(at := last_at, out := NOT advertising))",
+    }
     for moment, names in _VALUES.items():
         least = "min" if moment.startswith("first") else "max"
         values = ", ".join(f"{name} := {name}" for name in names)
         order = ", ".join(f"{name} := coalesce({name}, '')" for name in names)
         best = f"arg_{least}(struct_pack({values}), struct_pack(at := {moment}, {order})) FILTER ({moment} IS NOT NULL)"
-        found.append(f"{least}({moment}) AS {moment}")
-        found += [f"({best}).{name} AS {name}" for name in names]
-    return ",\n    ".join(
-        (
-            "min(first_at) AS first_at, max(last_at) AS last_at",
-            "min(first_act_at) AS first_act_at, max(last_act_at) AS last_act_at",
-            "CAST(sum(acts) AS BIGINT) AS acts, CAST(sum(page_views) AS BIGINT) AS page_views",
-            "arg_max(advertising, struct_pack(at := last_at, out := NOT advertising)) AS advertising",
-            *found,
-        )
-    )
+        found[moment] = f"{least}({moment})"
+        found |= {name: f"({best}).{name}" for name in names}
+    return found
 
 
-SUMMED = _summed()
+SUM_OF = _summed()
+SUMMED = ",\n    ".join(f"{sql} AS {name}" for name, sql in SUM_OF.items())
 _FROM_EVENTS = f"""
 WITH own AS (
     SELECT *, CASE WHEN id_source IS DISTINCT FROM 'day' THEN anonymous_id END AS device,

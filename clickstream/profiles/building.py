@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from functools import cache
 from types import MappingProxyType
@@ -16,7 +16,7 @@ import pyarrow.dataset as ds
 from clickstream.identity.persons import persons
 from clickstream.identity.rules import Trust
 from clickstream.model.profile_tables import PROFILE_PARTITION, PROFILE_SCHEMA
-from clickstream.profiles.activity import SUMMED
+from clickstream.profiles.activity import SUM_OF, SUMMED
 from clickstream.profiles.rules import ProfileRules
 
 # A person's traits in the order of their names; further ones are left out.
@@ -105,6 +105,7 @@ traited_people AS (
     FROM (FROM written QUALIFY row_number() OVER (PARTITION BY person ORDER BY name) <= $most)
     GROUP BY person
 )"""
+_IDS = {"users": "count(DISTINCT user_id)", "devices": "count(DISTINCT anonymous_id)"}
 # It reads `active` and `traited`. The moment of each value that is one event's is there, too, which the table has not.
 PEOPLE = f"""
 {_VISITS.strip()},
@@ -112,8 +113,7 @@ PEOPLE = f"""
 {WRITTEN},
 {_TRAITS.strip()},
 summed AS (
-    SELECT person, bool_or(is_known) AS is_known, count(DISTINCT user_id) AS users,
-        count(DISTINCT anonymous_id) AS devices,
+    SELECT person, bool_or(is_known) AS is_known, {_IDS["users"]} AS users, {_IDS["devices"]} AS devices,
     {SUMMED}
     FROM active
     GROUP BY person
@@ -135,6 +135,28 @@ def people(trust: Trust, where: str = "TRUE") -> str:
     return ",\n".join(
         (named_rows("active", "activity", trust, where), named_rows("traited", "traits", trust, where), PEOPLE)
     )
+
+
+def fields(names: Collection[str]) -> str:
+    """The same columns of `people` as that has, of these names alone, as `WITH` expressions and a selection.
+
+    It reads the relation `active`, and has one row for each person in it. Moments and traits are no such columns.
+    """
+    parts, joined = [], "summed"
+    sums = {**_IDS, **SUM_OF}
+    columns = {name: name for name in names if name in sums}
+    summed = [f"{sums[name]} AS {name}" for name in columns]
+    for expressions, relation, absent in (
+        (_VISITS, "visits", {"active_days": "0", "visits": "0"}),
+        (_MONEY, "money", {"orders": "0", "revenue": "'{}'"}),
+    ):
+        if not absent.keys().isdisjoint(names):
+            parts.append(expressions.strip())
+            joined += f" LEFT JOIN {relation} USING (person)"
+            columns |= {name: f"coalesce({name}, {value})" for name, value in absent.items() if name in names}
+    parts.append(f"summed AS (\n    SELECT {', '.join(['person', *summed])}\n    FROM active\n    GROUP BY person\n)")
+    selected = ", ".join(["person", *(f"{sql} AS {name}" for name, sql in columns.items())])
+    return "WITH " + ",\n".join(parts) + f"\nSELECT {selected} FROM {joined}"
 
 
 def named_rows(name: str, source: str, trust: Trust, where: str = "TRUE") -> str:

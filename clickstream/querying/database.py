@@ -22,6 +22,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from clickstream.errors import LimitExceeded, Unavailable
@@ -280,10 +281,8 @@ class LakeDatabase:
         paths = [copies[file.path] for file in files if file.path in copies]
         left = [file for file in files if file.path not in copies]
         whole = all(self._is_whole(table, path) for path in paths)
-        others = self._readers[table.name].dataset_of(left)
-        own = others.filter(pc.field("site") == pa.scalar(site_id))
         if not paths:
-            connection.register(name, own)
+            connection.register(name, self._stored_rows(table, left, site_id))
             return
         listed = ", ".join(_quoted(str(path)) for path in paths)
         rows = (
@@ -293,9 +292,12 @@ class LakeDatabase:
         )
         if left or not whole:
             # Union by name, so that columns which no copy has are null.
-            connection.register(f"stored_{name}", own)
+            connection.register(f"stored_{name}", self._stored_rows(table, left, site_id))
             rows += f' UNION ALL BY NAME SELECT * FROM "stored_{name}"'
         connection.execute(f'CREATE TEMP VIEW "{name}" AS {rows}')
+
+    def _stored_rows(self, table: TableSpec, files: Sequence[DataFile], site_id: str) -> ds.Dataset:
+        return self._readers[table.name].dataset_of(files).filter(pc.field("site") == pa.scalar(site_id))
 
     def _is_whole(self, table: TableSpec, copy: Path) -> bool:
         """Whether a copy has all columns: files that an earlier version wrote lack the newer ones."""

@@ -35,7 +35,7 @@ class AudienceMessages(BaseModel):
         "none: that of the app's events.",
     )
     traits: Annotated[tuple[Trait, ...], Field(max_length=MAX_TRAITS)] = Field(
-        default=(), description="Properties of `identify` whose latest values messages carry, such as email."
+        default=(), description="Traits of people that messages carry, such as email."
     )
     removed: Literal["exits", "nothing"] = Field(
         default="exits", description="What is sent about the members of an audience that is removed from the document."

@@ -19,6 +19,8 @@ from clickstream.querying.scope import Atom, Audience, Done, Matching, Member, S
 from clickstream.querying.sequences.attempts import every_attempt, flag_names, flags_of
 
 _MICROSECOND = timedelta(microseconds=1)
+# They order events of one moment.
+_IN_ORDER = ("received_at", "event_id")
 
 
 def longest_window(audiences: Sequence[Audience]) -> timedelta:
@@ -57,14 +59,13 @@ class Names:
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """A further column of `members`: an aggregate function over a value of the person's events, and over one of the
-    person's rows of `activity`, if any condition is about all of the past.
+    """A further column of `members`: whether a condition holds of any of the person's events, or of any of the person's
+    rows of `activity`, if any audience is about all of the past.
     """
 
     name: str
-    function: str
-    value: str
-    of_activity: str = "NULL"
+    of_events: str
+    of_activity: str
 
 
 def members(
@@ -74,17 +75,20 @@ def members(
     source: str = "persons",
     facts: Sequence[Fact] = (),
     where: str = "true",
+    *,
+    is_chosen: bool = False,
 ) -> str:
     """Common table expressions, the last of which is `members`: one row for each person with an event in the longest
     window before `until`, an aware moment, or with any at all, if a condition is about all of the past.
 
-    `source` has events with `person` and `is_known`; `where` is a condition on `person` for `activity` and `traits`.
+    `source` has events with `person` and `is_known`; `where` is a condition on `person` for `activity` and
+    `traits`; with `is_chosen`, only those of `chosen` count there.
     Each audience comes after those that it depends on. `members` has `person`, `is_known`, `is_allowed` (false: opted
     out of advertising), and of audience n (from 0) `member_n` and `changes_n`: microseconds since 1970 of the next
     moment at which the membership can change without another event, or null. Of atom n it has `holds_n` and `turns_n`.
     Further `facts` may use the column `moment`. Of a lasting audience it has the columns of `LastingNames`, too.
     """
-    return _Members(audiences, until, parameters, source, facts, where).sql()
+    return _Members(audiences, until, parameters, source, facts, where, is_chosen).sql()
 
 
 def names_of_atoms(audiences: Sequence[Audience]) -> Mapping[Atom, Names]:
@@ -110,9 +114,11 @@ class _Members:
         source: str,
         facts: Sequence[Fact],
         where: str,
+        is_chosen: bool,
     ) -> None:
         self._extra = facts
         self._where = where
+        self._is_chosen = is_chosen
         self._audiences = audiences
         self._names = names_of_atoms(audiences)
         own = list(enumerate(dict.fromkeys(_own(audiences))))
@@ -141,8 +147,10 @@ class _Members:
                 source += f" LEFT JOIN took_{number} USING (person)"
         parts.append(self._facts())
         if self._standing:
-            facts = [f"{fact.function}({fact.of_activity}) AS {fact.name}" for fact in self._extra]
-            parts.extend(standing(self._standing, self._until, self._parameters, self._where, facts))
+            facts = [f"bool_or({fact.of_activity}) AS {fact.name}" for fact in self._extra]
+            parts.extend(
+                standing(self._standing, self._until, self._parameters, self._where, facts, is_chosen=self._is_chosen)
+            )
             source += " FULL JOIN standing USING (person)"
         parts.append(self._held(source))
         last = "held"
@@ -159,14 +167,14 @@ class _Members:
 
     def _hits(self) -> str:
         columns = ["person", "is_known", "moment", "advertising"]
-        columns.extend(f"{fact.value} AS {fact.name}" for fact in self._extra)
-        if any(isinstance(atom, Took) for _, atom in self._of_events):
-            columns.extend(("received_at", "event_id"))
+        columns.extend(f"{fact.of_events} AS {fact.name}" for fact in self._extra)
+        steps: list[str] = []
         for number, atom in self._of_events:
             lasts = f"moment > {self._until} - {_us(atom.within)}"
             if isinstance(atom, Took):
                 flags = flags_of(atom.sequence, self._parameters)
                 columns.extend(f"{lasts} AND {sql} AS took_{number}_{flag}" for flag, sql in flags.items())
+                steps.extend(f"took_{number}_{flag}" for flag in flags)
                 continue
             matches = condition(atom.matching, self._parameters)
             columns.append(f"{lasts} AND {matches} AS match_{number}")
@@ -174,6 +182,9 @@ class _Members:
                 # Reading a property costs far more than the comparison before it.
                 value = f"TRY_CAST({property_sql(atom.property)} AS {MONEY})"
                 columns.append(f"CASE WHEN {lasts} AND {matches} THEN {value} END AS value_{number}")
+        if steps:
+            # Their order matters to sequences alone, and ids are most of what would be kept of other events.
+            columns.extend(f"CASE WHEN {' OR '.join(steps)} THEN {name} END AS {name}" for name in _IN_ORDER)
         return f"""hits AS MATERIALIZED (
     SELECT {_lines(columns)}
     FROM (SELECT *, epoch_us(occurred_at) AS moment FROM {self._source}) AS timed
@@ -229,21 +240,25 @@ reached AS (
             "person",
             "bool_or(is_known) AS is_known",
             f"coalesce({allowed}, bool_and(advertising), true) AS is_allowed",
-            *(f"{fact.function}({fact.name}) AS {fact.name}" for fact in self._extra),
+            *(f"bool_or({fact.name}) AS {fact.name}" for fact in self._extra),
         ]
         for number, atom in self._of_events:
             if isinstance(atom, Done):
-                columns.append(f"max(moment, {atom.times}) FILTER (match_{number}) AS latest_{number}")
+                # The list of the latest moments costs far more than the one moment.
+                latest = f"max(moment) FILTER (match_{number})"
+                if atom.times > 1:
+                    latest = f"(max(moment, {atom.times}) FILTER (match_{number}))[{atom.times}]"
+                columns.append(f"{latest} AS latest_{number}")
         return f"facts AS (\n    SELECT {_lines(columns)}\n    FROM hits\n    GROUP BY person\n)"
 
     def _held(self, source: str) -> str:
         columns = ["person", "is_known", "is_allowed", *(fact.name for fact in self._extra)]
         if self._standing:
-            of_both = [Fact("is_known", "bool_or", ""), *self._extra]
             columns = ["person", "coalesce(facts.is_allowed, standing.is_allowed) AS is_allowed"]
-            for fact in of_both:
-                both = f"[facts.{fact.name}, standing.{fact.name}]"
-                columns.append(f"list_aggregate({both}, '{fact.function}') AS {fact.name}")
+            for name in ("is_known", *(fact.name for fact in self._extra)):
+                # Either is null if the person is in one of the two alone.
+                either = f"coalesce(facts.{name} OR standing.{name}, facts.{name}, standing.{name})"
+                columns.append(f"{either} AS {name}")
             for number, _ in self._standing:
                 columns += [f"coalesce(holds_{number}, false) AS holds_{number}", f"turns_{number}"]
         for number, atom in self._of_events:
@@ -255,8 +270,8 @@ reached AS (
                 columns.append(f"began_{number} IS NOT NULL AS holds_{number}")
                 columns.append(f"began_{number} + {within} AS turns_{number}")
             else:
-                columns.append(f"latest_{number}[{atom.times}] IS NOT NULL AS holds_{number}")
-                columns.append(f"latest_{number}[{atom.times}] + {within} AS turns_{number}")
+                columns.append(f"latest_{number} IS NOT NULL AS holds_{number}")
+                columns.append(f"latest_{number} + {within} AS turns_{number}")
         return f"held AS (\n    SELECT {_lines(columns)}\n    FROM {source}\n)"
 
     def _before(self, number: int, ago: timedelta, where: str) -> str:
@@ -266,8 +281,7 @@ reached AS (
             for audience in self._audiences[: number + 1]
         ]
         source = f"(SELECT * FROM {self._source} WHERE {where})"
-        where = where if self._where == "true" else f"{self._where} AND {where}"
-        return members(audiences, self._at - ago, self._parameters, source, where=where)
+        return members(audiences, self._at - ago, self._parameters, source, where=where, is_chosen=self._is_chosen)
 
     def _audience(self, number: int, audience: Audience, source: str, lasting: Lasting | None) -> str:
         """Evaluate the formula now, and at each moment at which an atom turns: the first that differs is the next."""

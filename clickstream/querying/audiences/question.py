@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from clickstream.identity.persons import RELATION as PERSONS
+from clickstream.querying.audiences.chosen import IS_CHOSEN, chosen
 from clickstream.querying.audiences.lasting import LastingNames
 from clickstream.querying.audiences.membership import Fact, Names, longest_window, members, names_of_atoms
 from clickstream.querying.audiences.reading import persons_of
@@ -44,9 +45,17 @@ class Question:
         """More columns of `members` about a lasting audience."""
         return LastingNames.of(self._numbers[slug])
 
-    def statement(self, select: str, *more: str, facts: Sequence[Fact] = (), where: str = "true") -> Statement:
-        """The selection from `members`, after more common table expressions. `where` is a condition on `person`."""
-        source = PERSONS if where == "true" else f"(SELECT * FROM {PERSONS} WHERE {where})"
-        of_members = members(self._audiences, self._until, self._parameters, source, facts, where)
-        sql = "WITH " + ",\n".join([persons_of(self._audiences, self._parameters), of_members, *more]) + f"\n{select}"
+    def statement(
+        self, select: str, *more: str, facts: Sequence[Fact] = (), people: Collection[str] | None = None
+    ) -> Statement:
+        """The selection from `members`, of these people alone unless None, after more common table expressions."""
+        is_chosen = people is not None
+        source = f"(SELECT * FROM {PERSONS} WHERE {IS_CHOSEN})" if is_chosen else PERSONS
+        parts = [
+            *([chosen(people, self._parameters)] if people is not None else []),
+            persons_of(self._audiences, self._parameters, is_chosen=is_chosen),
+            members(self._audiences, self._until, self._parameters, source, facts, is_chosen=is_chosen),
+            *more,
+        ]
+        sql = "WITH " + ",\n".join(parts) + f"\n{select}"
         return finished(sql, self._parameters)

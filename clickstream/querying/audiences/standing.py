@@ -10,7 +10,8 @@ from datetime import timedelta
 from itertools import count
 from math import floor, log2
 
-from clickstream.profiles.building import PEOPLE, WRITTEN, named_rows, parameters_of
+from clickstream.profiles.building import WRITTEN, fields, named_rows, parameters_of
+from clickstream.querying.audiences.chosen import IS_CHOSEN, with_their_ids
 from clickstream.querying.conditions import Parameters
 from clickstream.querying.scope import HasField, HasScore, HasTrait, Standing, TraitComes
 
@@ -25,21 +26,33 @@ def changes_often(atom: Standing) -> bool:
     return isinstance(atom, HasScore) and atom.name == "intensity"
 
 
-def standing(atoms: Numbered, until: str, parameters: Parameters, where: str, facts: Sequence[str]) -> Iterator[str]:
+def standing(
+    atoms: Numbered, until: str, parameters: Parameters, where: str, facts: Sequence[str], *, is_chosen: bool = False
+) -> Iterator[str]:
     """Common table expressions, the last of which is `standing`: one row for each person of `activity`.
 
     It has `person`, `is_known`, `is_allowed`, the `facts`, given as SQL about rows of activity, and of atom n `holds_n`
     (null: no) and `turns_n` (null: never). `where` is a condition on `person`, and `until` the moment in microseconds
-    since 1970, as SQL.
+    since 1970, as SQL. With `is_chosen`, only the people of `chosen` are there.
     """
-    return _Standing(atoms, until, parameters, where, facts).sql()
+    return _Standing(atoms, until, parameters, where, facts, is_chosen).sql()
 
 
 class _Standing:
     """The parts of the statement."""
 
-    def __init__(self, atoms: Numbered, until: str, parameters: Parameters, where: str, facts: Sequence[str]) -> None:
-        self._atoms, self._until, self._parameters, self._where, self._facts = atoms, until, parameters, where, facts
+    def __init__(
+        self,
+        atoms: Numbered,
+        until: str,
+        parameters: Parameters,
+        where: str,
+        facts: Sequence[str],
+        is_chosen: bool,
+    ) -> None:
+        self._atoms, self._until, self._parameters, self._facts = atoms, until, parameters, facts
+        self._where = f"{IS_CHOSEN} AND {where}" if is_chosen else where
+        self._is_chosen = is_chosen
         parameters.values.update(parameters_of(parameters.site.profiles))
         self._traits = {
             name: f"trait_text_{number}"
@@ -51,21 +64,20 @@ class _Standing:
         self._scores = [(number, atom) for number, atom in atoms if isinstance(atom, HasScore)]
 
     def sql(self) -> Iterator[str]:
-        trust = self._parameters.site.trust
-        yield named_rows("active", "activity", trust, f"person IS NOT NULL AND {self._where}")
+        yield self._rows("active", "activity", f"person IS NOT NULL AND {self._where}")
         allowed = "coalesce(arg_max(advertising, struct_pack(at := last_at, out := NOT advertising)), true)"
         known = ["person", "bool_or(is_known) AS is_known", f"{allowed} AS is_allowed", *self._facts]
         yield f"known AS (\n    SELECT {_lines(known)}\n    FROM active\n    GROUP BY person\n)"
         joined = "known"
-        if self._traits or self._fields:
-            names = ", ".join(self._parameters.bind(name) for name in self._traits) or "NULL"
-            yield named_rows("traited", "traits", trust, f"name IN ({names}) AND {self._where}")
         if self._traits:
+            listed = ", ".join(map(self._parameters.bind, self._traits))
+            yield self._rows("traited", "traits", f"name IN ({listed}) AND {self._where}")
             yield self._trait_values()
             joined += " LEFT JOIN trait_values USING (person)"
         if self._fields:
-            columns = ["person", *dict.fromkeys(_field_sql(atom.name, self._parameters) for _, atom in self._fields)]
-            yield f"field_values AS (\n    WITH {PEOPLE}\n    SELECT {_lines(columns)}\n    FROM people\n)"
+            names = dict.fromkeys(atom.name for _, atom in self._fields)
+            columns = ["person", *(_field_sql(name, self._parameters) for name in names)]
+            yield f"field_values AS (\n    SELECT {_lines(columns)}\n    FROM ({fields(names)})\n)"
             joined += " LEFT JOIN field_values USING (person)"
         if self._scores:
             yield from self._days()
@@ -75,6 +87,10 @@ class _Standing:
             holds, turns = self._of(number, atom)
             columns += [f"{holds} AS holds_{number}", f"CAST({turns} AS BIGINT) AS turns_{number}"]
         yield f"standing AS (\n    SELECT {_lines(columns)}\n    FROM {joined}\n)"
+
+    def _rows(self, name: str, table: str, where: str) -> str:
+        source = with_their_ids(table) if self._is_chosen else table
+        return named_rows(name, source, self._parameters.site.trust, where)
 
     def _trait_values(self) -> str:
         columns = ["person"]

@@ -20,8 +20,8 @@ MUTANTS: Mapping[str, tuple[ModuleType, str, str]] = {
     "that each condition has its own window": (membership, '_us(atom.within)}"\n', '_us(timedelta(3))}"\n'),
     "that nothing later than the moment counts": (membership, "AND moment <= {self._until} ", ""),
     "that an event of the moment counts": (membership, "moment <= {self._until} ", "moment < {self._until} "),
-    "how often": (membership, "latest_{number}[{atom.times}] IS NOT NULL", "latest_{number}[1] IS NOT NULL"),
-    "which event's end changes it": (membership, "latest_{number}[{atom.times}] + ", "latest_{number}[1] + "),
+    "how often": (membership, "(match_{number}))[{atom.times}]", "(match_{number}))[1]"),
+    "which event's end changes it": (membership, "max(moment) FILTER (match_", "min(moment) FILTER (match_"),
     "that events of one moment end together": (membership, "BETWEEN 1 FOLLOWING", "BETWEEN CURRENT ROW"),
     "that a sum may rise by itself": (
         membership,

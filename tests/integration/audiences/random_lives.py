@@ -82,7 +82,8 @@ class Life:
             self.check_memberships()
         self.lake.moves(timedelta(minutes=1))
         for _ in range(4):
-            self.lake.run()
+            if not self.lake.run().changes:
+                break
         self.check_memberships()
 
     def happen(self, number: int) -> None:

@@ -111,6 +111,7 @@ def test_what_all_of_the_past_says_follows_events_and_ends_by_time(lake: Audienc
         "shop",
         None,
         """
+audience_messages: {hub: changes, traits: [trial_ends]}
 audiences:
   - name: Trials that end
     slug: trials
@@ -139,6 +140,15 @@ audiences:
         ("trials", "ada", "exit", "late"),
         ("recent", "ada", "exit", "time"),
         ("recent", "zoe", "exit", "time"),
+    ]
+    # Messages say the traits and the first event of all the past, although no condition is about events.
+    said = [document["data"] for document in lake.bodies()]
+    assert [(each["user_id"], each["_created"], each.get("trial_ends")) for each in said] == [
+        ("zoe", "2026-03-09T12:00:00.000000000Z", None),
+        ("ada", "2026-03-10T13:00:00.000000000Z", "2026-03-15"),
+        ("ada", "2025-11-30T12:00:00.000000000Z", "2026-03-15"),
+        ("ada", "2025-11-30T12:00:00.000000000Z", "2026-03-15"),
+        ("zoe", "2026-03-09T12:00:00.000000000Z", None),
     ]
     fortnight = 14 * DAY + timedelta(microseconds=1)
     midnight = START.replace(hour=0)

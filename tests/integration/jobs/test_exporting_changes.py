@@ -35,7 +35,7 @@ def change(world: World, *changes: tuple[str, str], reason: str = "event", audie
     lake = world.lake
     table = Table.open_or_create(AUDIENCE_CHANGES_TABLE, lake.account, lake.settings.lake_container)
     rows = [Change(audience, person, True, kind, reason, NOW, ENTERED, None, True) for person, kind in changes]
-    Record("shop", "crm/audiences", world.now, {}, lambda person: (ENTERED, {})).commit(table, rows, {})
+    Record("shop", "crm/audiences", world.now, {}, lambda people: {}).commit(table, rows, {})
 
 
 def changes(**fields: Any) -> Site:
