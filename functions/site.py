@@ -19,7 +19,7 @@ SCRIPT_CACHING = "public, max-age=86400, stale-while-revalidate=604800"
 MISSING = "missing"
 # Without personal data. Cacheable like most pages of a site, because browsers unload `no-store` pages differently.
 DEMO_CACHING = {"Cache-Control": "no-cache"}
-DEMO_FILES = {"live.js": "text/javascript", "shop.css": "text/css"}
+DEMO_FILES = {"live.js": "text/javascript", "shop.css": "text/css", "prices.csv": "text/csv"}
 DEMO_POLICY = (*POLICY, "form-action 'self'", "frame-ancestors 'none'")
 DEMO_PAGES = {
     "": ("Start", "<h1>Demo shop</h1><p>Each page has the tracking script, as any site's.</p>"),

@@ -3,7 +3,7 @@ import { useState } from "preact/hooks";
 import { csvOf } from "./csv";
 import { Rows } from "./dimension_rows";
 import { Pages } from "./pages";
-import type { Tab } from "./panels";
+import { type Tab, ofTab } from "./panels";
 import { comparisonOf, queryBase, reportBase } from "./requests";
 import { t } from "./texts";
 import { Dialog, ExportLinks } from "./ui";
@@ -18,7 +18,7 @@ interface Order {
 
 export function Details({ tab, onClose }: { tab: Tab; onClose(): void }) {
   const { api } = useConnection();
-  const { view } = useScreen();
+  const view = ofTab(useScreen().view, tab);
   const [text, setText] = useState("");
   const [offset, setOffset] = useState(0);
   const [order, setOrder] = useState<Order>({ by: tab.metrics[0]!, descending: true });

@@ -1,5 +1,6 @@
-// Small marks beside values: the flag of a country, the outline of a device. Their text says the same, so they are not read out.
+// Small marks beside values: the flag of a country, the outline of a device, the letter of a source. Their text says the same, so they are not read out.
 import type { IconName } from "./icons";
+import { markOfSource } from "./source_marks";
 import { Icon } from "./ui";
 
 const DEVICES: Readonly<Record<string, IconName>> = { desktop: "desktop", mobile: "mobile", tablet: "tablet", tv: "tv" };
@@ -21,6 +22,9 @@ export function Mark({ dimension, value }: { dimension: string; value: string })
       </span>
     );
   }
+  const source = dimension === "visit:source_name" ? markOfSource(value) : null;
+  // The letter is drawn by the style sheet, so that it is no part of the text.
+  if (source) return <span class="letter" aria-hidden="true" data-letter={source.letter} style={source.colour ? { background: source.colour } : {}} />;
   const icon = dimension === "visit:device" && Object.hasOwn(DEVICES, value) ? DEVICES[value] : undefined;
   return icon ? <Icon name={icon} /> : null;
 }

@@ -79,6 +79,9 @@ export const DIMENSION_GROUPS: readonly (readonly [keyof typeof t.filters.groups
   ["people", among(/person:/)],
 ];
 
+/** The name of the property that the dimension has; any other dimension as it is. */
+export const nameOf = (dimension: string): string => (dimension.startsWith(PROPERTY) ? dimension.slice(PROPERTY.length) : dimension);
+
 /** The label of a dimension. */
 export function dimensionLabel(name: string): string {
   return name.startsWith(PROPERTY) ? t.property(name.slice(PROPERTY.length)) : (DIMENSIONS[name] ?? name);

@@ -1,12 +1,12 @@
 // A panel: the first values of a dimension with their numbers. A click on a value filters by it.
 import { useState } from "preact/hooks";
-import { opensProperties, queryBase, reportBase } from "./requests";
+import { opensTab, queryBase, reportBase } from "./requests";
 import { useConnection, useQuery, useScreen } from "./use_api";
 import { csvOf } from "./csv";
 import { Details } from "./details";
 import { Rows } from "./dimension_rows";
-import { PROPERTY, metricOf } from "./metrics";
-import type { PanelOf } from "./panels";
+import { PROPERTY, metricOf, nameOf } from "./metrics";
+import { type PanelOf, ofTab } from "./panels";
 import { SmallGroups, ExportLinks, Tabs, Value } from "./ui";
 import { ValueTable } from "./value_table";
 import { usePropertyNames } from "./property_names";
@@ -24,17 +24,17 @@ export function Panel({ panel }: { panel: PanelOf }) {
   const { api } = useConnection();
   const { view, site, choose } = useScreen();
   const [opened, setOpened] = useState(false);
-  const tabs = panel.tabs.filter(({ dimension }) => dimension !== PROPERTY || opensProperties(site));
+  const tabs = panel.tabs.filter(({ dimension }) => opensTab(site, dimension));
   const named = tabs.find(({ id }) => id === view.choices[panel.id]) ?? tabs[0]!;
   const property = view.choices["property"] ?? "";
   const tab = { ...named, dimension: named.dimension === PROPERTY ? PROPERTY + property : named.dimension };
   const asks = tab.dimension !== PROPERTY;
-  const query = { ...queryBase(view), metrics: tab.metrics, dimensions: [tab.dimension], pagination: { limit: named.id === MAP ? MOST_COUNTRIES : ROWS } };
+  const all = { ...queryBase(ofTab(view, tab)), metrics: tab.metrics, dimensions: [tab.dimension] };
+  const query = { ...all, pagination: { limit: named.id === MAP ? MOST_COUNTRIES : ROWS } };
   const result = useQuery(asks ? query : null);
   const file = async () => {
-    const body = { ...queryBase(view), metrics: tab.metrics, dimensions: [tab.dimension] };
-    const { results } = await api.query(body, new AbortController().signal);
-    return csvOf([property, ...tab.metrics], results.map((row) => [...row.dimensions, ...row.metrics]));
+    const { results } = await api.query(all, new AbortController().signal);
+    return csvOf([nameOf(tab.dimension), ...tab.metrics], results.map((row) => [...row.dimensions, ...row.metrics]));
   };
   return (
     <section class="card panel" aria-label={panel.title} aria-busy={result.loading} data-testid={`panel-${panel.id}`}>

@@ -1,6 +1,7 @@
 // Definitions of the panels. Each tab has a dimension, its metrics, and the report with the same numbers.
 import { PROPERTY } from "./metrics";
 import { t } from "./texts";
+import type { View } from "./view";
 
 export interface Tab {
   readonly id: string;
@@ -12,6 +13,8 @@ export interface Tab {
   readonly more: readonly string[];
   /** Null if no report has these numbers. */
   readonly report: string | null;
+  /** The event whose values these are; without it all events. */
+  readonly event?: string;
 }
 
 export interface PanelOf {
@@ -29,6 +32,16 @@ const tab = (
   more: readonly string[] = OF_VISITS,
   report: string | null = id,
 ): Tab => ({ id, label: t.tabs[id], dimension, metrics, more, report });
+
+/** A tab of an event that the tracking script sends by itself. */
+const automatic = (id: keyof typeof t.tabs, event: string, dimension: string): Tab => ({
+  ...tab(id, dimension, ["visitors", "events"], ["visits"], null),
+  event,
+});
+
+/** The view of a tab: that of the page, with its event. */
+export const ofTab = (view: View, { event }: Tab): View =>
+  event === undefined ? view : { ...view, filters: [...view.filters, ["is", "event:name", [event]]] };
 
 export const PANELS: readonly PanelOf[] = [
   {
@@ -77,6 +90,10 @@ export const PANELS: readonly PanelOf[] = [
     tabs: [
       tab("events", "event:name", ["visitors", "events"], ["visits"]),
       tab("properties", PROPERTY, ["visitors", "events"], ["visits"], null),
+      automatic("outbound_links", "outbound_link", `${PROPERTY}url`),
+      automatic("downloads", "file_download", `${PROPERTY}url`),
+      automatic("forms", "form_submit", `${PROPERTY}id`),
+      automatic("missing_pages", "not_found", "event:page"),
     ],
   },
   {

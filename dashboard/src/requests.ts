@@ -1,6 +1,6 @@
 // What requests to the API contain, by the view.
 import type { Site } from "./api";
-import { DIMENSION_GROUPS } from "./metrics";
+import { DIMENSION_GROUPS, PROPERTY } from "./metrics";
 import { dateRange, isLong } from "./periods";
 import { type Filter, type View, ofWholeVisits } from "./view";
 
@@ -10,6 +10,13 @@ export const WEEKDAYS = "weekdays";
 /** Whether the key opens any property of events: a share key opens those that the site lists. */
 export function opensProperties(site: Site): boolean {
   return site.key_kind === "read" || (site.shared_properties ?? []).length > 0;
+}
+
+/** Whether the key opens the dimension of a tab. That of no property yet opens with any. */
+export function opensTab(site: Site, dimension: string): boolean {
+  if (dimension === PROPERTY) return opensProperties(site);
+  if (!dimension.startsWith(PROPERTY) || site.key_kind === "read") return true;
+  return (site.shared_properties ?? []).includes(dimension.slice(PROPERTY.length));
 }
 
 /** The dimensions that the key opens, in groups. */

@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Site } from "../src/api";
-import { comparisonOf, matchesWeekdays, openDimensions, opensProperties, queryBase, reportBase, sequenceBase } from "../src/requests";
+import { comparisonOf, matchesWeekdays, openDimensions, opensProperties, opensTab, queryBase, reportBase, sequenceBase } from "../src/requests";
+import { PANELS, ofTab } from "../src/panels";
 import { DEFAULT_VIEW, type View } from "../src/view";
 
 const view: View = { ...DEFAULT_VIEW, site: "shop", filters: [["is", "event:page", ["/"]]] };
@@ -18,6 +19,12 @@ test("queries, reports and sequences ask about the same site, range and filters"
   assert.deepEqual(reportBase(view), { site_id: "shop", date_range: "28d", filters: JSON.stringify(filters) });
   assert.deepEqual(reportBase({ ...view, filters: [] }), { site_id: "shop", date_range: "28d" });
   assert.equal(sequenceBase(view)["filters"], JSON.stringify([["has_done", filters[0]]]));
+});
+
+test("a tab of an event asks about that event besides the filters, any other tab about the view", () => {
+  const tab = (id: string) => PANELS.flatMap(({ tabs }) => tabs).find((one) => one.id === id)!;
+  assert.deepEqual(ofTab(view, tab("downloads")).filters, [...view.filters, ["is", "event:name", ["file_download"]]]);
+  assert.equal(ofTab(view, tab("pages")), view);
 });
 
 test("all time is compared with nothing, and other dates by themselves", () => {
@@ -39,6 +46,14 @@ test("a share key opens properties only if the site lists some", () => {
   assert.equal(opensProperties(site), true);
   assert.equal(opensProperties({ ...site, key_kind: "share" }), false);
   assert.equal(opensProperties({ ...site, key_kind: "share", shared_properties: ["plan"] }), true);
+});
+
+test("tabs of a property are there if the key opens that property", () => {
+  const tabs = ["event:props:", "event:props:url", "event:props:id", "event:page"];
+  const open = (of: Site) => tabs.filter((dimension) => opensTab(of, dimension));
+  assert.deepEqual(open(site), tabs);
+  assert.deepEqual(open({ ...site, key_kind: "share" }), ["event:page"]);
+  assert.deepEqual(open({ ...site, key_kind: "share", shared_properties: ["url"] }), ["event:props:", "event:props:url", "event:page"]);
 });
 
 test("dimensions that the key does not open are not offered, nor is a group of none", () => {

@@ -23,7 +23,7 @@ const DOINGS = [
   [routes],
   [browse, signIn, buy, order],
   [missing, browse],
-  [like, routes, outbound],
+  [like, routes, download, outbound],
 ];
 
 // No request leaves the machine.
@@ -126,6 +126,10 @@ async function routes(page) {
 
 async function missing(page, baseUrl) {
   await page.goto(`${baseUrl}/demo/missing`, { referer: page.url() });
+}
+
+async function download(page) {
+  await page.click("text=Prices");
 }
 
 async function outbound(page) {

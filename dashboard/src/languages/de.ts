@@ -280,6 +280,10 @@ const de: Texts = {
     screens: "Bildschirme",
     events: "Ereignisse",
     properties: "Eigenschaften",
+    outbound_links: "Ausgehend",
+    downloads: "Downloads",
+    forms: "Formulare",
+    missing_pages: "404",
     goals: "Ziele",
   },
   panel: {

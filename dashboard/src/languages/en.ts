@@ -274,6 +274,10 @@ const en = {
     screens: "Screens",
     events: "Events",
     properties: "Properties",
+    outbound_links: "Outbound",
+    downloads: "Downloads",
+    forms: "Forms",
+    missing_pages: "404",
     goals: "Goals",
   },
   panel: {

@@ -64,6 +64,9 @@ TEXTS = (
     "Ünï\U0001f600" + "code" * 40,
 )
 
+# Events that the tracking script sends by itself.
+AUTOMATIC = ("outbound_link", "file_download", "form_submit", "not_found")
+
 
 def events(now: datetime) -> Iterator[dict[str, Any]]:
     """Of each text a visit that says it wherever an event can say anything, and events that are wrong by it."""
@@ -86,6 +89,9 @@ def events(now: datetime) -> Iterator[dict[str, Any]]:
         moments = [(now - timedelta(seconds=60 * number + step)).isoformat() for step in (20, 10, 0)]
         yield {"name": "page_view", "page_url": f"https://shop.example/{text}", "created_at": moments[0], **said}
         yield {"name": text, "page_url": "https://shop.example/", "created_at": moments[1], **said}
+        automatic = {**said, "properties": {"url": text, "id": text}}
+        page_url = f"https://shop.example/{text}"
+        yield {"name": AUTOMATIC[number % 4], "page_url": page_url, "created_at": moments[1], **automatic}
         yield {"name": "defined", "created_at": moments[2], **said, "properties": {"count": text, text: text}}
         loaded = {**said, "properties": {"lcp_ms": 100 * number, text: text}, "interactive": False}
         yield {"name": "web_vitals", "page_url": f"https://shop.example/{text}", "created_at": moments[2], **loaded}

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from tests.browser.dashboard import hostile
 from tests.browser.dashboard.looking import Looker
 from tests.browser.dashboard.world import KEY, ZONE, World
 from tests.integration.querying.plain_report import Groups, Rules, report
@@ -130,6 +131,27 @@ def assert_all_agree(
         some, first_groups = shown_groups(seen["panels"][name]["few"])
         assert metrics[: len(some)] == some
         assert first_groups == [(values, numbers[: len(some)]) for values, numbers in groups[:FEW]], name
+
+
+AUTOMATIC = {
+    "Outbound": ("outbound_link", "event:props:url"),
+    "Downloads": ("file_download", "event:props:url"),
+    "Forms": ("form_submit", "event:props:id"),
+    "404": ("not_found", "event:page"),
+}
+
+
+def test_tabs_of_automatic_events_have_their_values_and_ask_once_they_are_opened(world: World, looker: Looker) -> None:
+    seen = looker.look("numbers.automatic", path="/dashboard?site=hostile&period=all", key=KEY)
+    assert seen["early"] == 0
+    for number, (tab, (event, dimension)) in enumerate(AUTOMATIC.items()):
+        metrics, groups = shown_groups(seen["tabs"][tab]["all"])
+        asked = {"dimensions": [dimension], "filters": [["is", "event:name", [event]]], "pagination": {"limit": MANY}}
+        answer = world.query("hostile", metrics=metrics, date_range="all", **asked)
+        assert groups == [(row["dimensions"], row["metrics"]) for row in answer["results"]], tab
+        texts = set(hostile.TEXTS[number::4])
+        assert dimension == "event:page" or {value for [value], _ in groups} == texts, tab
+        assert len(groups) == len(texts)
 
 
 def change(metric: str, now: float | None, before: float | None) -> Any:

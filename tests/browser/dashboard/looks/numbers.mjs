@@ -1,6 +1,9 @@
 // Every number of the overview, as the page holds it.
 import { textOf } from "../page.mjs";
 
+/** Tabs of events that the tracking script sends by itself. */
+const AUTOMATIC = ["Outbound", "Downloads", "Forms", "404"];
+
 export async function overview(dashboard, { path, key, panels }) {
   await dashboard.open(path, key);
   const { page } = dashboard;
@@ -20,11 +23,28 @@ export async function overview(dashboard, { path, key, panels }) {
     const tabs = panel.getByRole("tab");
     for (let at = 0; at < Math.max(1, await tabs.count()); at++) {
       const label = (await tabs.count()) ? await tabs.nth(at).innerText() : name;
+      if (AUTOMATIC.includes(label)) continue;
       if (await tabs.count()) await dashboard.click(tabs.nth(at));
       seen.panels[`${name}/${label}`] = await listed(dashboard, panel);
     }
   }
   return seen;
+}
+
+/** The tabs of automatic events, and how many requests asked about such events before the first one was opened. */
+export async function automatic(dashboard, { path, key }) {
+  let early = 0;
+  const count = (request) => (early += /outbound_link|file_download|form_submit|not_found/.test(request.postData() ?? "") ? 1 : 0);
+  dashboard.context.on("request", count);
+  await dashboard.open(path, key);
+  const panel = dashboard.panel("events");
+  dashboard.context.off("request", count);
+  const tabs = {};
+  for (const name of AUTOMATIC) {
+    await dashboard.click(panel.getByRole("tab", { name, exact: true }));
+    tabs[name] = await listed(dashboard, panel);
+  }
+  return { early, tabs };
 }
 
 /** The rows of a panel, and the whole list behind them. */
