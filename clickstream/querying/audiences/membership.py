@@ -77,18 +77,20 @@ def members(
     where: str = "true",
     *,
     is_chosen: bool = False,
+    is_past: bool = False,
 ) -> str:
     """Common table expressions, the last of which is `members`: one row for each person with an event in the longest
     window before `until`, an aware moment, or with any at all, if a condition is about all of the past.
 
     `source` has events with `person` and `is_known`; `where` is a condition on `person` for `activity` and
-    `traits`; with `is_chosen`, only those of `chosen` count there.
+    `traits`; with `is_chosen`, only those of `chosen` count there. `is_past` if these tables say more than what had
+    happened at `until`.
     Each audience comes after those that it depends on. `members` has `person`, `is_known`, `is_allowed` (false: opted
     out of advertising), and of audience n (from 0) `member_n` and `changes_n`: microseconds since 1970 of the next
     moment at which the membership can change without another event, or null. Of atom n it has `holds_n` and `turns_n`.
     Further `facts` may use the column `moment`. Of a lasting audience it has the columns of `LastingNames`, too.
     """
-    return _Members(audiences, until, parameters, source, facts, where, is_chosen).sql()
+    return _Members(audiences, until, parameters, source, facts, where, is_chosen, is_past).sql()
 
 
 def names_of_atoms(audiences: Sequence[Audience]) -> Mapping[Atom, Names]:
@@ -115,10 +117,11 @@ class _Members:
         facts: Sequence[Fact],
         where: str,
         is_chosen: bool,
+        is_past: bool,
     ) -> None:
         self._extra = facts
         self._where = where
-        self._is_chosen = is_chosen
+        self._is_chosen, self._is_past = is_chosen, is_past
         self._audiences = audiences
         self._names = names_of_atoms(audiences)
         own = list(enumerate(dict.fromkeys(_own(audiences))))
@@ -148,9 +151,8 @@ class _Members:
         parts.append(self._facts())
         if self._standing:
             facts = [f"bool_or({fact.of_activity}) AS {fact.name}" for fact in self._extra]
-            parts.extend(
-                standing(self._standing, self._until, self._parameters, self._where, facts, is_chosen=self._is_chosen)
-            )
+            which = {"is_chosen": self._is_chosen, "is_past": self._is_past}
+            parts.extend(standing(self._standing, self._until, self._parameters, self._where, facts, **which))
             source += " FULL JOIN standing USING (person)"
         parts.append(self._held(source))
         last = "held"
@@ -281,7 +283,8 @@ reached AS (
             for audience in self._audiences[: number + 1]
         ]
         source = f"(SELECT * FROM {self._source} WHERE {where})"
-        return members(audiences, self._at - ago, self._parameters, source, where=where, is_chosen=self._is_chosen)
+        then, is_chosen = self._at - ago, self._is_chosen
+        return members(audiences, then, self._parameters, source, where=where, is_chosen=is_chosen, is_past=True)
 
     def _audience(self, number: int, audience: Audience, source: str, lasting: Lasting | None) -> str:
         """Evaluate the formula now, and at each moment at which an atom turns: the first that differs is the next."""

@@ -27,14 +27,24 @@ def changes_often(atom: Standing) -> bool:
 
 
 def standing(
-    atoms: Numbered, until: str, parameters: Parameters, where: str, facts: Sequence[str], *, is_chosen: bool = False
+    atoms: Numbered,
+    until: str,
+    parameters: Parameters,
+    where: str,
+    facts: Sequence[str],
+    *,
+    is_chosen: bool = False,
+    is_past: bool = False,
 ) -> Iterator[str]:
     """Common table expressions, the last of which is `standing`: one row for each person of `activity`.
 
     It has `person`, `is_known`, `is_allowed`, the `facts`, given as SQL about rows of activity, and of atom n `holds_n`
     (null: no) and `turns_n` (null: never). `where` is a condition on `person`, and `until` the moment in microseconds
-    since 1970, as SQL. With `is_chosen`, only the people of `chosen` are there.
+    since 1970, as SQL. With `is_chosen`, only the people of `chosen` are there. `is_past` if the tables say more than what
+    had happened then: half hours that began later are left out.
     """
+    if is_past:
+        where = f"epoch_us(first_at) <= {until} AND {where}"
     return _Standing(atoms, until, parameters, where, facts, is_chosen).sql()
 
 
