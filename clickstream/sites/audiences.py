@@ -250,8 +250,7 @@ def audience_problems(
             yield (index, "slug"), f"an audience above has the slug {audience.slug!r} already"
         for place, leaf in leaves(audience.where, (index, "where")):
             yield from _leaf_problems(place, leaf, goal_names, by_slug, retention_days)
-        if retention_days is not None:
-            yield from _lasting_problems((index,), audience, retention_days)
+        yield from _lasting_problems((index,), audience, retention_days)
         if audience.slug in in_circles:
             yield (index, "where"), "is in a circle: through `in`, this audience depends on itself"
         elif holds_of_nobody_active(audience, by_slug):
@@ -261,10 +260,18 @@ def audience_problems(
             )
 
 
-def _lasting_problems(place: Place, audience: Audience, retention_days: int) -> Iterator[tuple[Place, str]]:
-    """Members who only stay are known by their events, which must not be deleted before."""
-    windows = (duration(leaf.within) for _, leaf in leaves(audience.where) if isinstance(leaf, OfEvents))
-    window, retention = max(windows, default=timedelta(0)), timedelta(days=retention_days)
+def _lasting_problems(place: Place, audience: Audience, retention_days: int | None) -> Iterator[tuple[Place, str]]:
+    """Members who only stay are known by their events, which must not be deleted before. Whoever is within the grace
+    met the condition when it began, so one that is longer than all windows would have nobody.
+    """
+    conditions = [leaf for _, leaf in leaves(audience.where)]
+    windows = [duration(leaf.within) for leaf in conditions if isinstance(leaf, OfEvents)]
+    window = max(windows, default=timedelta(0))
+    if audience.grace is not None and len(windows) == len(conditions) and duration(audience.grace) > window:
+        yield (*place, "grace"), "is longer than every window of the condition, so nobody would ever be within it"
+    if retention_days is None:
+        return
+    retention = timedelta(days=retention_days)
     for name in ("stay", "grace"):
         if (text := getattr(audience, name)) is not None and window <= retention < window + duration(text):
             yield (

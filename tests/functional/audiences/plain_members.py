@@ -266,12 +266,9 @@ def next_lasting_change(
     audience: Audience, audiences: Mapping[str, Audience], history: History, known: bool, at: datetime, lasts: Lasts
 ) -> datetime | None:
     """When a membership that may last next changes, from what it is at the moment."""
-    past, last = [event for event in history if event.at <= at], lasts.get(audience.slug)
+    past = [event for event in history if event.at <= at]
     now = is_member(audience, audiences, past, known, at, lasts)
-    if now and (last is None or last.ended is not None):
-        lasts = {**lasts, audience.slug: Last(at, None)}
-    elif not now and last is not None and last.ended is None:
-        lasts = {**lasts, audience.slug: Last(last.began, at)}
+    lasts = evaluated(audiences, past, known, at, lasts)
     turns = list(_turns(audiences, past, at))
     turns += [turn + audience.grace for turn in turns]
     if (last := lasts.get(audience.slug)) is not None:
@@ -284,6 +281,18 @@ def next_lasting_change(
         ),
         None,
     )
+
+
+def evaluated(audiences: Mapping[str, Audience], past: History, known: bool, at: datetime, lasts: Lasts) -> Lasts:
+    """The latest memberships once an evaluation at the moment has written who entered and left."""
+    after = dict(lasts)
+    for slug, audience in audiences.items():
+        is_now, last = is_member(audience, audiences, past, known, at, lasts), lasts.get(slug)
+        if is_now and (last is None or last.ended is not None):
+            after[slug] = Last(at, None)
+        elif not is_now and last is not None and last.ended is None:
+            after[slug] = Last(last.began, at)
+    return after
 
 
 def _turns(audiences: Mapping[str, Audience], past: History, at: datetime) -> Iterator[datetime]:

@@ -117,17 +117,20 @@ audiences:
   - {name: b, slug: b, where: {any: [{did: {}, within: 7d}, {in: c}]}}
   - {name: c, slug: c, where: {all: [{did: {}, within: 7d}, {not: {in: b}}]}}
   - {name: d, slug: d, stay: 2d, pause: 60d, grace: 1d, where: {any: [{did: {}, within: 1d}, {did: {}, within: 29d}]}}
+  - {name: e, slug: e, grace: 2d, where: {any: [{did: {}, within: 1d}, {did: {}, within: 36h}]}}
+  - {name: f, slug: f, grace: 2d, where: {any: [{did: {}, within: 1d}, {score: {name: recency, at_least: 50}}]}}
 """
     ) == [
         "/audiences/0/where/all/0/did/goal: no goal is called 'Sale'; known are Order",
         "/audiences/0/where/all/0/within: is longer than events are kept, which is 30d",
-        "/audiences/0/where/all/1/in: no audience has the slug 'nobody'; known are d, c, b, a",
+        "/audiences/0/where/all/1/in: no audience has the slug 'nobody'; known are f, e, d, c, b, a",
         "/audiences/1/slug: an audience above has the slug 'a' already",
         "/audiences/1/where/sequence/steps/1/goal: no goal is called 'Sale'; known are Order",
         "/audiences/1/where/within: is longer than events are kept, which is 30d",
         "/audiences/2/where: is in a circle: through `in`, this audience depends on itself",
         "/audiences/3/where: is in a circle: through `in`, this audience depends on itself",
         "/audiences/4/stay: is longer, with the longest window, than events are kept, which is 30d",
+        "/audiences/5/grace: is longer than every window of the condition, so nobody would ever be within it",
     ]
 
 
