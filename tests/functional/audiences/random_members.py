@@ -192,43 +192,56 @@ def sequence_of(random: Random) -> Took:
     return Took(Steps(steps, window, Within.PERSON, order, exclusions), random.choice(WINDOWS))
 
 
-def answered(world: World, members: Callable[..., str] = members) -> Mapping[str, Mapping[str, object]]:
-    """The row of `members` of each person."""
-    rows = [
-        {
-            "person": person,
-            "is_known": world.known[person],
-            "site": "shop",
-            "user_id" if world.known[person] else "anonymous_id": person,
-            "id_source": "client",
-            "consent": "full",
-            "occurred_at": event.at,
-            "received_at": event.at,
-            "event_id": event.id,
-            "event_type": event.type,
-            "event_name": event.name,
-            "advertising": event.advertising,
-            "country": event.country,
-            "properties": "{}" if event.value is None else f'{{"value": {event.value}}}',
-            "context": None if event.trait is None else json.dumps({"set": {"plan": event.trait}}),
-        }
-        for person, history in world.histories.items()
-        for event in history
-    ]
-    schema = EVENTS_TABLE.schema.append(pa.field("person", pa.string())).append(pa.field("is_known", pa.bool_()))
-    events = pa.Table.from_pylist(rows, pa.schema([field.with_nullable(True) for field in schema]))
-    known = events.filter(pc.less_equal(events["occurred_at"], pa.scalar(world.at)))
-    parameters = Parameters(SiteScope("shop", "UTC"), Period(START, START + STEP * STEPS))
-    sql = f"WITH {members(list(world.audiences.values()), world.at, parameters, 'events')}\nSELECT * FROM members"
-    with duckdb.connect() as connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        connection.register("events", events)
-        connection.register("activity", activity_of(known))
-        connection.register("traits", traits_of(known))
-        connection.register("identities", pa.Table.from_pylist([], IDENTITY_SCHEMA))
-        connection.register("audience_changes", changes_of(world))
-        table = connection.sql(sql, params=dict(parameters.of(sql))).to_arrow_table()
-    return {row["person"]: row for row in table.to_pylist()}
+@dataclass(frozen=True)
+class Prepared:
+    """A world and its tables, which take longer to make than the answer."""
+
+    world: World
+    tables: Mapping[str, pa.Table]
+
+    @classmethod
+    def of(cls, world: World) -> Prepared:
+        """With the tables by which people are evaluated at the world's moment."""
+        rows = [
+            {
+                "person": person,
+                "is_known": world.known[person],
+                "site": "shop",
+                "user_id" if world.known[person] else "anonymous_id": person,
+                "id_source": "client",
+                "consent": "full",
+                "occurred_at": event.at,
+                "received_at": event.at,
+                "event_id": event.id,
+                "event_type": event.type,
+                "event_name": event.name,
+                "advertising": event.advertising,
+                "country": event.country,
+                "properties": "{}" if event.value is None else f'{{"value": {event.value}}}',
+                "context": None if event.trait is None else json.dumps({"set": {"plan": event.trait}}),
+            }
+            for person, history in world.histories.items()
+            for event in history
+        ]
+        schema = EVENTS_TABLE.schema.append(pa.field("person", pa.string())).append(pa.field("is_known", pa.bool_()))
+        events = pa.Table.from_pylist(rows, pa.schema([field.with_nullable(True) for field in schema]))
+        known = events.filter(pc.less_equal(events["occurred_at"], pa.scalar(world.at)))
+        tables = {"events": events, "activity": activity_of(known), "traits": traits_of(known)}
+        no_identities = pa.Table.from_pylist([], IDENTITY_SCHEMA)
+        return cls(world, {**tables, "identities": no_identities, "audience_changes": changes_of(world)})
+
+    def answered(self, members: Callable[..., str] = members) -> Mapping[str, Mapping[str, object]]:
+        """The row of `members` of each person."""
+        world, parameters = self.world, Parameters(SiteScope("shop", "UTC"), Period(START, START + STEP * STEPS))
+        sql = f"WITH {members(list(world.audiences.values()), world.at, parameters, 'events')}\nSELECT * FROM members"
+        with duckdb.connect(config={"threads": 1}) as connection:
+            connection.execute("SET TimeZone = 'UTC'")
+            for name, table in self.tables.items():
+                connection.register(name, table)
+            answer = connection.execute(sql, dict(parameters.of(sql)))
+            columns = [str(name) for name, *_ in answer.description or ()]
+            rows = [dict(zip(columns, row, strict=True)) for row in answer.fetchall()]
+        return {row["person"]: row for row in rows}
 
 
 def changes_of(world: World) -> pa.Table:
@@ -244,9 +257,9 @@ def changes_of(world: World) -> pa.Table:
     return pa.Table.from_pylist(rows[::-1], schema)
 
 
-def differences(world: World, members: Callable[..., str] = members) -> list[str]:
+def differences(prepared: Prepared, members: Callable[..., str] = members) -> list[str]:
     """Where the statement of `members` and plain Python disagree."""
-    rows, wrong = answered(world, members), []
+    world, rows, wrong = prepared.world, prepared.answered(members), []
     audiences = world.audiences
     for person, history in world.histories.items():
         known, lasts = world.known[person], world.lasts[person]

@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from tests.functional.audiences.random_members import AUDIENCES, PERSONS, differences, world_of
+from tests.functional.audiences.random_members import AUDIENCES, PERSONS, Prepared, differences, world_of
 
 # How many memberships the comparison checks, each at a moment of its own world.
 CHECKS = int(os.environ.get("MEMBERS", "6000"))
@@ -17,4 +17,4 @@ A_SCORE_WITHIN_A_GRACE = 60
 
 @pytest.mark.parametrize("seed", sorted({*range(max(1, CHECKS // (PERSONS * AUDIENCES))), A_SCORE_WITHIN_A_GRACE}))
 def test_members_and_their_next_change_are_those_of_plain_python(seed: int) -> None:
-    assert differences(world_of(Random(seed))) == []
+    assert differences(Prepared.of(world_of(Random(seed)))) == []

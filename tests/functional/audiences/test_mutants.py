@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from random import Random
 from types import ModuleType
 
@@ -10,7 +11,7 @@ import pytest
 
 from clickstream.querying.audiences import formula, lasting, membership, standing
 from clickstream.querying.sequences import attempts
-from tests.functional.audiences.random_members import differences, world_of
+from tests.functional.audiences.random_members import Prepared, differences, world_of
 from tests.support.mutants import mutated, replacing
 
 WORLDS = 100
@@ -125,5 +126,11 @@ MUTANTS: Mapping[str, tuple[ModuleType, str, str]] = {
 def test_no_part_of_the_rules_can_be_lost_unseen(lost: str) -> None:
     module, there, instead = MUTANTS[lost]
     with mutated([formula, attempts, standing, lasting, membership], module, replacing(there, instead)) as copies:
-        worlds = (world_of(Random(seed), about_lasting=module is lasting) for seed in range(WORLDS))
+        worlds = (prepared(seed, module is lasting) for seed in range(WORLDS))
         assert any(differences(world, copies["membership"].members) for world in worlds)
+
+
+@cache
+def prepared(seed: int, about_lasting: bool) -> Prepared:
+    """A world, which all mutants share."""
+    return Prepared.of(world_of(Random(seed), about_lasting=about_lasting))
