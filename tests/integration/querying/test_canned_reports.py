@@ -180,19 +180,21 @@ ALL_EVENTS = {
 def test_every_report_has_its_columns_and_one_content_in_every_form(reports: Reports, report: Report) -> None:
     more = needed(report)
     answer = ask(reports, report.name, **more)
+    # Days are rows of their own where they are asked for.
+    columns = [column for column in report.columns if (report.name, column.name) != ("web_vitals", "date")]
     assert answer["report"] == report.name
-    assert [column["name"] for column in answer["columns"]] == [column.name for column in report.columns]
+    assert [column["name"] for column in answer["columns"]] == [column.name for column in columns]
     assert answer["rows"], "it has something to say"
     assert answer["meta"]["complete_until"] == UNTIL.isoformat()
     assert "sql" not in answer["meta"]
     leaves_out = report.name not in ALL_EVENTS
     assert answer["meta"].get("bots_left_out") == (0 if leaves_out else None)
     arrow = pa.ipc.open_stream(content(reports, report.name, Format.ARROW, **more)).read_all()
-    assert arrow.schema.types == [ARROW_TYPES[column.type] for column in report.columns]
+    assert arrow.schema.types == [ARROW_TYPES[column.type] for column in columns]
     assert json.loads(arrow.schema.metadata[b"meta"]) == answer["meta"]
     parquet = pq.read_table(io.BytesIO(content(reports, report.name, Format.PARQUET, **more)))
     assert parquet.equals(arrow)
-    moments = [c.name for c in report.columns if c.type in (ColumnType.MOMENT, ColumnType.DATE)]
+    moments = [c.name for c in columns if c.type in (ColumnType.MOMENT, ColumnType.DATE)]
     texts = [{**row, **{name: row[name] and in_json(row[name]) for name in moments}} for row in arrow.to_pylist()]
     assert texts == rows_of(answer)
     text = content(reports, report.name, Format.CSV, **more).decode()
