@@ -40,8 +40,8 @@ def standing(
 
     It has `person`, `is_known`, `is_allowed`, the `facts`, given as SQL about rows of activity, and of atom n `holds_n`
     (null: no) and `turns_n` (null: never). `where` is a condition on `person`, and `until` the moment in microseconds
-    since 1970, as SQL. With `is_chosen`, only the people of `chosen` are there. `is_past` if the tables say more than what
-    had happened then: half hours that began later are left out.
+    since 1970, as SQL. With `is_chosen`, only the people of `chosen` are there. `is_past` if the tables say more than
+    what had happened then: half hours that began later are left out.
     """
     if is_past:
         where = f"epoch_us(first_at) <= {until} AND {where}"
