@@ -191,6 +191,7 @@ class Exports:
                     if writer.size_bytes >= job.to.max_file_bytes:
                         parts.append(writer.close())
                         writer = None
+                    del batch  # before the next one is made
                 if run.is_time_over and writer is not None:
                     parts.append(writer.close())
                     writer = None

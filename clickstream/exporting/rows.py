@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import chain
 from zoneinfo import ZoneInfo
 
 import duckdb
@@ -102,15 +103,20 @@ class EventRows:
             condition &= (stream | ds.field("stream").is_null()) if "default" in self._job.streams else stream
         files = [file for file in self._files(snapshot) if file.day == day]
         try:
-            for rows in self._reader.decoded(files, self._read, condition, BATCH_ROWS):
-                yield from self._converted(rows).to_batches()
+            # Unlike a loop, this keeps no rows while the next ones are decoded.
+            decoded = self._reader.decoded(files, self._read, condition, BATCH_ROWS)
+            yield from chain.from_iterable(map(pa.Table.to_batches, map(self._converted, decoded)))
         except OSError as error:
             raise Unavailable(f"the table {self._reader.spec.name} cannot be read: {error}") from error
 
     def _converted(self, rows: pa.Table) -> pa.Table:
         self._database.register("of_site", rows)
         parameters = dict(self._parameters.of(self._sql))
-        return self._database.sql(self._sql, params=parameters or None).to_arrow_table()
+        converted = self._database.sql(self._sql, params=parameters or None).to_arrow_table()
+        self._database.unregister("of_site")
+        # Else the heap grows by 5 MB, because what one batch frees is too scattered for the next. It takes 1 ms of 75.
+        pa.default_memory_pool().release_unused()
+        return converted
 
     def _files(self, snapshot: Snapshot) -> Sequence[DataFile]:
         first, last = self.begin.astimezone(UTC).date(), (self.end - timedelta(microseconds=1)).astimezone(UTC).date()

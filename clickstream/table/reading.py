@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -18,6 +19,7 @@ from deltalake.exceptions import TableNotFoundError
 from clickstream.storage.account import StorageAccount, table_uri
 from clickstream.table.actions import data_files, stored_files
 from clickstream.table.data_files import DataFile
+from clickstream.table.piecewise import Piecewise
 from clickstream.table.specs import TableSpec
 from clickstream.table.translation import translated
 
@@ -77,15 +79,15 @@ class TableReader:
         for file in files:
             chosen = format_.make_fragment(file.path, stored).subset(condition, schema=self.spec.schema)
             with stored.open_input_file(file.path) as opened:
-                encoded = pq.ParquetFile(opened, metadata=chosen.metadata, pre_buffer=True)
+                encoded = pq.ParquetFile(Piecewise(opened), metadata=chosen.metadata, pre_buffer=True)
+                fitted = partial(self._fitted, schema, file.day, condition)
                 for group in chosen.row_groups:
-                    for batch in encoded.iter_batches(rows_at_once, [group.id], schema.names, use_threads=False):
-                        rows = self._fitted(batch, schema, file.day).filter(condition)
-                        if rows.num_rows:
-                            yield rows
+                    batches = encoded.iter_batches(rows_at_once, [group.id], schema.names, use_threads=False)
+                    # Unlike a loop, this keeps no rows while the next ones are decoded.
+                    yield from filter(len, map(fitted, batches))
 
-    def _fitted(self, rows: pa.RecordBatch, schema: pa.Schema, day: date) -> pa.Table:
-        """The rows with the columns of the schema; one that the file lacks is null."""
+    def _fitted(self, schema: pa.Schema, day: date, condition: ds.Expression, rows: pa.RecordBatch) -> pa.Table:
+        """The rows that meet the condition, with the columns of the schema; one that the file lacks is null."""
         return pa.table(
             [
                 pa.repeat(pa.scalar(day, field.type), len(rows))
@@ -96,7 +98,7 @@ class TableReader:
                 for field in schema
             ],
             schema=schema,
-        )
+        ).filter(condition)
 
     def _stored(self, files: Sequence[DataFile]) -> pf.FileSystem:
         return stored_files(self._uri, self._account.delta_options(), {file.path: file.size_bytes for file in files})
