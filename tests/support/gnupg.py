@@ -30,11 +30,8 @@ class GnuPG:
 
     def made(self, name: str, algorithm: str, usage: str, subkeys: Sequence[tuple[str, str]]) -> str:
         """A new public key of 2020, with subkeys for encryption of these algorithms and validities."""
-        made = (
-            *_GPG,
-            "--faked-system-time",
-            "20200101T000000!",
-        )  # frozen, else the second command may be before the first
+        # Frozen, or the second command could be before the first.
+        made = (*_GPG, "--faked-system-time", "20200101T000000!")
         self.run(*made, "--quick-gen-key", name, algorithm, usage, "never")
         listed = self.run(*_GPG, "--with-colons", "--list-keys", f"={name}").decode()
         fingerprint = listed.partition("\nfpr:")[2].split(":")[8]
