@@ -133,9 +133,9 @@ def test_who_opted_out_is_not_measured_whatever_a_banner_says(visits: Mapping[st
 
 def test_pages_of_this_machine_are_left_out_unless_asked_for(visits: Mapping[str, Outcome]) -> None:
     names = [(event["page_url"].rpartition("/")[2], event["name"]) for event in visits["local"].sent_events()]
-    told = [(page, name) for page, name in names if name != "page_ping"]
+    sent = [(page, name) for page, name in names if name != "page_ping"]
     acts = ("page_view", "identify", "tried")
-    assert told == [(page, act) for page in ("counted", "asked-for") for act in acts]
+    assert sent == [(page, act) for page in ("counted", "asked-for") for act in acts]
 
 
 def test_a_later_visit_is_the_same_visitors_and_keeps_the_campaign(visits: Mapping[str, Outcome]) -> None:

@@ -225,7 +225,7 @@ def test_details_are_sorted_by_any_column_compared_and_saved_as_a_file(looker: L
         read = [(number and float(number)) or None for number in numbers]
         there = before.get(name, [0, 0, 0, None, None])
         assert [number or None for number in [*groups[name], *there]] == nearly(read), name
-        assert [told and float(told) for told in changes] == list(map(change, metrics, groups[name], there))
+        assert [each and float(each) for each in changes] == list(map(change, metrics, groups[name], there))
     assert before.keys() & groups.keys(), "some are compared"
 
 
