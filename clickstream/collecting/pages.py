@@ -13,7 +13,7 @@ CLICK_IDS = (
     *("gclid", "gbraid", "wbraid", "msclkid", "fbclid", "ttclid", "li_fat_id", "twclid", "dclid", "yclid", "ScCid"),
     "rdt_cid",
 )
-CAMPAIGN = {name: name for name in (*UTM, *CLICK_IDS)}
+CAMPAIGN = {name.lower(): name for name in (*UTM, *CLICK_IDS)}
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 # A name in DNS has at most 253 characters (RFC 1035, 2.3.4); longer texts stay unchanged.
 _LONGEST_HOST = 253
@@ -91,8 +91,10 @@ def campaign(address: Address) -> dict[str, str]:
 def parameters(url: str, names: Mapping[str, str]) -> dict[str, str]:
     """The parameters of an address whose names are in `names`, under the names to which it maps them.
 
-    The query takes precedence over the fragment, and of several names with one meaning the first in `names`. Of a
-    repeated name the last value that is not empty counts. The number of other parameters does not matter.
+    The keys of `names` are in lower case; an address may write them in any case, and behind `&amp;`, as links copied
+    from HTML do. The query takes precedence over the fragment, and of several names with one meaning the first in
+    `names`. Of a repeated name the last value that is not blank counts, without spaces around it. The number of other
+    parameters does not matter.
     """
     if "=" not in url:
         return {}
@@ -110,15 +112,23 @@ def _parameters(texts: Iterable[str], names: Mapping[str, str]) -> dict[str, str
     return values
 
 
-_PAIR = re.compile(r"(?:^|(?<=[?&]))([\w.%-]{1,60})=([^&#]*)", re.ASCII)
+_PAIR = re.compile(r"(?:^|(?<=[?&]))(?:amp;)?([\w.%-]{1,60})=([^&#]*)", re.ASCII)
 
 
 def _pairs(text: str, names: Container[str]) -> Iterator[tuple[str, str]]:
-    """Decoded pairs of name and value, for these names and values that are not empty."""
+    """Decoded pairs of name and value, for these names and values that are not blank."""
     for pair in _PAIR.finditer(text):
-        name = unquote_plus(pair[1]) if "%" in pair[1] else pair[1]
-        if name in names and (value := unquote_plus(pair[2])):
+        name = (unquote_plus(pair[1]) if "%" in pair[1] else pair[1]).lower()
+        if name in names and (value := _decoded(pair[2]).strip()):
             yield name, value
+
+
+def _decoded(value: str) -> str:
+    """A value without percent-encoding: of UTF-8, else of Windows-1252, in which older mail tools encode links."""
+    try:
+        return unquote_plus(value, errors="strict")
+    except UnicodeDecodeError:
+        return unquote_plus(value, encoding="cp1252", errors="replace")
 
 
 def _with_fragment_in_path(parts: SplitResult, fragments: Fragments) -> SplitResult:

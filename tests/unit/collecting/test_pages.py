@@ -112,6 +112,26 @@ def test_a_campaign_is_found_before_and_behind_hundreds_of_other_parameters() ->
     assert named(f"https://shop.example/list?{many}&{stated}") == expected
 
 
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("utm_source=news&amp;utm_medium=email&amp;utm_campaign=may", ("news", "email", "may")),
+        ("amp;utm_source=news&amp%3Butm_medium=email", ("news", None, None)),
+        ("UTM_Source=news&Utm_Medium=email&UTM_CAMPAIGN=May", ("news", "email", "May")),
+        ("utm_source=%20&utm_medium=+&utm_campaign=%09", (None, None, None)),
+        ("utm_source=news%20&utm_medium=%0Aemail&utm_source=+", ("news", "email", None)),
+        ("utm_source=K%E4se%80&utm_campaign=Gr%C3%BC%C3%9Fe", ("Käse€", None, "Grüße")),
+    ],
+)
+def test_campaigns_of_links_that_tools_spoiled_count(query: str, expected: tuple[str | None, ...]) -> None:
+    fields = named(f"https://shop.example/?page=2&{query}")
+    assert tuple(fields.get(name) for name in ("utm_source", "utm_medium", "utm_campaign")) == expected
+
+
+def test_a_click_id_has_its_own_spelling_however_the_link_writes_it() -> None:
+    assert named("https://shop.example/?a=1&amp;SCCID=x")["click_id"] == "ScCid=x"
+
+
 def test_a_campaign_behind_the_fragments_mark_counts_where_the_query_names_none() -> None:
     assert named("https://shop.example/#utm_source=news&utm_medium=email")["utm_medium"] == "email"
     assert named("https://shop.example/?utm_source=ads#utm_source=news")["utm_source"] == "ads"
