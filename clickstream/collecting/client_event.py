@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import orjson
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 
-from clickstream.collecting.json_values import MAX_KEYS, MAX_STRING, bounded_fields, shortened
+from clickstream.collecting.json_values import MAX_KEYS, MAX_STRING, bounded_fields, id_as_text, shortened
 from clickstream.collecting.tolerance import MAX_LEFT_OUT, MAX_POINTER, LeftOut, long_id
 from clickstream.errors import InvalidRequest
 from clickstream.model.event import Consent, EventType
@@ -23,11 +23,6 @@ def _in_utc(moment: datetime) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
-def _as_text(value: object) -> object:
-    """Accept whole numbers as ids: many sources have numeric ids."""
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
 def _present(value: object) -> object:
     """None for an empty string, which trackers send for unknown values."""
     return None if value == "" else value
@@ -39,7 +34,7 @@ Moment = Annotated[datetime, AfterValidator(_in_utc)]
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_NAME)]
 Id = Annotated[
     Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME)] | None,
-    BeforeValidator(_as_text),
+    BeforeValidator(id_as_text),
     BeforeValidator(_present),
 ]
 Text = Annotated[str, StringConstraints(max_length=MAX_STRING)]
@@ -231,9 +226,8 @@ def _without_ids_of_nobody(fields: Mapping[str, Any], pseudonyms: frozenset[str]
 
 
 def _is_of_nobody(id: object, is_none: Callable[[str], bool], pseudonyms: frozenset[str]) -> bool:
-    if isinstance(id, str):
-        return id != "" and (id in pseudonyms or is_none(id))
-    return isinstance(id, int) and (id in (0, -1) or isinstance(id, bool))
+    text = id_as_text(id)
+    return isinstance(text, str) and text != "" and (text in pseudonyms or is_none(text))
 
 
 def _with_short_addresses(fields: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -16,6 +16,7 @@ from functools import lru_cache
 from typing import Any
 
 from clickstream.collecting.client_event import ClientEvent
+from clickstream.collecting.json_values import id_as_text
 from clickstream.collecting.money import (
     Money,
     currency,
@@ -130,9 +131,7 @@ def _order_id(event: ClientEvent, orders: Sequence[tuple[str, Mapping[str, Any]]
     """The shop's number of the order, as text. Placeholders do not count: they would merge all orders of the shop."""
     own = (event.order_id, *map(event.properties.get, ORDER_IDS))
     inner = (order.get(key) for name, order in orders for key in (*ORDER_IDS, *OWN_IDS.get(name, ())))
-    for number in (*own, *inner):
-        if isinstance(number, int) and not isinstance(number, bool):
-            number = str(number)
+    for number in map(id_as_text, (*own, *inner)):
         if isinstance(number, str) and 0 < len(number) <= MAX_ORDER_ID and not means_nothing(number):
             return number.strip()
     return None

@@ -9,6 +9,7 @@ from typing import Any
 
 from clickstream.collecting.client_event import MAX_NAME, MAX_PIXELS
 from clickstream.collecting.dialect import Item
+from clickstream.collecting.json_values import id_as_text
 from clickstream.collecting.tolerance import long_id
 from clickstream.errors import InvalidRequest, Without
 
@@ -45,10 +46,9 @@ def identity(value: object, pointer: str) -> str | None:
     """
     if value is None or value == "":
         return None
+    value = id_as_text(value)
     if isinstance(value, str) and len(value) <= MAX_NAME:
         return value
-    if isinstance(value, int) and -INT64 <= value < INT64:
-        return str(value)
     instead = long_id(value) if isinstance(value, str) else None
     raise out_of_shape(f"an id is a text of at most {MAX_NAME} characters", pointer, instead)
 

@@ -33,6 +33,8 @@ TOO_MANY_VALUES = f"JSON has at most {MAX_VALUES} commas and opening brackets"
 # An exponent with which a number may overflow.
 _LARGE_EXPONENT = re.compile(rb"[0-9][eE]\+?[0-9]{3}")
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
+# From here on neighbouring whole numbers are one floating-point number.
+_EXACT = 2.0**53
 
 
 def parse_json(text: bytes) -> Any:
@@ -226,3 +228,13 @@ def shortened(text: str, ends: str = ENDS_OF_PARTS) -> str:
 
 def _violation(message: str, pointer: str) -> InvalidRequest:
     return InvalidRequest(message, code="schema_violation", pointer=pointer)
+
+
+def id_as_text(value: object) -> object:
+    """The digits of a whole number, which many sources have as an id: `42` of 42 and of 42.0. Other values unchanged.
+
+    Data frames, PHP and spreadsheets turn whole numbers into floating-point ones.
+    """
+    if isinstance(value, float) and value.is_integer() and abs(value) < _EXACT:
+        return str(int(value))
+    return str(value) if isinstance(value, int) else value

@@ -72,7 +72,14 @@ async def test_somebody_whose_id_only_looks_like_it_stays(border: Border, dialec
         assert "ids_of_nobody" not in event["context"]
 
 
-@pytest.mark.parametrize("value", [0, -1, False, True])
+@pytest.mark.parametrize("dialect", ["plain", "segment", "jitsu", "posthog", "ga4", "umami"])
+async def test_a_whole_number_is_the_same_user_with_and_without_a_decimal_point(border: Border, dialect: str) -> None:
+    for value in (4711, 4711.0, "4711"):
+        event = await border.send_one(*user_of(value)[dialect])
+        assert (event["user_id"], "ids_of_nobody" in event["context"]) == ("4711", False), value
+
+
+@pytest.mark.parametrize("value", [0, -1, False, True, 0.0, -1.0])
 @pytest.mark.parametrize("dialect", ["plain", "segment", "jitsu", "posthog", "ga4", "umami"])
 async def test_a_value_that_is_no_id_is_none_and_costs_no_event(border: Border, dialect: str, value: object) -> None:
     event = await border.send_one(*user_of(value)[dialect])

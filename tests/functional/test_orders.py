@@ -70,6 +70,7 @@ SALES: dict[str, tuple[Sent, tuple[Any, Any, Any]]] = {
         ),
         (24.5, "CAD", "9871"),
     ),
+    "a number that passed a data frame": (plain("Order Placed", {"total": 12, "order_id": 1001.0}), (12, None, "1001")),
     "shopify's order": (plain("Order Placed", {"total_price": "12.00", "order_number": 1001}), (12, None, "1001")),
     "adobe's model": (
         plain("order_completed", {"commerce": {"order": {"priceTotal": 9, "purchaseID": "P1", "currencyCode": "USD"}}}),

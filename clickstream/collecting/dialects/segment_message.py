@@ -11,8 +11,8 @@ from typing import Any
 
 from clickstream.collecting.client_event import MAX_NAME, MAX_PIXELS
 from clickstream.collecting.dialect import KEY_NAMES
-from clickstream.collecting.field_readers import out_of_shape, violation
-from clickstream.collecting.tolerance import long_id
+from clickstream.collecting.field_readers import identity, out_of_shape, violation
+from clickstream.collecting.json_values import id_as_text
 from clickstream.privacy.nobody import somebody
 
 # Members of `context.campaign`. The campaign itself is called `name` there.
@@ -49,7 +49,6 @@ NOT_CONTEXT = frozenset(
         *KEY_NAMES,
     }
 )
-ID_NUMBERS: int = 10**MAX_NAME
 MILLISECONDS_FROM = 10**11  # as seconds, the year 5138
 NO_REFERRER = "$direct"
 
@@ -224,24 +223,15 @@ def _event_name(original: Mapping[str, Any]) -> str:
 
 
 def _id(original: Mapping[str, Any], name: str) -> str | None:
-    value = original.get(name)
-    if value is None or value == "":
-        return None
-    if not _is_id(value):
-        instead = long_id(value) if isinstance(value, str) else None
-        raise out_of_shape(f"{name} is a text of at most {MAX_NAME} characters", f"/{name}", instead)
-    return str(value)
+    return identity(original.get(name), f"/{name}")
 
 
 def _taken_id(context: dict[str, Any], name: str) -> str | None:
-    value = context.get(name)
-    return str(context.pop(name)) if value != "" and _is_id(value) else None
-
-
-def _is_id(value: object) -> bool:
-    if isinstance(value, int):
-        return -ID_NUMBERS < value < ID_NUMBERS
-    return isinstance(value, str) and len(value) <= MAX_NAME
+    value = id_as_text(context.get(name))
+    if not isinstance(value, str) or not 0 < len(value) <= MAX_NAME:
+        return None
+    del context[name]
+    return value
 
 
 def _is_pixels(value: object) -> bool:
