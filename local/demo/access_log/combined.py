@@ -10,16 +10,16 @@ too.
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime
 
 from local.demo.access_log.escapes import decoded, split_target, unescaped, url_encoded
 from local.demo.access_log.line import Line, Malformed, client_of, is_address, origin_of
+from local.demo.access_log.moments import parse_moment
 
 _QUOTED = r'"((?:[^"\\]|\\.)*)"'
-_MOMENT = r"\[(\d\d)/([A-Z][a-z]{2})/(\d{4}):(\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))? ([+-]\d\d)(\d\d)\]"
+_MOMENT = r"\[(\d[^\]\"]{7,40})\]"
 _LINE = re.compile(rf"([^\"]*?) {_MOMENT} {_QUOTED} (\d{{3}}) (?:\d+|-)(?: {_QUOTED} {_QUOTED}(.*))?\s*")
 _FORWARDED = re.compile(_QUOTED)
-_MONTHS = ("", "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 def parse_combined(text: str, number: int) -> Line:
@@ -27,7 +27,7 @@ def parse_combined(text: str, number: int) -> Line:
     match = _LINE.fullmatch(text)
     if match is None:
         raise Malformed(f"line {number} is in no known log format")
-    front, *moment, request, status, referrer, agent, rest = match.groups()
+    front, moment, request, status, referrer, agent, rest = match.groups()
     visitor, host = _client_and_host(front, _first_quoted(rest or ""))
     method, target = _method_and_target(unescaped(request))
     origin, path = split_target(target)
@@ -69,19 +69,11 @@ def _method_and_target(request: str) -> tuple[str, str]:
     return method, rest.rpartition(" ")[0] if " HTTP/" in rest else rest
 
 
-def _moment(parts: list[str], number: int) -> datetime:
-    day, month, year, hour, minute, second, fraction, zone_hours, zone_minutes = parts
+def _moment(text: str, number: int) -> datetime:
     try:
-        offset = timedelta(hours=int(zone_hours), minutes=int(zone_hours[0] + zone_minutes))
-        # A leap second becomes the last microsecond of the minute, as in the collector.
-        leap = second == "60"
-        local = datetime(
-            int(year), _MONTHS.index(month), int(day), int(hour), int(minute), 59 if leap else int(second),
-            999_999 if leap else int((fraction or "0").ljust(6, "0")), timezone(offset),
-        )  # fmt: skip
+        return parse_moment(text)
     except ValueError:
         raise Malformed(f"line {number} has no readable time") from None
-    return local.astimezone(UTC)
 
 
 def _present(text: str | None) -> str:

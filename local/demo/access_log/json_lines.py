@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from local.demo.access_log.escapes import as_bytes, split_target, url_encoded
 from local.demo.access_log.line import Line, Malformed, client_of, origin_of
+from local.demo.access_log.moments import parse_moment
 
 # Without escape=json nginx writes bytes as \xHH, which is not valid JSON.
 _BYTE = re.compile(rb"\\x([0-9A-Fa-f]{2})")
@@ -99,17 +100,8 @@ def _text(fields: Mapping[str, Any], *names: str) -> str:
 
 def _moment(fields: Mapping[str, Any], number: int) -> datetime:
     try:
-        if seconds := _text(fields, "msec", "ts", "timestamp"):
-            try:
-                return datetime.fromtimestamp(float(seconds), UTC)
-            except ValueError:
-                return _aware(datetime.fromisoformat(seconds))
-        if text := _text(fields, "time_iso8601", "time", "@timestamp"):
-            return _aware(datetime.fromisoformat(text))
-        return datetime.strptime(_text(fields, "time_local"), "%d/%b/%Y:%H:%M:%S %z").astimezone(UTC)
-    except (ValueError, OverflowError, OSError):
+        return parse_moment(
+            _text(fields, "msec", "ts", "timestamp", "time_iso8601", "time", "@timestamp", "time_local")
+        )
+    except ValueError:
         raise Malformed(f"line {number} has no readable time") from None
-
-
-def _aware(moment: datetime) -> datetime:
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

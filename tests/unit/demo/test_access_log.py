@@ -299,6 +299,36 @@ LOCAL_NGINX = {
 
 
 @pytest.mark.parametrize(
+    "moment",
+    [
+        *("17/Nov/2026:10:00:00 +0000", "17/Nov/2026:12:30:00.000 +0230", "17/Nov/2026:06:30:00 -0330"),
+        *(
+            "2026-11-17T10:00:00+00:00",
+            "2026-11-17T11:00:00.000+0100",
+            "2026-11-17 10:00:00",
+            "2026/11/17 10:00:00.000",
+        ),
+        *("1794909600", "1794909600.000", "1794909600000", "1794909600000000", "1794909600000000000"),
+    ],
+)
+def test_a_moment_is_read_in_any_notation_and_from_any_field(log: Path, moment: str) -> None:
+    line = combined().split("[")[0] + f"[{moment}]" + combined().split("]", 1)[1]
+    stated = {name: value for name, value in NGINX.items() if name != "time_iso8601"}
+    written = [json.dumps({**stated, name: moment}) for name in ("time", "time_local", "ts", "@timestamp")]
+    for event in events(log, line, *written):
+        assert event["created_at"].startswith("2026-11-17T10:00:00"), moment
+
+
+@pytest.mark.parametrize(
+    "moment", ["inf", "nan", "1e400", "-1e300", "2026-02-31", "31/Feb/2026:10:00:00 +0000", "x", ""]
+)
+def test_a_text_that_is_no_moment_is_named(log: Path, moment: str) -> None:
+    stated = {name: value for name, value in NGINX.items() if name != "time_iso8601"}
+    [line] = read(log, json.dumps({**stated, "time": moment}))
+    assert str(line).startswith("line 1 has no readable time")
+
+
+@pytest.mark.parametrize(
     "stated",
     [NGINX, LOCAL_NGINX, SPLIT_NGINX, CADDY, OLD_CADDY],
     ids=["nginx", "nginx 2", "nginx 3", "caddy", "old caddy"],
