@@ -47,7 +47,7 @@ endif
 $(MICROSOFT)/installed: requirements-dev.txt $(VENV)/installed
 	@echo "installing Python packages for $(RUNTIME_PYTHON) (once)"
 	@$(RUNTIME_PYTHON) -m venv $(MICROSOFT)
-	@$(MICROSOFT)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@$(MICROSOFT)/bin/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-dev.txt
 	@touch $@
 
 check: install  ## format, lint, types, layers and language, in seconds
@@ -85,7 +85,7 @@ $(VENV)/installed: requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(None if (3, 11) <= sys.version_info < (3, 14) else f"Python 3.11 to 3.13 is needed, {sys.executable} is {sys.version.split()[0]}; name another with PYTHON=")'
 	@echo "installing Python packages (once)"
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-dev.txt
 	@touch $@
 
 local/node_modules/installed: local/package-lock.json
@@ -95,8 +95,15 @@ local/node_modules/installed: local/package-lock.json
 	@touch $@
 
 .PHONY: install-tests
-install-tests: install $(VENV)/lists/installed $(VENV)/sql-driver-installed tests/integration/event_hubs/node/node_modules/installed tests/trackers/node_modules/installed tracker/node_modules/installed dashboard/node_modules/installed
+install-tests: install $(VENV)/lists/installed $(VENV)/pandas/installed $(VENV)/sql-driver-installed tests/integration/event_hubs/node/node_modules/installed tests/trackers/node_modules/installed tracker/node_modules/installed dashboard/node_modules/installed
 	@local/chromium.sh
+
+# Arrow imports pandas in each process that finds it, which takes half a second. No app has it, nor does what is installed above,
+# which needs `--no-deps` for that: Spark's client, beside it, depends on pandas.
+$(VENV)/pandas/installed: requirements-pandas.txt $(VENV)/installed
+	@echo "installing pandas (once)"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps --upgrade --target $(VENV)/pandas -r requirements-pandas.txt
+	@touch $@
 
 # The driver of imports of tables, which not every app needs.
 $(VENV)/sql-driver-installed: requirements-sql.txt $(VENV)/installed
@@ -141,7 +148,8 @@ dashboard: dashboard/node_modules/installed  ## build the dashboard that the fun
 
 lock: install  ## make the lock files anew from pyproject.toml
 	@$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --quiet -o requirements.txt
-	@$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes --no-header --quiet -c requirements.txt -o requirements-dev.txt
+	@$(BIN)/uv pip compile --group pyproject.toml:pandas --no-deps --universal --python-version 3.11 --generate-hashes --no-header --quiet -o requirements-pandas.txt
+	@$(BIN)/uv pip compile pyproject.toml --group dev --group pandas --no-emit-package pandas --universal --python-version 3.11 --generate-hashes --no-header --quiet -c requirements.txt -c requirements-pandas.txt -o requirements-dev.txt
 	@$(BIN)/uv pip compile --group pyproject.toml:sql --universal --python-version 3.11 --generate-hashes --no-header --quiet -c requirements.txt -o requirements-sql.txt
 
 clean:  ## remove what was installed and the local stack's state

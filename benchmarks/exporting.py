@@ -18,7 +18,6 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from importlib.abc import MetaPathFinder
 from pathlib import Path
 from uuid import uuid4
 
@@ -27,6 +26,7 @@ from azure.storage.blob import BlobServiceClient
 from benchmarks.processes import peak_mb, reset_peak
 from local.azurite import Azurite
 from local.processes import free_port
+from tests.support.pandas_folder import import_pandas
 
 FILES = "exports"
 # A setting of the app, see infra/main.bicep: Arrow's own allocator keeps what was freed.
@@ -47,18 +47,8 @@ jobs:
 """
 
 
-class WithoutPandas(MetaPathFinder):
-    """Hides pandas, which an app does not have: Arrow would import it, which takes 50 MB."""
-
-    def find_spec(self, name: str, path: object, target: object = None) -> None:
-        """Raise ModuleNotFoundError for pandas."""
-        if name == "pandas":
-            raise ModuleNotFoundError(name)
-
-
 def exported(connection: str, lake: str, job: str) -> int:
     """The product's export, from its claim to its history."""
-    sys.meta_path.insert(0, WithoutPandas())
     from clickstream.erasing.state import erasures_in
     from clickstream.exporting.events import Events
     from clickstream.exporting.exports import Exports
@@ -94,6 +84,7 @@ def naive(connection: str, lake: str) -> int:
 
     account = StorageAccount.from_connection(Connection("Lake", connection))
     table = DeltaTable(table_uri(lake, "events"), storage_options=account.delta_options())
+    import_pandas()
     rows = table.to_pyarrow_table().to_pandas()
     rows = rows[rows["site"] == "shop"]
     text = io.BytesIO()

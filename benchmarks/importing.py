@@ -24,6 +24,7 @@ from azure.storage.blob import BlobServiceClient
 from benchmarks.processes import peak_mb, reset_peak
 from local.azurite import Azurite
 from local.processes import free_port
+from tests.support.pandas_folder import import_pandas
 
 FILES, LAKE, SPILL = "files", "lake", "spill"
 COLUMNS = ("customer_no", "first_name", "last_name", "email", "city", "country", "plan", "orders", "revenue", "seen")
@@ -129,8 +130,7 @@ def impersonal(connection: str, rows: int) -> int:
 
 def naive(connection: str, rows: int) -> int:
     """Both files in memory, and one merge of all columns."""
-    import pandas as pd  # type: ignore[import-untyped]
-
+    pd = import_pandas()
     files = []
     with BlobServiceClient.from_connection_string(connection) as client:
         for day in (1, 2):

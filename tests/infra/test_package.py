@@ -20,8 +20,8 @@ LEFT_BEHIND = (
     ".devcontainer/devcontainer.json", "azure.yaml", "infra/main.bicep", "Makefile",
     "clickstream/__pycache__/settings.cpython-313.pyc", "clickstream/table/__pycache__/delta.cpython-313.pyc",
     "__pycache__/function_app.cpython-313.pyc", "functions/stale.pyc", "node_modules/x/index.js", "README.md",
-    "requirements-dev.txt", "pyproject.toml", "docs/api.md", "tests/conftest.py", "dashboard/src/app.js",
-    ".funcignore", "tracker/src/index.js", ".local/azurite/blob", ".mypy_cache/3.13/x.json",
+    "requirements-dev.txt", "requirements-pandas.txt", "pyproject.toml", "docs/api.md", "tests/conftest.py",
+    "dashboard/src/app.js", ".funcignore", "tracker/src/index.js", ".local/azurite/blob", ".mypy_cache/3.13/x.json",
     "benchmarks/collect.py", "LICENSE", "distributed/session.py", "local/stack.py",
 )  # fmt: skip
 # Folders of these names lie within the app, and would be lost by a line without its slash.

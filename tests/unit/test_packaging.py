@@ -50,6 +50,13 @@ def test_the_optional_driver_is_locked_beside_what_is_deployed() -> None:
         assert "mssql-python" not in others
 
 
+def test_pandas_is_locked_apart_since_arrow_imports_it_wherever_it_is() -> None:
+    (pandas,) = map(Requirement, PROJECT["dependency-groups"]["pandas"])
+    (version,) = pins("requirements-pandas.txt")["pandas"]
+    assert pandas.specifier.contains(version)
+    assert "pandas" not in pins("requirements-dev.txt")
+
+
 def test_nothing_of_development_is_deployed() -> None:
     deployed = set(pins("requirements.txt"))
     assert not deployed & {"pytest", "mypy", "ruff", "uvicorn", "azure-storage-queue", "hypothesis"}
@@ -76,12 +83,12 @@ def test_nothing_of_development_is_deployed() -> None:
 
 
 def test_lock_files_hold_no_download_addresses() -> None:
-    locks = [ROOT / name for name in ("requirements.txt", "requirements-dev.txt", "requirements-sql.txt")]
+    locks = [ROOT / f"requirements{group}.txt" for group in ("", "-dev", "-pandas", "-sql")]
     locks += [ROOT / "local" / "package-lock.json"]
     locks += (ROOT / "tests").glob("integration/*/node/package-lock.json")
     locks += [ROOT / "tests" / "trackers" / "package-lock.json", ROOT / "tracker" / "package-lock.json"]
     locks += [ROOT / "dashboard" / "package-lock.json"]
-    assert len(locks) == 8
+    assert len(locks) == 9
     for lock in locks:
         assert "resolved" not in lock.read_text(), lock.name
         assert not re.search(r"https?://[\w.-]*(registry|pypi|pythonhosted)", lock.read_text()), lock.name

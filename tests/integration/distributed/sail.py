@@ -10,6 +10,7 @@ from typing import Self
 from local.azurite import ACCOUNT_KEY, ACCOUNT_NAME, Azurite
 from local.processes import Child, Service, accepts_connections
 from local.stack import ROOT
+from tests.support.pandas_folder import with_pandas
 
 
 class Sail(Service):
@@ -32,12 +33,11 @@ class Sail(Service):
             [str(Path(sys.executable).parent / "sail"), "spark", "server", "--port", str(self._port)],
             self._folder / "sail.log",
             {
-                **os.environ,
+                **with_pandas({**os.environ, "PYTHONPATH": str(ROOT)}),
                 "AZURE_STORAGE_ACCOUNT_NAME": ACCOUNT_NAME,
                 "AZURE_STORAGE_ACCOUNT_KEY": ACCOUNT_KEY,
                 "AZURE_STORAGE_ENDPOINT": self._azurite.blob_endpoint,
                 "AZURE_ALLOW_HTTP": "true",
-                "PYTHONPATH": str(ROOT),
                 "SAIL_MODE": "local-cluster" if self.has_workers else "local",
                 "EventHubConnection": "none",
                 "Lake": self._azurite.connection_string,

@@ -42,6 +42,7 @@ from tests.integration.erasing.world import event as erasable_event
 from tests.integration.querying.lake import NOW, make_lake
 from tests.integration.querying.lake import Lake as QueryLake
 from tests.integration.querying.rows import ROWS
+from tests.support.pandas_folder import import_pandas, with_pandas
 
 pytestmark = pytest.mark.integration
 AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
@@ -60,6 +61,7 @@ def spark(sail: Sail) -> Iterator[Any]:
         named.setattr(sys.modules["__main__"], "__file__", __file__, raising=False)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the client's own imports
+            import_pandas()
             from pyspark.sql import SparkSession
 
             session = SparkSession.builder.remote(sail.remote).getOrCreate()
@@ -78,7 +80,7 @@ def distributed(
     sail: Sail, azurite: Azurite, settings: dict[str, str], *arguments: str
 ) -> subprocess.CompletedProcess[str]:
     env = {
-        **os.environ,
+        **with_pandas(os.environ),
         "SPARK_REMOTE": sail.remote,
         "EventHubConnection": "none",
         "Lake": azurite.connection_string,

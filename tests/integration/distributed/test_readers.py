@@ -25,6 +25,7 @@ from local.processes import free_port
 from local.stack import ROOT
 from tests.integration.distributed.sail import Sail
 from tests.integration.querying.lake import Lake, event, make_lake
+from tests.support.pandas_folder import with_pandas
 
 pytestmark = pytest.mark.integration
 SECTION = (ROOT / "docs" / "events.md").read_text().split("\n## Reading\n")[1].split("\n## ")[0]
@@ -116,7 +117,7 @@ def test_every_engine_gives_the_same_counts_and_sums(engine: str, filled: Filled
     script.write_text(program)
     done = subprocess.run(
         [sys.executable, str(script)],
-        env={**os.environ, "SPARK_REMOTE": sail.remote},
+        env={**with_pandas(os.environ), "SPARK_REMOTE": sail.remote},
         capture_output=True,
         text=True,
         timeout=120,

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import duckdb
-import pandas as pd  # type: ignore[import-untyped]
 import pyarrow.parquet as pq
 import pytest
 from pysequoia import Tsk, decrypt
@@ -31,6 +30,7 @@ from tests.integration.jobs.dying import Dying
 from tests.integration.jobs.erasing import erase_jane, erase_jane_of
 from tests.integration.jobs.world import DAILY, NOW, START, World, csv_import, export, site_with
 from tests.support.gnupg import gnupg
+from tests.support.pandas_folder import import_pandas
 
 pytestmark = pytest.mark.integration
 ODD = ['a "quoted" text', "two\nlines", "=1+1", "", None, "Ünï, cödé 🎉", "tab\tand ; and ,"]
@@ -79,7 +79,7 @@ def assert_is_the_table(world: World, data: bytes, folder: Path) -> None:
     types = {column.name: "VARCHAR" for column in EVENT_COLUMNS}
     reader = duckdb.sql(f"SELECT * FROM read_csv('{folder}/a.csv', header=true, columns={types}, parallel=false)")
     assert reader is not None
-    frame = pd.read_csv(folder / "a.csv", dtype=str, keep_default_na=False)
+    frame = import_pandas().read_csv(folder / "a.csv", dtype=str, keep_default_na=False)
     readers = {
         "csv": list(csv.DictReader(io.StringIO(data.decode(), newline=""))),
         "DuckDB": reader.to_arrow_table().to_pylist(),
