@@ -202,7 +202,7 @@ class CsvImports:
         if not reading.header:
             first, chunks = first_bytes(chunks)
             codec, mark = detected(first, job.source.encoding)
-            rows = read_rows(skipped(chunks, mark), codec, job.source.delimiter, Place(mark, 1))
+            rows = _whole(reading.path, read_rows(skipped(chunks, mark), codec, job.source.delimiter, Place(mark, 1)))
             header = next(rows, None)
             if header is None or header.problem is not None:
                 reason = "is empty" if header is None else f"has no header: {header.problem}"
@@ -212,7 +212,8 @@ class CsvImports:
                 reading, codec=codec, header=tuple(header.values), byte=header.end, line=header.line + header.lines
             )
             return reading, rows
-        return reading, read_rows(chunks, reading.codec, job.source.delimiter, Place(reading.byte, reading.line))
+        place = Place(reading.byte, reading.line)
+        return reading, _whole(reading.path, read_rows(chunks, reading.codec, job.source.delimiter, place))
 
     def _take(
         self,
@@ -328,6 +329,13 @@ def _unpacked(path: str, chunks: Iterator[bytes]) -> Iterator[bytes]:
         yield from unpacked(memoryview(chunk) for chunk in chunks)
     except (zlib.error, EOFError) as error:
         raise JobFailed(Actor.OTHER_SIDE, "bad_file", f"{path} is no gzip, or ends early") from error
+
+
+def _whole(path: str, rows: Iterator[Row]) -> Iterator[Row]:
+    try:
+        yield from rows
+    except EOFError as error:
+        raise JobFailed(Actor.OTHER_SIDE, "bad_file", f"{path}: {error}") from error
 
 
 def _event_of(mapper: RowMapper, row: Row) -> tuple[Mapping[str, Any] | None, str | None]:

@@ -53,6 +53,8 @@ def unpacked(chunks: Iterable[memoryview]) -> Iterator[bytes]:
     for chunk in chunks:
         data = bytes(chunk)
         while data:
+            if unpacker.eof and not (data := data.lstrip(b"\0")):  # zeros may fill up a file
+                break
             if unpacker.eof:
                 unpacker = zlib.decompressobj(GZIP_WINDOW)
             yield unpacker.decompress(data, UNPACKED_BYTES)
@@ -71,15 +73,23 @@ def skipped(chunks: Iterable[bytes], count: int) -> Iterator[bytes]:
 
 
 def detected(first: bytes, encoding: str | None) -> tuple[str, int]:
-    """The codec of a file that begins with these bytes, and the length of its byte order mark."""
+    """The codec of a file that begins with these bytes, and the length of its byte order mark.
+
+    No text of another encoding begins with such a mark, and no other one has a zero beside the first letter of a name.
+    """
     for mark, codec in BYTE_ORDER_MARKS:
-        if first.startswith(mark) and (encoding is None or codec.startswith(encoding)):
+        if first.startswith(mark):
             return codec, len(mark)
+    if encoding in (None, "utf-16") and first[:2].count(0) == 1:
+        return "utf-16-le" if first[0] else "utf-16-be", 0
     return {None: "utf-8", "utf-16": "utf-16-le"}.get(encoding, encoding or "utf-8"), 0
 
 
 def read_rows(chunks: Iterable[bytes | memoryview], codec: str, delimiter: str, start: Place) -> Iterator[Row]:
-    """The rows of a file from a place on; `chunks` are its bytes from there."""
+    """The rows of a file from a place on; `chunks` are its bytes from there.
+
+    Raise EOFError if it ends within a character of UTF-16.
+    """
     lines = _lines(chunks, codec)
     pending: deque[tuple[str, int]] = deque()
     at, number = start.byte, start.line
@@ -125,9 +135,12 @@ def _lines(chunks: Iterable[bytes | memoryview], codec: str) -> Iterator[tuple[s
     """Lines with their ends, each with its bytes. What cannot be decoded becomes lone surrogates."""
     errors = "surrogatepass" if codec.startswith("utf-16") else "surrogateescape"
     text = io.TextIOWrapper(io.BufferedReader(_Chunks(chunks)), encoding=codec, errors=errors, newline="")
-    # A file without ends of lines is cut, so that memory stays bounded; its pieces are no rows.
-    while line := text.readline(MAX_FIELD_CHARACTERS):
-        yield line, len(line) if line.isascii() and codec[:6] != "utf-16" else len(line.encode(codec, errors))
+    try:
+        # A file without ends of lines is cut, so that memory stays bounded; its pieces are no rows.
+        while line := text.readline(MAX_FIELD_CHARACTERS):
+            yield line, len(line) if line.isascii() and codec[:6] != "utf-16" else len(line.encode(codec, errors))
+    except UnicodeDecodeError as error:
+        raise EOFError("the file ends within a character") from error
 
 
 class _Chunks(io.RawIOBase):

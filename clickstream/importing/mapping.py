@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -18,7 +19,11 @@ from clickstream.sites.imports import CsvImport
 from clickstream.sites.job_parts import parsed
 
 DOCUMENTS = ("context", "properties")
-MAX_SECONDS = 10_000_000_000
+# Digits of Unix seconds and milliseconds since 2001; other numbers are dates without separators.
+SECONDS_DIGITS, MILLISECONDS_DIGITS = 10, 13
+# What no name of a column has: control characters but tabs and ends of lines, and bytes that are no text.
+_NO_TEXT = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+_ENCRYPTED = "-----BEGIN PGP"
 
 
 class BadRow(Exception):
@@ -26,8 +31,10 @@ class BadRow(Exception):
 
 
 def checked_header(job: CsvImport, header: Sequence[str], path: str) -> None:
-    """Raise JobFailed for a header that names no column, one twice, or not all that the job needs."""
+    """Raise JobFailed for a header that is no text, names no column, one twice, or not all that the job needs."""
     problems = []
+    if any(map(_NO_TEXT.search, header)) or header[0].startswith(_ENCRYPTED):
+        problems.append("the header is no text; the file is compressed, encrypted, or has another encoding")
     if empty := [str(index + 1) for index, name in enumerate(header) if not name.strip()]:
         problems.append(f"the columns {', '.join(empty)} have no name")
     if double := [name for name, count in Counter(header).items() if count > 1]:
@@ -130,14 +137,13 @@ class RowMapper:
         try:
             if self._job.timestamp_format is not None:
                 moment = parsed(text, self._job.timestamp_format)
-            elif text.isascii() and text.isdecimal() and len(text) in range(9, 14):
-                seconds = int(text)
-                moment = datetime.fromtimestamp(seconds / 1000 if seconds > MAX_SECONDS else seconds, UTC)
+            elif text.isascii() and text.isdecimal() and len(text) in (SECONDS_DIGITS, MILLISECONDS_DIGITS):
+                moment = datetime.fromtimestamp(int(text) / (1000 if len(text) == MILLISECONDS_DIGITS else 1), UTC)
             else:
                 moment = datetime.fromisoformat(text)
-        except (ValueError, OverflowError, OSError):
+            return (moment.replace(tzinfo=self._zone) if moment.tzinfo is None else moment).astimezone(UTC)
+        except (ValueError, OverflowError):
             raise BadRow(f"{self._job.timestamp_field}: is no time") from None
-        return (moment.replace(tzinfo=self._zone) if moment.tzinfo is None else moment).astimezone(UTC)
 
 
 def json_object(column: str, text: str) -> dict[str, Any]:

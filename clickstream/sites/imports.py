@@ -77,7 +77,9 @@ class Source(Strict):
         default=",", description="What separates columns: the first character; t is a tab."
     )
     encoding: Encoding | None = Field(
-        default=None, description="utf-8, utf-16, latin-1 or cp1252; none: by the byte order mark, else utf-8."
+        default=None,
+        description="utf-8, utf-16, latin-1 or cp1252, unless the file has a byte order mark of another one; none: "
+        "utf-16 if the first character shows it, else utf-8.",
     )
 
 
@@ -126,8 +128,8 @@ class CsvImport(RowImport):
     )
     timestamp_format: TimestampFormat | None = Field(
         default=None,
-        description="Format of these times: yyyy, MM, dd, HH, mm, ss, with - _ . T between them; none: ISO 8601 or "
-        "Unix seconds or milliseconds. Times without an offset are of the job's time zone.",
+        description="Format of these times: yyyy, MM, dd, HH, mm, ss, with - _ . T between them; none: ISO 8601, or "
+        "Unix seconds (10 digits) or milliseconds (13). Times without an offset are of the job's time zone.",
     )
     event_id: Annotated[tuple[Column, ...], Few] = Field(
         default=(),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import gzip
 import io
 import json
+import zipfile
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,7 +15,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from clickstream.importing.csv_files import Pace
-from clickstream.importing.mapping import RowMapper
+from clickstream.importing.mapping import BadRow, RowMapper
 from clickstream.jobs.failing import Actor
 from clickstream.jobs.runner import JobRunner
 from clickstream.sites.document import Site
@@ -112,6 +114,9 @@ def test_times_names_delimiter_and_encoding(world: World) -> None:
         ("2026-03-01 02:30", None),
         ("1772332200", None),
         ("1772332200000", None),
+        ("20260301T023000Z", None),
+        ("2026-03-01T02:30:00.0000000Z", None),
+        ("202603010230", "yyyyMMddHHmm"),
         ("2026.03.01_02.30", "yyyy.MM.dd_HH.mm"),
     ],
 )
@@ -121,6 +126,21 @@ def test_forms_of_times(text: str, form: str | None) -> None:
     assert isinstance(job, CsvImport)
     mapper = RowMapper(job, "shop", ["t"], FIRST, ZoneInfo("UTC"), NOW)
     assert mapper.event([text], 2)["created_at"] == "2026-03-01T02:30:00+00:00"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "never", "202603010230", "20260301023000", "177233220", "1772332200.5", "-1772332200",
+        "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-10:00", "10000-01-01",
+    ],
+)  # fmt: skip
+def test_what_is_no_time_is_never_taken_for_one(text: str) -> None:
+    (job,) = site_with(csv_import(timestamp_field="t")).jobs
+    assert isinstance(job, CsvImport)
+    mapper = RowMapper(job, "shop", ["t"], FIRST, ZoneInfo("UTC"), NOW)
+    with pytest.raises(BadRow, match="t: is no time"):
+        mapper.event([text], 2)
 
 
 def test_rows_that_cannot_be_read_are_failed_events_with_file_and_line(world: World) -> None:
@@ -178,6 +198,39 @@ def test_a_header_that_does_not_fit(world: World, data: bytes, fields: dict[str,
     ended = imported(world, site_with(csv_import(**fields)))
     assert (ended.outcome, ended.code) == ("failed", code)
     assert message in ended.message
+
+
+def test_a_file_that_is_no_text_is_not_imported(world: World) -> None:
+    text = "id,größe\n1,XL\n"
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as members:
+        members.writestr("a.csv", text)
+        members.writestr("folder/b.csv", text)
+    files = {
+        "an archive": archive.getvalue(),
+        "gzip, by another name": gzip.compress(text.encode()),
+        "encrypted": b"\x85\x01\x0c\x03" + bytes(range(256)),
+        "encrypted, as text": b"-----BEGIN PGP MESSAGE-----\n\nhQEMA\n",
+        "latin-1": text.encode("latin-1"),
+        "UTF-32": text.encode("utf-32"),
+        "half a pair": codecs.BOM_UTF16_LE + b"\x00\xd8",
+    }
+    for name, data in files.items():
+        world.put(f"crm/{name}.csv", data)
+        job = csv_import(**{"name": "crm", "from": {"file": f"crm/{name}.csv"}})
+        world.runner().ask(site_with(job), site_with(job).jobs[0])
+        ended = imported(world, site_with(job))
+        assert (ended.outcome, ended.actor, ended.code) == ("failed", Actor.OTHER_SIDE, "bad_header"), name
+    world.put(FIRST, text.encode("utf-16")[:-1])
+    world.runner().ask(site_with(csv_import()), site_with(csv_import()).jobs[0])
+    ended = imported(world, site_with(csv_import()))
+    assert (ended.code, ended.message) == ("bad_file", f"{FIRST}: the file ends within a character")
+
+
+@pytest.mark.parametrize("name", ["Kunden März.csv", "100%#1 a+b?c&d%20e.csv", "a'b;c=d[e]{f}.csv"])
+def test_a_file_may_have_any_name_that_azure_keeps(world: World, name: str) -> None:
+    world.put(f"crm folder/{name}", b"id\n1\n")
+    assert imported(world, site_with(csv_import(**{"from": {"file": f"crm folder/{name}"}}))).counts["rows"] == 1
 
 
 def test_a_header_alone_is_a_file_without_rows(world: World) -> None:

@@ -6,6 +6,7 @@ import codecs
 import csv
 import gzip
 import io
+import zlib
 from collections.abc import Iterator
 
 import pytest
@@ -53,6 +54,11 @@ ROWS = [["id", "name"], ["1", "Zürich"], ["2", 'a, "b"\nc']]
         (TEXT.encode("utf-16"), "utf-16"),
         (codecs.BOM_UTF16_BE + TEXT.encode("utf-16-be"), None),
         (TEXT.encode("utf-16-le"), "utf-16"),
+        (TEXT.encode("utf-16-le"), None),
+        (TEXT.encode("utf-16-be"), "utf-16"),
+        (TEXT.encode("utf-16-be"), None),
+        (codecs.BOM_UTF8 + TEXT.encode(), "latin-1"),
+        (TEXT.encode("utf-16"), "utf-8"),
         (TEXT.encode("latin-1"), "latin-1"),
         (TEXT.encode("cp1252"), "cp1252"),
         (TEXT.replace("\r\n", "\n").encode(), None),
@@ -66,6 +72,13 @@ def test_rows_are_the_same_in_every_encoding_and_with_every_end_of_line(data: by
 
 def test_lines_that_end_in_a_carriage_return_alone() -> None:
     assert values(b"id,name\r1,a\r2,b\r") == [["id", "name"], ["1", "a"], ["2", "b"]]
+
+
+def test_a_file_that_ends_within_a_character_has_the_rows_before() -> None:
+    rows = iter(read_rows([TEXT.encode("utf-16-le")[:-1]], "utf-16-le", ",", Place()))
+    assert [next(rows).values, next(rows).values] == ROWS[:2]
+    with pytest.raises(EOFError, match="within a character"):
+        next(rows)
 
 
 def test_a_row_knows_the_line_where_it_begins() -> None:
@@ -137,7 +150,10 @@ def row_lines(row: list[str]) -> int:
 
 def test_gzip_of_several_members_is_one_file() -> None:
     data = gzip.compress(b"a\n") + gzip.compress(b"b\n")
-    assert b"".join(unpacked(memoryview(piece) for piece in pieces(data, 5))) == b"a\nb\n"
+    for padded in (data, data + bytes(512)):
+        assert b"".join(unpacked(memoryview(piece) for piece in pieces(padded, 5))) == b"a\nb\n"
+    with pytest.raises(zlib.error):
+        list(unpacked([memoryview(data + b"rest")]))
     pieces_of_a_bomb = list(unpacked([memoryview(gzip.compress(b"x" * 20_000_000))]))
     assert sum(map(len, pieces_of_a_bomb)) == 20_000_000
     assert max(map(len, pieces_of_a_bomb)) <= UNPACKED_BYTES
