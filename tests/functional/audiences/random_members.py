@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import cached_property
 from random import Random
 from typing import Any
 
@@ -193,6 +194,18 @@ def sequence_of(random: Random) -> Took:
 
 
 @dataclass(frozen=True)
+class Right:
+    """Whether a person is there and a member of an audience, when that next changes, if the audience's formula gives
+    it exactly, and until when the answer must say that it changes.
+    """
+
+    is_there: bool
+    is_member: bool
+    change: datetime | None = None
+    latest: datetime | None = None
+
+
+@dataclass(frozen=True)
 class Prepared:
     """A world and its tables, which take longer to make than the answer."""
 
@@ -230,15 +243,30 @@ class Prepared:
         no_identities = pa.Table.from_pylist([], IDENTITY_SCHEMA)
         return cls(world, {**tables, "identities": no_identities, "audience_changes": changes_of(world)})
 
-    def answered(self, members: Callable[..., str] = members) -> Mapping[str, Mapping[str, object]]:
-        """The row of `members` of each person."""
+    @cached_property
+    def right(self) -> Mapping[tuple[str, int], Right]:
+        """What plain Python says, by person and place of the audience."""
+        numbered = list(enumerate(self.world.audiences.values()))
+        return {
+            (person, number): right_of(self.world, person, audience)
+            for person in self.world.histories
+            for number, audience in numbered
+        }
+
+    def statement(self, members: Callable[..., str] = members) -> tuple[str, dict[str, Any]]:
+        """All of `members`, and the values of its parameters."""
         world, parameters = self.world, Parameters(SiteScope("shop", "UTC"), Period(START, START + STEP * STEPS))
         sql = f"WITH {members(list(world.audiences.values()), world.at, parameters, 'events')}\nSELECT * FROM members"
+        return sql, dict(parameters.of(sql))
+
+    def answered(self, members: Callable[..., str] = members) -> Mapping[str, Mapping[str, object]]:
+        """The row of `members` of each person."""
+        sql, parameters = self.statement(members)
         with duckdb.connect(config={"threads": 1}) as connection:
             connection.execute("SET TimeZone = 'UTC'")
             for name, table in self.tables.items():
                 connection.register(name, table)
-            answer = connection.execute(sql, dict(parameters.of(sql)))
+            answer = connection.execute(sql, parameters)
             columns = [str(name) for name, *_ in answer.description or ()]
             rows = [dict(zip(columns, row, strict=True)) for row in answer.fetchall()]
         return {row["person"]: row for row in rows}
@@ -260,25 +288,32 @@ def changes_of(world: World) -> pa.Table:
 def differences(prepared: Prepared, members: Callable[..., str] = members) -> list[str]:
     """Where the statement of `members` and plain Python disagree."""
     world, rows, wrong = prepared.world, prepared.answered(members), []
-    audiences = world.audiences
-    for person, history in world.histories.items():
-        known, lasts = world.known[person], world.lasts[person]
-        there = is_there(list(audiences.values()), history, world.at)
-        for number, audience in enumerate(audiences.values()):
-            row, of_all = rows.get(person, {}), (audience, audiences, history, known, world.at)
-            if bool(row.get(f"member_{number}")) != (there and is_member(*of_all, lasts)):
-                wrong.append(f"{person} in {audience}: {row}")
-            answer = row.get(f"changes_{number}")
-            moment = None if answer is None else START + timedelta(microseconds=int(str(answer)) - _us(START))
-            if not there:
-                continue
-            if is_exact(audience.formula):
-                change = next_possible_change(*of_all, lasts) if audience.is_lasting else next_change(*of_all)
-                wrong.extend([] if are_near(moment, change) else [f"{person} in {audience}: {moment} is not {change}"])
-            change = next_lasting_change(*of_all, lasts)
-            if change is not None and (moment is None or not world.at < moment <= change + NEAR):
-                wrong.append(f"{person} in {audience}: {moment} is after {change}")
+    for (person, number), right in prepared.right.items():
+        row, audience = rows.get(person, {}), list(world.audiences.values())[number]
+        if bool(row.get(f"member_{number}")) != right.is_member:
+            wrong.append(f"{person} in {audience}: {row}")
+        answer = row.get(f"changes_{number}")
+        moment = None if answer is None else START + timedelta(microseconds=int(str(answer)) - _us(START))
+        if not right.is_there:
+            continue
+        if is_exact(audience.formula) and not are_near(moment, right.change):
+            wrong.append(f"{person} in {audience}: {moment} is not {right.change}")
+        latest = right.latest
+        if latest is not None and (moment is None or not world.at < moment <= latest + NEAR):
+            wrong.append(f"{person} in {audience}: {moment} is after {latest}")
     return wrong
+
+
+def right_of(world: World, person: str, audience: Audience) -> Right:
+    """What plain Python says of the person."""
+    history, audiences, lasts = world.histories[person], world.audiences, world.lasts[person]
+    if not is_there(list(audiences.values()), history, world.at):
+        return Right(False, False)
+    of_all = audience, audiences, history, world.known[person], world.at
+    change = None
+    if is_exact(audience.formula):
+        change = next_possible_change(*of_all, lasts) if audience.is_lasting else next_change(*of_all)
+    return Right(True, is_member(*of_all, lasts), change, next_lasting_change(*of_all, lasts))
 
 
 def are_near(one: datetime | None, other: datetime | None) -> bool:
