@@ -77,8 +77,9 @@ class Events:
         if "JOIN identities" in sql:
             edges = edges_of(self._events.select(IDENTITY_COLUMNS), {})
             self._connection.register("identities", people_of(edges, Basis(Rules()), "shop", BEGIN.date()))
-        rows: list[dict[str, Any]] = self._connection.sql(sql, params=dict(parameters)).to_arrow_table().to_pylist()
-        return rows
+        answer = self._connection.execute(sql, dict(parameters))  # a relation would be planned twice
+        names = [str(name) for name, *_ in answer.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
 
 
 def slice_of(filters: Sequence[Any] = (), period: Period = PERIOD, time_zone: str = "UTC") -> Slice:
