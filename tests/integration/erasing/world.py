@@ -137,7 +137,8 @@ class World:
 
     def finds(self, *texts: str) -> list[str]:
         """The blobs that hold one of the texts: as bytes, in a column of Parquet, in a body of Avro, in base64."""
-        return [name for name, data in self.blobs() if any(text in content(name, data) for text in texts)]
+        contents = ((name, content(name, data)) for name, data in self.blobs())
+        return [name for name, found in contents if any(text in found for text in texts)]
 
     def _new_id(self) -> str:
         self.erasures += 1
