@@ -173,7 +173,8 @@ class FileCache:
         return room
 
     def _present(self, under: str = "") -> Sequence[Path]:
-        return [path for path in (self.folder / under).rglob("*") if path.name != LOCK and path.is_file()]
+        # `rglob` takes several times as long.
+        return [Path(at, name) for at, _, names in os.walk(self.folder / under) for name in names if name != LOCK]
 
     def _reserve(self, file: StoredFile) -> tuple[int, Path]:
         """Create an empty file of the copy's size, locked while this process writes to it. Returns descriptor, path."""
