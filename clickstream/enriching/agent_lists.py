@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from hashlib import blake2b
-from importlib.resources import files
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
-from clickstream.enriching.yaml_lists import read_list
+from clickstream.enriching.yaml_lists import packaged_list, read_list
 
 # Engines that browsers and in-app browsers name. A crawler may name one, too, in addition to its own name.
 _ENGINE = re.compile(r"AppleWebKit/|Gecko/|Trident/|Presto/|CFNetwork/")
@@ -82,7 +81,7 @@ def without_browser_words(agent: str) -> str:
 
 @lru_cache(maxsize=1)
 def _packaged() -> _Packaged:
-    return read_list((files("clickstream.enriching") / "data" / "agents.yaml").read_bytes(), _Packaged)
+    return packaged_list("agents.yaml", _Packaged)
 
 
 @lru_cache(maxsize=1)

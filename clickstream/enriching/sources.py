@@ -7,12 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
-from importlib.resources import files
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from clickstream.enriching.yaml_lists import read_list
+from clickstream.enriching.yaml_lists import packaged_list, read_list
 
 Kind = Literal["search", "ai", "social", "video", "shopping", "email", "affiliate", "display", "referral"]
 LONGEST_HOST = 253  # characters, RFC 1035 (2.3.4)
@@ -118,7 +117,7 @@ def read_sources(operators: bytes | None = None) -> SourceList:
 @lru_cache(maxsize=1)
 def packaged() -> Document:
     """The list that is part of the product."""
-    return read_list((files("clickstream.enriching") / "data" / "sources.yaml").read_bytes(), Document)
+    return packaged_list("sources.yaml", Document)
 
 
 def _endings(host: str) -> Iterator[str]:
