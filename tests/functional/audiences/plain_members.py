@@ -181,17 +181,19 @@ def score_of(name: str, history: History, at: datetime) -> float:
     for event in acts_of(history):
         days.setdefault(event.at.date(), []).append(event.at)
     recent = [len(acts) for day, acts in days.items() if day > at.date() - timedelta(days=30)]
+    match name:
+        case "frequency":
+            return 100 * (1 - 2 ** (-len(recent) / 4))
+        case "intensity":
+            return 100 * (1 - 2 ** (-sum(recent) / max(1, len(recent)) / 10))
+        case "quantity":
+            return 100 * (1 - 2 ** (-sum(map(len, days.values())) / 100))
     ages = [((at - max(acts)) / timedelta(days=1), len(acts)) for acts in days.values()]
+    if name == "recency":
+        return 100 * 2 ** (-min(age for age, _ in ages) / 14)
     short = sum(acts * 2 ** (-age / 7) for age, acts in ages) / 7
     long = sum(acts * 2 ** (-age / 30) for age, acts in ages) / 30
-    scores = {
-        "recency": 2 ** (-min(age for age, _ in ages) / 14),
-        "frequency": 1 - 2 ** (-len(recent) / 4),
-        "intensity": 1 - 2 ** (-sum(recent) / max(1, len(recent)) / 10),
-        "quantity": 1 - 2 ** (-sum(acts for _, acts in ages) / 100),
-        "momentum": short / (short + long),
-    }
-    return 100 * scores[name]
+    return 100 * short / (short + long)
 
 
 def _counting(atom: Done | Worth, history: History, at: datetime) -> Iterator[Did]:
