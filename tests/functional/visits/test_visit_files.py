@@ -107,15 +107,17 @@ def stored(folder: Path, made: Cut, seed: int = 0) -> Lake:
     connection = duckdb.connect(config={"threads": 4})
     connection.execute("SET TimeZone = 'UTC'")
     pairs, others = [], []
-    for number, ((day, rows), with_visits) in enumerate(zip(made.files, made.with_visits, strict=True)):
-        path = folder / f"event_date={day}" / f"{number}.parquet"
-        path.parent.mkdir(exist_ok=True)
-        foreign = [{**row, "site": "blog"} for row in rows[:3]]
-        pq.write_table(pa.Table.from_pylist([*foreign, *rows], schema=SCHEMA).drop_columns(["event_date"]), path)
-        if not with_visits:
-            others.extend(rows)
-            continue
-        pairs.append(made_of(path))
+    with duckdb.connect() as making:
+        making.execute("SET GLOBAL TimeZone = 'UTC'")
+        for number, ((day, rows), with_visits) in enumerate(zip(made.files, made.with_visits, strict=True)):
+            path = folder / f"event_date={day}" / f"{number}.parquet"
+            path.parent.mkdir(exist_ok=True)
+            foreign = [{**row, "site": "blog"} for row in rows[:3]]
+            pq.write_table(pa.Table.from_pylist([*foreign, *rows], schema=SCHEMA).drop_columns(["event_date"]), path)
+            if with_visits:
+                pairs.append(made_of(path, making))
+            else:
+                others.extend(rows)
     connection.register("events", pa.Table.from_pylist(made.rows, schema=SCHEMA))
     connection.register(visit_views.OTHERS, pa.Table.from_pylist(others, schema=SCHEMA))
     visit_views.show(connection, pairs)
@@ -129,11 +131,10 @@ def lake(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     return stored(tmp_path_factory.mktemp("files"), cut(request.param), request.param)
 
 
-def made_of(path: Path) -> Visits:
+def made_of(path: Path, making: duckdb.DuckDBPyConnection) -> Visits:
     """The file of events with visit files, which are written."""
     paths = {kind: path.with_name(f"{path.stem}.{kind}") for kind in Kind}
-    with duckdb.connect() as connection:
-        connection.execute("SET TimeZone = 'UTC'")
+    with making.cursor() as connection:
         compute(connection, path, "shop")
         for kind, target in paths.items():
             write(connection, kind, target)
@@ -295,7 +296,7 @@ class Refusing:
 
 @pytest.mark.parametrize("beginning", ["CREATE OR REPLACE TEMP TABLE edge_events", "CREATE TEMP TABLE materialised AS"])
 def test_without_memory_for_edges_all_visits_are_computed(tmp_path: Path, beginning: str) -> None:
-    lake = stored(tmp_path, cut(0))
+    lake = stored(tmp_path, cut(2))  # in a few files
     asking = asked("event_id", "visitor", "visit", **CHOICES[0])
     refusing = Refusing(lake.connection, beginning)
     tables = dict(answers(cast(duckdb.DuckDBPyConnection, refusing), [asking], lake.known))
