@@ -43,7 +43,7 @@ from tests.functional.visits.random_streams import DAY, random_stream
 from tests.integration.querying.lake import event
 
 # `CUTS=200 pytest tests/functional/visits/test_visit_files.py` looks at so many.
-CUTS = int(os.environ.get("CUTS", "5"))
+CUTS = int(os.environ.get("CUTS", "3"))
 STREAMS = 100
 LOCAL_CONNECTION = "AccountName=none;AccountKey=bm9uZQ==;BlobEndpoint=http://127.0.0.1:1/none"
 SCHEMA = arrow_schema(EVENT_COLUMNS)
