@@ -20,7 +20,7 @@ from clickstream.storage.blobs import Container
 
 if TYPE_CHECKING:
     from azure.core.credentials import AccessToken
-    from obstore.store import AzureCredential
+    from obstore.store import AzureCredential, AzureStore
 
 SCOPE = "https://storage.azure.com/.default"
 DATABASE_SCOPE = "https://database.windows.net/.default"
@@ -56,21 +56,9 @@ class StorageAccount:
 
         Raise Unavailable if nobody is signed in.
         """
-        from obstore.store import AzureStore
-
-        signed_in = SignedIn(self.client_id) if self._is_signed_in else None
-        if signed_in is not None:
-            signed_in.token()  # the library would bury the reason
-
-        return Container(
-            AzureStore(
-                container_name=name,
-                config=self._options(),  # type: ignore[arg-type]
-                client_options={"allow_http": self._plain_http, "timeout": "60s"},
-                retry_config={"max_retries": 3},
-                credential_provider=signed_in,
-            )
-        )
+        if self._is_signed_in:
+            SignedIn(self.client_id).token()  # the library would bury the reason
+        return Container(_store(self, name, os.environ.get("IDENTITY_ENDPOINT")))
 
     def delta_options(self) -> dict[str, str]:
         """`storage_options` for deltalake. Raise Unavailable if nobody is signed in."""
@@ -111,6 +99,21 @@ class StorageAccount:
         if self.key is None and (endpoint := os.environ.get("IDENTITY_ENDPOINT")):
             options["azure_msi_endpoint"] = endpoint
         return options
+
+
+# A client reads the system's certificates when it is made, which takes longer than most requests.
+@lru_cache(maxsize=64)
+def _store(account: StorageAccount, container: str, identity_endpoint: str | None) -> AzureStore:
+    """The client of a container, which is safe to share between threads. The last argument is part of the key alone."""
+    from obstore.store import AzureStore
+
+    return AzureStore(
+        container_name=container,
+        config=account._options(),  # type: ignore[arg-type]
+        client_options={"allow_http": account._plain_http, "timeout": "60s"},
+        retry_config={"max_retries": 3},
+        credential_provider=SignedIn(account.client_id) if account._is_signed_in else None,
+    )
 
 
 class SignedIn:
