@@ -245,7 +245,7 @@ class Prepared:
 
     @cached_property
     def right(self) -> Mapping[tuple[str, int], Right]:
-        """What plain Python says, by person and place of the audience."""
+        """The memberships in plain Python, by person and place of the audience."""
         numbered = list(enumerate(self.world.audiences.values()))
         return {
             (person, number): right_of(self.world, person, audience)
@@ -305,7 +305,7 @@ def differences(prepared: Prepared, members: Callable[..., str] = members) -> li
 
 
 def right_of(world: World, person: str, audience: Audience) -> Right:
-    """What plain Python says of the person."""
+    """The membership and its moments in plain Python."""
     history, audiences, lasts = world.histories[person], world.audiences, world.lasts[person]
     if not is_there(list(audiences.values()), history, world.at):
         return Right(False, False)
