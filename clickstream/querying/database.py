@@ -12,11 +12,13 @@ import tempfile
 import threading
 import time
 import weakref
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date
 from hashlib import sha256
+from itertools import accumulate
 from pathlib import Path
 
 import duckdb
@@ -199,7 +201,7 @@ class LakeDatabase:
                                 self._answers.put(question, answer)
             answers |= shared.of_others(max(0.0, until - time.monotonic()))
             if len(answers) < len(asked) and time.monotonic() >= until:
-                raise _too_long(seconds)
+                raise _too_long(seconds, rows)
         return [answers[rows.question(statement)] for statement in statements]
 
     def newest(self, name: str) -> Snapshot:
@@ -254,9 +256,9 @@ class LakeDatabase:
                 with deadline(connection, max(0.0, until - time.monotonic())):
                     yield connection, self._edges_of(rows, pairs) if pairs else None
         except duckdb.InterruptException as error:
-            raise _too_long(seconds) from error
+            raise _too_long(seconds, rows) from error
         except (duckdb.OutOfMemoryException, MemoryError) as error:
-            raise LimitExceeded("the query needed too much memory; ask for less time or fewer groups") from error
+            raise LimitExceeded(f"the query needed too much memory; {_smaller_range(rows)}") from error
         except duckdb.IOException:
             raise
         except duckdb.Error as error:
@@ -328,8 +330,19 @@ def _look_again_and_again(reference: weakref.ref[LakeDatabase]) -> None:
         del database
 
 
-def _too_long(seconds: float) -> LimitExceeded:
-    return LimitExceeded(f"the query ran longer than {seconds} s; ask for less time or fewer groups")
+def _too_long(seconds: float, rows: _Rows) -> LimitExceeded:
+    return LimitExceeded(f"the query ran longer than {seconds} s; {_smaller_range(rows)}")
+
+
+def _smaller_range(rows: _Rows) -> str:
+    """What a query over a limit should ask instead: fewer groups, or the newest days with at most half of the bytes."""
+    sizes: Counter[date] = Counter()
+    for file in rows.files[rows.table]:
+        sizes[file.day] += file.size_bytes
+    days = sorted(sizes, reverse=True)
+    totals = zip(days, accumulate(sizes[day] for day in days), strict=True)
+    half = [day for day, total in totals if total <= sizes.total() / 2] or days[:1]
+    return f"ask for fewer groups, or from {half[-1]} on" if len(days) > 1 else "ask for fewer groups"
 
 
 def _folder(account: StorageAccount, settings: Settings) -> Path:

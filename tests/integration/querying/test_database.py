@@ -212,6 +212,33 @@ def test_reports_take_no_more_of_the_disk_than_their_budget(
         short_of_memory.run(EVENTS_TABLE, "shop", FIRST, LAST, Statement(sort, {}))
 
 
+@pytest.mark.parametrize(
+    ("settings", "limit"),
+    [
+        ({"query_memory_mb": 64, "query_spill_mb": 8}, "needed too much memory"),
+        ({"query_timeout_seconds": 0}, "ran longer"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("first", "advice"),
+    [
+        (FIRST, "ask for fewer groups, or from 2026-10-24 on"),
+        (LAST - timedelta(days=1), "ask for fewer groups, or from 2026-10-28 on"),
+        (LAST, "ask for fewer groups"),
+    ],
+)
+def test_who_asks_too_much_learns_which_days_are_half_of_it(
+    settings: dict[str, int], limit: str, first: date, advice: str, lake: Lake, tmp_path: Path
+) -> None:
+    sort = "SELECT count(n) FROM (SELECT row_number() OVER (ORDER BY t DESC) AS n FROM ("
+    sort += "SELECT md5(r::VARCHAR) AS t FROM range(1500000) AS numbers(r))) WHERE n > (SELECT count(*) FROM events)"
+    limited = database(lake, tmp_path, **settings)
+    with pytest.raises(LimitExceeded) as caught:
+        limited.run(EVENTS_TABLE, "shop", first, LAST, Statement(sort, {}))
+    assert limit in caught.value.message
+    assert caught.value.message.endswith(f"; {advice}")
+
+
 def test_other_tables_are_read_alike(lake: Lake, tmp_path: Path) -> None:
     its = database(lake, tmp_path)
     failed = Statement("SELECT failed_event_id, payload, failed_date FROM failed_events", {})
