@@ -6,6 +6,7 @@ the account that is signed in on that machine: with `az` or `azd`, or by the var
 
 from __future__ import annotations
 
+import base64
 import logging
 import os
 from dataclasses import dataclass, field
@@ -49,6 +50,10 @@ class StorageAccount:
         )
         if "AccountName" not in parts or "AccountKey" not in parts:
             raise SettingsError([f"{connection.prefix} must be a connection string with AccountName and AccountKey"])
+        try:
+            base64.b64decode(parts["AccountKey"], validate=True)
+        except ValueError:
+            raise SettingsError([f"AccountKey of {connection.prefix} is no base64"]) from None
         return cls(parts["AccountName"], parts["AccountKey"], parts.get("BlobEndpoint"))
 
     def container(self, name: str) -> Container:

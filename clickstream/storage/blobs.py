@@ -32,6 +32,7 @@ BLOBS_AT_ONCE = 64
 PARALLEL_DELETIONS = 4
 # The library does not retry a POST, which fails even if only an idle connection was closed.
 TRIES_TO_DELETE = 3
+NOT_ALLOWED = "the app may not; it needs Storage Blob Data Contributor there, or to read alone Reader, or a valid key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,12 +281,15 @@ def translated(message: str, *, gives_reason: bool = True) -> Iterator[None]:
     try:
         yield
     except (BaseError, OSError) as error:
-        text = f"{message}: {error}" if gives_reason else message
+
+        def why(reason: str) -> str:
+            return f"{message}: {reason}" if gives_reason else message
+
         if isinstance(error, PermissionDeniedError | UnauthenticatedError):
-            raise Refused(text, code="permission_denied") from error
+            raise Refused(why(NOT_ALLOWED), code="permission_denied") from error
         if _is_no_container(error):
-            raise Refused(text, code="no_container") from error
-        raise Unavailable(text) from error
+            raise Refused(why("there is no such container"), code="no_container") from error
+        raise Unavailable(why(str(error).partition("\n")[0])) from error  # the other lines repeat it for developers
 
 
 @contextlib.contextmanager

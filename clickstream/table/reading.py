@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,9 +20,12 @@ from deltalake.exceptions import TableNotFoundError
 from clickstream.storage.account import StorageAccount, table_uri
 from clickstream.table.actions import data_files, stored_files
 from clickstream.table.data_files import DataFile
-from clickstream.table.piecewise import Piecewise
+from clickstream.table.local_copy import copy, ranges_of
 from clickstream.table.specs import TableSpec
 from clickstream.table.translation import translated
+
+# How much of each column of a local file is read at once.
+BUFFER_BYTES = 64 * 2**10
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,19 +76,20 @@ class TableReader:
         """The rows of these files that meet the condition, `rows_at_once` at most; no table is empty. Raise OSError.
 
         `schema` has columns of the table, also all of the condition; no others are read. A scan of `dataset_of` decodes
-        a whole row group, and the next one beside it. Here a row group stays encoded, and only the rows of one table
-        are decoded, so memory does not grow with the files.
+        a whole row group, and the next one beside it. Here a row group is copied to the disk, and only the rows of one
+        table are decoded, so memory does not grow with the files.
         """
         stored, format_ = self._stored(files), ds.ParquetFileFormat()
         for file in files:
             chosen = format_.make_fragment(file.path, stored).subset(condition, schema=self.spec.schema)
-            with stored.open_input_file(file.path) as opened:
-                encoded = pq.ParquetFile(Piecewise(opened), metadata=chosen.metadata, pre_buffer=True)
-                fitted = partial(self._fitted, schema, file.day, condition)
-                for group in chosen.row_groups:
-                    batches = encoded.iter_batches(rows_at_once, [group.id], schema.names, use_threads=False)
-                    # Unlike a loop, this keeps no rows while the next ones are decoded.
-                    yield from filter(len, map(fitted, batches))
+            metadata, fitted = chosen.metadata, partial(self._fitted, schema, file.day, condition)
+            for group in chosen.row_groups:
+                with tempfile.NamedTemporaryFile() as local, stored.open_input_file(file.path) as opened:
+                    copy(opened, local, ranges_of(metadata.row_group(group.id), schema.names))
+                    with pq.ParquetFile(local.name, metadata=metadata, buffer_size=BUFFER_BYTES) as encoded:
+                        batches = encoded.iter_batches(rows_at_once, [group.id], schema.names, use_threads=False)
+                        # Unlike a loop, this keeps no rows while the next ones are decoded.
+                        yield from filter(len, map(fitted, batches))
 
     def _fitted(self, schema: pa.Schema, day: date, condition: ds.Expression, rows: pa.RecordBatch) -> pa.Table:
         """The rows that meet the condition, with the columns of the schema; one that the file lacks is null."""

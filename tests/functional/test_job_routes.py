@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -48,6 +49,10 @@ jobs:
 - name: readers
   import: sql
   from: {connection: readers, table: readers, timestamp_column: changed}
+- name: customers
+  import: csv
+  from: {connection: the-partner, container: partner-files, file: customers.csv}
+  stream: crm
 """
 
 
@@ -103,6 +108,7 @@ def test_a_connection_is_a_setting_of_the_app(azurite: Azurite) -> None:
     assert report.failed == {
         "shop/once": "connection_missing (operator): CONNECTION_NOBODY (a connection string) or "
         "CONNECTION_NOBODY__accountName (for the app's identity) is required",
+        "blog/customers": "no_container (operator): blobs under '' cannot be listed: there is no such container",
         "blog/readers": "connection_missing (operator): CONNECTION_READERS (a connection string) or "
         "CONNECTION_READERS__server and CONNECTION_READERS__database are required",
     }
@@ -110,6 +116,26 @@ def test_a_connection_is_a_setting_of_the_app(azurite: Azurite) -> None:
     assert (run["outcome"], run["counts"]["rows"], len(run["files"])) == ("succeeded", 0, 1)
     assert ask("jobs")[1]["jobs"][1]["status"] == "failed"
     assert azurite.connection_string not in json.dumps(ask("jobs"))
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "words"),
+    [
+        (lambda text: "nonsense", "connection_missing", "with AccountName and AccountKey"),
+        (lambda text: re.sub("AccountKey=[^;]+", "AccountKey=secret!", text), "connection_missing", "is no base64"),
+        (lambda text: re.sub("AccountKey=[^;]+", "AccountKey=c2VjcmV0", text), "permission_denied", "the app may not"),
+    ],
+)
+def test_a_connection_that_is_wrong_is_the_operators(
+    azurite: Azurite, monkeypatch: pytest.MonkeyPatch, change: Callable[[str], str], code: str, words: str
+) -> None:
+    monkeypatch.setenv("CONNECTION_THE_PARTNER", change(azurite.connection_string))
+    report = work()
+    for name in ("shop/nightly", "blog/customers"):
+        assert report.failed[name].startswith(f"{code} (operator): ")
+        assert words in report.failed[name]
+        assert "secret" not in report.failed[name]
+        assert "c2VjcmV0" not in report.failed[name]
 
 
 def test_a_run_is_asked_for_once_and_a_job_stopped_resumed_and_reset() -> None:

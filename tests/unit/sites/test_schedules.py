@@ -43,6 +43,15 @@ def utc(text: str) -> datetime:
         ("America/Sao_Paulo", "00:00", "2018-11-03T12:00", ["2018-11-04 03:00", "2018-11-05 02:00"]),
         # Half an hour.
         ("Australia/Lord_Howe", "02:15", "2026-10-03T12:00", ["2026-10-03 15:30", "2026-10-04 15:15"]),
+        # Clocks go from 02:00 to 02:30: the time is there, as the end of the gap.
+        ("Australia/Lord_Howe", "02:30", "2026-10-03T12:00", ["2026-10-03 15:30", "2026-10-04 15:30"]),
+        # Clocks go from 02:00 back to 01:30: 01:45 is there twice, 02:30 once.
+        ("Australia/Lord_Howe", "01:45", "2026-04-04T12:00", ["2026-04-04 14:45", "2026-04-05 15:15"]),
+        ("Australia/Lord_Howe", "02:30", "2026-04-04T12:00", ["2026-04-04 16:00", "2026-04-05 16:00"]),
+        # 02:30 is there on both nights; the hour before midnight was there twice on 17 February 2018.
+        ("America/Sao_Paulo", "02:30", "2018-11-03T12:00", ["2018-11-04 04:30", "2018-11-05 04:30"]),
+        ("America/Sao_Paulo", "02:30", "2018-02-16T12:00", ["2018-02-17 04:30", "2018-02-18 05:30"]),
+        ("America/Sao_Paulo", "23:30", "2018-02-17T12:00", ["2018-02-18 01:30", "2018-02-19 02:30"]),
         # A whole day, 30 December 2011, was left out: what was due on it is due when it would have ended.
         ("Pacific/Apia", "12:00", "2011-12-29T23:00", ["2011-12-30 10:00", "2011-12-30 22:00"]),
     ],
@@ -63,6 +72,9 @@ def test_a_monthly_job_is_due_on_the_last_day_of_shorter_months() -> None:
     expected = ["2026-01-31 00:00", "2026-02-28 00:00", "2026-03-31 00:00", "2026-04-30 00:00"]
     for day in (31, "last"):
         assert due(4, utc("2026-01-15T12:00"), ZoneInfo("UTC"), every="month", at="00:00", day=day) == expected
+    leap = ["2028-01-30 00:00", "2028-02-29 00:00", "2028-03-30 00:00"]
+    assert due(3, utc("2028-01-15T12:00"), ZoneInfo("UTC"), every="month", at="00:00", day=30) == leap
+    assert due(1, utc("2026-01-31T13:00"), ZoneInfo("UTC"), every="month", at="12:00") == ["2026-02-28 12:00"]
     assert due(2, utc("2026-01-15T12:00"), ZoneInfo("UTC"), every="month", at="13:00") == [
         "2026-01-15 13:00",
         "2026-02-15 13:00",
