@@ -6,6 +6,7 @@ import { Filled } from "./filled";
 import { Moment } from "./moment";
 import { metricOf } from "./metrics";
 import { Pages } from "./pages";
+import { RecordTable } from "./record_table";
 import { Records } from "./records";
 import { t } from "./texts";
 import { Dialog, ExportLinks, PanelState, Value } from "./ui";
@@ -41,44 +42,42 @@ function AudienceList({ result }: { result: Result<Report> }) {
         <ExportLinks title={t.pages.audiences} report="audiences" parameters={{ site_id: view.site }} isAnswered={records !== null} />
       </header>
       {records?.rows.length ? (
-        <div class="scroll" tabIndex={0} role="region" aria-label={t.reports.rows}>
-          <table class="plain">
-            <thead>
-              <tr>
-                <th scope="col">{t.audiences.name}</th>
-                <th scope="col" class="number">
-                  {t.audiences.members}
-                </th>
-                <th scope="col">{t.audiences.definition}</th>
-                <th scope="col" title={t.audiences.changesHint}>
-                  {t.audiences.changesAt}
-                </th>
-              </tr>
-            </thead>
-            <tbody>
-              {records.rows.map((row) => {
-                const slug = records.text(row, "audience");
-                const audience = site.audiences?.find((one) => one.slug === slug);
-                return (
-                  <tr key={slug} data-testid="row" data-value={slug}>
-                    <td>
-                      <button type="button" class="quiet" onClick={() => choose(CHOICE, slug)}>
-                        {records.text(row, "name")}
-                      </button>
-                    </td>
-                    <td class="number">
-                      <Value value={records.number(row, "people")} metric={MEMBERS} />
-                    </td>
-                    <td class="long">{audience && inWords(audience)}</td>
-                    <td>
-                      <Moment text={records.text(row, "changes_at")} />
-                    </td>
-                  </tr>
-                );
-              })}
-            </tbody>
-          </table>
-        </div>
+        <RecordTable label={t.reports.rows}>
+          <thead>
+            <tr>
+              <th scope="col">{t.audiences.name}</th>
+              <th scope="col" class="number">
+                {t.audiences.members}
+              </th>
+              <th scope="col">{t.audiences.definition}</th>
+              <th scope="col" title={t.audiences.changesHint}>
+                {t.audiences.changesAt}
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {records.rows.map((row) => {
+              const slug = records.text(row, "audience");
+              const audience = site.audiences?.find((one) => one.slug === slug);
+              return (
+                <tr key={slug} data-testid="row" data-value={slug}>
+                  <td>
+                    <button type="button" class="quiet" onClick={() => choose(CHOICE, slug)}>
+                      {records.text(row, "name")}
+                    </button>
+                  </td>
+                  <td class="number">
+                    <Value value={records.number(row, "people")} metric={MEMBERS} />
+                  </td>
+                  <td class="long">{audience && inWords(audience)}</td>
+                  <td>
+                    <Moment text={records.text(row, "changes_at")} />
+                  </td>
+                </tr>
+              );
+            })}
+          </tbody>
+        </RecordTable>
       ) : (
         <PanelState result={result} empty={t.audiences.none} />
       )}
@@ -127,48 +126,46 @@ function AudiencePage({ audience, sizes }: { audience: Audience; sizes: Result<R
         </dl>
       )}
       {records?.rows.length ? (
-        <div class="scroll" tabIndex={0} role="region" aria-label={t.audiences.members}>
-          <table class="plain">
-            <thead>
-              <tr>
-                <th scope="col">{t.audiences.person}</th>
-                <th scope="col">{t.audiences.known}</th>
-                <th scope="col" title={t.audiences.leavesHint}>
-                  {t.audiences.leavesAt}
-                </th>
-                <th scope="col">
-                  <span class="unseen">{t.audiences.why}</span>
-                </th>
-              </tr>
-            </thead>
-            <tbody>
-              {records.rows.slice(0, ROWS).map((row) => {
-                const person = records.text(row, "person");
-                return (
-                  <tr key={person} data-testid="row" data-value={person}>
-                    <td class="person">
-                      <button type="button" class="name" onClick={() => personOf(person)}>
-                        {person}
-                      </button>
-                    </td>
-                    <td>{records.text(row, "is_known") === "true" ? t.units.yes : t.units.no}</td>
-                    <td>
-                      <Moment text={records.text(row, "changes_at")} />
-                    </td>
-                    <td class="buttons">
-                      <button type="button" class="quiet" aria-label={t.audiences.whyOf(person)} onClick={() => setAsked(person)}>
-                        {t.audiences.why}
-                      </button>
-                      <button type="button" class="quiet" aria-label={t.audiences.visitsOf(person)} onClick={() => visitsOf(person)}>
-                        {t.audiences.visits}
-                      </button>
-                    </td>
-                  </tr>
-                );
-              })}
-            </tbody>
-          </table>
-        </div>
+        <RecordTable label={t.audiences.members}>
+          <thead>
+            <tr>
+              <th scope="col">{t.audiences.person}</th>
+              <th scope="col">{t.audiences.known}</th>
+              <th scope="col" title={t.audiences.leavesHint}>
+                {t.audiences.leavesAt}
+              </th>
+              <th scope="col">
+                <span class="unseen">{t.audiences.why}</span>
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {records.rows.slice(0, ROWS).map((row) => {
+              const person = records.text(row, "person");
+              return (
+                <tr key={person} data-testid="row" data-value={person}>
+                  <td class="person">
+                    <button type="button" class="name" onClick={() => personOf(person)}>
+                      {person}
+                    </button>
+                  </td>
+                  <td>{records.text(row, "is_known") === "true" ? t.units.yes : t.units.no}</td>
+                  <td>
+                    <Moment text={records.text(row, "changes_at")} />
+                  </td>
+                  <td class="buttons">
+                    <button type="button" class="quiet" aria-label={t.audiences.whyOf(person)} onClick={() => setAsked(person)}>
+                      {t.audiences.why}
+                    </button>
+                    <button type="button" class="quiet" aria-label={t.audiences.visitsOf(person)} onClick={() => visitsOf(person)}>
+                      {t.audiences.visits}
+                    </button>
+                  </td>
+                </tr>
+              );
+            })}
+          </tbody>
+        </RecordTable>
       ) : (
         <PanelState result={result} empty={t.audiences.noMembers} />
       )}

@@ -2,6 +2,7 @@
 import { formatNumber, valueLabel } from "./format";
 import { Mark } from "./marks";
 import { dimensionLabel } from "./metrics";
+import { RecordTable } from "./record_table";
 import { Records } from "./records";
 import { openDimensions } from "./requests";
 import { t } from "./texts";
@@ -51,50 +52,48 @@ export function Breakdown(props: { by: string; parameters: Record<string, string
   const groups = [...Map.groupBy(records.rows, (row) => records.text(row, column))];
   const names = groups[0]![1].map((row) => records.text(row, "name"));
   return (
-    <div class="scroll" tabIndex={0} role="region" aria-label={t.funnel.byDimension(dimensionLabel(by))}>
-      <table class="plain">
-        <thead>
-          <tr>
-            <th scope="col">{dimensionLabel(by)}</th>
-            {names.map((name, at) => (
-              <th scope="col" class="number" key={at}>
-                {name}
-              </th>
-            ))}
-            <th scope="col" class="number">
-              {t.funnel.allSteps}
+    <RecordTable label={t.funnel.byDimension(dimensionLabel(by))}>
+      <thead>
+        <tr>
+          <th scope="col">{dimensionLabel(by)}</th>
+          {names.map((name, at) => (
+            <th scope="col" class="number" key={at}>
+              {name}
             </th>
-          </tr>
-        </thead>
-        <tbody>
-          {groups.map(([value, rows]) => {
-            const label = valueLabel(by, value);
-            return (
-              <tr key={value} data-testid="funnel-group" data-value={value}>
-                <th scope="row">
-                  <Mark dimension={by} value={value} />
-                  {label}
-                </th>
-                {rows.map((row, at) => (
-                  <td class="number" key={at}>
-                    <Count
-                      value={records.number(row, "reached")}
-                      title={`${t.funnel.reached(names[at]!)} (${label})`}
-                      parameters={{ by, value, step: String(at + 1) }}
-                      onBehind={props.onBehind}
-                    />
-                    {at > 0 && <Rate value={records.number(row, "percent_of_previous")} />}
-                  </td>
-                ))}
-                <td class="number">
-                  <Rate value={records.number(rows.at(-1)!, "percent_of_first")} />
+          ))}
+          <th scope="col" class="number">
+            {t.funnel.allSteps}
+          </th>
+        </tr>
+      </thead>
+      <tbody>
+        {groups.map(([value, rows]) => {
+          const label = valueLabel(by, value);
+          return (
+            <tr key={value} data-testid="funnel-group" data-value={value}>
+              <th scope="row">
+                <Mark dimension={by} value={value} />
+                {label}
+              </th>
+              {rows.map((row, at) => (
+                <td class="number" key={at}>
+                  <Count
+                    value={records.number(row, "reached")}
+                    title={`${t.funnel.reached(names[at]!)} (${label})`}
+                    parameters={{ by, value, step: String(at + 1) }}
+                    onBehind={props.onBehind}
+                  />
+                  {at > 0 && <Rate value={records.number(row, "percent_of_previous")} />}
                 </td>
-              </tr>
-            );
-          })}
-        </tbody>
-      </table>
-    </div>
+              ))}
+              <td class="number">
+                <Rate value={records.number(rows.at(-1)!, "percent_of_first")} />
+              </td>
+            </tr>
+          );
+        })}
+      </tbody>
+    </RecordTable>
   );
 }
 

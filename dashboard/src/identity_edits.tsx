@@ -5,6 +5,7 @@ import { type EditKind, type Edited, type LoggedEdit, Problem, type Slice } from
 import { Filled } from "./filled";
 import { formatNumber, sentence } from "./format";
 import { Moment } from "./moment";
+import { RecordTable } from "./record_table";
 import { t } from "./texts";
 import { Dialog } from "./ui";
 import { useConnection, useScreen } from "./use_api";
@@ -163,28 +164,26 @@ function Preview({ edited: { change } }: { edited: Edited }) {
   return (
     <div role="status" data-testid="change">
       <p>{t.edits.changed(formatNumber(change.changed_ids, "count"))}</p>
-      <div class="scroll" tabIndex={0} role="region" aria-label={t.edits.preview}>
-        <table class="plain">
-          <thead>
-            <tr>
-              <th scope="col">{t.edits.id}</th>
-              <th scope="col">{t.edits.before}</th>
-              <th scope="col">{t.edits.after}</th>
+      <RecordTable label={t.edits.preview}>
+        <thead>
+          <tr>
+            <th scope="col">{t.edits.id}</th>
+            <th scope="col">{t.edits.before}</th>
+            <th scope="col">{t.edits.after}</th>
+          </tr>
+        </thead>
+        <tbody>
+          {change.ids.map(({ kind, id, before, after }) => (
+            <tr key={`${kind} ${id}`} data-testid="row" data-value={id}>
+              <td class="person">
+                <span class="hint">{kinds[kind] ?? kind}</span> {id}
+              </td>
+              <Slices slices={before} />
+              <Slices slices={after} />
             </tr>
-          </thead>
-          <tbody>
-            {change.ids.map(({ kind, id, before, after }) => (
-              <tr key={`${kind} ${id}`} data-testid="row" data-value={id}>
-                <td class="person">
-                  <span class="hint">{kinds[kind] ?? kind}</span> {id}
-                </td>
-                <Slices slices={before} />
-                <Slices slices={after} />
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+          ))}
+        </tbody>
+      </RecordTable>
     </div>
   );
 }

@@ -7,6 +7,7 @@ import { Filled } from "./filled";
 import { formatBytes, formatNumber, sentence } from "./format";
 import { worded } from "./metrics";
 import { Moment } from "./moment";
+import { RecordTable } from "./record_table";
 import { t } from "./texts";
 import { Dialog, PanelState } from "./ui";
 import { useConnection, useRequest, useScreen } from "./use_api";
@@ -149,26 +150,24 @@ function History({ job, onClose }: { job: string; onClose(): void }) {
   return (
     <Dialog title={t.jobs.historyOf(job)} testid="job-runs" wide onClose={onClose}>
       {result.answer?.length ? (
-        <div class="scroll" tabIndex={0} role="region" aria-label={t.reports.rows}>
-          <table class="plain">
-            <thead>
-              <tr>
-                <th scope="col">{columns.due}</th>
-                <th scope="col">{columns.ended}</th>
-                <th scope="col">{columns.outcome}</th>
-                <th scope="col" class="number">{columns.rows}</th>
-                <th scope="col" class="number">{columns.bytes}</th>
-                <th scope="col" class="number">{columns.files}</th>
-                <th scope="col">{columns.reason}</th>
-              </tr>
-            </thead>
-            <tbody>
-              {result.answer.map((run) => (
-                <RunRow key={run.id} run={run} />
-              ))}
-            </tbody>
-          </table>
-        </div>
+        <RecordTable label={t.reports.rows}>
+          <thead>
+            <tr>
+              <th scope="col">{columns.due}</th>
+              <th scope="col">{columns.ended}</th>
+              <th scope="col">{columns.outcome}</th>
+              <th scope="col" class="number">{columns.rows}</th>
+              <th scope="col" class="number">{columns.bytes}</th>
+              <th scope="col" class="number">{columns.files}</th>
+              <th scope="col">{columns.reason}</th>
+            </tr>
+          </thead>
+          <tbody>
+            {result.answer.map((run) => (
+              <RunRow key={run.id} run={run} />
+            ))}
+          </tbody>
+        </RecordTable>
       ) : (
         <PanelState result={result} empty={t.jobs.noRuns} />
       )}

@@ -6,7 +6,7 @@ import { csvOf } from "./csv";
 import { Details } from "./details";
 import { Rows } from "./dimension_rows";
 import { PROPERTY, metricOf, nameOf } from "./metrics";
-import { type PanelOf, ofTab } from "./panels";
+import { type PanelOf, type Tab, WITH_READING, leavesReadingOut, ofTab } from "./panels";
 import { SmallGroups, ExportLinks, Tabs, Value } from "./ui";
 import { ValueTable } from "./value_table";
 import { usePropertyNames } from "./property_names";
@@ -53,6 +53,7 @@ export function Panel({ panel }: { panel: PanelOf }) {
       <div class="rows">
         {named.id === MAP && result.answer && <WorldMap answer={result.answer} />}
         {asks && <Rows result={result} most={named.id === MAP ? FEW_ROWS : undefined} empty={tab.dimension === GOAL && !site.goals.length ? t.panel.noGoals : undefined} />}
+        {named.withoutReading && <Reading tab={named} />}
         {asks && !result.problem && <SmallGroups sharing={result.answer?.meta.sharing} />}
         {!asks && <PropertyNames />}
       </div>
@@ -65,7 +66,7 @@ export function Panel({ panel }: { panel: PanelOf }) {
         <ExportLinks
           title={tab.label}
           report={tab.report ?? tab.id}
-          parameters={reportBase(view)}
+          parameters={reportBase(ofTab(view, tab))}
           file={tab.report === null ? file : undefined}
           query={query}
           isAnswered={asks && result.answer !== null}
@@ -73,6 +74,22 @@ export function Panel({ panel }: { panel: PanelOf }) {
       </footer>
       {opened && <Details tab={tab} onClose={() => setOpened(false)} />}
     </section>
+  );
+}
+
+/** Says that events which report reading are left out, and shows them. */
+function Reading({ tab }: { tab: Tab }) {
+  const { view, choose } = useScreen();
+  const areLeftOut = leavesReadingOut(view, tab);
+  if (!areLeftOut && !view.choices[WITH_READING]) return null;
+  return (
+    <p class="notice beside" data-testid="reading">
+      {areLeftOut ? t.panel.withoutReading : t.panel.withReading}{" "}
+      <button type="button" class="quiet" onClick={() => choose(WITH_READING, areLeftOut ? "on" : "")}>
+        {areLeftOut ? t.states.show : t.states.hide}
+        <span class="unseen">{t.panel.readingEvents}</span>
+      </button>
+    </p>
   );
 }
 

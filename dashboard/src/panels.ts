@@ -1,7 +1,7 @@
 // Definitions of the panels. Each tab has a dimension, its metrics, and the report with the same numbers.
 import { PROPERTY } from "./metrics";
 import { t } from "./texts";
-import type { View } from "./view";
+import type { Filter, View } from "./view";
 
 export interface Tab {
   readonly id: string;
@@ -15,6 +15,8 @@ export interface Tab {
   readonly report: string | null;
   /** The event whose values these are; without it all events. */
   readonly event?: string;
+  /** Leaves out events that only report reading, unless the reader wants them, too. */
+  readonly withoutReading?: boolean;
 }
 
 export interface PanelOf {
@@ -39,9 +41,22 @@ const automatic = (id: keyof typeof t.tabs, event: string, dimension: string): T
   event,
 });
 
-/** The view of a tab: that of the page, with its event. */
-export const ofTab = (view: View, { event }: Tab): View =>
-  event === undefined ? view : { ...view, filters: [...view.filters, ["is", "event:name", [event]]] };
+/** Events of trackers that report how long a page was read, as often as page views. */
+const READING = ["page_ping", "$pageleave", "user_engagement"];
+/** The choice of the address that lists them, too. */
+export const WITH_READING = "reading";
+
+/** Whether a tab leaves out events that report reading: not if a filter of the view is about one of them. */
+export const leavesReadingOut = ({ filters, choices }: View, { withoutReading }: Tab): boolean =>
+  withoutReading === true && !choices[WITH_READING] && !READING.some((name) => JSON.stringify(filters).includes(JSON.stringify(name)));
+
+/** The view of a tab: that of the page, with the events that the tab is about. */
+export function ofTab(view: View, tab: Tab): View {
+  const more: Filter[] = [];
+  if (tab.event !== undefined) more.push(["is", "event:name", [tab.event]]);
+  if (leavesReadingOut(view, tab)) more.push(["is_not", "event:name", READING]);
+  return more.length ? { ...view, filters: [...view.filters, ...more] } : view;
+}
 
 export const PANELS: readonly PanelOf[] = [
   {
@@ -88,7 +103,7 @@ export const PANELS: readonly PanelOf[] = [
     id: "events",
     title: t.panels.events,
     tabs: [
-      tab("events", "event:name", ["visitors", "events"], ["visits"]),
+      { ...tab("events", "event:name", ["visitors", "events"], ["visits"]), withoutReading: true },
       tab("properties", PROPERTY, ["visitors", "events"], ["visits"], null),
       automatic("outbound_links", "outbound_link", `${PROPERTY}url`),
       automatic("downloads", "file_download", `${PROPERTY}url`),

@@ -6,6 +6,7 @@ import { EditLog } from "./identity_edits";
 import { Pages } from "./pages";
 import { type PeopleChoices, type PeopleColumn, ORDERS, choicesAsText, choicesIn, peopleParameters, traitColumn, traitOf } from "./people_choices";
 import { PersonPage } from "./person";
+import { RecordTable } from "./record_table";
 import { Records } from "./records";
 import { t } from "./texts";
 import { ExportLinks, Icon, Menu, PanelState } from "./ui";
@@ -178,49 +179,47 @@ function PeopleTable({ report, choices, onChange }: Parts & { report: Report }) 
   const align = (column: string): string => (numbers.has(column) || column === "revenue" ? "number" : "");
   const open = (person: string) => go({ choices: choicesOfPerson(view.choices, person) });
   return (
-    <div class="scroll" tabIndex={0} role="region" aria-label={t.reports.rows}>
-      <table class="plain">
-        <thead>
-          <tr>
-            <th scope="col">{t.people.person}</th>
-            {choices.columns.map((column) => (
-              <th scope="col" key={column} class={align(column)} aria-sort={column === choices.order ? "descending" : undefined}>
-                {isOrder(column) ? (
-                  <button type="button" class="sort" title={t.people.orderBy(columnLabel(column))} onClick={() => onChange({ order: column })}>
-                    {columnLabel(column)}
-                  </button>
-                ) : (
-                  columnLabel(column)
-                )}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {records.rows.map((row) => {
-            const person = records.text(row, "person");
-            const label = records.text(row, "label");
-            const traits = membersIn(records.text(row, "traits"));
-            return (
-              <tr key={person} data-testid="row" data-value={person}>
-                <td class="person">
-                  <button type="button" class="name" onClick={() => open(person)}>
-                    {label || person}
-                  </button>
-                  {label && <span class="hint"> {person}</span>}
-                  {!records.is(row, "is_known") && <span class="hint"> {t.people.anonymous}</span>}
+    <RecordTable label={t.reports.rows}>
+      <thead>
+        <tr>
+          <th scope="col">{t.people.person}</th>
+          {choices.columns.map((column) => (
+            <th scope="col" key={column} class={align(column)} aria-sort={column === choices.order ? "descending" : undefined}>
+              {isOrder(column) ? (
+                <button type="button" class="sort" title={t.people.orderBy(columnLabel(column))} onClick={() => onChange({ order: column })}>
+                  {columnLabel(column)}
+                </button>
+              ) : (
+                columnLabel(column)
+              )}
+            </th>
+          ))}
+        </tr>
+      </thead>
+      <tbody>
+        {records.rows.map((row) => {
+          const person = records.text(row, "person");
+          const label = records.text(row, "label");
+          const traits = membersIn(records.text(row, "traits"));
+          return (
+            <tr key={person} data-testid="row" data-value={person}>
+              <td class="person">
+                <button type="button" class="name" onClick={() => open(person)}>
+                  {label || person}
+                </button>
+                {label && <span class="hint"> {person}</span>}
+                {!records.is(row, "is_known") && <span class="hint"> {t.people.anonymous}</span>}
+              </td>
+              {choices.columns.map((column) => (
+                <td key={column} class={align(column)}>
+                  <PeopleCell column={column} value={records.value(row, column)} traits={traits} />
                 </td>
-                {choices.columns.map((column) => (
-                  <td key={column} class={align(column)}>
-                    <PeopleCell column={column} value={records.value(row, column)} traits={traits} />
-                  </td>
-                ))}
-              </tr>
-            );
-          })}
-        </tbody>
-      </table>
-    </div>
+              ))}
+            </tr>
+          );
+        })}
+      </tbody>
+    </RecordTable>
   );
 }
 

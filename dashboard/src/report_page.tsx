@@ -1,6 +1,7 @@
 // Pages that show one report as a table of its columns.
 import { useEffect, useState } from "preact/hooks";
 import type { Column, Report } from "./api";
+import { RecordTable } from "./record_table";
 import { reportBase } from "./requests";
 import { useReport, useScreen } from "./use_api";
 import { NOTHING, formatMoment, formatNumber } from "./format";
@@ -64,36 +65,34 @@ export function ReportTable({ report, onVisit }: { report: Report; onVisit?: ((v
   const { site } = useScreen();
   const visitAt = report.columns.findIndex(({ name }) => name === "visit" || name === "event_ids");
   return (
-    <div class="scroll" tabIndex={0} role="region" aria-label={t.reports.rows}>
-      <table class="plain">
-        <thead>
-          <tr>
+    <RecordTable label={t.reports.rows}>
+      <thead>
+        <tr>
+          {report.columns.map((column, at) => (
+            <th scope="col" key={column.name} title={LANGUAGE === "en" ? column.description : undefined} class={isNumber(column) ? "number" : ""}>
+              {columnLabel(at === visitAt && onVisit ? "visit" : column.name)}
+            </th>
+          ))}
+        </tr>
+      </thead>
+      <tbody>
+        {report.rows.map((row, index) => (
+          <tr key={index} data-testid="row">
             {report.columns.map((column, at) => (
-              <th scope="col" key={column.name} title={LANGUAGE === "en" ? column.description : undefined} class={isNumber(column) ? "number" : ""}>
-                {columnLabel(at === visitAt && onVisit ? "visit" : column.name)}
-              </th>
+              <td key={column.name} class={isNumber(column) ? "number" : isLong(row[at]) && !isId(column) ? "long" : ""}>
+                {at === visitAt && onVisit ? (
+                  <button type="button" class="quiet" onClick={() => onVisit(firstOf(row[at]))}>
+                    {t.reports.events}
+                  </button>
+                ) : (
+                  <Cell value={row[at]} column={column} zone={site.time_zone} />
+                )}
+              </td>
             ))}
           </tr>
-        </thead>
-        <tbody>
-          {report.rows.map((row, index) => (
-            <tr key={index} data-testid="row">
-              {report.columns.map((column, at) => (
-                <td key={column.name} class={isNumber(column) ? "number" : isLong(row[at]) && !isId(column) ? "long" : ""}>
-                  {at === visitAt && onVisit ? (
-                    <button type="button" class="quiet" onClick={() => onVisit(firstOf(row[at]))}>
-                      {t.reports.events}
-                    </button>
-                  ) : (
-                    <Cell value={row[at]} column={column} zone={site.time_zone} />
-                  )}
-                </td>
-              ))}
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+        ))}
+      </tbody>
+    </RecordTable>
   );
 }
 

@@ -3,6 +3,7 @@ import { useEffect, useState } from "preact/hooks";
 import type { Report } from "./api";
 import { formatMoment, localText } from "./format";
 import { worded } from "./metrics";
+import { RecordTable } from "./record_table";
 import { Records } from "./records";
 import { type Arrived, type Check, type SnippetKind, IN_THE_BROWSER, SNIPPETS, checksOf, snippetOf } from "./setup_checks";
 import { Filled } from "./filled";
@@ -163,36 +164,34 @@ function Checks({ checks }: { checks: readonly Check[] }) {
 function Events({ arrived }: { arrived: readonly Arrived[] }) {
   const { site } = useScreen();
   return (
-    <div class="scroll" tabIndex={0} role="region" aria-label={t.reports.rows}>
-      <table class="plain">
-        <thead>
-          <tr>
-            {Object.values(t.setup.columns).map((label) => (
-              <th scope="col" key={label}>
-                {label}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {arrived.map(({ id, receivedAt, verdict, name, host, path, consent, sender, detail }) => (
-            <tr key={`${verdict} ${id}`} data-testid="row" data-verdict={verdict}>
-              <td>
-                <time dateTime={receivedAt} title={formatMoment(receivedAt, site.time_zone)}>
-                  {localText(receivedAt, site.time_zone).slice("yyyy-mm-ddT".length)}
-                </time>
-              </td>
-              <td class={`verdict ${verdict}`}>{t.setup.verdicts[verdict]}</td>
-              <td>{verdict === "failed" ? (t.reports.codes[name] ?? worded(name)) : name}</td>
-              <td>{host + path}</td>
-              <td>{consent}</td>
-              <td>{sender}</td>
-              <td class="detail">{detail}</td>
-            </tr>
+    <RecordTable label={t.reports.rows}>
+      <thead>
+        <tr>
+          {Object.values(t.setup.columns).map((label) => (
+            <th scope="col" key={label}>
+              {label}
+            </th>
           ))}
-        </tbody>
-      </table>
-    </div>
+        </tr>
+      </thead>
+      <tbody>
+        {arrived.map(({ id, receivedAt, verdict, name, host, path, consent, sender, detail }) => (
+          <tr key={`${verdict} ${id}`} data-testid="row" data-verdict={verdict}>
+            <td>
+              <time dateTime={receivedAt} title={formatMoment(receivedAt, site.time_zone)}>
+                {localText(receivedAt, site.time_zone).slice("yyyy-mm-ddT".length)}
+              </time>
+            </td>
+            <td class={`verdict ${verdict}`}>{t.setup.verdicts[verdict]}</td>
+            <td>{verdict === "failed" ? (t.reports.codes[name] ?? worded(name)) : name}</td>
+            <td>{host + path}</td>
+            <td>{consent}</td>
+            <td>{sender}</td>
+            <td class="detail">{detail}</td>
+          </tr>
+        ))}
+      </tbody>
+    </RecordTable>
   );
 }
 

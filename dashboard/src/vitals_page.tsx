@@ -4,6 +4,7 @@ import type { Report } from "./api";
 import { formatNumber, formatVital, longTimeLabel, valueLabel } from "./format";
 import { Filled } from "./filled";
 import { Pages } from "./pages";
+import { RecordTable } from "./record_table";
 import { Records } from "./records";
 import { t } from "./texts";
 import { ExportLinks, PanelState, Tabs } from "./ui";
@@ -83,50 +84,48 @@ function Totals({ records }: { records: Records }) {
 function Rows({ records }: { records: Records }) {
   const keys = (["page", "device", "date"] as const).filter((name) => records.report.columns.some((column) => column.name === name));
   return (
-    <div class="scroll" tabIndex={0} role="region" aria-label={t.reports.rows}>
-      <table class="plain">
-        <thead>
-          <tr>
-            {keys.map((key) => (
-              <th scope="col" key={key}>
-                {t.vitals.keys[key]}
-              </th>
-            ))}
-            <th scope="col" class="number">
-              {t.vitals.loads}
+    <RecordTable label={t.reports.rows}>
+      <thead>
+        <tr>
+          {keys.map((key) => (
+            <th scope="col" key={key}>
+              {t.vitals.keys[key]}
             </th>
-            {VITALS.map(({ column }) => (
-              <th scope="col" class="number" key={column}>
-                <abbr title={t.vitals.names[column].name}>{t.vitals.names[column].short}</abbr>
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {records.rows.slice(0, ROWS).map((row) => {
-            const value = keys.map((key) => records.text(row, key));
-            const loads = records.number(row, "loads");
-            return (
-              <tr key={value.join(" ")} data-testid="row" data-value={value.join(" ")}>
-                {keys.map((key, at) => (
-                  <td class="person" key={key}>
-                    {keyLabel(key, value[at]!)}
-                  </td>
-                ))}
-                <td class="number">
-                  <data value={String(loads)}>{formatNumber(loads, "count")}</data>
+          ))}
+          <th scope="col" class="number">
+            {t.vitals.loads}
+          </th>
+          {VITALS.map(({ column }) => (
+            <th scope="col" class="number" key={column}>
+              <abbr title={t.vitals.names[column].name}>{t.vitals.names[column].short}</abbr>
+            </th>
+          ))}
+        </tr>
+      </thead>
+      <tbody>
+        {records.rows.slice(0, ROWS).map((row) => {
+          const value = keys.map((key) => records.text(row, key));
+          const loads = records.number(row, "loads");
+          return (
+            <tr key={value.join(" ")} data-testid="row" data-value={value.join(" ")}>
+              {keys.map((key, at) => (
+                <td class="person" key={key}>
+                  {keyLabel(key, value[at]!)}
                 </td>
-                {VITALS.map((vital) => (
-                  <td class="number" key={vital.column}>
-                    <VitalValue vital={vital} value={records.number(row, vital.column)} />
-                  </td>
-                ))}
-              </tr>
-            );
-          })}
-        </tbody>
-      </table>
-    </div>
+              ))}
+              <td class="number">
+                <data value={String(loads)}>{formatNumber(loads, "count")}</data>
+              </td>
+              {VITALS.map((vital) => (
+                <td class="number" key={vital.column}>
+                  <VitalValue vital={vital} value={records.number(row, vital.column)} />
+                </td>
+              ))}
+            </tr>
+          );
+        })}
+      </tbody>
+    </RecordTable>
   );
 }
 

@@ -292,6 +292,9 @@ const de: Texts = {
     details: "Details",
     detailsOf: (tab) => `: ${tab}`,
     noGoals: "Noch keine Ziele. Lege welche unter goals im Dokument der Site fest",
+    withoutReading: "Ohne Ereignisse, die nur Lesezeit melden",
+    withReading: "Mit Ereignissen, die nur Lesezeit melden",
+    readingEvents: ": Ereignisse, die Lesezeit melden",
     enterProperty: "Gib eine Eigenschaft deiner Ereignisse ein, um ihre Werte zu sehen",
     showValues: (name) => `Werte von ${name} zeigen`,
     filterBy: (heading, label) => `Filter: ${heading} ist ${label}`,
@@ -313,6 +316,7 @@ const de: Texts = {
     leftOut: "Zeiten weniger Besucher sind ausgelassen",
     bots: (number) => `${number} ${count(number, "Ereignis von Bots ist", "Ereignisse von Bots sind")} nicht gezählt`,
     show: "Zeigen",
+    hide: "Ausblenden",
     showBots: ": Ereignisse von Bots",
   },
   files: {

@@ -286,6 +286,9 @@ const en = {
     details: "Details",
     detailsOf: (tab: string) => ` of ${tab}`,
     noGoals: "No goals yet. Define some under goals in the site’s document",
+    withoutReading: "Without events that only report reading time",
+    withReading: "With events that only report reading time",
+    readingEvents: " events that report reading time",
     enterProperty: "Enter a property of your events to see its values",
     showValues: (name: string) => `Show values of ${name}`,
     filterBy: (heading: string, label: string) => `Filter: ${heading} is ${label}`,
@@ -307,6 +310,7 @@ const en = {
     leftOut: "Times of few visitors are left out",
     bots: (number: string) => `${number} ${count(number, "event from bots is", "events from bots are")} not counted`,
     show: "Show",
+    hide: "Hide",
     showBots: " events from bots",
   },
   files: {

@@ -30,6 +30,17 @@ def test_nothing_lies_outside_the_window_of_a_phone(looker: Looker, width: int) 
     assert seen["label"] <= 0, "the period's name is cut"
 
 
+WIDTHS = [320, 375, 768, 1024, 1440, 1920]
+
+
+@pytest.mark.parametrize(
+    ("site", "language"), [("shop", ""), ("shop", "de"), ("hostile", "")], ids=["shop", "German", "long names"]
+)
+def test_every_place_fits_into_windows_of_all_widths(looker: Looker, site: str, language: str) -> None:
+    path = SHOP if site == "shop" else f"/dashboard?site={site}&period=all"
+    assert looker.look("layout.faults", path=path, key=KEY, widths=WIDTHS, language=language) == {}
+
+
 @pytest.mark.parametrize("status", [0, 500, 503])
 def test_a_failed_refresh_keeps_every_number_and_is_reported_once(looker: Looker, status: int) -> None:
     # A running period, because only those are refreshed.

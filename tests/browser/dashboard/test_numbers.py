@@ -62,6 +62,8 @@ PANELS = ["sources", "pages", "places", "devices", "events", "goals"]
 # The others say nothing of a log, or the same as these.
 OF_A_LOG = ["sources", "pages", "devices"]
 FEW, MANY = 9, 100
+# The list of events leaves these out, until a reader wants them.
+NO_READING = ["is_not", "event:name", ["page_ping", "$pageleave", "user_engagement"]]
 Table = Mapping[str, Any]
 
 
@@ -72,9 +74,11 @@ class Plain:
         self.rows, self.site, self.rules, self.filters = rows, site, rules, filters
         self.zone = ZoneInfo(zone)
 
-    def answer(self, days: tuple[str, str], metrics: Sequence[str], dimensions: Sequence[str] = ()) -> Groups:
+    def answer(
+        self, days: tuple[str, str], metrics: Sequence[str], dimensions: Sequence[str] = (), more: Sequence[Any] = ()
+    ) -> Groups:
         begin, last = (datetime.fromisoformat(day).replace(tzinfo=self.zone) for day in days)
-        query = {"metrics": metrics, "dimensions": dimensions, "filters": self.filters}
+        query = {"metrics": metrics, "dimensions": dimensions, "filters": [*self.filters, *more]}
         return report(self.rows, self.site, self.zone, begin, last + timedelta(1), query, self.rules)
 
 
@@ -99,13 +103,13 @@ def assert_all_agree(
     seen: Mapping[str, Any], world: World, plain: Plain, days: tuple[str, str], headlines: Sequence[str]
 ) -> None:
     """The page, the API and plain Python, about every number of the overview."""
-    asked = {"date_range": list(days), "filters": plain.filters}
 
-    def api(metrics: Sequence[str], dimensions: Sequence[str], limit: int) -> Groups:
-        more = {"dimensions": dimensions, "pagination": {"limit": limit}}
-        answer = world.query(plain.site, metrics=metrics, **asked, **more)
+    def api(metrics: Sequence[str], dimensions: Sequence[str], limit: int, more: Sequence[Any] = ()) -> Groups:
+        asked = {"date_range": list(days), "filters": [*plain.filters, *more], "pagination": {"limit": limit}}
+        answer = world.query(plain.site, metrics=metrics, dimensions=dimensions, **asked)
         return [(row["dimensions"], row["metrics"]) for row in answer["results"]]
 
+    asked = {"date_range": list(days), "filters": plain.filters}
     said = world.query(plain.site, metrics=headlines, **asked)["meta"]["complete_until"]
     # Compaction goes on meanwhile.
     assert timedelta(0) <= datetime.fromisoformat(said) - datetime.fromisoformat(seen["completeUntil"]) < timedelta(1)
@@ -124,10 +128,12 @@ def assert_all_agree(
     for name in seen["panels"]:
         dimension = DIMENSIONS[name]
         metrics, groups = shown_groups(seen["panels"][name]["all"])
+        more = [NO_READING] if name == "events/Events" else []
         if groups:
-            assert_agree(groups, api(metrics, [dimension], MANY), plain.answer(days, metrics, [dimension])[:MANY])
+            counted = plain.answer(days, metrics, [dimension], more)
+            assert_agree(groups, api(metrics, [dimension], MANY, more), counted[:MANY])
         else:
-            assert api(["visitors"], [dimension], MANY) == [], name
+            assert api(["visitors"], [dimension], MANY, more) == [], name
         some, first_groups = shown_groups(seen["panels"][name]["few"])
         assert metrics[: len(some)] == some
         assert first_groups == [(values, numbers[: len(some)]) for values, numbers in groups[:FEW]], name
@@ -241,6 +247,23 @@ def test_amounts_of_several_currencies_are_shown_beside_one_another(world: World
         assert shown == {code: pytest.approx(number) for code, number in counted.items() if number is not None}
         assert [text[0] for code, _, text in seen[metric] if code == "EUR"] in (["€"], ["-"])
     assert "never added up" in seen["note"]
+
+
+def test_events_that_report_reading_are_listed_only_if_a_reader_wants_them(world: World, looker: Looker) -> None:
+    days = ("2026-10-12", "2026-10-26")
+    seen = looker.look("numbers.reading", path=address("shop", days), key=KEY)
+    asked = {"metrics": ["visitors", "events"], "dimensions": ["event:name"], "date_range": list(days)}
+    answer = world.query("shop", **asked, pagination={"limit": FEW})
+    everything: Groups = [(row["dimensions"], row["metrics"]) for row in answer["results"]]
+    assert "page_ping" in [name for [name], _ in everything]
+    assert "page_ping" not in [row["value"] for row in seen["without"]["rows"]]
+    assert seen["file"] == [row["value"] for row in seen["details"]["rows"]]
+    assert "Without events" in seen["note"]
+    assert shown_groups(seen["with"])[1] == shown_groups(seen["reloaded"])[1] == everything
+    assert shown_groups(seen["again"]) == shown_groups(seen["without"])
+    # A filter by such an event lists it, and has nothing to leave out.
+    assert [row["value"] for row in seen["filtered"]["rows"]] == ["page_ping"]
+    assert seen["notes"] == 0
 
 
 def test_events_of_bots_that_are_not_counted_are_one_click_away(world: World, looker: Looker) -> None:

@@ -72,9 +72,37 @@ def is_number(text: str) -> bool:
         return False
 
 
+PAGES = (
+    ["overview", "visits", "people", "audiences", "web_vitals", "jobs"]
+    + ["failed_events", "event_definitions", "reconciliation", "setup"]
+)
+# A site with goals, funnels, audiences and jobs, and one without any event.
+STATES = {
+    "loading": (SHOP, ""),
+    "failed": (SHOP, "Not loaded"),
+    "out of reach": (SHOP, "Not loaded"),
+    "not permitted": (SHOP, "This key does not open that."),
+    "wrong": (SHOP, "onerror=canary=60"),
+    "whole": ("/dashboard?site=empty", ""),
+}
+
+
+@pytest.mark.parametrize("device", [{}, DARK | PHONE], ids=["light", "dark phone"])
+@pytest.mark.parametrize("state", STATES)
+def test_no_page_is_shut_to_anybody_in_any_state(looker: Looker, state: str, device: dict[str, Any]) -> None:
+    path, words = STATES[state]
+    seen = looker.look("access.state", path=path, key=KEY, pages=PAGES, state=state, device=device)
+    assert list(seen) == PAGES
+    assert len(PAGES) == len(seen["overview"]["views"])
+    for name, page in seen.items():
+        assert [one for one in page["broken"] if one["impact"] in ("serious", "critical")] == [], name
+        assert page["mute"] == [] and page["words"].strip(), name
+    assert any(words in page["words"] for page in seen.values())
+
+
 @pytest.mark.parametrize(
     ("device", "path", "everywhere"),
-    [({}, HOSTILE, True), (DARK, SHOP, False), (PHONE, SHOP, False)],
+    [({}, HOSTILE, True), (DARK, HOSTILE, True), (PHONE, SHOP, False)],
     ids=["light", "dark", "phone"],
 )
 def test_no_place_is_shut_to_anybody(looker: Looker, device: dict[str, Any], path: str, everywhere: bool) -> None:

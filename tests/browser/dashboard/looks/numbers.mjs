@@ -47,6 +47,31 @@ export async function automatic(dashboard, { path, key }) {
   return { early, tabs };
 }
 
+/** The list of events without those that report reading, with them, after a reload, and under a filter by one of them. */
+export async function reading(dashboard, { path, key }) {
+  await dashboard.open(path, key);
+  const { page } = dashboard;
+  const panel = dashboard.panel("events");
+  const note = panel.getByTestId("reading");
+  const rows = () => dashboard.table(panel.locator("table"));
+  const seen = { note: await note.innerText(), without: await rows() };
+  const [download] = await Promise.all([page.waitForEvent("download"), panel.getByRole("button", { name: "Events as CSV" }).click()]);
+  const [header, ...lines] = (await textOf(download)).trim().split(/\r?\n/);
+  const at = header.split(",").findIndex((name) => /name|event$/.test(name));
+  seen.file = lines.map((line) => line.split(",")[at]);
+  seen.details = (await listed(dashboard, panel)).all;
+  await dashboard.click(note.getByRole("button"));
+  seen.with = await rows();
+  await page.reload();
+  await dashboard.settled();
+  seen.reloaded = await rows();
+  await dashboard.click(note.getByRole("button"));
+  seen.again = await rows();
+  await dashboard.goto(`${path}&f=is,event:name,page_ping`);
+  seen.filtered = await rows();
+  return { ...seen, notes: await note.count() };
+}
+
 /** The rows of a panel, and the whole list behind them. */
 async function listed(dashboard, panel) {
   const { page } = dashboard;

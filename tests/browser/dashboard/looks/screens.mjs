@@ -7,6 +7,7 @@ const row = (page) => page.getByTestId("row").first();
 
 /** How each page is reached from the address of the site. */
 const PAGES = {
+  // With a key of several sites alone.
   sites: async (page) => page.getByTestId("site").selectOption(""),
   overview: async () => undefined,
   visits: async (page) => go(page, "Visits"),
@@ -40,7 +41,9 @@ export async function pictures(dashboard, { path, key, folder, suffix, pages }) 
   const { page } = dashboard;
   page.setDefaultTimeout(10_000);
   const missing = {};
-  for (const name of pages.length ? pages : Object.keys(PAGES)) {
+  const hasSites = await page.locator('select[data-testid="site"]').count();
+  const all = Object.keys(PAGES).filter((name) => name !== "sites" || hasSites);
+  for (const name of pages.length ? pages : all) {
     try {
       await dashboard.goto(path);
       await PAGES[name](page);
