@@ -14,7 +14,7 @@ from tests.browser.visiting import Outcome, Visit, Visitors, add_rows
 
 pytestmark = pytest.mark.e2e
 DELIVERY = ("refused", "hopeless", "offline", "full", "closed", "left", "heavy", "routes")
-MANNERS = ("strict", "boxed", "hostile", "back", "prerendered", "speculated", "hasty", "twice")
+MANNERS = ("strict", "boxed", "hostile", "back", "prerendered", "speculated", "hasty", "twice", "inlined")
 BEACON_BYTES = 65_536
 # Refused for good; the oldest of more than is kept.
 LOST = {"hopeless": {1}, "full": set(range(2, 102))}
@@ -116,6 +116,13 @@ def test_a_thousand_routes_are_a_thousand_page_views(visits: Mapping[str, Outcom
     views = visits["routes"].of("page_view")
     paths = [row["page_url"].rpartition("/")[2] for row in views]
     assert sorted(paths) == sorted(["routes", *(f"route-{number}" for number in range(1, 1001))])
+
+
+def test_a_script_pasted_into_the_page_needs_an_endpoint_and_says_so(visits: Mapping[str, Outcome]) -> None:
+    visit = visits["inlined"]
+    assert "endpoint:/api/events?write_key=demo" in visit.told["message"]
+    assert [url for url in visit.told["posts"] if url.startswith("http")] == []
+    assert {row["page_path"].rpartition("/")[2] for row in visit.rows} == {"named"}
 
 
 def test_a_strict_page_lets_the_script_work(visits: Mapping[str, Outcome]) -> None:

@@ -11,17 +11,16 @@ export const page = (properties?: Properties): void => {
 };
 
 export const startPages = (): void => {
-  if (!isOff("routes")) {
-    for (const name of ["pushState", "replaceState"] as const) {
-      const original = history[name];
-      history[name] = (...args) => {
-        begin();
-        original.apply(history, args);
-        onRouteChange();
-      };
-    }
-    listen("popstate", onRouteChange);
-  }
+  if (isOff("routes")) return;
+  (["pushState", "replaceState"] as const).forEach((name) => {
+    const original = history[name];
+    history[name] = (...args) => {
+      begin();
+      original.apply(history, args);
+      onRouteChange();
+    };
+  });
+  listen("popstate", onRouteChange);
 };
 
 /** Take the loaded page as the current one. */

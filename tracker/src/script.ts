@@ -11,7 +11,8 @@ guard(() => {
     // A second tag on the page has no effect.
     if (earlier.track) return;
     window.clickstream = tracker;
-    start({ endpoint: script.src && new URL("api/events", script.src), ...script.dataset } as unknown as Settings, earlier);
+    // A script that is pasted into the page knows no collector. The browser reports this address on the console.
+    start({ endpoint: new URL("api/events", script.src || "endpoint:/"), ...script.dataset } as unknown as Settings, earlier);
   };
   if ((document as Document & { prerendering?: boolean }).prerendering) listen("prerenderingchange", measure);
   else measure();

@@ -25,10 +25,10 @@ export interface Settings {
   localhost?: string | boolean;
 }
 
-export let settings: Settings;
+export const settings = {} as Settings;
 /** Called once, at the start. */
 export const configure = (chosen: Settings): void => {
-  settings = chosen;
+  Object.assign(settings, chosen);
 };
 
 /** Whether an automatic event is switched off. */

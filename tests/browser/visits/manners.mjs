@@ -157,3 +157,23 @@ export async function twice(site) {
   await page.waitForTimeout(150);
   await site.told(page);
 }
+
+/** Pasted into the page: without an endpoint the console says so and the page receives nothing; with one it works. */
+export async function inlined(site) {
+  site.served = false;
+  const script = await (await fetch(`${site.collector}/t.js`)).text();
+  const paste = (attributes) => (site.head = `<script data-site="demo" data-localhost="on" ${attributes}>${script}</script>`);
+  const posts = [];
+  const nowhere = await site.page(await site.context());
+  nowhere.on("request", (request) => request.method() === "POST" && posts.push(request.url()));
+  paste("");
+  const said = nowhere.waitForEvent("console", (message) => /api\/events/.test(message.text()));
+  await nowhere.goto(site.url("/pasted"));
+  const message = (await said).text();
+  await site.leave(nowhere);
+  paste(`data-endpoint="${site.collector}/api/events"`);
+  const page = await site.open("/named");
+  await site.told(page);
+  await site.leave(page);
+  return { message, posts };
+}
