@@ -72,10 +72,12 @@ def is_number(text: str) -> bool:
         return False
 
 
-PAGES = (
-    ["overview", "visits", "people", "audiences", "web_vitals", "jobs"]
-    + ["failed_events", "event_definitions", "reconciliation", "setup"]
-)
+PAGES = ["overview", "visits", "people", "audiences", "web_vitals", "jobs"] + [
+    "failed_events",
+    "event_definitions",
+    "reconciliation",
+    "setup",
+]
 # A site with goals, funnels, audiences and jobs, and one without any event.
 STATES = {
     "loading": (SHOP, ""),
