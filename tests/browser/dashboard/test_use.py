@@ -41,6 +41,14 @@ def test_texts_of_hostile_visitors_are_shown_everywhere_and_run_nowhere(looker: 
     }
 
 
+def test_texts_of_hostile_jobs_and_of_their_errors_are_shown_and_run_nowhere(looker: Looker) -> None:
+    places = looker.look("hostile.jobs", path="/dashboard?site=hostile&view=jobs", key=KEY, texts=list(hostile.TEXTS))
+    assert {name: [text for text in SAID if text not in shown] for name, shown in places.items()} == {
+        "list": [],
+        "runs": [],
+    }
+
+
 def test_hostile_values_are_filters_like_all_others(looker: Looker) -> None:
     values = [hostile.TEXTS[at] for at in (1, 31)]
     seen = looker.look("hostile.asFilters", path=HOSTILE, key=KEY, panel="sources", tab="Campaigns", values=values)
@@ -72,7 +80,13 @@ def is_number(text: str) -> bool:
         return False
 
 
-PAGES = ["overview", "visits", "people", "audiences", "web_vitals", "jobs"] + [
+PAGES = [
+    "overview",
+    "visits",
+    "people",
+    "audiences",
+    "web_vitals",
+    "jobs",
     "failed_events",
     "event_definitions",
     "reconciliation",

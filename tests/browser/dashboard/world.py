@@ -82,6 +82,7 @@ def documents(friend: str) -> Mapping[str, dict[str, Any]]:
             goals=[{"name": HOSTILE_GOAL, "event": "defined"}],
             funnels=[{"name": HOSTILE_GOAL, "steps": [{"page": "/*"}, {"goal": HOSTILE_GOAL}]}],
             audiences=[{"name": HOSTILE_GOAL, "slug": "all", "where": {"did": {}, "within": "400d"}}],
+            segments=[{"name": HOSTILE_GOAL, "filters": [["is", "event:page", [HOSTILE_GOAL]]]}],
             annotations=[{"at": datetime.now(UTC).date().isoformat(), "text": HOSTILE_GOAL}],
             jobs=[{**EXPORT, "name": "hostile", "description": HOSTILE_GOAL}],
             events={"mode": "warn", "definitions": [definition]},

@@ -69,3 +69,20 @@ export async function files(dashboard, { path, key }) {
   }
   return found;
 }
+
+/** The page of jobs and the runs of one, with these texts wherever an answer has a text. */
+export async function jobs(dashboard, { path, key, texts }) {
+  await dashboard.context.route("**/api/jobs**", (route) => {
+    const isRuns = new URL(route.request().url()).pathname.endsWith("/runs");
+    const at = "2026-10-12T00:00:00Z";
+    const run = (text) => ({ id: text, due_at: at, ended_at: at, outcome: "failed", counts: { rows: 1, [text]: 2 }, actor: "author", message: text });
+    const job = (text) => ({ name: text, kind: text, description: text, status: "failed", reason: text, next_runs: [at], run: null, last_run: run(text) });
+    return route.fulfill({ json: isRuns ? { runs: texts.map(run) } : { jobs: texts.map(job) } });
+  });
+  await dashboard.open(path, key);
+  const { page } = dashboard;
+  const places = { list: await page.locator("main").textContent() };
+  await dashboard.click(page.getByRole("button", { name: /^Runs of/ }).first());
+  places.runs = await page.getByTestId("job-runs").textContent();
+  return places;
+}
