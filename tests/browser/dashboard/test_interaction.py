@@ -38,7 +38,8 @@ WIDTHS = [320, 375, 768, 1024, 1440, 1920]
 )
 def test_every_place_fits_into_windows_of_all_widths(looker: Looker, site: str, language: str) -> None:
     path = SHOP if site == "shop" else f"/dashboard?site={site}&period=all"
-    assert looker.look("layout.faults", path=path, key=KEY, widths=WIDTHS, language=language) == {}
+    given = {"widths": WIDTHS, "language": language, "all": site == "hostile"}
+    assert looker.look("layout.faults", path=path, key=KEY, **given) == {}
 
 
 @pytest.mark.parametrize("status", [0, 500, 503])

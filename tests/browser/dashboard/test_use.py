@@ -150,6 +150,13 @@ def test_the_main_tasks_need_no_pointer(looker: Looker) -> None:
     assert told["unseenStops"] == []
 
 
+def test_the_main_task_of_every_page_needs_no_pointer(looker: Looker) -> None:
+    told = looker.look("keys.pages", path=SHOP, key=KEY)
+    assert ["Overview", *told["tasks"]] == told["names"]
+    assert told["tasks"] == {name: {"current": name, "opened": True, "back": True} for name in told["tasks"]}
+    assert told["unseenStops"] == []
+
+
 def test_a_site_without_events_says_so(looker: Looker) -> None:
     seen = looker.look("states.empty", path="/dashboard?site=empty", key=KEY)
     assert seen["alerts"] == []

@@ -66,6 +66,52 @@ export async function tasks(dashboard, { key, other }) {
   return told;
 }
 
+/** The main task of each page: what its control is, and what opens; without that the control changes the page itself. */
+const TASKS = {
+  Visits: ['[data-testid="row"] .quiet', "visit"],
+  People: ['[role="search"] input', ""],
+  Audiences: ['[data-testid="row"] button', ""],
+  "Web vitals": ['[aria-label^="SQL of "]', "sql"],
+  Jobs: ['[aria-label^="Runs of "]', "job-runs"],
+  "Failed events": ['[aria-label^="SQL of "]', "sql"],
+  "Event definitions": ['[aria-label^="SQL of "]', "sql"],
+  Reconciliation: ['[aria-label^="SQL of "]', "sql"],
+  "Set-up": ['[role="tab"][aria-selected="true"]', ""],
+};
+
+/** Each page from the one before by the keyboard, its main task, and the way back out of what that opened. */
+export async function pages(dashboard, { path, key }) {
+  await dashboard.open(path, key);
+  const { page } = dashboard;
+  const keyboard = new Keyboard(dashboard);
+  const names = await page.locator("nav").first().getByRole("button").allInnerTexts();
+  const told = { names, tasks: {} };
+  for (const [name, [control, dialog]] of Object.entries(TASKS)) {
+    await keyboard.stopAt(`nav button:nth-child(${names.indexOf(name) + 1})`);
+    await dashboard.press("Enter");
+    const current = await page.locator('nav [aria-current="page"]').innerText();
+    await keyboard.stopAt(control);
+    await dashboard.settled();
+    const before = await page.evaluate(() => document.activeElement.outerHTML.slice(0, 80));
+    if (name === "People") await page.keyboard.type("nobody");
+    await dashboard.press(name === "Set-up" ? "ArrowRight" : "Enter");
+    const task = { current, opened: true, back: true };
+    if (dialog) {
+      task.opened = await keyboard.focusIsIn(dialog);
+      await dashboard.press("Escape");
+      task.back = (await page.evaluate(() => document.activeElement.outerHTML.slice(0, 80))) === before;
+    } else if (name === "Set-up") {
+      task.opened = (await page.evaluate(() => document.activeElement.innerText)) === "Tag Manager";
+    } else if (name === "People") {
+      task.opened = (await page.getByTestId("report-people").innerText()).includes("Nobody matches");
+    } else {
+      task.opened = (await page.getByTestId("audience").count()) === 1;
+    }
+    told.tasks[name] = task;
+  }
+  return { ...told, unseenStops: [...keyboard.unseen] };
+}
+
 const figure = async (page) => Number(await page.getByTestId("headline-visitors").locator("strong data").getAttribute("value"));
 
 export class Keyboard {

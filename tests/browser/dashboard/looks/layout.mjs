@@ -4,7 +4,7 @@ import { everywhere, pages } from "./places.mjs";
 const HEIGHT = 800;
 
 /** What does not fit, by width and place. */
-export async function faults(dashboard, { path, key, widths, language }) {
+export async function faults(dashboard, { path, key, widths, language, all }) {
   await dashboard.open(path, key);
   const { page } = dashboard;
   if (language) {
@@ -22,8 +22,7 @@ export async function faults(dashboard, { path, key, widths, language }) {
     }
     await page.setViewportSize({ width, height: HEIGHT });
   };
-  // Places are found by their English names.
-  await (language ? pages(dashboard, check) : everywhere(dashboard, check, { tabs: false }));
+  await (all ? everywhere(dashboard, check, { tabs: false }) : pages(dashboard, check));
   return found;
 }
 
