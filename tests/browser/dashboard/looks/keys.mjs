@@ -87,7 +87,7 @@ export async function pages(dashboard, { path, key }) {
   const names = await page.locator("nav").first().getByRole("button").allInnerTexts();
   const told = { names, tasks: {} };
   for (const [name, [control, dialog]] of Object.entries(TASKS)) {
-    await keyboard.stopAt(`nav button:nth-child(${names.indexOf(name) + 1})`);
+    await keyboard.stopAt(`nav[aria-label="Views"] button:nth-child(${names.indexOf(name) + 1})`);
     await dashboard.press("Enter");
     const current = await page.locator('nav [aria-current="page"]').innerText();
     await keyboard.stopAt(control);
