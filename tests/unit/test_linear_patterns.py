@@ -40,6 +40,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGES: tuple[ModuleType, ...] = (clickstream, functions, access_log)
 FROM_THE_START = frozenset({"match", "fullmatch"})
 USES = FROM_THE_START | {"search", "findall", "finditer", "sub", "split"}
+MENTION = re.compile(rf"\.\s*({'|'.join(sorted(USES))})\b")
 # Agents are cut before any list looks at them.
 LONGEST: dict[str, int] = {"enriching.bots": bots.LOOKED_AT, "enriching.agents": bots.LOOKED_AT}
 MARKS = (*"a0 .:/=&%@\"'\\-_\n\t,;#[]{}()<>+*?", "é", "\0")
@@ -54,16 +55,27 @@ def modules() -> Iterator[ModuleType]:
 
 
 @cache
-def sources() -> Sequence[tuple[ModuleType, ast.Module]]:
-    return [(module, ast.parse(Path(str(module.__file__)).read_text())) for module in modules()]
+def mentions() -> Sequence[tuple[ModuleType, Sequence[ast.Attribute | ast.Call]]]:
+    """Each module with the calls in it and the attributes that are named like methods of patterns."""
+    found = []
+    for module in modules():
+        text = Path(str(module.__file__)).read_text()
+        if MENTION.search(text):  # to parse all would take each process that collects tests two seconds
+            nodes = [
+                node
+                for node in ast.walk(ast.parse(text))
+                if isinstance(node, ast.Call) or (isinstance(node, ast.Attribute) and node.attr in USES)
+            ]
+            found.append((module, nodes))
+    return found
 
 
 def uses() -> dict[str, set[str]]:
     """The methods of patterns that are called on a variable or field anywhere, by its name; and in a module."""
     found: dict[str, set[str]] = {}
-    for module, tree in sources():
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Attribute) and node.attr in USES:
+    for module, nodes in mentions():
+        for node in nodes:
+            if isinstance(node, ast.Attribute):
                 name = node.value
                 called = name.id if isinstance(name, ast.Name) else name.attr if isinstance(name, ast.Attribute) else ""
                 for label in (called, f"{module.__name__}.{called}"):
@@ -117,8 +129,8 @@ def within(value: object, name: str, depth: int) -> Iterator[tuple[str, re.Patte
 def written() -> dict[str, Used]:
     """Every pattern that is written where it is used."""
     found: dict[str, Used] = {}
-    for module, tree in sources():
-        for node in ast.walk(tree):
+    for module, nodes in mentions():
+        for node in nodes:
             if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in USES):
                 continue
             if not (isinstance(node.func.value, ast.Name) and node.func.value.id == "re" and node.args):
