@@ -7,6 +7,7 @@ import json
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from urllib.parse import quote, quote_plus
 
 LIMIT = 4_194_304
@@ -211,7 +212,24 @@ ENVELOPES: Mapping[str, tuple[str, Envelope, int]] = {
 OVERHEAD = 400
 
 
-def of_values(size: int) -> Iterator[Amplifier]:
+# Makes a request. Most are never sent, and to make one takes some 15 ms.
+Maker = Callable[[], Amplifier]
+Group = Callable[[int], Iterator[Maker]]
+
+
+def of_value(name: str, path: str, value: Callable[[int], str], room: int) -> Amplifier:
+    """A body that is this JSON."""
+    return Amplifier(name, path, value(room).encode("utf-8", "surrogatepass"))
+
+
+def in_envelope(
+    name: str, path: str, envelope: Envelope, value: Callable[[int], str], room: int, count: int
+) -> Amplifier:
+    """So many events of a dialect with this JSON."""
+    return of_value(name, path, lambda room: envelope(value(room), count), room)
+
+
+def of_values(size: int) -> Iterator[Maker]:
     """Every kind of value in every dialect: in one event, and in as many as a request may have."""
     for dialect, (path, envelope, most) in ENVELOPES.items():
         for kind, value in VALUES.items():
@@ -224,27 +242,27 @@ def of_values(size: int) -> Iterator[Amplifier]:
                     room = size // count - OVERHEAD
                 if dialect in ("segment context", "ga4 user properties"):
                     room = size - count * 60 - OVERHEAD
-                body = envelope(value(room), count).encode("utf-8", "surrogatepass")
-                yield Amplifier(f"{dialect}: {kind} in {count}", path, body)
+                yield partial(in_envelope, f"{dialect}: {kind} in {count}", path, envelope, value, room, count)
 
 
-def of_bodies(size: int) -> Iterator[Amplifier]:
+def of_bodies(size: int) -> Iterator[Maker]:
     """Bodies that no dialect would send."""
     for kind, value in VALUES.items():
-        body = value(size - 100).encode("utf-8", "surrogatepass")
         for path in ("/api/events", "/v1/batch", "/batch", "/api/batch", "/matomo.php", "/debug/mp/collect"):
-            yield Amplifier(f"{path}: {kind}", path, body)
+            yield partial(of_value, f"{path}: {kind}", path, value, size - 100)
     for line in ("x", "", " ", "{", "0", "{}", "[]", '{"a":NaN}', '"\\ud800"', "\u00ff"):
         lines = filled(f"{line}\n", size).encode()
-        yield Amplifier(f"lines of {line!r}", "/api/events", lines, {"Content-Type": "application/x-ndjson"})
-        yield Amplifier(f"lines of {line!r} unsaid", "/api/events", b"{}\n" + lines)
+        yield partial(Amplifier, f"lines of {line!r}", "/api/events", lines, {"Content-Type": "application/x-ndjson"})
+        yield partial(Amplifier, f"lines of {line!r} unsaid", "/api/events", b"{}\n" + lines)
     for part in ("%41", "a=%41&", "&", "=", "a&", "a=1&", "+", "%", "data=", "data=%7B%7D&", "idsite=x&", "\u00ff"):
         form = filled(part, size).encode()
         for path in ("/matomo.php", "/e", "/capture"):
-            yield Amplifier(f"{path}: form of {part!r}", path, form)
-    yield Amplifier("/e: form of base64", "/e", b"data=" + quote_plus(b64encode(b"[{}," * (size // 8))).encode())
-    yield Amplifier("/e: base64", "/e", b64encode(b"[" + b"{}," * (size // 4 - 40) + b"{}]"))
-    yield Amplifier("/e: base64 of nothing", "/e", filled("_-", size).encode())
+            yield partial(Amplifier, f"{path}: form of {part!r}", path, form)
+    yield partial(
+        Amplifier, "/e: form of base64", "/e", b"data=" + quote_plus(b64encode(b"[{}," * (size // 8))).encode()
+    )
+    yield partial(Amplifier, "/e: base64", "/e", b64encode(b"[" + b"{}," * (size // 4 - 40) + b"{}]"))
+    yield partial(Amplifier, "/e: base64 of nothing", "/e", filled("_-", size).encode())
     for name in ('"writeKey"', '"api_key"', '"website"', '"aid"', '"d"', "idsite=", '"writeKey":"x",'):
         body = filled(name, size).encode()
         for path in (
@@ -255,10 +273,10 @@ def of_bodies(size: int) -> Iterator[Amplifier]:
             "/api/event",
             "/piwik.php",
         ):
-            yield Amplifier(f"{path}: {name} again and again", path, body)
+            yield partial(Amplifier, f"{path}: {name} again and again", path, body)
 
 
-def of_gzip(size: int) -> Iterator[Amplifier]:
+def of_gzip(size: int) -> Iterator[Maker]:
     """What unpacks to more than it is."""
     member = gzip.compress(b"", 1)
     whole = {
@@ -275,12 +293,13 @@ def of_gzip(size: int) -> Iterator[Amplifier]:
     }
     for name, body in whole.items():
         for path in ("/api/events", "/v1/batch", "/batch", "/matomo.php", "/debug/mp/collect"):
-            yield Amplifier(f"{path}: gzip, {name}", path, body, {"Content-Encoding": "gzip"})
+            yield partial(Amplifier, f"{path}: gzip, {name}", path, body, {"Content-Encoding": "gzip"})
     envelope = json.dumps({"schema": PAYLOAD_DATA, "data": [{}] * (size // 4)}).encode()
     query = "&".join(f"p{number}=1" for number in range(300))
     for events in (envelope, json.dumps({"schema": PAYLOAD_DATA, "data": [{"e": "pv"}] * 500}).encode()):
         for parameters in (query, "u=" + "x" * (LINE_LIMIT - 1_000)):
-            yield Amplifier(
+            yield partial(
+                Amplifier,
                 f"snowplow: {len(events)} bytes of events by {len(parameters)} of parameters",
                 f"/com.snowplowanalytics.snowplow/tp2?{parameters}",
                 gzip.compress(events),
@@ -293,10 +312,10 @@ def of_gzip(size: int) -> Iterator[Amplifier]:
     }
     for name, (context, messages) in contexts.items():
         batch = '{"context":' + context + ',"batch":[' + messages + "]}"
-        yield Amplifier(f"segment: {name}", "/v1/batch", gzip.compress(batch.encode()))
+        yield partial(Amplifier, f"segment: {name}", "/v1/batch", gzip.compress(batch.encode()))
 
 
-def of_queries(size: int) -> Iterator[Amplifier]:
+def of_queries(size: int) -> Iterator[Maker]:
     """Query strings as long as the server takes them."""
     room = min(size, LINE_LIMIT)
     queries = {
@@ -323,10 +342,10 @@ def of_queries(size: int) -> Iterator[Amplifier]:
     )  # fmt: skip
     for kind, query in queries.items():
         for path in paths:
-            yield Amplifier(f"{path}?{kind}", f"{path}?{query}", method="GET")
+            yield partial(Amplifier, f"{path}?{kind}", f"{path}?{query}", method="GET")
 
 
-def of_headers(size: int) -> Iterator[Amplifier]:
+def of_headers(size: int) -> Iterator[Maker]:
     """Headers as long as the server takes them."""
     room = min(size, LINE_LIMIT)
     headers = {
@@ -369,10 +388,10 @@ def of_headers(size: int) -> Iterator[Amplifier]:
     ]
     for kind, stated in headers.items():
         for path, body, method in small:
-            yield Amplifier(f"{method} {path}: {kind} in the headers", path, body, stated, method)
+            yield partial(Amplifier, f"{method} {path}: {kind} in the headers", path, body, stated, method)
 
 
-def of_other_routes(size: int) -> Iterator[Amplifier]:
+def of_other_routes(size: int) -> Iterator[Maker]:
     """Routes that take no events."""
     room = min(size, LINE_LIMIT)
     bodies = ("deep arrays", "keys", "a number", "a text", "surrogates", "empty objects")
@@ -390,7 +409,7 @@ def of_other_routes(size: int) -> Iterator[Amplifier]:
         "/v1/m",
     ):
         for kind in bodies:
-            yield Amplifier(f"{path}: {kind}", path, VALUES[kind](size - 100).encode())
+            yield partial(of_value, f"{path}: {kind}", path, VALUES[kind], size - 100)
     for path in (
         "/demo/",
         "/share/",
@@ -403,7 +422,9 @@ def of_other_routes(size: int) -> Iterator[Amplifier]:
     ):
         end = {"/array/": "/config.js", "/v1/projects/": "/settings"}.get(path, "")
         for part in ("x", "%41", "%2541", "%ED%A0%80", "<"):
-            yield Amplifier(f"{path}{part}...", f"{path}{filled(quote(part, safe='%'), room)}{end}", method="GET")
+            yield partial(
+                Amplifier, f"{path}{part}...", f"{path}{filled(quote(part, safe='%'), room)}{end}", method="GET"
+            )
     faults = '{"name":"' + "1" * 60 + '","params":' + members('"1@":"x"', 9_000) + "}"
     whole = {
         "faults": '{"events":[' + many(faults, 50) + "]}",
@@ -413,7 +434,7 @@ def of_other_routes(size: int) -> Iterator[Amplifier]:
         "consent": '{"consent":' + members('"@":{}', 500_000) + "}",
     }
     for name, body in whole.items():
-        yield Amplifier(f"ga4 debug: {name}", "/debug/mp/collect", body.encode())
+        yield partial(Amplifier, f"ga4 debug: {name}", "/debug/mp/collect", body.encode())
 
 
-GROUPS = (of_values, of_bodies, of_gzip, of_queries, of_headers, of_other_routes)
+GROUPS: tuple[Group, ...] = (of_values, of_bodies, of_gzip, of_queries, of_headers, of_other_routes)

@@ -9,12 +9,13 @@ takes twice as long for a fixed work has twice the time.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from itertools import islice
 
 import pytest
 
 from local.stack import Stack
-from tests.e2e.amplifiers import GROUPS, LIMIT, Amplifier
+from tests.e2e.amplifiers import GROUPS, LIMIT, Amplifier, Group
 from tests.e2e.costs import Cost, Meter, slowness
 from tests.e2e.journey import stack_settings
 
@@ -35,18 +36,19 @@ def meter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Meter]:
             yield meter
 
 
-def chosen(group: Callable[[int], Iterator[Amplifier]]) -> Iterator[tuple[Amplifier, str | None]]:
+def chosen(group: Group) -> Iterator[tuple[Amplifier, str | None]]:
     """Requests of a size and of twice that size, each without a key and with the public one."""
     for size in (LIMIT // 2, LIMIT):
-        for number, sent in enumerate(group(size)):
-            if number % EVERY == 0 and len(sent.body) <= LIMIT:
+        for make in islice(group(size), None, None, EVERY):
+            sent = make()
+            if len(sent.body) <= LIMIT:
                 yield sent, None
                 yield sent, "demo"
 
 
 @pytest.mark.parametrize("group", GROUPS, ids=lambda group: group.__name__)
 def test_no_request_of_a_stranger_costs_more_than_a_moment(
-    meter: Meter, group: Callable[[int], Iterator[Amplifier]], capsys: pytest.CaptureFixture[str]
+    meter: Meter, group: Group, capsys: pytest.CaptureFixture[str]
 ) -> None:
     costs = [cheapest(meter, sent, key) for sent, key in chosen(group)]
     worst = sorted(costs, key=lambda cost: -cost.share)[:10]
