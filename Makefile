@@ -22,13 +22,17 @@ demo: install  ## send traffic through the whole chain and print the reports; LO
 pytest = $(BIN)/pytest $(1) $(2) || { [ $$? = 1 ] && echo "one by one, what failed beside other tests:" && \
 	$(BIN)/pytest $(1) -x --last-failed --last-failed-no-failures none; }
 
-# Those that look at the clock come last, by themselves. Hundreds of processes start, which would each compile every
+# Those that look at the clock run by themselves. What then needs a process of its own shares the machine. Hundreds of processes start, which would each compile every
 # module where the environment forbids to keep the compiled ones.
 test: export PYTHONDONTWRITEBYTECODE =
-test: check install-tests  ## run every test
+test: static install-tests  ## run every test
 	@$(call pytest,-m 'not alone',-n 4 --dist loadfile --no-loadscope-reorder)
 	@$(call pytest,-m alone tests/e2e)
-	@$(MAKE) --no-print-directory test-runtime
+	@$(MAKE) --no-print-directory -j2 $(filter --output-sync,$(.FEATURES:%=--%)) test-routes test-runtime
+
+.PHONY: test-routes
+test-routes: install
+	@$(call pytest,tests/e2e/test_openapi.py)
 
 # Azure runs the functions by a library that exists for Python 3.13 alone. Where there is one, it runs them here, too.
 MICROSOFT := $(VENV)/microsoft
@@ -39,7 +43,7 @@ RUNTIME_PYTHON ?= $(firstword $(shell for python in python3.13 $(HOME)/.pyenv/ve
 test-runtime:  ## run the host's tests and the main job on Microsoft's runtime, where there is a Python 3.13
 ifneq ($(RUNTIME_PYTHON),)
 	@$(MAKE) --no-print-directory $(MICROSOFT)/installed install
-	@FUNCTIONS_HOST_RUNTIME=microsoft $(MICROSOFT)/bin/pytest tests/unit/functions_host tests/e2e/contract tests/e2e/test_main_job.py
+	@FUNCTIONS_HOST_RUNTIME=microsoft $(MICROSOFT)/bin/pytest -p no:cacheprovider tests/unit/functions_host tests/e2e/contract tests/e2e/test_main_job.py
 else
 	@echo "not run: the tests on Microsoft's runtime, for there is no python3.13; RUNTIME_PYTHON= names one"
 endif
@@ -50,10 +54,13 @@ $(MICROSOFT)/installed: requirements-dev.txt $(VENV)/installed
 	@$(MICROSOFT)/bin/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-dev.txt
 	@touch $@
 
-check: install  ## format, lint, types, layers and language, in seconds
+.PHONY: static
+static: install
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
+
+check: static  ## format, lint, types, layers and language, in seconds
 	@$(BIN)/pytest -q tests/unit/test_layers.py tests/unit/test_plain_english.py
 
 .PHONY: linters

@@ -16,7 +16,7 @@ from tests.e2e.journey import DEADLINES
 
 App = Callable[..., httpx.Client]
 
-# Each process that runs tests side by side would make the tests of all routes from their description, to run none.
+# Tests of all routes share one node id, of which only one test would run side by side. `make test-routes` runs them.
 collect_ignore = ["test_openapi.py"] if "PYTEST_XDIST_WORKER" in os.environ else []
 
 

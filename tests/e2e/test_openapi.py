@@ -25,8 +25,7 @@ from local.stack import Stack
 from tests.e2e.journey import stack_settings
 from tests.support.admin_routes import ADMIN_PATHS
 
-# Alone, for the tests of all routes share one node id, and side by side only one test of an id would run.
-pytestmark = [pytest.mark.e2e, pytest.mark.alone]
+pytestmark = pytest.mark.e2e
 CHECKS = [
     not_a_server_error,
     status_code_conformance,
