@@ -22,8 +22,9 @@ demo: install  ## send traffic through the whole chain and print the reports; LO
 pytest = $(BIN)/pytest $(1) $(2) || { [ $$? = 1 ] && echo "one by one, what failed beside other tests:" && \
 	$(BIN)/pytest $(1) -x --last-failed --last-failed-no-failures none; }
 
-# Those that look at the clock run by themselves. What then needs a process of its own shares the machine. Hundreds of processes start, which would each compile every
-# module where the environment forbids to keep the compiled ones.
+# Tests that look at the clock run by themselves. The two parts that need a process of their own then run side by side, each
+# printed as a whole where make can do that. Hundreds of processes start, which would each compile every module where the
+# environment forbids to keep the compiled ones.
 test: export PYTHONDONTWRITEBYTECODE =
 test: static install-tests  ## run every test
 	@$(call pytest,-m 'not alone',-n 4 --dist loadfile --no-loadscope-reorder)
