@@ -17,7 +17,7 @@ export async function faults(dashboard, { path, key, widths, language, all }) {
   const check = async (place) => {
     for (const each of widths) {
       await page.setViewportSize({ width: each, height: HEIGHT });
-      const faults = await page.evaluate(misfits);
+      const faults = await page.evaluate(misfits, all);
       if (faults.length) found[`${each} ${place}`] = faults;
     }
     await page.setViewportSize({ width, height: HEIGHT });
@@ -27,7 +27,7 @@ export async function faults(dashboard, { path, key, widths, language, all }) {
 }
 
 /** The parts of the page that do not fit, in words. Runs in the page. */
-async function misfits() {
+async function misfits(areLong) {
   await new Promise((next) => requestAnimationFrame(() => setTimeout(next)));
   // WCAG 2.2, 2.5.8.
   const LEAST_TARGET = 24;
@@ -46,12 +46,12 @@ async function misfits() {
     blame("widens the page", all("body *").filter((part) => part.getBoundingClientRect().right > innerWidth + 1 && !part.closest(SIDEWAYS)));
     faults.push(`the page is ${document.documentElement.scrollWidth} pixels wide`);
   }
-  // A tablet may have a shade at the side of a long table; a phone and a wide window may not.
-  const isTablet = innerWidth >= 736 && innerWidth < 1216;
+  // A tablet may have a shade at the side of a long table; a phone may not, and a wide window only beside very long values.
+  const isTablet = innerWidth >= 736 && (innerWidth < 1216 || areLong);
   blame("goes on to the side", all(".scroll", top).filter((part) => !part.matches(SIDEWAYS) && !(isTablet && part.querySelector(".records")) && part.scrollWidth > part.clientWidth + 1));
   // A name in a row of a panel may be cut short, as its dots say; numbers, headings and buttons may not.
   const clips = (part) => part.scrollWidth > part.clientWidth + 1 && getComputedStyle(part).display !== "inline";
-  blame("is cut", all("th, td, h1, h2, h3, label > span, [role=tab], .control, .quiet", top).filter((part) => !part.closest(`${SIDEWAYS}, .heat thead`) && clips(part) && ![...part.querySelectorAll("*")].some((inner) => getComputedStyle(inner).textOverflow === "ellipsis")));
+  blame("is cut", all("th, td, h1, h2, h3, label > span, [role=tab], button.control, .quiet", top).filter((part) => !part.closest(`${SIDEWAYS}, .heat thead`) && clips(part) && ![...part.querySelectorAll("*")].some((inner) => getComputedStyle(inner).textOverflow === "ellipsis")));
   blame(
     "lies outside its card",
     all("data, th, time", top).filter((part) => {
