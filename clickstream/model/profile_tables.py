@@ -123,7 +123,7 @@ PROFILE_COLUMNS = (
     _count("visits", "Number of [visits](profiles.md#visits)."),
     _count("acts", "Number of acts."),
     _count("page_views", "Number of page views."),
-    _count("orders", "Number of orders that were sold."),
+    _count("orders", "Number of orders that were sold; each sale without `order_id` is one."),
     Column("revenue", _TEXT, False, "A JSON object: currency to sum.", ACTIVITY, '{"EUR":"12.5000"}'),
     *(
         _text(f"{side}_{name}", f"Of the {side} arrival.", ACTIVITY, example)

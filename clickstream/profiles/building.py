@@ -48,7 +48,8 @@ visits AS (
     FROM runs
     GROUP BY person
 )"""
-# An order is sold once for each person, and each refund with an id counts once.
+# An order is sold once for each person, and each refund with an id counts once. A sale without an order's number is an
+# order of its own.
 _MONEY = """
 deeds AS (
     SELECT person, entry->>'$[0]' AS order_id, CAST(entry->>'$[1]' AS BIGINT) AS moment, entry->>'$[2]' AS event_id,
@@ -76,7 +77,8 @@ amounts AS (
     FROM counted
     WHERE deed IS DISTINCT FROM 'refund of all' OR sale IS NOT NULL
     UNION ALL
-    SELECT person, FALSE, coalesce(entry->>'$[0]', $currency), CAST(entry->>'$[1]' AS DECIMAL(18, 4))
+    SELECT person, CAST(entry->>'$[1]' AS DECIMAL(18, 4)) > 0, coalesce(entry->>'$[0]', $currency),
+        CAST(entry->>'$[1]' AS DECIMAL(18, 4))
     FROM (SELECT person, unnest(CAST(revenue AS JSON[])) AS entry FROM active WHERE revenue IS NOT NULL)
 ),
 money AS (

@@ -118,6 +118,7 @@ def money(events: Sequence[Event], rules: ProfileRules) -> tuple[int, dict[str, 
         amount = None if stated is None else Decimal(str(stated))
         if order is None:
             if amount is not None:
+                orders += amount > 0
                 sums[event["currency"] or rules.currency or "(not set)"] += amount
             continue
         is_sale = (amount or 0) > 0
