@@ -107,12 +107,7 @@ _SIZES = {"BIGINT": 8, "INTEGER": 4, "SMALLINT": 2, "UTINYINT": 1, "TINYINT": 2,
 
 def column_of(name: str, kind: str, values: Any) -> tuple[Column, list[Any]]:
     """A column of DuckDB's type and its values, as the wire takes them."""
-    rows = values.to_pylist()
-    if kind.startswith("DECIMAL"):
-        precision, scale = map(int, re.findall(r"\d+", kind))
-        return Column(name, DecimalN(precision, scale)), rows
-    if kind in _SIZES:
-        return Column(name, Integer(_SIZES[kind])), rows
+    # Python's own times have no nanoseconds.
     if kind in ("TIMESTAMP_NS", "TIMESTAMP_S"):
         return Column(name, DateTime2()), values.cast(pa.timestamp("ns")).cast(pa.int64()).to_pylist()
     if "TIME ZONE" in kind:
@@ -122,6 +117,12 @@ def column_of(name: str, kind: str, values: Any) -> tuple[Column, list[Any]]:
         unit = 1 if kind == "TIME_NS" else 1000
         ints = values.cast(pa.int64()).to_pylist()
         return Column(name, Time7()), [None if value is None else value * unit for value in ints]
+    rows = values.to_pylist()
+    if kind.startswith("DECIMAL"):
+        precision, scale = map(int, re.findall(r"\d+", kind))
+        return Column(name, DecimalN(precision, scale)), rows
+    if kind in _SIZES:
+        return Column(name, Integer(_SIZES[kind])), rows
     if kind == "BLOB":
         is_short = all(value is None or len(value) == 8 for value in rows)
         return Column(name, VarBinary(8) if is_short else BytesMax()), rows
