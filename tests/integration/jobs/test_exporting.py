@@ -256,6 +256,17 @@ def test_a_continuous_export_has_each_event_once(world: World) -> None:
     assert [run.id for run in world.states.history("shop", "events", 2)] == [third.id, second.id]
 
 
+def test_a_job_that_is_removed_and_added_again_goes_on_where_it_was(world: World) -> None:
+    site, without = site_with(export(keep_updated=DAILY)), site_with()
+    world.commit("a")
+    world.ended(site)
+    world.commit("b")
+    world.now += timedelta(days=2)
+    assert not world.runner().run_due({"shop": without}, world.now + timedelta(minutes=8)).ended
+    again = world.ended(site)
+    assert (again.counts["rows"], ids(world)) == (1, ["a", "b"])
+
+
 def test_a_continuous_export_ends_eight_days_after_its_end_date(world: World) -> None:
     site = site_with(export(keep_updated=DAILY, end_date="2026-03-12"))
     world.ended(site)
