@@ -119,11 +119,11 @@ class Life:
         return did(id, self.lake.at, one, "alias", **fields)
 
     def people(self) -> dict[str, list[Did]]:
-        """The history of each person, by its name: the least id, of those that events have if there are any."""
+        """The history of each person, by its name: the least id, of those in events but aliases, if any."""
         people: dict[str, list[Did]] = {}
         for name in set(self._names.values()):
             users = [user for user in PEOPLE if self._names[user] == name]
-            least = min(users, key=lambda user: (not self.histories[user], user))
+            least = min(users, key=lambda user: (all(event.type == "alias" for event in self.histories[user]), user))
             people[least] = [event for user in users for event in self.histories[user]]
         return people
 
