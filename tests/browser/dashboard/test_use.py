@@ -152,10 +152,10 @@ def test_the_main_tasks_need_no_pointer(looker: Looker) -> None:
 
 
 def test_the_main_task_of_every_page_needs_no_pointer(looker: Looker) -> None:
-    told = looker.look("keys.pages", path=SHOP, key=KEY)
-    assert ["Overview", *told["tasks"]] == told["names"]
-    assert told["tasks"] == {name: {"current": name, "opened": True, "back": True} for name in told["tasks"]}
-    assert told["unseenStops"] == []
+    seen = looker.look("keys.pages", path=SHOP, key=KEY)
+    assert ["Overview", *seen["tasks"]] == seen["names"]
+    assert seen["tasks"] == {name: {"current": name, "opened": True, "back": True} for name in seen["tasks"]}
+    assert seen["unseenStops"] == []
 
 
 def test_a_site_without_events_says_so(looker: Looker) -> None:
